@@ -1,0 +1,57 @@
+# Everything here works from nothing but Python 3.11 to 3.13 and make: the first target that needs
+# it makes .venv and installs the project there, once. Paths are relative, so the checkout may lie
+# in a folder whose name holds spaces.
+
+BIN := .venv/bin
+JHMDB ?=
+PROFILE ?= tiny
+SPLIT ?= 1
+SEED ?= 0
+PYTEST ?=
+export PYTHON
+
+DATASET := $(if $(JHMDB),jhmdb,puppets)
+NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+
+.DEFAULT_GOAL := help
+.PHONY: help tour test lint gpu doctor clean
+
+help:  ## say what can be made
+	@echo "make tour [JHMDB=/path]  the whole system once, on generated clips or on JHMDB, into runs/tour"
+	@echo "                         (PROFILE=tiny|course|paper SPLIT=1|2|3 SEED=0)"
+	@echo "make test                lint, types and all tests (PYTEST='-k name' picks some)"
+	@echo "make lint                ruff and mypy alone"
+	@echo "make gpu [JHMDB=/path]   speed, memory and agreement of a GPU, into runs/gpu; needs no Jupyter"
+	@echo "make doctor              what works on this machine and what to do about the rest"
+	@echo "make clean               take away .venv and caches; runs/ stays"
+	@echo "PYTHON=python3.12        the interpreter to build .venv with (3.11 to 3.13)"
+
+.venv/.installed: pyproject.toml .ci/environment
+	@sh .ci/environment
+
+tour: .venv/.installed
+	$(BIN)/rstan-lite run notebooks/00_tour.ipynb --output runs/tour/00_tour.ipynb \
+	    -p dataset=$(DATASET) -p root='$(JHMDB)' -p profile=$(PROFILE) -p split=$(SPLIT) \
+	    -p seed=$(SEED) -p out=runs/tour
+	@echo "The page to look at: $$(pwd)/runs/tour/00_tour.html"
+
+lint: .venv/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# One thread a worker: two workers with two threads each would only get in each other's way.
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile \
+	    $(if $(NOTEBOOKS),--nbval-lax --nbval-current-env --nbval-cell-timeout 600) \
+	    tests $(NOTEBOOKS) $(PYTEST)
+
+gpu: .venv/.installed
+	$(BIN)/rstan-lite gpu --dataset $(DATASET) $(if $(JHMDB),--root '$(JHMDB)') --out runs/gpu
+
+doctor: .venv/.installed
+	$(BIN)/rstan-lite doctor $(if $(JHMDB),--jhmdb '$(JHMDB)')
+
+clean:
+	rm -rf .venv .uv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find rstan_lite tests -name __pycache__ -type d -exec rm -rf {} +
