@@ -15,7 +15,7 @@ class RstanError(Exception):
 
     def __init__(self, where: str | PathLike[str], found: str, expected: str, hint: str = ""):
         self.where, self.found, self.expected, self.hint = str(where), found, expected, hint
-        super().__init__(self.where, found, expected, hint)
+        super().__init__(self.where, found, expected, hint)  # the four: so that it pickles
 
     def __str__(self) -> str:
         text = f"{self.where}: found {self.found}; expected {self.expected}."

@@ -1,0 +1,1 @@
+"""Clips on disk: decoding, sampling, transforms, silhouettes and the JHMDB reader."""

@@ -1,0 +1,101 @@
+"""JHMDB's split lists, and a validation part carved from the training list."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from rstan_lite.errors import DataError
+
+TRAIN, TEST, UNUSED = 1, 2, 0
+
+# HMDB51's naming, which JHMDB kept: visible body part, camera motion, people, viewpoint, quality.
+_SUFFIX = re.compile(r"_[fuhl]_(?:cm|nm)_np\d+_(?:fr|ba|le|ri)_(?:bad|med|goo)_\d+$")
+
+
+def read_split(path: str | Path, suffix: str = ".avi") -> dict[str, int]:
+    """Read `<class>_test_split<k>.txt`: a clip and 1 (train), 2 (test) or 0 (unused) a line.
+
+    Returns {clip name without its suffix: 1, 2 or 0}, in the list's order.
+    Raises DataError with the line's number for a bad line, a bad number or a clip named twice.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(path, f"an unreadable file ({error})", "a UTF-8 split list") from error
+    parts: dict[str, int] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        name, _, part = line.strip().rpartition(" ")
+        name = name.strip()
+        if not name.endswith(suffix) or part not in ("0", "1", "2"):
+            raise DataError(
+                f"{path}, line {number}", repr(line[:120]), f"'<clip>{suffix} 1' (train) or '... 2'"
+            )
+        name = name.removesuffix(suffix)
+        if not name or "/" in name or "\\" in name or name in (".", ".."):
+            raise DataError(f"{path}, line {number}", repr(name[:120]), "a plain clip name")
+        if name in parts:
+            raise DataError(f"{path}, line {number}", f"{name} a second time", "each clip once")
+        parts[name] = int(part)
+    if not parts:
+        raise DataError(path, "an empty list", f"lines '<clip>{suffix} 1' or '... 2'")
+    return parts
+
+
+def source_video(name: str, action: str) -> str:
+    """The video that a clip was cut from, read off its name.
+
+    name: `<source>_<action>_f_cm_np1_fr_med_3`. A name that does not follow the pattern is its own
+    source.
+    """
+    return _SUFFIX.sub("", name).removesuffix(f"_{action}")
+
+
+class _Clip(Protocol):
+    @property
+    def action(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+
+
+C = TypeVar("C", bound=_Clip)
+
+
+def carve_validation(clips: list[C], share: float, seed: int) -> tuple[list[C], list[C]]:
+    """Split a training list in two by source video, class by class.
+
+    share: of each class's clips that should go to the validation part, in [0, 0.5]. Sources are
+    drawn in seeded order while they fit the class's quota; where none fits, the smallest serves. A
+    source never stands on both sides, and a class keeps at least one source for training.
+    Returns (training clips, validation clips), both in the list's order.
+    """
+    by_class: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for clip in clips:
+        by_class[clip.action][clip.source] += 1
+    rng = np.random.default_rng(seed)
+    held: set[str] = set()
+    for action in sorted(by_class):
+        sizes = by_class[action]
+        quota = math.ceil(share * sum(sizes.values()))
+        taken = sum(n for source, n in sizes.items() if source in held)
+        names = sorted(sizes)
+        drawn = [names[i] for i in rng.permutation(len(names))]
+        # a second look, smallest first, for a class whose every source is above its quota
+        for source in (*drawn, *sorted(drawn, key=lambda name: sizes[name])):
+            fits = taken + sizes[source] <= quota or (
+                taken == 0 and sizes[source] == min(sizes.values())
+            )
+            spare = any(name not in held for name in names if name != source)
+            if quota and source not in held and fits and spare:
+                held.add(source)
+                taken += sizes[source]
+    train = [clip for clip in clips if clip.source not in held]
+    return train, [clip for clip in clips if clip.source in held]

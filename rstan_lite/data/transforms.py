@@ -1,0 +1,155 @@
+"""One geometric transform for frames, optical flow and silhouettes alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from rstan_lite.errors import ConfigError
+
+# A network trained on 224-pixel crops of 256-pixel frames sees this share of the short side.
+CENTRE_SHARE = 224 / 256
+# Crop sides of the scale jitter, as shares of the short side (256, 224, 192, 168 of 256 in [29]).
+JITTER = (1.0, 0.875, 0.75, 0.66)
+CORNERS = ("centre", "top-left", "top-right", "bottom-left", "bottom-right")
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Cut a box out of a frame, scale it to a square, and mirror it if asked.
+
+    The box is given in shares of the frame's height and width, so that the same geometry fits a
+    frame, a flow field stored at another size, and a silhouette.
+    top, left, height, width: in [0, 1]. size: side of the result in pixels. mirror: flip x.
+    """
+
+    top: float
+    left: float
+    height: float
+    width: float
+    size: int
+    mirror: bool = False
+
+    def __post_init__(self) -> None:
+        inside = (
+            min(self.top, self.left) >= 0
+            and min(self.height, self.width) > 0
+            and max(self.top + self.height, self.left + self.width) <= 1 + 1e-9
+        )
+        if not inside or self.size < 1:
+            raise ConfigError("geometry", str(self), "a box inside [0, 1] and a positive size")
+
+    def box(self, rows: int, columns: int) -> tuple[int, int, int, int]:
+        """The box in pixels of a (rows, columns) array: top, bottom, left, right."""
+        top, left = round(self.top * rows), round(self.left * columns)
+        bottom = min(rows, max(top + 1, round((self.top + self.height) * rows)))
+        right = min(columns, max(left + 1, round((self.left + self.width) * columns)))
+        return min(top, bottom - 1), bottom, min(left, right - 1), right
+
+    def _apply(self, array: np.ndarray, interpolation: int) -> np.ndarray:
+        top, bottom, left, right = self.box(*array.shape[:2])
+        cut = array[top:bottom, left:right]
+        if interpolation == cv2.INTER_AREA and self.size > min(cut.shape[:2]):
+            interpolation = cv2.INTER_LINEAR  # area averaging is for shrinking only
+        out = cv2.resize(cut, (self.size, self.size), interpolation=interpolation)
+        return out[:, ::-1] if self.mirror else out
+
+    def frame(self, frame: np.ndarray) -> np.ndarray:
+        """frame: uint8 (H, W, 3). Returns uint8 (size, size, 3)."""
+        return self._apply(frame, cv2.INTER_AREA)
+
+    def flow(self, stack: np.ndarray) -> np.ndarray:
+        """Transform a stack of 8-bit flow; mirroring negates x.
+
+        stack: uint8 (H, W, 2 * L), interleaved x then y, 128 for no motion. The coded
+        displacements stay in pixels of the source frame, as in the two-stream networks' training.
+        Returns uint8 (size, size, 2 * L).
+        """
+        out = self._apply(stack, cv2.INTER_LINEAR)
+        if not self.mirror:
+            return out
+        out = out.copy()
+        x = out[..., 0::2]
+        # 256 - x mirrors about 128; 0 (which stands for -20 px and beyond) goes to 255
+        out[..., 0::2] = np.minimum(256 - x.astype(np.int16), 255).astype(np.uint8)
+        return out
+
+    def mask(self, mask: np.ndarray) -> np.ndarray:
+        """mask: uint8 (H, W) of {0, 1}. Returns uint8 (size, size) of {0, 1}.
+
+        A pixel of the result is set where any silhouette pixel falls into it, so that thin limbs
+        survive shrinking.
+        """
+        out = self._apply(mask.astype(np.float32), cv2.INTER_AREA)
+        return (out > 0).astype(np.uint8)
+
+
+def crop(
+    height: int,
+    width: int,
+    size: int,
+    share: float = CENTRE_SHARE,
+    corner: str = "centre",
+    mirror: bool = False,
+    aspect: float = 1.0,
+) -> Geometry:
+    """A crop with a side of `share` times the short side, at the centre or in a corner.
+
+    height, width: of the frame, in pixels. aspect: width of the box over its height, in box pixels
+    relative to a square (the jitter of [29] pairs unlike sides). corner: one of CORNERS.
+    """
+    if corner not in CORNERS:
+        raise ConfigError("corner", repr(corner), f"one of {', '.join(CORNERS)}")
+    short = min(height, width)
+    box_height = min(1.0, share * short / height)
+    box_width = min(1.0, share * aspect * short / width)
+    top, left = (1 - box_height) / 2, (1 - box_width) / 2
+    if corner != "centre":
+        top = 0.0 if corner.startswith("top") else 1 - box_height
+        left = 0.0 if corner.endswith("left") else 1 - box_width
+    return Geometry(top, left, box_height, box_width, size, mirror)
+
+
+def random_crop(height: int, width: int, size: int, rng: np.random.Generator) -> Geometry:
+    """Corner crop, scale jitter and mirroring, as the two-stream networks are trained with.
+
+    The box's two sides come from JITTER, at most one step apart; the position is one of CORNERS.
+    """
+    tall = int(rng.integers(len(JITTER)))
+    wide = int(np.clip(tall + rng.integers(-1, 2), 0, len(JITTER) - 1))
+    return crop(
+        height,
+        width,
+        size,
+        share=JITTER[tall],
+        corner=CORNERS[rng.integers(len(CORNERS))],
+        mirror=bool(rng.integers(2)),
+        aspect=JITTER[wide] / JITTER[tall],
+    )
+
+
+def whole(size: int, mirror: bool = False) -> Geometry:
+    """The whole frame squeezed into a square: nothing at the sides is lost."""
+    return Geometry(0.0, 0.0, 1.0, 1.0, size, mirror)
+
+
+VIEWS = ("centre", "whole", *CORNERS[1:])
+
+
+def view(name: str, height: int, width: int, size: int) -> Geometry:
+    """A fixed view by name: one of VIEWS, with `-mirror` behind it for the mirrored one."""
+    base, mirror = name.removesuffix("-mirror"), name.endswith("-mirror")
+    if base == "whole":
+        return whole(size, mirror)
+    if base not in CORNERS:
+        raise ConfigError("view", repr(name), f"one of {', '.join(VIEWS)}, each also '-mirror'")
+    return crop(height, width, size, corner=base, mirror=mirror)
+
+
+def check_views(names: Sequence[str], size: int) -> None:
+    """Raise ConfigError for an unknown view, before any work is done."""
+    for name in names:
+        view(name, size, size, size)

@@ -1,0 +1,73 @@
+"""Decode a video file into frames, counting what the decoder returns."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import av
+import numpy as np
+
+from rstan_lite.errors import DataError
+
+MAX_BYTES = 4 * 2**30  # decoded RGB of one clip; past this a file is no short clip
+
+
+def read_frames(path: str | Path) -> np.ndarray:
+    """Decode every frame of a video.
+
+    path: any file that FFmpeg reads.
+    Returns uint8 RGB (F, H, W, 3). F is the number of frames decoded: the count in an AVI header
+    is not to be trusted (every JHMDB clip overstates its own).
+    Raises DataError for a file that is missing, cut short, without a frame, or damaged.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(path, "no such file", "a video file")
+    _check_riff(path)
+    frames, used = [], 0
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise DataError(path, "no video stream", "a file with a video stream")
+            for frame in container.decode(video=0):
+                frames.append(frame.to_ndarray(format="rgb24"))
+                used += frames[-1].nbytes
+                if used > MAX_BYTES:
+                    raise DataError(
+                        path,
+                        f"more than {MAX_BYTES >> 30} GiB of decoded frames",
+                        "a short clip",
+                        "Cut the video first.",
+                    )
+    except (av.FFmpegError, EOFError, ValueError) as error:
+        raise DataError(
+            path,
+            f"{len(frames)} frames, then a decoder error ({error})",
+            "a video that decodes to its end",
+            "Copy or download the file again.",
+        ) from error
+    if not frames:
+        raise DataError(path, "0 frames", "at least one frame", "Copy or download the file again.")
+    shapes = {frame.shape for frame in frames}
+    if len(shapes) > 1:
+        raise DataError(path, f"frames of several sizes {sorted(shapes)}", "one frame size")
+    return np.stack(frames)
+
+
+def _check_riff(path: Path) -> None:
+    """Refuse an AVI shorter than its own RIFF header says: FFmpeg would decode it in silence."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    if len(head) < 12 or head[:4] != b"RIFF" or head[8:12] != b"AVI ":
+        if path.suffix.lower() == ".avi":
+            raise DataError(path, "no RIFF/AVI header", "an AVI file")
+        return
+    expected, size = struct.unpack("<I", head[4:8])[0] + 8, path.stat().st_size
+    if size < expected:
+        raise DataError(
+            path,
+            f"{size} bytes: the file is cut short",
+            f"the {expected} bytes of its header",
+            "Copy or download the file again.",
+        )
