@@ -1,0 +1,1 @@
+"""Section III-A: optical flow, two-stream networks, and their features on disk."""

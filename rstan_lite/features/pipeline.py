@@ -1,0 +1,205 @@
+"""From clips on disk to the features that the recurrence reads: extract, then look up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from rstan_lite.data.jhmdb import JHMDB, Clip
+from rstan_lite.data.silhouettes import target
+from rstan_lite.data.transforms import check_views, view
+from rstan_lite.errors import ConfigError
+from rstan_lite.features.backbones import (
+    STREAMS,
+    FeatureNet,
+    backbone,
+    load_imagenet,
+    load_tuned,
+    read_state,
+    weights_hash,
+)
+from rstan_lite.features.inputs import fill_inputs, inputs_store
+from rstan_lite.features.store import Store
+from rstan_lite.features.tune import view_images
+
+BATCH = 16  # images through a network at a time
+
+
+@dataclass(frozen=True)
+class FeatureSettings:
+    """What the features of a data set are made with; all of it is part of the stores' keys.
+
+    weights: a file for each stream that is wanted: a tuned network or an ImageNet state.
+    views: the stored views of a training clip; the first also serves tests. frames: S stored
+    frames a clip. size: side of the networks' input in pixels. flow, camera: see
+    `flow.flow_sequence`.
+    """
+
+    weights: Mapping[str, str | Path]
+    backbone: str = "squeezenet1_0"
+    views: tuple[str, ...] = ("centre", "centre-mirror")
+    frames: int = 16
+    size: int = 224
+    flow: str = "dis"
+    camera: str = "similarity"
+
+    def __post_init__(self) -> None:
+        for stream in self.weights:
+            if stream not in STREAMS:
+                raise ConfigError("stream", repr(stream), f"one of {', '.join(STREAMS)}")
+        if not self.weights or not self.views:
+            raise ConfigError("features", "no stream or no view", "at least one of each")
+        check_views(self.views, self.size)
+
+
+def load_network(settings: FeatureSettings, stream: str) -> FeatureNet:
+    """A stream's network with its weights, ready to extract features.
+
+    The weights file may be one of `rstan-lite tune` (or shipped) or an ImageNet state; from the
+    latter a motion network gets its first convolution by cross-modality initialisation.
+    """
+    path = settings.weights[stream]
+    state = read_state(Path(path))
+    classes = len(state["classifier.bias"]) if any(k.startswith("trunk.") for k in state) else 0
+    net = FeatureNet(backbone(settings.backbone), stream, classes)
+    if classes:
+        load_tuned(net, path)
+    else:
+        load_imagenet(net, path)
+    return net.eval()
+
+
+class Features:
+    """A data set's features on disk, for a choice of clips.
+
+    cubes[stream]: n clips of (V, S, P, d_cv); vectors[stream]: (V, S, d_fc); target: (V, S, P);
+    all are lazy: `cubes[stream][i][v]` is read from the disk when it is touched.
+    clips: in order. index: S frame numbers of a clip by `frame_index(i)`.
+    """
+
+    def __init__(
+        self, clips: list[Clip], inputs: Store, stores: Mapping[tuple[str, str], Store],
+        streams: Sequence[str], views: Sequence[str],
+    ):  # fmt: skip
+        self.clips, self._inputs = clips, inputs
+        self.cubes, self.vectors = (
+            {s: Rows([stores[s, v] for v in views], clips, name) for s in streams}
+            for name in ("cubes", "vectors")
+        )
+        self.target = Rows([stores["target", v] for v in views], clips, "target")
+
+    def frame_index(self, row: int) -> np.ndarray:
+        """The numbers of the stored frames in their clip, int64 (S,)."""
+        return self._inputs.read(self.clips[row], "index").numpy()
+
+    def frames(self, row: int) -> np.ndarray:
+        """The stored frames of a clip, uint8 RGB (S, H, W, 3)."""
+        return self._inputs.read(self.clips[row], "frames").numpy()
+
+
+class Rows:
+    """A stored tensor of many clips and views as one lazy array (n, V, ...).
+
+    `rows[i]` lists clip i's tensor for each view, memory-mapped.
+    """
+
+    def __init__(self, stores: list[Store], clips: list[Clip], name: str):
+        self._stores, self._clips, self._name = stores, clips, name
+        one = stores[0].read(clips[0], name).shape if clips else ()
+        self.shape = (len(clips), len(stores), *one)
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def __getitem__(self, row: int) -> list[Tensor]:
+        return [store.read(self._clips[row], self._name) for store in self._stores]
+
+
+def prepare(
+    dataset: JHMDB,
+    part: str,
+    settings: FeatureSettings,
+    cache: str | Path,
+    device: str = "cpu",
+    workers: int = 2,
+) -> Features:
+    """The features of a part of a data set; what the stores under `cache` lack is made first.
+
+    part: "train" (all views), "validation" or "test" (the first view only).
+    Raises DataError (clips), CheckpointError (weights), StoreError (disk, damaged stores).
+    """
+    if part not in ("train", "validation", "test"):
+        raise ConfigError("part", repr(part), "train, validation or test")
+    clips: list[Clip] = getattr(dataset, part)
+    views = settings.views if part == "train" else settings.views[:1]
+    inputs = inputs_store(dataset, cache, settings.frames, settings.flow, settings.camera)
+    stores = _stores(settings, inputs, cache)
+    wanted = {key: store for key, store in stores.items() if key[1] in views}
+    todo = {key: store.missing(clips) for key, store in wanted.items()}
+    if any(todo.values()):
+        fill_inputs(inputs, dataset, clips, workers)
+        for (kind, name), missing in todo.items():
+            _fill(stores[kind, name], inputs, missing, kind, name, settings, device)
+    return Features(clips, inputs, stores, tuple(settings.weights), views)
+
+
+def _stores(
+    settings: FeatureSettings, inputs: Store, cache: str | Path
+) -> dict[tuple[str, str], Store]:
+    """A store for each (stream or "target", view)."""
+    stores = {}
+    places = None
+    for stream, weights in settings.weights.items():
+        read_state(Path(weights))  # a missing or damaged file is said before its hash is taken
+        net = FeatureNet(backbone(settings.backbone), stream)
+        places = net.sizes(settings.size)[0]
+        for name in settings.views:
+            key = {
+                "content": f"features 1, {stream}",
+                "inputs": inputs.key,
+                "backbone": settings.backbone,
+                "weights": weights_hash(weights),
+                "view": name,
+                "size": settings.size,
+            }
+            stores[stream, name] = Store.under(cache, stream, key)
+    for name in settings.views:
+        key = {"content": "target 1", "inputs": inputs.key, "view": name}
+        key |= {"size": settings.size, "places": places}
+        stores["target", name] = Store.under(cache, "target", key)
+    return stores
+
+
+def _fill(
+    store: Store, inputs: Store, clips: list[Clip], kind: str, name: str,
+    settings: FeatureSettings, device: str,
+) -> None:  # fmt: skip
+    if not clips:
+        return
+    net = None
+    if kind != "target":
+        net = load_network(settings, kind).to(device, memory_format=torch.channels_last)
+    for clip in tqdm(clips, desc=f"{kind}, {name}"):
+        if net is None:
+            k = round(store.key["places"] ** 0.5)
+            masks = inputs.read(clip, "masks").numpy()
+            geometry = view(name, *masks.shape[1:3], settings.size)
+            seen = np.stack([geometry.mask(mask) for mask in masks])
+            store.write(clip, {"target": torch.from_numpy(target(seen, k))})
+            continue
+        frames = np.arange(len(inputs.read(clip, "index")))
+        images = view_images(inputs, clip, kind, name, settings.size, frames)
+        store.write(clip, image_features(net, images, device))
+
+
+@torch.no_grad()
+def image_features(net: FeatureNet, images: Tensor, device: str = "cpu") -> dict[str, Tensor]:
+    """Cubes (n, P, d_cv) and vectors (n, d_fc), float16, of images uint8 (n, s, s, channels)."""
+    parts = [net.features(chunk.to(device)) for chunk in images.split(BATCH)]
+    return {name: torch.cat([part[name] for part in parts]).half().cpu() for name in parts[0]}

@@ -1,0 +1,134 @@
+"""A store on disk: a memory-mapped file of tensors a clip, under a key that says how it was made."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from rstan_lite.data.jhmdb import Clip
+from rstan_lite.errors import StoreError
+
+KEY_FILE = "key.json"
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: temporary name, flush, rename.
+
+    Raises StoreError where the disk is full or the folder read-only; no part of the file remains.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            free = shutil.disk_usage(path.parent).free
+            raise StoreError(
+                path,
+                f"a full disk ({free >> 20} MiB free)",
+                f"room for {len(content) >> 10} KiB and the clips after it",
+                "Make room and run the same command: it goes on where it stopped.",
+            ) from error
+        raise StoreError(
+            path, f"a file that can't be written ({error})", "a writable folder"
+        ) from error
+
+
+def digest(value: Any) -> str:
+    """A short hash of a JSON value."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def fingerprint(path: Path) -> str:
+    """A hash of a clip's bytes (of all frames, for a folder of images)."""
+    total = hashlib.sha256()
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        total.update(file.read_bytes())
+    return total.hexdigest()[:16]
+
+
+class Store:
+    """Tensors of clips in `folder/<class>/<clip>.safetensors`, memory-mapped when read.
+
+    folder: made if absent. key: everything that changes the content, as JSON values; it stands in
+    `folder/key.json`, and a folder with another key is refused.
+    Each file carries the fingerprint of its clip, so a clip that changed on disk is not taken for
+    the one that was stored. Files appear whole or not at all, so a killed run goes on with what is
+    missing.
+    Raises StoreError.
+    """
+
+    def __init__(self, folder: str | Path, key: dict[str, Any]):
+        self.folder, self.key = Path(folder), json.loads(json.dumps(key))
+        path = self.folder / KEY_FILE
+        if not path.exists():
+            write_atomically(path, json.dumps(self.key, indent=1, sort_keys=True).encode())
+            return
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise StoreError(
+                path, f"an unreadable key ({error})", "JSON", "Remove the folder to make it anew."
+            ) from error
+        if found != self.key:
+            names = sorted(n for n in {*found, *self.key} if found.get(n) != self.key.get(n))
+            raise StoreError(
+                path,
+                "a store made with " + ", ".join(f"{n}={found.get(n)!r}" for n in names),
+                ", ".join(f"{n}={self.key.get(n)!r}" for n in names),
+                "Use another folder, or remove this one.",
+            )
+
+    @classmethod
+    def under(cls, cache: str | Path, kind: str, key: dict[str, Any]) -> Store:
+        """The store of a key inside a cache folder: `<cache>/<kind>-<hash of the key>`."""
+        return cls(Path(cache) / f"{kind}-{digest(key)}", key)
+
+    def path(self, clip: Clip) -> Path:
+        return self.folder / clip.action / f"{clip.name}.safetensors"
+
+    def missing(self, clips: list[Clip]) -> list[Clip]:
+        """The clips that are not stored, or were stored from other bytes."""
+        return [clip for clip in clips if not self._current(clip)]
+
+    def _current(self, clip: Clip) -> bool:
+        path = self.path(clip)
+        if not path.is_file():
+            return False
+        with self._open(path) as file:
+            return (file.metadata() or {}).get("clip") == fingerprint(clip.path)
+
+    def write(self, clip: Clip, tensors: dict[str, Tensor]) -> None:
+        """Store a clip's tensors (contiguous copies are made of views)."""
+        content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        write_atomically(self.path(clip), save(content, {"clip": fingerprint(clip.path)}))
+
+    def read(self, clip: Clip, name: str) -> Tensor:
+        """A stored tensor; its pages are read from the disk when they are touched."""
+        with self._open(self.path(clip)) as file:
+            return file.get_tensor(name)
+
+    def _open(self, path: Path):
+        try:
+            return safe_open(str(path), framework="pt")
+        except (OSError, SafetensorError) as error:
+            raise StoreError(
+                path,
+                f"a missing or damaged file ({error})",
+                "a clip's stored tensors",
+                "Remove it and run `rstan-lite extract` again: only this clip is made anew.",
+            ) from error
