@@ -1,0 +1,144 @@
+"""An executed notebook as one HTML file that shows everything without internet.
+
+nbconvert's own page fetches MathJax, require.js and the widget manager from elsewhere. Here
+formulas become MathML, which browsers draw by themselves; images are embedded; scripts are left
+out; and an interactive widget, which needs a running kernel anyway, is replaced by a line that
+says so.
+"""
+
+from __future__ import annotations
+
+import html as html_text
+import re
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from rstan_lite.errors import NotebookError
+
+WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
+WIDGET_NOTE = "An interactive part stands here when the notebook is open in Jupyter."
+
+# latex2mathml knows `split`, but not the inner environments that mean the same layout.
+_ENVIRONMENTS = re.compile(r"\\(begin|end)\{(?:aligned|align\*?|gathered)\}")
+_BOLD, _ARG = re.compile(r"\\bm(?![A-Za-z])"), re.compile(r"\\arg\s*\\(max|min)(?![A-Za-z])")
+_LEFT_OVER = re.compile(r">\\[A-Za-z]+<|<mi>&</mi>")
+_FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
+_PROGRESS_BAR = re.compile(r"\d+%\||\d(?:it|s/it) \[|\[\d\d:\d\d[<,\]]")
+
+_TEMPLATE = """
+{%- extends 'lab/index.html.j2' -%}
+{%- block html_head_js -%}{%- endblock -%}
+{%- block jupyter_widgets -%}{%- endblock -%}
+{%- block html_head_js_mathjax -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block extra_css -%}
+<style>
+main { max-width: 64rem; margin: 0 auto; padding: 1rem; }
+math[display="block"] { margin: 0.8em 0; overflow-x: auto; overflow-y: hidden; }
+.jp-OutputArea-output { overflow-x: auto; }
+.jp-RenderedHTMLCommon img, .jp-OutputArea-output img { max-width: 100%; height: auto; }
+</style>
+{%- endblock -%}
+"""
+
+
+def mathml(tex: str, display: bool = False) -> str:
+    """A formula, without its dollar signs, as MathML; its TeX as code where that can't be had."""
+    from latex2mathml.converter import convert
+
+    source = _ENVIRONMENTS.sub(r"\\\1{split}", tex.strip())
+    source = _ARG.sub(r"\\operatorname{arg\\,\1}", _BOLD.sub(r"\\boldsymbol", source))
+    try:
+        result = convert(source, display="block" if display else "inline")
+    except Exception:  # its errors share no base class; a formula it can't read is shown as typed
+        result = ""
+    if not result or _LEFT_OVER.search(result):
+        return f'<code class="tex">{html_text.escape(tex.strip())}</code>'
+    return result
+
+
+def write_page(notebook: str | PathLike[str], page: str | PathLike[str]) -> Path:
+    """Write the HTML page of an executed notebook; needs nbconvert and latex2mathml.
+
+    Raises NotebookError where they are absent, the notebook is none or the page can't be written.
+    """
+    notebook, page = Path(notebook), Path(page)
+    try:
+        import nbformat
+
+        exporter = _exporter()
+    except ImportError as error:
+        raise NotebookError(
+            page,
+            f"no {error.name} here",
+            "nbconvert and latex2mathml",
+            "Install the notebook extra: pip install 'rstan-lite[notebooks]'.",
+        ) from None
+    try:
+        node = nbformat.read(notebook, as_version=4)
+    except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
+        raise NotebookError(notebook, f"an unreadable file ({error})", "a notebook") from None
+    node.metadata.pop("widgets", None)
+    for cell in node.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [shown for output in cell.outputs if (shown := _still(output))]
+    resources = {"metadata": {"name": notebook.stem, "path": str(notebook.resolve().parent)}}
+    text, _ = exporter.from_notebook_node(node, resources=resources)
+    try:
+        page.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise NotebookError(page, str(error), "a file that can be written") from None
+    return page
+
+
+def _still(output: Any) -> Any:
+    """An output as a page without kernel and scripts can show it, or None to leave it out."""
+    data = output.get("data")
+    if data is None:
+        return output
+    data.pop("application/javascript", None)
+    if WIDGET_MIME in data:
+        text = data.get("text/plain", "")
+        if set(data) <= {WIDGET_MIME, "text/plain"}:
+            if _PROGRESS_BAR.search(text):
+                return None
+            data["text/html"] = f"<p><em>{WIDGET_NOTE}</em></p>"
+        del data[WIDGET_MIME]
+    if "text/latex" in data and "text/html" not in data:
+        formula = _FORMULA.search(data["text/latex"])
+        tex = (formula.group(1) or formula.group(2)) if formula else data["text/latex"]
+        data["text/html"] = mathml(tex.replace(r"\displaystyle", ""), display=True)
+    return output if data else None
+
+
+def _exporter() -> Any:
+    from jinja2 import pass_context
+    from nbconvert import HTMLExporter
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+    class Renderer(IPythonRenderer):
+        """Markdown in which formulas are MathML."""
+
+        def block_math(self, body: str) -> str:
+            return mathml(body, display=True)
+
+        def inline_math(self, body: str) -> str:
+            return mathml(body)
+
+        def latex_environment(self, name: str, body: str) -> str:
+            return mathml(f"\\begin{{{name}}}{body}\\end{{{name}}}", display=True)
+
+    @pass_context
+    def markdown2html(context: Any, source: str) -> str:
+        renderer = Renderer(
+            escape=False,
+            attachments=context.get("cell", {}).get("attachments", {}),
+            embed_images=True,
+            path=context.get("resources", {}).get("metadata", {}).get("path", ""),
+        )
+        return MarkdownWithMath(renderer=renderer).render(source)
+
+    exporter = HTMLExporter(raw_template=_TEMPLATE, embed_images=True)
+    exporter.register_filter("markdown2html", markdown2html)
+    return exporter

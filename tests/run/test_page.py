@@ -1,0 +1,134 @@
+"""The page of an executed notebook shows everything without internet."""
+
+from __future__ import annotations
+
+import base64
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import nbformat
+import pytest
+
+from rstan_lite.errors import NotebookError
+from rstan_lite.run.page import WIDGET_MIME, WIDGET_NOTE, mathml, write_page
+
+PNG = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
+    "+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+class Loads(HTMLParser):
+    """Collects whatever a browser would fetch to show a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in {"src", "srcset", "data", "poster"} or (tag, name) == ("link", "href"):
+                self.found.append(value or "")
+
+
+def loads(page: Path) -> list[str]:
+    text = page.read_text(encoding="utf-8")
+    parser = Loads()
+    parser.feed(text)
+    styles = re.findall(r"url\(['\"]?(.*?)['\"]?\)|@import\s+['\"](.*?)['\"]", text)
+    addresses = parser.found + [a or b for a, b in styles]
+    return [a for a in addresses if not a.startswith(("data:", "#"))]
+
+
+def build(folder: Path, *cells: nbformat.NotebookNode) -> Path:
+    node = nbformat.v4.new_notebook(cells=list(cells))
+    node.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {}}}
+    nbformat.write(node, folder / "n.ipynb")
+    return write_page(folder / "n.ipynb", folder / "n.html")
+
+
+def output(**data: str) -> nbformat.NotebookNode:
+    names = {"html": "text/html", "plain": "text/plain", "latex": "text/latex", "png": "image/png"}
+    bundle = {names.get(name, WIDGET_MIME): value for name, value in data.items()}
+    cell = nbformat.v4.new_code_cell("show()")
+    cell.outputs = [nbformat.v4.new_output("display_data", data=bundle)]
+    return cell
+
+
+def test_nothing_is_loaded_from_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "picture.png").write_bytes(base64.b64decode(PNG))
+    page = build(
+        tmp_path,
+        nbformat.v4.new_markdown_cell("# Title\n\n$a_b$ and ![a picture](picture.png)"),
+        output(png=PNG, plain="<Figure>"),
+    )
+    text = page.read_text(encoding="utf-8")
+    assert loads(page) == []
+    assert "<script" not in text
+    assert text.count("<img") == text.count(f'src="data:image/png;base64,{PNG}"') == 2
+
+
+def test_formulas_in_markdown_become_mathml_but_code_stays(tmp_path: Path) -> None:
+    source = (
+        "Inline $\\alpha_t * x_1 * y$ text, `$code$`.\n\n"
+        "$$\n\\begin{aligned} a &= b \\\\ c &= d \\end{aligned}\n$$\n\n"
+        "\\begin{align} e &= f \\end{align}\n\n```\n$fence$\n```"
+    )
+    text = build(tmp_path, nbformat.v4.new_markdown_cell(source)).read_text(encoding="utf-8")
+    assert text.count("<math ") == 3
+    assert text.count('display="block"') >= 2
+    assert "$code$" in text
+    assert "$fence$" in text
+    assert "<em>" not in text
+
+
+def test_latex_outputs_become_mathml(tmp_path: Path) -> None:
+    text = build(tmp_path, output(latex="$\\displaystyle x^2$", plain="x")).read_text()
+    assert text.count("<math ") == 1
+    assert "displaystyle x" not in text
+
+
+def test_widgets_leave_a_note_and_progress_bars_leave_nothing(tmp_path: Path) -> None:
+    page = build(
+        tmp_path,
+        output(widget="{}", plain="IntSlider(value=1)"),
+        output(widget="{}", plain="  0%|          | 0/10 [00:00<?, ?it/s]"),
+        output(widget="{}", plain="x", html="<p>a static stand-in</p>"),
+    )
+    text = page.read_text(encoding="utf-8")
+    assert text.count(WIDGET_NOTE) == 1
+    assert "IntSlider" not in text
+    assert "0/10" not in text
+    assert "a static stand-in" in text
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [
+        r"\alpha_t^{(k)} = \frac{\exp(\gamma_\alpha e_k)}{\sum_{k'} \exp(\gamma_\alpha e_{k'})}",
+        r"\mathcal{L}_{AA} = \lVert \mathbf{M} - \tilde{\boldsymbol{\alpha}} \rVert_2^2",
+        r"\hat y = \operatorname{softmax}(\mathbf{W} h + b), \quad i \in \{1, \dots, C\}",
+        r"\begin{bmatrix} 1 & 2 \\ 3 & 4 \end{bmatrix} \odot x^\top",
+        r"\arg\max_x \bm{x} < 3",
+    ],
+)
+def test_formulas_are_well_formed(tex: str) -> None:
+    tree = ElementTree.fromstring(mathml(tex, display=True))
+    assert tree.tag.endswith("math")
+    assert tree.get("display") == "block"
+    assert "\\" not in "".join(tree.itertext())
+
+
+@pytest.mark.parametrize("tex", [r"\frob{x}", r"\left( x", r"x_a_b", r"a & b <", ""])
+def test_what_cannot_be_read_is_shown_as_typed(tex: str) -> None:
+    tree = ElementTree.fromstring(mathml(tex))
+    assert tree.tag == "code"
+    assert (tree.text or "") == tex
+
+
+def test_an_unreadable_notebook_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "n.ipynb").write_text("{")
+    with pytest.raises(NotebookError, match=r"n\.ipynb"):
+        write_page(tmp_path / "n.ipynb", tmp_path / "n.html")

@@ -1,0 +1,153 @@
+"""Reading a notebook's typed parameters and checking values for them."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from rstan_lite.errors import NotebookError
+from rstan_lite.run.parameters import Parameter, check_parameters, convert, notebook_parameters
+from tests.run.notebooks import write
+
+
+def test_reads_name_type_default_and_comment(tmp_path: Path) -> None:
+    cell = (
+        "# what to run on\n"
+        'dataset: str = "puppets"  # jhmdb or puppets\n'
+        "split: int = 1\n"
+        "rates: list[float] = [\n    0.1,\n    0.2,\n]  # tried in turn\n"
+        "bound: float | None = None\n"
+        "size: tuple[int, int] = (2, 3)"
+    )
+    found = notebook_parameters(write(tmp_path / "a.ipynb", parameters=cell))
+    assert found == [
+        Parameter("dataset", "str", "puppets", "jhmdb or puppets"),
+        Parameter("split", "int", 1, ""),
+        Parameter("rates", "list[float]", [0.1, 0.2], "tried in turn"),
+        Parameter("bound", "float | None", None, ""),
+        Parameter("size", "tuple[int, int]", (2, 3), ""),
+    ]
+
+
+def test_a_notebook_without_the_cell_has_none(tmp_path: Path) -> None:
+    assert notebook_parameters(write(tmp_path / "a.ipynb", "1 + 1", parameters=None)) == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("x = 1", "`name: type = value`"),
+        ("import os", "`name: type = value`"),
+        ("x: int", "`name: type = value`"),
+        ("x: int = 1 +", "Python"),
+        ("x: int = len('a')", "a plain value"),
+        ("x: int = 'a'", "x of type int"),
+        ("x: int = True", "x of type int"),
+        ("x: dict = {}", "bool, int, float, str"),
+        ("x: list[int, str] = [1, 'a']", "bool, int, float, str"),
+    ],
+)
+def test_a_cell_that_is_not_typed_lines_is_refused(
+    tmp_path: Path, cell: str, expected: str
+) -> None:
+    with pytest.raises(NotebookError) as raised:
+        notebook_parameters(write(tmp_path / "a.ipynb", parameters=cell))
+    assert expected in raised.value.expected
+    assert "a.ipynb, cell 0" in raised.value.where
+
+
+def test_two_parameters_cells_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.ipynb", "x: int = 1")
+    content = json.loads(path.read_text())
+    content["cells"][1]["metadata"]["tags"] = ["parameters"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(NotebookError, match="2 cells tagged"):
+        notebook_parameters(path)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"cells": 3}', '{"cells": [1]}', "\x00\xff"])
+def test_a_file_that_is_no_notebook(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.ipynb"
+    path.write_text(text, encoding="latin-1")
+    with pytest.raises(NotebookError, match=r"a\.ipynb"):
+        notebook_parameters(path)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(NotebookError, match="no such file"):
+        notebook_parameters(tmp_path / "none.ipynb")
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text", "value"),
+    [
+        ("bool", "true", True),
+        ("bool", "No", False),
+        ("bool", "0", False),
+        ("int", "-3", -3),
+        ("float", "1e-3", 1e-3),
+        ("float", "2", 2.0),
+        ("str", "none", "none"),
+        ("str", "a=b, c", "a=b, c"),
+        ("list[int]", "1, 2,3", [1, 2, 3]),
+        ("list[int]", "", []),
+        ("list[str]", "[ 'a', 'b' ]", ["a", "b"]),
+        ("tuple[float, ...]", "1,2.5", (1.0, 2.5)),
+        ("tuple[int, str]", "4,x", (4, "x")),
+        ("tuple[bool, bool]", "(True, False)", (True, False)),
+        ("int | None", "none", None),
+        ("int | None", "7", 7),
+        ("None | float", "None", None),
+        ("Optional[str]", "x", "x"),
+        ("list[int] | None", "1", [1]),
+    ],
+)
+def test_text_is_read_by_the_declared_type(annotation: str, text: str, value: object) -> None:
+    result = convert("a.ipynb", Parameter("x", annotation, None, ""), text)
+    assert result == value
+    assert type(result) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        ("bool", "maybe"),
+        ("bool", 1),
+        ("int", "1.5"),
+        ("int", True),
+        ("int", 2.0),
+        ("float", "fast"),
+        ("float", True),
+        ("str", 3),
+        ("list[int]", "1,x"),
+        ("list[int]", (1, 2)),
+        ("list[int]", "[1, 2"),
+        ("list[int]", "[1, True]"),
+        ("tuple[int, int]", "1,2,3"),
+        ("int | None", "nothing"),
+    ],
+)
+def test_wrong_values_are_refused(annotation: str, value: object) -> None:
+    with pytest.raises(NotebookError) as raised:
+        convert("a.ipynb", Parameter("x", annotation, None, ""), value)
+    assert repr(value) in raised.value.found
+    assert annotation in raised.value.expected
+
+
+def test_not_a_number_is_a_float() -> None:
+    assert math.isnan(convert("a.ipynb", Parameter("x", "float", 0.0, ""), "nan"))
+
+
+def test_errors_list_the_real_parameters() -> None:
+    known = [Parameter("split", "int", 1, "1 to 3"), Parameter("name", "str", "a", "")]
+    with pytest.raises(NotebookError) as unknown:
+        check_parameters("a.ipynb", known, {"spilt": "2"})
+    assert "spilt" in unknown.value.found
+    with pytest.raises(NotebookError) as wrong:
+        check_parameters("a.ipynb", known, {"split": "two"})
+    for raised in (unknown, wrong):
+        assert "split: int = 1  # 1 to 3; name: str = 'a'" in raised.value.hint
+    assert check_parameters("a.ipynb", known, {"split": "2"}) == {"split": 2}
