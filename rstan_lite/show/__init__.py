@@ -1,0 +1,40 @@
+"""Pictures: drawings on frames, figures, tables and short films.
+
+Every figure function is pure: arrays in, a `matplotlib.figure.Figure` out, with a text alternative
+that `alt_text` returns. `keep` draws it once, writes the PNG and shows it in a notebook. Names are
+loaded when first used, so that drawing on frames does not wait for the plotting libraries.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+_HOME = {
+    "overlay": "pixels",
+    "place_map": "pixels",
+    "draw_contour": "pixels",
+    "flow_to_colour": "pixels",
+    "overlay_clip": "animation",
+    "write_animation": "animation",
+    "clip_strip": "clips",
+    "attention_strip": "clips",
+    "step_diagram": "diagram",
+    "beta_heatmap": "temporal",
+    "by_frame": "temporal",
+    "curves": "temporal",
+    "LiveCurves": "live",
+    "result_table": "results",
+    "confusion_figure": "results",
+    "Table": "table",
+    "Picture": "style",
+    "alt_text": "style",
+    "keep": "style",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its module (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"rstan_lite.show has no {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,0 +1,149 @@
+"""Overlays lie where the network looked, to the pixel; flow colours mean what they say."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rstan_lite.data.silhouettes import target
+from rstan_lite.data.transforms import Geometry, crop
+from rstan_lite.show import draw_contour, flow_to_colour, overlay, place_map
+
+GREY = np.array([0.299, 0.587, 0.114])
+
+
+def one_hot(k: int, place: int) -> np.ndarray:
+    weights = np.zeros(k * k)
+    weights[place] = 1.0
+    return weights
+
+
+@given(
+    k=st.integers(1, 7),
+    place=st.integers(0, 48),
+    share=st.sampled_from([0.5, 0.875, 1.0]),
+    corner=st.sampled_from(["centre", "top-left", "bottom-right"]),
+    mirror=st.booleans(),
+)
+def test_a_place_painted_on_the_frame_is_the_place_that_the_network_sees(
+    k: int, place: int, share: float, corner: str, mirror: bool
+) -> None:
+    """Paint one place's region, send it through the frames' own transform: that place lights up."""
+    place %= k * k
+    geometry = crop((240, 320), 28 * k, share, corner, mirror)
+    region = place_map(one_hot(k, place), (240, 320), geometry) == 1.0
+    inner = np.zeros(region.shape, np.uint8)  # without its rim, which rounding may shift by one
+    rows, columns = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
+    inner[rows[3:-3, None], columns[3:-3]] = 1
+    seen = geometry.mask(inner)
+    np.testing.assert_array_equal(target(seen[None], k)[0], one_hot(k, place))
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+def test_map_covers_the_crop_and_nothing_else(smooth: bool) -> None:
+    geometry = Geometry(0.25, 0.5, 0.5, 0.25, 10)
+    full = place_map(np.ones(9), (40, 80), geometry, smooth)
+    inside = np.zeros((40, 80), bool)
+    inside[10:30, 40:60] = True
+    np.testing.assert_array_equal(np.isfinite(full), inside)
+    np.testing.assert_allclose(full[inside], 1.0)
+
+
+def test_blocks_hold_the_weights_themselves() -> None:
+    weights = np.arange(4.0)
+    full = place_map(weights, (4, 6))
+    np.testing.assert_array_equal(full, np.kron(weights.reshape(2, 2), np.ones((2, 3))))
+
+
+def test_mirrored_crop_is_mirrored_back() -> None:
+    weights = np.arange(9.0)
+    plain = place_map(weights.reshape(3, 3)[:, ::-1], (30, 30), Geometry(0, 0, 1, 1, 9))
+    np.testing.assert_array_equal(
+        place_map(weights, (30, 30), Geometry(0, 0, 1, 1, 9, True)), plain
+    )
+
+
+def test_smooth_map_keeps_the_values_at_the_centres() -> None:
+    weights = np.random.default_rng(0).random((3, 3))
+    full = place_map(weights, (15, 15), smooth=True)
+    np.testing.assert_allclose(full[2::5, 2::5], weights)
+
+
+def test_overlay_is_brighter_where_attention_is_even_in_grey() -> None:
+    frame = np.full((70, 70, 3), 90, np.uint8)
+    laid = overlay(frame, one_hot(7, 24), smooth=False, outline=False)
+    grey = laid @ GREY
+    assert laid.shape == frame.shape
+    assert laid.dtype == np.uint8
+    assert grey[30:40, 30:40].min() > grey[:30].max() + 40
+
+
+def test_overlay_darkens_what_the_network_did_not_see() -> None:
+    frame = np.full((40, 80, 3), 200, np.uint8)
+    laid = overlay(frame, np.ones(4), Geometry(0, 0.25, 1, 0.5, 8), strength=0.0, outline=False)
+    assert (laid[:, 20:60] @ GREY).min() > (laid[:, :20] @ GREY).max()
+
+
+def test_peak_sets_one_scale_for_several_maps() -> None:
+    frame = np.zeros((20, 20, 3), np.uint8)
+    weak, strong = np.full(4, 0.1), np.full(4, 0.4)
+    own = [overlay(frame, w, outline=False) for w in (weak, strong)]
+    np.testing.assert_array_equal(*own)
+    shared = [overlay(frame, w, peak=0.4, outline=False) for w in (weak, strong)]
+    assert (shared[0] @ GREY).mean() < (shared[1] @ GREY).mean()
+
+
+def test_overlay_does_not_touch_its_inputs_and_stands_a_map_of_zeros() -> None:
+    frame = np.full((8, 8, 3), 7, np.uint8)
+    before = frame.copy()
+    laid = overlay(frame, np.zeros(4))
+    np.testing.assert_array_equal(frame, before)
+    assert laid.std() == 0
+
+
+@pytest.mark.parametrize(
+    ("frame", "weights", "words"),
+    [
+        (np.zeros((4, 4, 3)), np.ones(4), "uint8"),
+        (np.zeros((4, 4), np.uint8), np.ones(4), "uint8"),
+        (np.zeros((4, 4, 3), np.uint8), np.ones(5), "K"),
+        (np.zeros((4, 4, 3), np.uint8), -np.ones(4), "negative"),
+        (np.zeros((4, 4, 3), np.uint8), np.full(4, np.nan), "finite"),
+    ],
+)
+def test_overlay_refuses_other_shapes(frame: np.ndarray, weights: np.ndarray, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        overlay(frame, weights)
+
+
+def test_contour_is_the_rim_and_leaves_the_rest_alone() -> None:
+    frame = np.full((20, 20, 3), 100, np.uint8)
+    mask = np.zeros((20, 20), np.uint8)
+    mask[5:15, 5:15] = 1
+    drawn = draw_contour(frame, mask, (255, 0, 0), thickness=1)
+    np.testing.assert_array_equal(drawn[5, 5:15], [[255, 0, 0]] * 10)
+    np.testing.assert_array_equal(drawn[4, 5:15], [[0, 0, 0]] * 10)
+    np.testing.assert_array_equal(drawn[6:14, 6:14], frame[6:14, 6:14])
+    np.testing.assert_array_equal(drawn[:4], frame[:4])
+    with pytest.raises(ValueError, match="mask"):
+        draw_contour(frame, mask[1:])
+
+
+def test_flow_at_rest_is_white_and_speed_is_darker_in_every_direction() -> None:
+    angles = np.deg2rad(np.arange(0, 360, 15))
+    direction = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    flow = np.array([0.0, 2.0, 5.0])[:, None, None] * direction  # (3, 24, 2)
+    colours = flow_to_colour(flow, bound=5.0)
+    grey = colours @ GREY
+    assert (colours[0] == 255).all()
+    assert grey[0].min() > grey[1].max() > grey[1].min() > grey[2].max()
+    assert len(np.unique(colours[2], axis=0)) == len(angles)
+
+
+def test_flow_beyond_the_bound_is_drawn_at_it() -> None:
+    flow = np.zeros((2, 2, 2))
+    flow[..., 0] = [[3, 30], [3, 300]]
+    colours = flow_to_colour(flow, bound=3.0)
+    assert len(np.unique(colours.reshape(-1, 3), axis=0)) == 1
+    with pytest.raises(ValueError, match="flow"):
+        flow_to_colour(np.zeros((2, 2, 3)))
