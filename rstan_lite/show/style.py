@@ -1,0 +1,116 @@
+"""The look that all figures share, their text alternatives, and how they are kept.
+
+Figures are built on `matplotlib.figure.Figure` and not through pyplot: no window, no global state,
+and the same picture in a notebook, a script and a test.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, which people with any kind of colour vision tell apart.
+BLACK, BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY = (
+    "#000000",
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#E69F00",
+    "#CC79A7",
+    "#56B4E9",
+)
+STREAM_COLOURS = {"appearance": BLUE, "motion": VERMILION, "fused": GREEN}
+# A line is told from the others by colour, by dash and by marker: one of the three always survives.
+LINES = (
+    {"color": BLACK, "linestyle": "-", "marker": "o"},
+    {"color": BLUE, "linestyle": "--", "marker": "s"},
+    {"color": VERMILION, "linestyle": "-.", "marker": "^"},
+    {"color": GREEN, "linestyle": (0, (6, 1.5)), "marker": "D"},
+    {"color": PURPLE, "linestyle": ":", "marker": "v"},
+    {"color": ORANGE, "linestyle": (0, (3, 1, 1, 1)), "marker": "P"},
+)
+STYLE: Any = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same letters everywhere
+    "font.size": 9.0,
+    "axes.titlesize": 9.0,
+    "axes.labelsize": 9.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "figure.facecolor": "white",
+    "figure.titlesize": 11.0,
+    "figure.titleweight": "bold",
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4.0,
+    "legend.frameon": False,
+    "image.interpolation": "nearest",
+}
+DPI = 120
+
+P = ParamSpec("P")
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Run a figure function under the common style and leave matplotlib's settings as they were."""
+
+    @wraps(draw)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return inside
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure, width by height inches, that lays itself out."""
+    return Figure(figsize=(width, height), layout="constrained", dpi=DPI)
+
+
+def describe(figure: Figure, text: str) -> Figure:
+    """Give a figure its text alternative (one or two sentences) and return it."""
+    figure.set_label(" ".join(text.split()))
+    return figure
+
+
+def alt_text(figure: Figure) -> str:
+    """Return a figure's text alternative; ValueError where a figure has none."""
+    text = str(figure.get_label() or "")
+    if not text:
+        raise ValueError("this figure has no text alternative: call describe(figure, text)")
+    return text
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure drawn to PNG with its text alternative; a notebook shows both."""
+
+    png: bytes
+    alt: str
+    path: Path | None = None
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Hand Jupyter the PNG; its metadata carries the alt text that HTML pages use."""
+        return {"image/png": self.png, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
+
+
+def keep(figure: Figure, path: str | Path | None = None, dpi: int = DPI) -> Picture:
+    """Draw a figure once, write it to a .png if a path is given, and return it for display.
+
+    The PNG's Description field holds the text alternative. Missing folders are made.
+    """
+    alt, buffer = alt_text(figure), io.BytesIO()
+    with rc_context(STYLE):
+        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Description": alt})
+    if path is not None:
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(buffer.getvalue())
+    return Picture(buffer.getvalue(), alt, path)

@@ -1,0 +1,176 @@
+"""Every figure has labels, a text alternative that is true, and leaves matplotlib as it was."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from rstan_lite import show
+from rstan_lite.data.transforms import crop
+from rstan_lite.show.results import RESULT_COLUMNS
+
+RNG = np.random.default_rng(0)
+N, K = 3, 4
+FRAMES = RNG.integers(0, 256, (N, 48, 64, 3), dtype=np.uint8)
+MASKS = np.zeros((N, 48, 64), np.uint8)
+MASKS[:, 10:40, 20:40] = 1
+FLOW = RNG.normal(0, 3, (N, 48, 64, 2))
+MAPS = {s: RNG.dirichlet(np.ones(K * K), N) for s in ("appearance", "motion")}
+MAPS["fused"] = np.maximum(MAPS["appearance"], MAPS["motion"])
+TARGET = np.zeros((N, K * K))
+TARGET[:, :4] = 0.25
+WINDOW = np.array([[0, 1], [1, 2], [2, 2]])
+VALID = np.array([[True, True], [True, True], [True, False]])
+BETA = {"fused": np.array([[0.25, 0.75], [0.5, 0.5], [1.0, 0.0]])}
+HISTORY = {"a": {"loss": [3.0, 2.0], "accuracy": [0.1, 0.5]}, "b": {"loss": [3.0], "accuracy": [0]}}
+MATRIX = np.array([[3, 1], [0, 2]])
+
+
+def figures() -> dict[str, Figure]:
+    box = crop((48, 64), 32)
+    return {
+        "clip": show.clip_strip(FRAMES, MASKS, FLOW, indices=[0, 5, 9], crop=box, title="wave"),
+        "plain clip": show.clip_strip(FRAMES),
+        "attention": show.attention_strip(
+            FRAMES, MAPS, indices=[0, 5, 9], crop=box, silhouettes=MASKS, target=TARGET
+        ),
+        "beta": show.beta_heatmap(BETA, WINDOW, VALID, indices=[0, 5, 9], title="when"),
+        "curves": show.curves(HISTORY, title="training"),
+        "confusion": show.confusion_figure(MATRIX, ["kick_ball", "wave"]),
+        "diagram": show.step_diagram(),
+    }
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, Figure]:
+    return figures()
+
+
+def texts(figure: Figure) -> str:
+    """All that is written in a figure."""
+    found = figure.findobj(mpl.text.Text)
+    return "\n".join(t.get_text() for t in found)
+
+
+def test_figures_have_text_alternatives_that_name_their_content(drawn: dict[str, Figure]) -> None:
+    for name, figure in drawn.items():
+        assert len(show.alt_text(figure)) > 10, name
+    assert "wave: 3 frames" in show.alt_text(drawn["clip"])
+    assert f"{max(m.max() for m in MAPS.values()):.2f}" in show.alt_text(drawn["attention"])
+    assert "5 of 6 clips" in show.alt_text(drawn["confusion"])
+    assert "kick ball taken for wave (1 clips)" in show.alt_text(drawn["confusion"])
+    assert "b after 1 epochs: loss 3.00" in show.alt_text(drawn["curves"])
+    with pytest.raises(ValueError, match="text alternative"):
+        show.alt_text(Figure())
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("clip", ["frame 5", "silhouette", "flow", "pixels a frame"]),
+        ("attention", ["appearance", "motion", "fused", "weight of a place", "on the person"]),
+        ("beta", ["step t", "frame of the clip", "frame score", "0.75"]),
+        ("curves", ["epoch", "loss", "accuracy (%)", "a", "b"]),
+        ("confusion", ["true action", "predicted action", "share of the", "kick ball"]),
+        ("diagram", ["Eq. 1", "Eq. 2, 3", "Eq. 8-13", "Eq. 14", "Eq. 15", "Eq. 16, 17", "Eq. 18"]),
+    ],
+)  # fmt: skip
+def test_axes_and_bars_are_labelled(drawn: dict[str, Figure], name: str, words: list[str]) -> None:
+    written = texts(drawn[name])
+    for word in words:
+        assert word in written
+
+
+def test_the_share_under_a_map_is_the_share_on_the_silhouette() -> None:
+    maps = {"motion": np.full((N, K * K), 1 / K**2)}
+    figure = show.attention_strip(FRAMES, maps, target=TARGET)
+    assert texts(figure).count("25 % on the person") == N
+    empty = show.attention_strip(FRAMES, maps, target=0 * TARGET)
+    assert texts(empty).count("no silhouette") == N
+
+
+def test_frame_scores_lie_at_the_frames_they_belong_to() -> None:
+    table = show.by_frame(BETA["fused"], WINDOW, VALID)
+    nan = np.nan
+    np.testing.assert_array_equal(table, [[0.25, 0.75, nan], [nan, 0.5, 0.5], [nan, nan, 1.0]])
+    every = RNG.dirichlet(np.ones(4), 4)
+    np.testing.assert_array_equal(show.by_frame(every), every)
+
+
+def test_settings_and_pyplot_are_left_alone() -> None:
+    before = dict(mpl.rcParams)
+    figures()
+    assert dict(mpl.rcParams) == before
+    assert mpl._pylab_helpers.Gcf.get_num_fig_managers() == 0
+
+
+def test_keep_writes_a_png_with_its_description(drawn: dict[str, Figure], tmp_path: Path) -> None:
+    picture = show.keep(drawn["clip"], tmp_path / "new" / "clip.png", dpi=40)
+    assert picture.path is not None
+    with Image.open(picture.path) as image:
+        assert image.info["Description"] == picture.alt
+        assert image.width > image.height
+    data, metadata = picture._repr_mimebundle_()
+    assert data["image/png"] == picture.path.read_bytes()
+    assert data["text/plain"] == metadata["image/png"]["alt"] == picture.alt
+
+
+def test_picture_is_the_same_every_time() -> None:
+    kept = [show.keep(show.clip_strip(FRAMES, MASKS, FLOW), dpi=50).png for _ in range(2)]
+    assert kept[0] == kept[1]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: show.clip_strip(FRAMES, MASKS[1:]),
+        lambda: show.clip_strip(FRAMES, indices=[1]),
+        lambda: show.attention_strip(FRAMES, {"motion": MAPS["motion"][1:]}),
+        lambda: show.attention_strip(FRAMES, {}),
+        lambda: show.beta_heatmap({}),
+        lambda: show.by_frame(BETA["fused"], WINDOW[1:]),
+        lambda: show.curves({}),
+        lambda: show.confusion_figure(MATRIX, ["one"]),
+    ],
+)
+def test_figures_refuse_arrays_that_do_not_belong_together(draw) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        draw()
+
+
+def test_result_table_gives_means_and_spread() -> None:
+    runs = [{"test_accuracy": a, "n_test": 80, "attention_on_silhouette": 0.4} for a in (0.5, 0.7)]
+    table = show.result_table(
+        {"plain": {"test_accuracy": 0.5, "n_test": 80}, "full": {"runs": runs}}, caption="puppets"
+    )
+    assert table.columns == RESULT_COLUMNS
+    assert table.rows[0] == ("plain", "50.0", "none", "80", "1")
+    assert table.rows[1] == ("full", "60.0 ± 14.1", "40.0 ± 0.0", "80", "2")
+    assert table.column("accuracy (%)") == ("50.0", "60.0 ± 14.1")
+
+
+def test_table_in_text_and_html() -> None:
+    table = show.Table(("model", "n"), (("a < b", "1"), ("c", "20")), "made up")
+    assert str(table) == "model   n\n-----  --\na < b   1\nc      20\nmade up"
+    assert "a &lt; b" in table._repr_html_()
+    assert "<caption>made up</caption>" in table._repr_html_()
+    with pytest.raises(ValueError, match="3 cells under 2"):
+        show.Table(("a", "b"), (("1", "2", "3"),))
+
+
+def test_live_curves_keep_what_they_are_given() -> None:
+    live = show.LiveCurves("loss", "accuracy", every=0.0)
+    live.add("a", {"loss": 2, "accuracy": None, "other": 1})
+    live.add("a", {"loss": 1, "accuracy": 0.5})
+    assert live.history["a"]["loss"] == [2.0, 1.0]
+    assert np.isnan(live.history["a"]["accuracy"][0])
+    assert "a after 2 epochs: loss 1.00, accuracy 0.50" in live.close().alt
+
+
+def test_unknown_name_is_refused_with_the_real_ones() -> None:
+    with pytest.raises(AttributeError, match="attention_strip"):
+        _ = show.attention_stripe
+    assert all(getattr(show, name) is not None for name in show.__all__)
