@@ -1,0 +1,134 @@
+"""Looks at what a user brings: JHMDB, puppets, weights, tuned networks."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rstan_lite.doctor.check import Check
+from rstan_lite.errors import RstanError
+
+if TYPE_CHECKING:
+    from rstan_lite.data.jhmdb import Clip
+
+PACKAGE = Path(__file__).parent.parent
+JHMDB_HELP = (
+    "Give it with --jhmdb DIR or RSTAN_JHMDB (README: Using JHMDB). "
+    "Without it, everything runs on generated clips."
+)
+WEIGHTS_HELP = (
+    "Give them with --weights FILE or RSTAN_SQUEEZENET, or let torchvision download them. "
+    "The shipped puppet networks need none."
+)
+
+
+def check_jhmdb(root: str | None) -> list[Check]:
+    """Layout, clips and silhouettes of each split of a JHMDB folder, and what is missing."""
+    if not root:
+        return [Check("JHMDB", "warn", "not given", JHMDB_HELP)]
+    from rstan_lite.data.jhmdb import JHMDB
+
+    checks = []
+    for split in (1, 2, 3):
+        name = f"JHMDB split {split}"
+        try:
+            data = JHMDB(root, split=split, missing="skip", validation=0.0)
+        except RstanError as error:
+            checks.append(Check(name, "fail", str(error), "README: Using JHMDB."))
+            continue
+        checks.append(_split(name, data.layout, data.train, data.test, data.missing))
+    return checks
+
+
+def _split(
+    name: str, layout: str, train: list[Clip], test: list[Clip], missing: tuple[str, ...]
+) -> Check:
+    clips = train + test
+    masks = sum(clip.mask_path.is_file() for clip in clips)
+    found = f"{layout}: {len(train)} training and {len(test)} test clips, {masks} silhouettes"
+    if not train or not test:
+        return Check(name, "fail", found, "README: Using JHMDB says which archives to unpack.")
+    advice = []
+    if missing:
+        classes = Counter(entry.partition("/")[0] for entry in missing)
+        worst = ", ".join(f"{action} {number}" for action, number in classes.most_common(4))
+        more = " ..." if len(classes) > 4 else ""
+        found += f"; {len(missing)} clips that the lists name are not there ({worst}{more})"
+        advice.append("Complete the copy, or train without them: --missing skip.")
+    if masks < len(clips):
+        found += f"; {len(clips) - masks} clips have no silhouette"
+        advice.append("Unpack puppet_mask.zip beside the clips.")
+    return Check(name, "warn" if advice else "ok", found, " ".join(advice))
+
+
+def check_puppets(root: str | None) -> Check:
+    """Generated clips: a finished copy in a folder, or none yet."""
+    advice = "They are made when first needed, or by rstan-lite puppets."
+    if not root or not Path(root).is_dir():
+        return Check("Puppets", "ok", f"none yet{f' in {root}' if root else ''}", advice)
+    marker = Path(root) / "puppets.json"
+    try:
+        made = json.loads(marker.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Check("Puppets", "warn", f"an unfinished copy in {root}", advice)
+    except (OSError, ValueError) as error:
+        return Check("Puppets", "warn", f"{marker}: {error}", f"Remove {root}. {advice}")
+    from rstan_lite.data.jhmdb import JHMDB
+
+    try:
+        data = JHMDB(root, validation=0.0)
+    except RstanError as error:
+        return Check("Puppets", "warn", str(error), f"Remove {root}. {advice}")
+    clips = len(data.train) + len(data.test)
+    return Check("Puppets", "ok", f"{clips} clips in {root}, seed {made.get('seed', 'unknown')}")
+
+
+def check_weights(path: str | None, backbone: str = "squeezenet1_0") -> Check:
+    """A weights file is there and fits the network."""
+    if not path:
+        return Check("Weights", "warn", "no file given", WEIGHTS_HELP)
+    if not Path(path).is_file():
+        return Check("Weights", "fail", f"no file {path}", WEIGHTS_HELP)
+    try:
+        from rstan_lite.features.backbones import FeatureNet, load_imagenet
+        from rstan_lite.features.backbones import backbone as preset
+
+        for stream in ("appearance", "motion"):
+            load_imagenet(FeatureNet(preset(backbone), stream), path)
+    except (RstanError, ImportError, OSError) as error:
+        return Check("Weights", "fail", f"{path}: {error}", WEIGHTS_HELP)
+    return Check("Weights", "ok", f"{path} fits {backbone}, appearance and motion")
+
+
+def check_shipped(package: Path = PACKAGE) -> Check:
+    """The small networks for puppets that come with the package."""
+    files = sorted(path.name for path in package.rglob("*.safetensors"))
+    if files:
+        return Check("Puppet networks", "ok", ", ".join(files))
+    return Check("Puppet networks", "fail", f"none in {package}", "Install the package again.")
+
+
+def check_tuned(store: str | None) -> Check:
+    """Fine-tuned networks in a feature store."""
+    advice = "rstan-lite tune makes them; JHMDB needs them for the motion stream."
+    if not store:
+        return Check("Tuned networks", "warn", "no store given (--store DIR)", advice)
+    files = sorted(Path(store, "tuned").glob("*.safetensors"))
+    broken = []
+    for path in files:
+        try:
+            from safetensors import safe_open
+
+            with safe_open(str(path), framework="numpy") as opened:
+                opened.keys()
+        except Exception as error:  # safetensors' own error derives from Exception alone
+            broken.append(f"{path.name} ({error})")
+    if broken:
+        return Check(
+            "Tuned networks", "warn", f"unreadable: {', '.join(broken)}", f"Remove. {advice}"
+        )
+    if not files:
+        return Check("Tuned networks", "warn", f"none in {Path(store, 'tuned')}", advice)
+    return Check("Tuned networks", "ok", ", ".join(path.name for path in files))

@@ -1,0 +1,286 @@
+"""rstan-lite doctor: each check for what works and for what does not."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+from scipy.io import savemat
+
+from rstan_lite.doctor import Check, add_parser, cli, examine, inputs, machine
+from rstan_lite.doctor import check as shown
+
+GOOD = {"torch": "2.15.0", "torchvision": "0.29", "together": True, "threads": 2, "gpus": []}
+
+
+def test_python_range() -> None:
+    assert machine.check_python((3, 11), "p").state == "ok"
+    assert machine.check_python((3, 13), "p").state == "ok"
+    assert machine.check_python((3, 10), "p").state == "fail"
+    assert machine.check_python((3, 14), "p").state == "fail"
+
+
+@pytest.mark.parametrize(
+    ("said", "state", "words"),
+    [
+        (GOOD, "ok", "torch 2.15.0, torchvision 0.29"),
+        ({"error": "ImportError: libc10"}, "fail", "libc10"),
+        (GOOD | {"torch": "2.5.1"}, "fail", "2.5.1"),
+        (GOOD | {"torch": "unknown"}, "fail", "unknown"),
+        (GOOD | {"together": False}, "fail", "nonsense"),
+        ({"torch": "2.7.0", "torchvision_error": "RuntimeError: nms"}, "fail", "RuntimeError: nms"),
+    ],
+)
+def test_torch(said: dict[str, object], state: str, words: str) -> None:
+    check = machine.check_torch(said)
+    assert check.state == state
+    assert words in check.found
+    assert bool(check.advice) == (state != "ok")
+
+
+def test_probe_speaks_with_the_installed_torch() -> None:
+    said = machine.probe_torch()
+    assert said["together"] is True
+    assert machine.check_torch(said).state == "ok"
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("raise ImportError('no libtorch')", "no libtorch"),
+        ("import os; os.abort()", "ended with -6"),
+    ],
+)
+@pytest.mark.skipif(os.name != "posix", reason="uses a signal and a shell script")
+def test_probe_survives_a_broken_torch(tmp_path: Path, code: str, words: str) -> None:
+    (tmp_path / "torch.py").write_text(code)
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}" exec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    assert words in machine.probe_torch(str(python))["error"]
+
+
+def test_probe_survives_a_missing_python_and_a_slow_one(tmp_path: Path) -> None:
+    assert "FileNotFoundError" in machine.probe_torch(str(tmp_path / "python"))["error"]
+    assert "TimeoutExpired" in machine.probe_torch(timeout=0.001)["error"]
+
+
+def test_gpu() -> None:
+    card = ["H200", 2**31, 2**32, True]
+    assert machine.check_gpu(GOOD | {"gpus": [card]}, True) == Check(
+        "GPU", "ok", "H200, 2.0 of 4.0 GiB free"
+    )
+    assert machine.check_gpu(GOOD | {"gpus": [[*card[:3], False]]}, True).state == "warn"
+    assert "CPU build" in machine.check_gpu(GOOD | {"cuda_build": None}, True).advice
+    assert "12.8" in machine.check_gpu(GOOD | {"cuda_build": "12.8"}, True).advice
+    assert "on the CPU" in machine.check_gpu(GOOD, False).advice
+    assert machine.check_gpu(GOOD | {"gpu_error": "lost"}, True).found == "lost"
+
+
+def test_threads() -> None:
+    assert machine.check_threads(2, GOOD, None).state == "ok"
+    assert machine.check_threads(1, GOOD, "2") == Check(
+        "CPU",
+        "warn",
+        "1 cores, 2 threads in torch (OMP_NUM_THREADS=2)",
+        "Set OMP_NUM_THREADS=1: more threads are slower.",
+    )
+    assert "unknown" in machine.check_threads(2, {"error": "x"}, None).found
+
+
+def test_memory_and_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert machine.check_memory(8.0).state == "ok"
+    assert machine.check_memory(1.0).state == "warn"
+    assert machine.check_memory(None).state == "warn"
+    assert 0 < (machine.available_memory() or 0) < 1e5
+    assert machine.check_disk(tmp_path).found.endswith(str(tmp_path.resolve()))
+    monkeypatch.setattr(machine, "DISK_NEEDED", 1e9)
+    assert machine.check_disk(tmp_path).state == "warn"
+
+
+def test_libraries_and_jupyter() -> None:
+    found = machine.versions(["numpy", "no-such-distribution"])
+    assert found["numpy"] == np.__version__
+    assert found["no-such-distribution"] is None
+    check = machine.check_libraries(found, {"numpy": True, "no-such-distribution": False})
+    assert (check.state, check.found) == ("fail", "missing: no-such-distribution")
+    check = machine.check_libraries(found, {"numpy": True, "no-such-distribution": True})
+    assert check.state == "ok"
+    assert machine.check_jupyter({"papermill": None}).state == "warn"
+    assert machine.check_jupyter({"papermill": "2"}).state == "ok"
+    assert machine.has_module("json")
+    assert not machine.has_module("no_such_module")
+
+
+def test_flow_and_a_broken_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert machine.check_flow().state == "ok"
+    import cv2
+
+    monkeypatch.delattr(cv2, "optflow")
+    check = machine.check_flow()
+    assert check.state == "fail"
+    assert "opencv-contrib-python-headless" in check.advice
+
+
+def test_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    assert machine.check_compiler().found == "none (no-such-compiler)"
+    monkeypatch.setenv("CXX", sys.executable)  # any program that exists
+    assert sys.executable in machine.check_compiler().found
+
+
+def _jhmdb(root: Path, layout: str = "ReCompress_Videos") -> Path:
+    """Two classes of four clips each; the reader looks at names here, not into the files."""
+    for action in ("clap", "wave"):
+        names = [f"{action}_{i}" for i in range(4)]
+        for name in names:
+            path = root / layout / action / name
+            if layout == "ReCompress_Videos":
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.with_name(f"{name}.avi").touch()
+            else:
+                path.mkdir(parents=True)
+            mask = root / "puppet_mask" / action / name / "puppet_mask.mat"
+            mask.parent.mkdir(parents=True)
+            savemat(mask, {"part_mask": np.ones((2, 2, 1), np.uint8)})
+        lines = [f"{name}.avi {1 + (i > 1)}" for i, name in enumerate(names)]
+        (root / "splits").mkdir(exist_ok=True)
+        for split in (1, 2, 3):
+            (root / "splits" / f"{action}_test_split{split}.txt").write_text("\n".join(lines))
+    return root
+
+
+@pytest.mark.parametrize("layout", ["ReCompress_Videos", "Rename_Images"])
+def test_complete_jhmdb(tmp_path: Path, layout: str) -> None:
+    checks = inputs.check_jhmdb(str(_jhmdb(tmp_path, layout)))
+    assert [check.name for check in checks] == [f"JHMDB split {k}" for k in (1, 2, 3)]
+    expected = f"{layout}: 4 training and 4 test clips, 8 silhouettes"
+    assert {(check.state, check.found) for check in checks} == {("ok", expected)}
+
+
+def test_jhmdb_with_gaps(tmp_path: Path) -> None:
+    root = _jhmdb(tmp_path)
+    (root / "ReCompress_Videos" / "clap" / "clap_3.avi").unlink()
+    (root / "puppet_mask" / "wave" / "wave_0" / "puppet_mask.mat").unlink()
+    (root / "splits" / "wave_test_split2.txt").write_text("nonsense\n")
+    first, second, _ = inputs.check_jhmdb(str(root))
+    assert first.state == "warn"
+    assert "1 clips that the lists name are not there (clap 1)" in first.found
+    assert "1 clips have no silhouette" in first.found
+    assert "--missing skip" in first.advice
+    assert second.state == "fail"
+    assert "wave_test_split2.txt" in second.found
+
+
+def test_no_jhmdb(tmp_path: Path) -> None:
+    assert inputs.check_jhmdb(None)[0].state == "warn"
+    assert {check.state for check in inputs.check_jhmdb(str(tmp_path / "none"))} == {"fail"}
+    root = _jhmdb(tmp_path)
+    for path in (root / "ReCompress_Videos").rglob("*.avi"):
+        path.unlink()
+    assert inputs.check_jhmdb(str(root))[0].state == "fail"
+
+
+def test_puppets(tmp_path: Path) -> None:
+    assert inputs.check_puppets(None).state == "ok"
+    assert inputs.check_puppets(str(tmp_path / "none")).found.startswith("none yet")
+    root = _jhmdb(tmp_path)
+    assert "unfinished" in inputs.check_puppets(str(root)).found
+    (root / "puppets.json").write_text('{"seed": 7}')
+    check = inputs.check_puppets(str(root))
+    assert (check.state, check.found) == ("ok", f"8 clips in {root}, seed 7")
+    (root / "ReCompress_Videos" / "clap" / "clap_3.avi").unlink()
+    assert inputs.check_puppets(str(root)).state == "warn"
+    (root / "puppets.json").write_text("{")
+    assert inputs.check_puppets(str(root)).state == "warn"
+
+
+def test_weights(tmp_path: Path) -> None:
+    assert inputs.check_weights(None).state == "warn"
+    assert inputs.check_weights(str(tmp_path / "none.safetensors")).state == "fail"
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"no weights")
+    assert inputs.check_weights(str(broken)).state == "fail"
+    other = tmp_path / "other.safetensors"
+    save_file({"x": np.zeros(2, np.float32)}, other)
+    check = inputs.check_weights(str(other))
+    assert check.state == "fail"
+    assert "other tensors" in check.found
+
+
+@pytest.mark.squeezenet
+def test_real_weights() -> None:
+    path = os.environ.get("RSTAN_SQUEEZENET")
+    if not path:
+        pytest.skip("RSTAN_SQUEEZENET names no weights file")
+    assert inputs.check_weights(path).state == "ok"
+
+
+@pytest.mark.jhmdb
+def test_real_jhmdb() -> None:
+    path = os.environ.get("RSTAN_JHMDB")
+    if not path:
+        pytest.skip("RSTAN_JHMDB names no folder")
+    assert {check.state for check in inputs.check_jhmdb(path)} <= {"ok", "warn"}
+
+
+def test_shipped_and_tuned(tmp_path: Path) -> None:
+    assert inputs.check_shipped(tmp_path).state == "fail"
+    assert inputs.check_tuned(None).state == "warn"
+    assert inputs.check_tuned(str(tmp_path)).state == "warn"
+    (tmp_path / "tuned").mkdir()
+    path = tmp_path / "tuned" / "motion-1.safetensors"
+    save_file({"x": np.zeros(2, np.float32)}, path)
+    assert inputs.check_tuned(str(tmp_path)) == Check(
+        "Tuned networks", "ok", "motion-1.safetensors"
+    )
+    assert inputs.check_shipped(tmp_path).state == "ok"
+    path.write_bytes(b"cut")
+    assert "unreadable: motion-1" in inputs.check_tuned(str(tmp_path)).found
+
+
+def test_table_and_json() -> None:
+    checks = [Check("A", "ok", "fine"), Check("Longer", "fail", "word " * 40, "do this")]
+    table = shown.as_table(checks)
+    assert max(map(len, table.splitlines())) <= shown.WIDTH
+    assert "-> do this" in table
+    assert table.splitlines()[-1] == "1 ok, 0 warn, 1 fail"
+    assert json.loads(shown.as_json(checks))[1]["advice"] == "do this"
+    assert shown.exit_code(checks) == 1
+    assert shown.exit_code([Check("A", "warn", "")]) == 0
+
+
+def test_command_without_torch_or_libraries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(machine, "probe_torch", lambda: {"error": "ImportError: torch"})
+    monkeypatch.setattr(machine, "has_module", lambda name: name != "scipy")
+    parser = argparse.ArgumentParser()
+    add_parser(parser.add_subparsers())
+    arguments = parser.parse_args(["doctor", "--json", "--jhmdb", str(tmp_path)])
+    assert arguments.func(arguments) == 1
+    states = {row["name"]: row["state"] for row in json.loads(capsys.readouterr().out)}
+    assert states["PyTorch"] == states["Libraries"] == "fail"
+    assert "JHMDB" not in states
+    assert states["Python"] == "ok"
+
+
+def test_examine_looks_at_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "probe_torch", lambda: GOOD)
+    names = [check.name for check in examine()]
+    assert names == list(dict.fromkeys(names))
+    assert {"Python", "PyTorch", "GPU", "JHMDB", "Puppets", "Weights", "Compiler"} <= set(names)
+    assert all(check.advice for check in examine() if check.state != "ok")
+
+
+def test_parser_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RSTAN_JHMDB", "somewhere")
+    parser = argparse.ArgumentParser()
+    cli.add_parser(parser.add_subparsers())
+    assert parser.parse_args(["doctor"]).jhmdb == "somewhere"
