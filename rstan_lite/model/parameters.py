@@ -99,7 +99,7 @@ class Classifier(nn.Module):
         Returns logits (B, T, C), and for "score" also those of each stream, else None; all in
         float32 at least.
         """
-        if isinstance(self.b, nn.Parameter):
+        if isinstance(self.b, Tensor):
             logits = classify([hidden[s] for s in self.W], list(self.W.values()), self.b)  # Eq. 16
             return _at_least_float32(logits), None
         stream_logits = {

@@ -1,0 +1,185 @@
+"""Bad settings and inputs: each is named, with what was found and what is expected."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pytest
+import torch
+
+from rstan_lite.errors import ConfigError, DataError
+from rstan_lite.model import (
+    RSTANConfig,
+    actor_attention_loss,
+    fuse_scores,
+    last_step,
+    main_loss,
+    multi_task_loss,
+)
+
+GOOD = {
+    "streams": ("appearance", "motion"),
+    "d_cv": {"appearance": 3, "motion": 3},
+    "d_fc": {"appearance": 3, "motion": 3},
+    "heads": {"jhmdb": 3},
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "where"),
+    [
+        ("streams", (), "streams"),
+        ("streams", ("rgb",), "streams"),
+        ("streams", ("motion", "motion"), "streams"),
+        ("streams", "motion", "streams"),
+        ("d_cv", {"appearance": 3}, "d_cv"),
+        ("d_fc", {"appearance": 3, "motion": 0}, "d_fc['motion']"),
+        ("d_fc", 512, "d_fc"),
+        ("heads", {}, "heads"),
+        ("heads", {"jhmdb": 0}, "heads['jhmdb']"),
+        ("heads", {"j.hmdb": 3}, "heads"),
+        ("heads", {"train": 3}, "heads"),
+        ("d_h", 0, "d_h"),
+        ("d_h", 2.0, "d_h"),
+        ("d_att", True, "d_att"),
+        ("attention", "both", "attention"),
+        ("window", 0, "window"),
+        ("gamma_alpha", -1.0, "gamma_alpha"),
+        ("gamma_beta", float("nan"), "gamma_beta"),
+        ("gamma_beta", "1", "gamma_beta"),
+        ("fusion", "sum", "fusion"),
+        ("fusion", None, "fusion"),
+        ("classifier", "late", "classifier"),
+        ("renormalize", 1, "renormalize"),
+        ("dropout", 1.0, "dropout"),
+    ],
+)
+def test_a_bad_setting_is_named(field, value, where):
+    with pytest.raises(ConfigError) as caught:
+        RSTANConfig(**(GOOD | {field: value}))
+    assert caught.value.where == where
+    assert caught.value.expected
+
+
+def test_a_choice_lists_the_real_ones():
+    with pytest.raises(ConfigError, match=r"'late'.*joint, score"):
+        RSTANConfig(**GOOD, classifier="late")
+
+
+def test_a_config_survives_json():
+    config = RSTANConfig(**GOOD, window=3)
+    assert RSTANConfig(**(asdict(config) | {"streams": list(config.streams)})) == config
+
+
+def test_the_plain_lstm_needs_no_cube_size():
+    assert RSTANConfig(**(GOOD | {"d_cv": {}}), attention="none").d_cv == {}
+
+
+def test_heads(case):
+    with pytest.raises(ConfigError, match=r"head: found 'ucf'; expected one of jhmdb"):
+        case().run(head="ucf")
+    with pytest.raises(ConfigError, match="several to choose from"):
+        case(heads={"jhmdb": 3, "ucf101": 4}).run()
+
+
+def _without(case, name: str, stream: str):
+    getattr(case, name).pop(stream)
+
+
+def _cut(case, name: str, stream: str, *index):
+    getattr(case, name)[stream] = getattr(case, name)[stream][index]
+
+
+ALL = slice(None)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "where"),
+    [
+        (lambda c: _without(c, "cubes", "motion"), "cubes['motion']"),
+        (lambda c: _without(c, "vectors", "motion"), "vectors['motion']"),
+        (lambda c: _cut(c, "cubes", "appearance", 0), "cubes['appearance']"),
+        (lambda c: _cut(c, "vectors", "appearance", ALL, 0), "vectors['appearance']"),
+        (lambda c: _cut(c, "vectors", "motion", ALL, slice(3)), "vectors['motion']"),
+        (lambda c: _cut(c, "cubes", "motion", slice(1)), "cubes['motion']"),
+        (lambda c: _cut(c, "cubes", "motion", ALL, ALL, slice(1)), "cubes['motion']"),
+        (lambda c: _cut(c, "cubes", "motion", ..., slice(2)), "cubes['motion']"),
+        (lambda c: _cut(c, "vectors", "appearance", ALL, slice(0)), "vectors['appearance']"),
+        (lambda c: setattr(c, "cubes", None), "cubes['appearance']"),
+        (lambda c: setattr(c, "frame_mask", torch.ones(2, 3).bool()), "frame_mask"),
+        (lambda c: setattr(c, "frame_mask", torch.ones(2, 4)), "frame_mask"),
+        (lambda c: setattr(c, "frame_mask", torch.zeros(2, 4).bool()), "frame_mask"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_named(case, spoil, where):
+    given = case()
+    spoil(given)
+    with pytest.raises(DataError) as caught:
+        given.run()
+    assert caught.value.where == where
+    assert (
+        "shape" in caught.value.expected
+        or "True" in caught.value.expected
+        or "tensor" in (caught.value.expected)
+    )
+
+
+def test_the_shape_error_says_both_shapes(case):
+    given = case()
+    _cut(given, "cubes", "motion", ..., slice(2))
+    expected = r"found shape \(2, 4, 4, 2\); expected shape \(2, 4, 4, 4\)"
+    with pytest.raises(DataError, match=expected):
+        given.run()
+
+
+def test_unread_inputs_may_be_anything(case):
+    given = case(attention="none", streams=("appearance",))
+    given.cubes, given.vectors["motion"] = None, torch.zeros(1)
+    assert given.run().logits.shape == (2, 4, 3)
+
+
+LOGITS = torch.zeros(2, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "where"),
+    [
+        (LOGITS[0], torch.tensor([0, 1]), "logits"),
+        (LOGITS, torch.tensor([0, 1, 2]), "labels"),
+        (LOGITS, torch.tensor([0.0, 1.0]), "labels"),
+        (LOGITS, torch.tensor([0, 4]), "labels"),
+        (LOGITS, torch.tensor([-1, 0]), "labels"),
+    ],
+)
+def test_main_loss_refuses(logits, labels, where):
+    with pytest.raises(DataError) as caught:
+        main_loss(logits, labels)
+    assert caught.value.where == where
+
+
+def test_main_loss_refuses_another_mask():
+    with pytest.raises(DataError, match="frame_mask"):
+        main_loss(LOGITS, torch.tensor([0, 1]), torch.ones(2, 4).bool())
+
+
+def test_actor_attention_loss_refuses():
+    maps = torch.full((2, 3, 4), 0.25)
+    with pytest.raises(ConfigError, match="'kl'; expected one of l2, ce"):
+        actor_attention_loss(maps, maps, kind="kl")
+    with pytest.raises(DataError, match="target"):
+        actor_attention_loss(maps, maps[..., :3])
+    with pytest.raises(DataError, match="frame_mask"):
+        actor_attention_loss(maps, maps, torch.ones(2, 4).bool())
+
+
+def test_other_functions_refuse():
+    with pytest.raises(ConfigError, match="fusion: found 'none'; expected max or mean"):
+        fuse_scores([LOGITS, LOGITS], "none")
+    with pytest.raises(ConfigError, match="weights"):
+        multi_task_loss({"jhmdb": torch.tensor(1.0)}, {"ucf101": 0.1})
+    with pytest.raises(ConfigError, match="weights"):
+        multi_task_loss({}, {})
+    with pytest.raises(DataError, match="logits"):
+        last_step(LOGITS[0])
+    with pytest.raises(DataError, match="frame_mask"):
+        last_step(LOGITS, torch.zeros(2, 3).bool())

@@ -1,0 +1,272 @@
+"""What must hold of the network whatever the numbers are."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from lightning_fabric.plugins.precision import MixedPrecision
+from torch import nn
+
+from rstan_lite.model import (
+    ATTENTIONS,
+    RSTAN,
+    STREAMS,
+    RSTANConfig,
+    actor_attention_loss,
+    last_step,
+    main_loss,
+)
+
+ATTENDING = tuple(name for name in ATTENTIONS if name != "none")
+
+
+def close(found: torch.Tensor, expected: torch.Tensor) -> None:
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_parameters_carry_the_papers_symbols(case):
+    model = case(heads={"jhmdb": 3, "ucf101": 5}).model
+    symbols = ["A_h", "A_cv", "v_a", "b_a", "B_h", "B_L", "v_b", "b_b", "U_x", "U_phi", "U_h", "b"]
+    expected = {f"streams.{s}.{name}" for s in STREAMS for name in symbols}
+    for head in ("jhmdb", "ucf101"):
+        expected |= {f"heads.{head}.W.{s}" for s in STREAMS} | {f"heads.{head}.b"}
+    assert {name for name, _ in model.named_parameters()} == expected
+
+
+def test_the_plain_lstm_has_no_attention_parameters(case):
+    model = case(attention="none", classifier="score").model
+    expected = {f"streams.{s}.{name}" for s in STREAMS for name in ("U_x", "U_h", "b")}
+    expected |= {f"heads.jhmdb.{name}.{s}" for s in STREAMS for name in ("W", "b")}
+    assert {name for name, _ in model.named_parameters()} == expected
+
+
+@pytest.mark.parametrize("attention", ATTENDING)
+@pytest.mark.parametrize("renormalize", [False, True])
+def test_each_streams_scores_sum_to_one_and_fused_ones_to_at_most_two(case, attention, renormalize):
+    scores = case(attention=attention, renormalize=renormalize).run().attention
+    valid = scores.frames_valid.expand(2, -1, -1)
+    for s in STREAMS:
+        close(scores.alpha_stream[s].sum(-1)[valid], torch.ones(int(valid.sum())).double())
+        close(scores.beta_stream[s].sum(-1), torch.ones(2, 4).double())
+    for total in (scores.alpha.sum(-1)[valid], scores.beta.sum(-1)):
+        assert bool((total > 1 - 1e-9).all())
+        assert bool((total < (1 if renormalize else 2) + 1e-9).all())
+    most = scores.alpha.sum(-1)[valid].max().item()
+    assert (most > 1.01) is not renormalize
+
+
+def test_windows_name_their_frames(case):
+    scores = case(attention="window", window=3).run().attention
+    assert scores.frames.tolist() == [[0, 1, 2], [1, 2, 3], [2, 3, 3], [3, 3, 3]]
+    lengths = scores.frames_valid.sum(-1).tolist()
+    assert lengths == [3, 3, 2, 1]
+    assert bool((scores.alpha[:, ~scores.frames_valid] == 0).all())
+    assert bool((scores.beta[:, ~scores.frames_valid] == 0).all())
+
+
+@pytest.mark.parametrize("attention", ATTENDING)
+def test_the_diagonal_is_the_steps_own_frame(case, attention):
+    output = case(attention=attention).run()
+    scores = output.attention
+    for t in range(4):
+        slot = scores.frames[t].tolist().index(t)
+        close(output.alpha_diagonal[:, t], scores.alpha[:, t, slot])
+    quick = case(attention=attention).run(return_attention=False)
+    assert quick.attention is None
+    close(quick.alpha_diagonal, output.alpha_diagonal)
+
+
+def test_current_frame_attention_is_a_window_of_one(case):
+    current, one = case(attention="current").run(), case(attention="window", window=1).run()
+    close(current.logits, one.logits)
+    close(current.attention.beta, torch.ones(2, 4, 1).double())
+
+
+def test_a_window_over_all_later_frames_differs_from_all(case):
+    window, whole = case(attention="window", window=4).run(), case(attention="all").run()
+    close(window.logits[:, 0], whole.logits[:, 0])
+    assert not torch.allclose(window.logits[:, 1:], whole.logits[:, 1:])
+
+
+def test_one_stream_has_nothing_to_fuse(case):
+    outputs = [
+        case(streams=("motion",), fusion=fusion).run().logits for fusion in ("none", "mean", "max")
+    ]
+    close(outputs[1], outputs[0])
+    close(outputs[2], outputs[0])
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+@pytest.mark.parametrize("fusion", ["none", "max"])
+def test_padding_changes_nothing(case, attention, fusion):
+    """Neither the real steps, nor the state after them, nor the losses."""
+    padded = case(attention=attention, fusion=fusion, steps=5, lengths=(3, 3))
+    output = padded.run()
+    short = replace(
+        padded,
+        cubes={s: x[:, :3] for s, x in padded.cubes.items()},
+        vectors={s: x[:, :3] for s, x in padded.vectors.items()},
+        frame_mask=None,
+    )
+    bare = short.run()
+    close(output.logits[:, :3], bare.logits)
+    close(output.logits[:, 4], bare.logits[:, 2])
+    close(last_step(output.logits, padded.frame_mask), last_step(bare.logits))
+    close(main_loss(output, padded.labels, padded.frame_mask), main_loss(bare, padded.labels))
+    if attention == "none":
+        return
+    close(
+        actor_attention_loss(output.alpha_diagonal, padded.target, padded.frame_mask),
+        actor_attention_loss(bare.alpha_diagonal, padded.target[:, :3]),
+    )
+    n = min(3, bare.attention.frames.shape[1])
+    for s in STREAMS:
+        beta = output.attention.beta_stream[s]
+        close(beta[:, :3, :n], bare.attention.beta_stream[s])
+        assert bool((beta[:, 3:] == 0).all())
+        assert bool((beta[:, :3, n:] == 0).all())
+
+
+def test_last_step_reads_the_last_real_frame():
+    logits = torch.arange(12.0).reshape(2, 3, 2)
+    mask = torch.tensor([[True, True, False], [True, False, False]])
+    assert last_step(logits).tolist() == [[4, 5], [10, 11]]
+    assert last_step(logits, mask).tolist() == [[2, 3], [6, 7]]
+
+
+def test_heads_share_the_recurrence(case):
+    both = case(heads={"jhmdb": 3, "ucf101": 5})
+    jhmdb, ucf101 = both.run(head="jhmdb"), both.run(head="ucf101")
+    assert jhmdb.logits.shape == (2, 4, 3)
+    assert ucf101.logits.shape == (2, 4, 5)
+    close(jhmdb.attention.alpha, ucf101.attention.alpha)
+    main_loss(ucf101, both.labels).backward()
+    used = {name for name, p in both.model.named_parameters() if p.grad is not None}
+    assert used == {n for n, _ in both.model.named_parameters() if not n.startswith("heads.jhmdb")}
+
+
+@pytest.mark.parametrize("attention", ["none", "window", "all"])
+def test_the_score_classifier_is_two_single_streams_averaged(case, attention):
+    both = case(attention=attention, fusion="none", classifier="score")
+    output = both.run()
+    scores, losses = [], []
+    for stream in STREAMS:
+        alone = RSTAN(replace(both.config, streams=(stream,), classifier="joint")).double()
+        names = {f"heads.jhmdb.b.{stream}": "heads.jhmdb.b"}
+        weights = {names.get(k, k): v for k, v in both.model.state_dict().items() if stream in k}
+        alone.load_state_dict(weights)
+        single = alone(both.cubes, both.vectors)
+        close(output.stream_logits[stream], single.logits)
+        scores.append(torch.softmax(single.logits, -1))
+        losses.append(main_loss(single, both.labels))
+    close(torch.softmax(output.logits, -1), (scores[0] + scores[1]) / 2)
+    close(main_loss(output, both.labels), losses[0] + losses[1])
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_without_attention_it_is_torchs_lstm(case, stream):
+    given = case(attention="none", streams=(stream,), steps=6)
+    width, d_h = given.config.d_fc[stream], given.config.d_h
+    p = given.model.streams[stream]
+    lstm = nn.LSTM(width, d_h, batch_first=True).double()
+
+    def reorder(blocks: torch.Tensor) -> torch.Tensor:
+        i, f, o, g = blocks.detach().chunk(4)
+        return torch.cat([i, f, g, o])
+
+    lstm.load_state_dict(
+        {
+            "weight_ih_l0": reorder(p.U_x),
+            "weight_hh_l0": reorder(p.U_h),
+            "bias_ih_l0": reorder(p.b),
+            "bias_hh_l0": torch.zeros(4 * d_h).double(),
+        }
+    )
+    hidden, _ = lstm(given.vectors[stream])
+    head = given.model.heads["jhmdb"]
+    close(given.run().logits, nn.functional.linear(hidden, head.W[stream], head.b))
+
+
+def test_fresh_parameters_are_as_documented():
+    torch.manual_seed(0)
+    sizes = {"appearance": 30}
+    config = RSTANConfig(("appearance",), sizes, sizes, {"jhmdb": 4}, d_h=20, d_att=10)
+    stream = RSTAN(config).streams["appearance"]
+    for block in stream.U_h.detach().chunk(4):
+        torch.testing.assert_close(block @ block.T, torch.eye(20), atol=1e-5, rtol=0)
+    i, f, o, g = stream.b.detach().chunk(4)
+    assert f.unique().tolist() == [1.0]
+    assert torch.cat([i, o, g, stream.b_a.detach(), stream.b_b.detach()]).unique().tolist() == [0]
+    for name, bound in {
+        "U_x": 50,
+        "U_phi": 50,
+        "A_h": 30,
+        "A_cv": 40,
+        "B_L": 40,
+        "v_a": 11,
+    }.items():
+        largest = getattr(stream, name).abs().max().item()
+        limit = math.sqrt(6 / bound)
+        assert 0.7 * limit < largest <= limit * (1 + 1e-6), name
+
+
+def test_dropout_works_in_training_alone(case):
+    given = case(dropout=0.5)
+    close(given.run().logits, case(dropout=0.0).run().logits)
+    given.model.train()
+    torch.manual_seed(0)
+    first, second = given.run().logits, given.run().logits
+    assert not torch.allclose(first, second)
+
+
+def test_half_precision_features_are_read_in_the_models_type(case):
+    given = case()
+    stored = {s: x.half() for s, x in given.cubes.items()}
+    read = given.model(stored, given.vectors).logits
+    close(read, given.model({s: x.double() for s, x in stored.items()}, given.vectors).logits)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float16])
+def test_bfloat16_autocast_stays_near_float32(case, kind):
+    given = case(seed=5, places=9)
+    model = given.model.float()
+    cubes = {s: x.to(kind) for s, x in given.cubes.items()}
+    vectors = {s: x.to(kind) for s, x in given.vectors.items()}
+    exact = model(cubes, vectors)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = model(cubes, vectors)
+        loss = main_loss(rough, given.labels)
+    loss.backward()
+    assert rough.logits.dtype == rough.alpha_diagonal.dtype == torch.float32
+    torch.testing.assert_close(rough.logits, exact.logits, atol=0.1, rtol=0.05)
+    assert not torch.equal(rough.logits, exact.logits)
+    assert all(bool(p.grad.isfinite().all()) for p in model.parameters())
+
+
+def test_fabric_can_convert_what_the_model_returns(case):
+    """It converts the floats of dataclasses, but only of those that aren't frozen."""
+    output = MixedPrecision("bf16-mixed", "cpu").convert_output(case().run())
+    assert output.logits.dtype == output.attention.alpha.dtype == torch.float32
+    assert output.attention.frames.dtype == torch.int64
+
+
+def test_projections_are_computed_once_a_video(case, monkeypatch):
+    given = case(attention="window")
+    weights: list[torch.Tensor] = []
+    linear = nn.functional.linear
+
+    def counting(x, weight, bias=None):
+        weights.append(weight)
+        return linear(x, weight, bias)
+
+    monkeypatch.setattr(nn.functional, "linear", counting)
+    given.run()
+    for s in STREAMS:
+        p = given.model.streams[s]
+        for once in (p.U_x, p.A_cv):
+            assert sum(weight is once for weight in weights) == 1
+        for each_step in (p.U_h, p.U_phi, p.A_h, p.B_h, p.B_L):
+            assert sum(weight is each_step for weight in weights) == 4

@@ -1,0 +1,165 @@
+"""The whole network against the oracle, in every variant of the paper's tables."""
+
+from __future__ import annotations
+
+import itertools
+
+import oracle
+import pytest
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from torch.func import functional_call
+
+from rstan_lite.model import (
+    ATTENTIONS,
+    CLASSIFIERS,
+    FUSIONS,
+    actor_attention_loss,
+    main_loss,
+    total_loss,
+)
+
+STREAM_SETS = (("appearance",), ("motion",), ("appearance", "motion"))
+VARIANTS = list(itertools.product(ATTENTIONS, FUSIONS, CLASSIFIERS, (False, True), STREAM_SETS))
+
+
+def same(found: torch.Tensor, expected) -> None:
+    torch.testing.assert_close(found.detach(), torch.tensor(expected), rtol=1e-10, atol=1e-13)
+
+
+def agree(case) -> None:
+    """Everything the model returns equals what the oracle computes."""
+    output, expected = case.run(), oracle.forward(*case.oracle_inputs())
+    streams = case.config.streams
+    same(torch.softmax(output.logits, -1), expected.y_hat)
+    if case.config.classifier == "score":
+        for s in streams:
+            same(torch.softmax(output.stream_logits[s], -1), expected.y_stream[s])
+        same(output.logits.exp(), expected.y_hat)
+    else:
+        assert output.stream_logits is None
+    if case.config.attention == "none":
+        assert output.attention is None
+        assert output.alpha_diagonal is None
+        return
+    for s in streams:
+        same(output.attention.alpha_stream[s], expected.alpha[s])
+        same(output.attention.beta_stream[s], expected.beta[s])
+    if case.config.fusion == "none" and len(streams) == 2:
+        assert output.attention.alpha is None
+        assert output.attention.beta is None
+        for s in streams:
+            same(output.alpha_diagonal[s], expected.diagonal[s])
+    else:
+        for s in streams:
+            same(output.attention.alpha, expected.alpha_com[s])
+            same(output.attention.beta, expected.beta_com[s])
+            same(output.alpha_diagonal, expected.diagonal[s])
+
+
+@pytest.mark.parametrize(("attention", "fusion", "classifier", "renormalize", "streams"), VARIANTS)
+def test_every_variant_equals_the_oracle(case, attention, fusion, classifier, renormalize, streams):
+    agree(
+        case(
+            seed=len(attention) + 10 * len(fusion),
+            lengths=(4, 2),
+            attention=attention,
+            fusion=fusion,
+            classifier=classifier,
+            renormalize=renormalize,
+            streams=streams,
+        )
+    )
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    videos=st.integers(1, 2),
+    steps=st.integers(1, 5),
+    places=st.sampled_from([1, 4, 9]),
+    attention=st.sampled_from(ATTENTIONS),
+    fusion=st.sampled_from(FUSIONS),
+    window=st.integers(1, 6),
+    gammas=st.tuples(st.sampled_from([0.0, 1.0, 5.0]), st.sampled_from([0.0, 1.0, 10.0])),
+)
+@example(0, 1, 2, 36, "all", "max", 2, (5.0, 10.0))
+@example(0, 1, 2, 49, "all", "max", 2, (1.0, 1.0))
+@example(0, 1, 2, 49, "window", "max", 2, (1.0, 1.0))
+@example(0, 2, 1, 9, "all", "max", 2, (1.0, 1.0))
+@example(0, 2, 1, 9, "window", "mean", 3, (1.0, 1.0))
+@example(0, 2, 5, 4, "window", "max", 3, (1.0, 1.0))
+def test_random_shapes_equal_the_oracle(
+    case, seed, videos, steps, places, attention, fusion, window, gammas
+):
+    agree(
+        case(
+            seed=seed,
+            videos=videos,
+            steps=steps,
+            places=places,
+            attention=attention,
+            fusion=fusion,
+            window=window,
+            gamma_alpha=gammas[0],
+            gamma_beta=gammas[1],
+        )
+    )
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+@pytest.mark.parametrize(
+    ("fusion", "classifier"), [("max", "joint"), ("mean", "joint"), ("none", "score")]
+)
+@pytest.mark.parametrize("lengths", [None, (3, 1)])
+def test_gradients_of_the_whole_loss(case, attention, fusion, classifier, lengths):
+    """Of Eq. 19 with respect to every parameter and input."""
+    given = case(
+        seed=3,
+        steps=3,
+        lengths=lengths,
+        attention=attention,
+        fusion=fusion,
+        classifier=classifier,
+        renormalize=fusion == "mean",
+    )
+    names = [name for name, _ in given.model.named_parameters()]
+    streams = given.config.streams
+    read = streams if attention != "none" else ()
+
+    def loss(*values):
+        parameters = dict(zip(names, values, strict=False))
+        rest = values[len(names) :]
+        vectors = dict(zip(streams, rest, strict=False))
+        cubes = dict(zip(read, rest[len(streams) :], strict=True))
+        inputs = (cubes or None, vectors)
+        output = functional_call(given.model, parameters, inputs, {"frame_mask": given.frame_mask})
+        main = main_loss(output, given.labels, given.frame_mask)
+        if attention == "none":
+            return main
+        maps = output.alpha_diagonal
+        return total_loss(main, actor_attention_loss(maps, given.target, given.frame_mask), 0.5)
+
+    values = [p.detach() for p in given.model.parameters()]
+    values += [given.vectors[s] for s in streams] + [given.cubes[s] for s in read]
+    values = [value.clone().requires_grad_() for value in values]
+    assert torch.autograd.gradcheck(loss, values, fast_mode=True)
+
+
+@pytest.mark.parametrize("kind", ["l2", "ce"])
+def test_the_whole_loss_equals_the_oracle(case, kind):
+    given = case(seed=4, lengths=(4, 3))
+    expected = oracle.forward(*given.oracle_inputs())
+    equation = oracle.eq18_actor_attention if kind == "l2" else oracle.eq18_cross_entropy
+    value = 0.0
+    for video, length in enumerate((4, 3)):
+        y_hat = expected.y_hat[video, :length]
+        main = oracle.eq17_main_loss(y_hat, int(given.labels[video]))
+        maps = expected.diagonal["motion"][video, :length]
+        other = equation(maps, given.target[video, :length].numpy())
+        value += oracle.eq19_total_loss(main, other, 0.5) / 2
+    output = given.run()
+    main = main_loss(output, given.labels, given.frame_mask)
+    other = actor_attention_loss(output.alpha_diagonal, given.target, given.frame_mask, kind)
+    same(total_loss(main, other, 0.5), value)
