@@ -1,0 +1,224 @@
+"""Requirements, versions and imports agree with each other; the package stays light."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from rstan_lite import __version__
+from rstan_lite.doctor import machine
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+
+# Distributions whose module has another name.
+MODULES = {
+    "lightning-fabric": "lightning_fabric",
+    "opencv-contrib-python-headless": "cv2",
+    "pyyaml": "yaml",
+}
+# Distributions that are run rather than imported, or that another one loads.
+TOOLS = {
+    "ipykernel": "runs the notebooks' cells",
+    "ipywidgets": "draws the progress bars and sliders of notebooks",
+    "jupyterlab": "opens notebooks",
+    "mypy": "make lint",
+    "nbstripout": "takes outputs out of notebooks before a commit",
+    "nbval": "make test, on notebooks",
+    "pytest-xdist": "make test, on two cores",
+    "ruff": "make lint",
+    "scipy-stubs": "types for mypy",
+    "tensorboard": "torch.utils.tensorboard writes with it",
+}
+# Modules that come with a distribution named in the requirements.
+COMPANIONS = {
+    "IPython": "ipykernel",
+    "bs4": "nbconvert",
+    "jinja2": "nbconvert",
+    "lightning": "lightning-fabric",
+    "mpl_toolkits": "matplotlib",
+    "nbclient": "papermill",
+    "PIL": "matplotlib",
+    "pandas": "seaborn",
+    "traitlets": "ipykernel",
+}
+
+
+def requirements(*extras: str) -> set[Requirement]:
+    lines = list(PROJECT["dependencies"])
+    for extra in extras:
+        lines += EXTRAS[extra]
+    return {Requirement(line) for line in lines}
+
+
+def names(*extras: str) -> set[str]:
+    return {canonicalize_name(requirement.name) for requirement in requirements(*extras)}
+
+
+def code(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def imported(source: str) -> set[str]:
+    """Top-level names of all modules that a piece of Python imports, anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found.add(node.module.partition(".")[0])
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("importorskip"):
+            found.add(ast.literal_eval(node.args[0]).partition(".")[0])
+    return found
+
+
+def notebook_imports() -> set[str]:
+    found: set[str] = set()
+    for path in sorted((ROOT / "notebooks").rglob("*.ipynb")):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "code":
+                lines = "".join(cell["source"]).splitlines()
+                found |= imported("\n".join(x for x in lines if not x.startswith(("%", "!"))))
+    return found
+
+
+def imports(*folders: str) -> set[str]:
+    """Third-party modules that the code in some folders imports."""
+    found = {name for folder in folders for p in code(folder) for name in imported(p.read_text())}
+    if "notebooks" in folders:
+        found |= notebook_imports()
+    own = {"rstan_lite", "tests", "torch_xla", *(p.stem for p in code("tests"))}
+    return found - set(sys.stdlib_module_names) - own
+
+
+def module(distribution: str) -> str:
+    return MODULES.get(distribution, distribution.replace("-", "_"))
+
+
+def test_environment_file_lists_the_same_requirements() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    *conda, pip = environment["dependencies"]
+    assert "pip" in conda
+    python = next(line for line in conda if line.startswith("python>"))
+    assert python.removeprefix("python") == PROJECT["requires-python"]
+    *listed, project = pip["pip"]
+    assert project == "--editable ."
+    assert {Requirement(line) for line in listed} == requirements(*EXTRAS)
+    assert len(listed) == len(requirements(*EXTRAS))
+
+
+def test_ranges_are_permissive_and_have_a_floor() -> None:
+    for requirement in requirements(*EXTRAS):
+        operators = {specifier.operator for specifier in requirement.specifier}
+        assert operators == {">="}, requirement
+    assert Requirement("torch>=2.6") in requirements()
+    assert PROJECT["requires-python"] == ">=3.11,<3.14"
+
+
+def test_every_requirement_is_used() -> None:
+    used = imports("rstan_lite", "tests", "notebooks", "data_scripts", "benchmarks")
+    unused = {name for name in names(*EXTRAS) if module(name) not in used} - set(TOOLS)
+    assert not unused
+
+
+def test_base_requirements_are_used_by_the_package_itself() -> None:
+    assert not {name for name in names() if module(name) not in imports("rstan_lite")}
+
+
+def test_named_tools_are_requirements() -> None:
+    assert set(TOOLS) <= names(*EXTRAS)
+
+
+def test_every_third_party_import_is_declared() -> None:
+    declared = {module(name) for name in names(*EXTRAS)}
+    for name in imports("rstan_lite", "tests", "notebooks", "data_scripts", "benchmarks"):
+        assert name in declared or COMPANIONS.get(name) in names(*EXTRAS), name
+
+
+def test_doctor_knows_the_requirements() -> None:
+    assert set(machine.LIBRARIES) == names() - {"torch", "torchvision"}
+    assert {n: module(n) for n in machine.LIBRARIES} == machine.LIBRARIES
+    notebooks = {canonicalize_name(Requirement(line).name) for line in EXTRAS["notebooks"]}
+    assert set(machine.JUPYTER) <= notebooks
+    low, high = (".".join(map(str, version)) for version in machine.PYTHON_RANGE)
+    assert PROJECT["requires-python"] == f">={low},<{high}"
+
+
+def test_versions_file_fits_the_requirements() -> None:
+    lines = (ROOT / "versions.txt").read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("# ")
+    pinned: dict[str, Version] = {}
+    for line in lines:
+        if line and not line.startswith("#"):
+            found = re.fullmatch(r"([A-Za-z0-9._-]+)==([A-Za-z0-9.+!]+)", line)
+            assert found, line
+            pinned[canonicalize_name(found[1])] = Version(found[2])
+    for requirement in requirements(*EXTRAS):
+        assert pinned[canonicalize_name(requirement.name)] in requirement.specifier, requirement
+
+
+def test_versions_agree() -> None:
+    assert PROJECT["version"] == __version__
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert str(citation["version"]) == __version__
+    assert f"[{__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", code("rstan_lite"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_stay_short(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 250
+
+
+def seconds(*command: str) -> float:
+    """Wall-clock time of a process: the best of three, as other programs may run beside it."""
+    best = float("inf")
+    for _ in range(3):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, *command], check=True, cwd=ROOT, capture_output=True)
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def test_import_and_help_are_quick() -> None:
+    assert seconds("-c", "import rstan_lite") < 2
+    assert seconds("-c", "from rstan_lite.cli import main; main(['--version'])") < 2
+
+
+def test_help_needs_neither_torch_nor_jupyter() -> None:
+    script = (
+        "import sys\nfrom rstan_lite.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit as end:\n    assert not end.code\n"
+        "heavy = {'torch', 'cv2', 'papermill', 'matplotlib', 'scipy'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_citation_has_the_paper() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["license"] == PROJECT["license"]
+    (paper,) = citation["references"]
+    assert paper["year"] == 2018
+    assert [author["family-names"] for author in paper["authors"]] == ["Du", "Wang", "Qiao"]
+
+
+def test_make_and_ci_use_the_same_entry() -> None:
+    assert "make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    for target in ("help", "tour", "test", "lint", "gpu", "doctor", "clean"):
+        assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
