@@ -38,7 +38,20 @@ main { max-width: 64rem; margin: 0 auto; padding: 1rem; }
 math[display="block"] { margin: 0.8em 0; overflow-x: auto; overflow-y: hidden; }
 .jp-OutputArea-output { overflow-x: auto; }
 .jp-RenderedHTMLCommon img, .jp-OutputArea-output img { max-width: 100%; height: auto; }
+summary { cursor: pointer; margin: 0.5em 0 0.5em 5em; }
 </style>
+{%- endblock -%}
+{%- block data_png scoped -%}
+<div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
+<img src="data:image/png;base64,{{ output.data['image/png'] | escape_html }}"
+alt="{{ (output | get_metadata('alt', 'image/png') or '') | escape_html }}">
+</div>
+{%- endblock -%}
+{%- block codecell -%}
+{%- if cell.metadata.get('jupyter', {}).get('source_hidden') -%}
+<details><summary>{{ 'Solution' if 'solution' in cell.metadata.tags else 'Hidden cell' }}</summary>
+{{ super() }}</details>
+{%- else -%}{{ super() }}{%- endif -%}
 {%- endblock -%}
 """
 

@@ -132,3 +132,23 @@ def test_an_unreadable_notebook_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "n.ipynb").write_text("{")
     with pytest.raises(NotebookError, match=r"n\.ipynb"):
         write_page(tmp_path / "n.ipynb", tmp_path / "n.html")
+
+
+def test_images_keep_their_text_alternative(tmp_path: Path) -> None:
+    cell = output(png=PNG)
+    cell.outputs[0]["metadata"] = {"image/png": {"alt": 'a dot, "small"'}}
+    text = build(tmp_path, cell, output(png=PNG)).read_text(encoding="utf-8")
+    assert re.findall(r'<img src="data:[^"]+"\s+alt="([^"]*)"', text) == [
+        "a dot, &#34;small&#34;",
+        "",
+    ]
+
+
+def test_hidden_cells_are_folded(tmp_path: Path) -> None:
+    plain, hidden = (nbformat.v4.new_code_cell(source) for source in ("plain_one", "secret"))
+    hidden.metadata.update(jupyter={"source_hidden": True}, tags=["solution"])
+    text = build(tmp_path, plain, hidden).read_text(encoding="utf-8")
+    (folded,) = re.findall(r"<details>(.*?)</details>", text, re.DOTALL)
+    assert "<summary>Solution</summary>" in folded
+    assert "secret" in folded
+    assert "plain_one" in text.replace(folded, "")
