@@ -17,7 +17,7 @@ from rstan_lite.data.transforms import Geometry
 from rstan_lite.show.pixels import HEAT, as_grid, draw_contour, flow_to_colour, overlay
 from rstan_lite.show.style import describe, new_figure, styled
 
-COLUMN = 1.75  # inches that one frame is wide
+COLUMN = 1.5  # inches that one frame is wide
 
 
 @styled

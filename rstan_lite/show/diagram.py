@@ -39,7 +39,7 @@ def step_diagram(silhouettes: bool = True) -> Figure:
     silhouettes: also draw the regularisation of Eq. 18. Boxes name the quantity, its symbol and
     its equation; the upper row is the appearance stream, the lower one motion, the middle fusion.
     """
-    figure = new_figure(11.6, 4.2)
+    figure = new_figure(9.8, 3.9)
     axes = figure.subplots()
     axes.set(xlim=(-0.55, 8.05), ylim=(-0.85, 2.85))
     axes.axis("off")
@@ -88,7 +88,7 @@ def _box(axes: Axes, centre: Point, text: str, equation: str, stream: str | None
     )  # fmt: skip
     x, y = centre
     raised = y + 0.07 if equation else y
-    axes.text(x, raised, text, ha="center", va="center", fontsize=8.5, zorder=3, linespacing=1.4)
+    axes.text(x, raised, text, ha="center", va="center", fontsize=8, zorder=3, linespacing=1.4)
     axes.text(x, y - 0.24, equation, ha="center", va="center", fontsize=7, color=colour, zorder=3)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rstan_lite.show.style import Picture, keep
+from rstan_lite.show.style import DPI, Picture, keep
 from rstan_lite.show.temporal import curves
 
 
@@ -34,13 +35,21 @@ class LiveCurves:
         if time.monotonic() - self._drawn > self.every:
             self._show()
 
-    def close(self) -> Picture:
-        """Draw everything a last time and return the picture."""
-        return self._show()
+    def set(self, model: str, epochs: Sequence[Mapping[str, float | None]]) -> None:
+        """Replace all that is known of one model, for example by the log of a finished run."""
+        self.history[model] = {column: [] for column in self.columns}
+        last, self._drawn = self._drawn, np.inf  # one drawing for all of them, by `close`
+        for values in epochs:
+            self.add(model, values)
+        self._drawn = last
 
-    def _show(self) -> Picture:
+    def close(self, path: str | Path | None = None) -> Picture:
+        """Draw everything a last time, in place, and write it to a .png if a path is given."""
+        return self._show(path, DPI)
+
+    def _show(self, path: str | Path | None = None, dpi: int = 80) -> Picture:
+        picture = keep(curves(self.history, title=self.title), path, dpi)
         self._drawn = time.monotonic()
-        picture = keep(curves(self.history, title=self.title), dpi=90)
         if self._handle is not None and self._started:
             self._handle.update(picture)
         elif self._handle is not None:

@@ -95,8 +95,8 @@ def curves(history: Mapping[str, Mapping[str, Sequence[float]]], *, title: str =
     """Draw training curves, one line a model, one panel a quantity.
 
     history: model -> column -> one value an epoch (NaN where none was measured). The columns are
-    those of the first model; a column named `...accuracy...` is drawn in per cent. Lines differ in
-    colour, dash and marker.
+    those of the first model; a column whose name has `accuracy` or `share` in it is drawn in per
+    cent. Lines differ in colour, dash and marker.
     """
     if not history:
         raise ValueError("no training history to show")
@@ -107,7 +107,7 @@ def curves(history: Mapping[str, Mapping[str, Sequence[float]]], *, title: str =
         for (model, values), line in zip(history.items(), _lines(len(history)), strict=True):
             _curve(axis, column, values.get(column, ()), model, line)
         axis.set(xlabel="epoch", ylabel=column.replace("_", " "))
-        if "accuracy" in column:
+        if _is_share(column):
             axis.set(ylim=(0, 100), ylabel=f"{column.replace('_', ' ')} (%)")
         axis.grid(axis="y", color="#e5e5e5", linewidth=0.6)
         axis.xaxis.get_major_locator().set_params(integer=True)
@@ -119,9 +119,13 @@ def curves(history: Mapping[str, Mapping[str, Sequence[float]]], *, title: str =
 
 def _curve(axis: Axes, column: str, values: Sequence[float], model: str, line: dict) -> None:
     """Draw one line, leaving out epochs without a value."""
-    y = np.asarray(values, dtype=np.float64) * (100 if "accuracy" in column else 1)
+    y = np.asarray(values, dtype=np.float64) * (100 if _is_share(column) else 1)
     known = np.flatnonzero(np.isfinite(y))
     axis.plot(known + 1, y[known], label=model, markevery=max(1, len(known) // 8), **line)
+
+
+def _is_share(column: str) -> bool:
+    return "accuracy" in column or "share" in column
 
 
 def _last_values(history: Mapping[str, Mapping[str, Sequence[float]]]) -> str:

@@ -161,13 +161,19 @@ def test_table_in_text_and_html() -> None:
         show.Table(("a", "b"), (("1", "2", "3"),))
 
 
-def test_live_curves_keep_what_they_are_given() -> None:
+def test_live_curves_keep_what_they_are_given(tmp_path: Path) -> None:
     live = show.LiveCurves("loss", "accuracy", every=0.0)
     live.add("a", {"loss": 2, "accuracy": None, "other": 1})
     live.add("a", {"loss": 1, "accuracy": 0.5})
     assert live.history["a"]["loss"] == [2.0, 1.0]
     assert np.isnan(live.history["a"]["accuracy"][0])
-    assert "a after 2 epochs: loss 1.00, accuracy 0.50" in live.close().alt
+    live.add("b", {"loss": 9})
+    live.set("a", [{"loss": 3, "accuracy": 0.25}, {"loss": 1, "accuracy": 0.5}])
+    assert list(live.history) == ["a", "b"]
+    assert live.history["a"]["accuracy"] == [0.25, 0.5]
+    picture = live.close(tmp_path / "curves.png")
+    assert "a after 2 epochs: loss 1.00, accuracy 0.50" in picture.alt
+    assert picture.path.read_bytes() == picture.png
 
 
 def test_unknown_name_is_refused_with_the_real_ones() -> None:
