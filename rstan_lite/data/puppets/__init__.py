@@ -1,0 +1,12 @@
+"""Generated clips of jointed people, in JHMDB's layout, for who has no data at hand.
+
+`generate` writes a folder that the JHMDB reader reads. Results on these clips are results on
+puppets, never on JHMDB.
+"""
+
+from __future__ import annotations
+
+from .actions import CLASSES
+from .dataset import VERSION, generate
+
+__all__ = ["CLASSES", "VERSION", "generate"]

@@ -1,0 +1,222 @@
+"""Clothes and bodies: turns a skeleton into drawable parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from .parts import Capsule, Colour, Part, Sheet, tint
+from .skeleton import SIDE, Array, Skeleton
+
+SKINS: tuple[Colour, ...] = (
+    (241, 206, 178), (226, 182, 148), (198, 148, 112), (158, 110, 80), (112, 76, 56), (84, 58, 46),
+)  # fmt: skip
+HAIRS: tuple[Colour, ...] = (
+    (40, 30, 26), (74, 50, 34), (120, 84, 48), (196, 158, 94), (150, 70, 40), (150, 148, 146),
+)  # fmt: skip
+CLOTHES: tuple[Colour, ...] = (
+    (196, 48, 52), (44, 92, 172), (236, 236, 230), (46, 50, 58), (238, 190, 62), (60, 140, 90),
+    (136, 74, 150), (226, 120, 48), (92, 170, 190), (130, 132, 136), (150, 96, 62), (222, 140, 168),
+)  # fmt: skip
+TROUSERS: tuple[Colour, ...] = (
+    (44, 56, 92), (40, 42, 48), (92, 84, 72), (120, 116, 104), (70, 96, 140), (64, 78, 58),
+    (96, 44, 48),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Wardrobe:
+    """What a person looks like. sleeves: 0 none, 1 short, 2 long; legs: trousers, shorts, skirt."""
+
+    skin: Colour
+    hair: Colour
+    shirt: Colour
+    trim: Colour
+    trousers: Colour
+    shoes: Colour
+    haircut: str
+    sleeves: int
+    legs: str
+    print_: str
+    girth: float
+
+    @classmethod
+    def draw(cls, rng: Generator, long_hair: bool = False) -> Wardrobe:
+        """Pick clothes, skin, hair and build at random."""
+        shirt, trim = (CLOTHES[i] for i in rng.choice(len(CLOTHES), 2, replace=False))
+        haircut = ("short", "short", "long", "tail", "cap", "bald")[rng.integers(6)]
+        return cls(
+            skin=SKINS[rng.integers(len(SKINS))],
+            hair=HAIRS[rng.integers(len(HAIRS))],
+            shirt=shirt,
+            trim=trim,
+            trousers=TROUSERS[rng.integers(len(TROUSERS))],
+            shoes=((236, 234, 230), (40, 38, 40), (170, 60, 50), (110, 78, 54))[rng.integers(4)],
+            haircut="long" if long_hair else haircut,
+            sleeves=int(rng.integers(3)),
+            legs=("trousers", "trousers", "shorts", "skirt")[rng.integers(4)],
+            print_=("plain", "stripes", "chest", "stripes")[rng.integers(4)],
+            girth=float(rng.uniform(0.9, 1.18)),
+        )
+
+
+def build(s: Skeleton, look: Wardrobe) -> list[Part]:
+    """Dress a skeleton; the parts count for the silhouette."""
+    parts = [_torso(s, look), *_head(s, look)]
+    for i, side in enumerate("rl"):
+        parts += _leg(s, look, side)
+        parts += _arm(s, look, side, i)
+    if look.legs == "skirt":
+        parts.append(_skirt(s, look))
+    for part in parts:
+        part.body = True
+    return parts
+
+
+def _leg(s: Skeleton, look: Wardrobe, side: str) -> list[Part]:
+    hip, knee, ankle, toe = (s[f"{side}_{name}"] for name in ("hip", "knee", "ankle", "toe"))
+    g = look.girth
+    bare = look.legs != "trousers"
+    thigh = look.skin if look.legs == "skirt" else look.trousers
+    shin = look.skin if bare else look.trousers
+    limb = [
+        Capsule(knee, ankle, 0.036 * g, 0.023 * g if bare else 0.028 * g, shin),
+        Capsule(hip, knee, 0.06 * g, 0.041 * g, thigh),
+    ]
+    heel = ankle - 0.012 * s.along("pelvis", (1, 0, 0)) - np.array([0.0, 0.014, 0.0])
+    shoe = Part((ankle + toe) / 2, [Capsule(heel, toe, 0.026, 0.018, look.shoes)])
+    return [Part((hip + knee + ankle) / 3, limb), shoe]
+
+
+def _arm(s: Skeleton, look: Wardrobe, side: str, i: int) -> list[Part]:
+    names = ("shoulder", "elbow", "wrist", "fingers")
+    shoulder, elbow, wrist, fingers = (s[f"{side}_{name}"] for name in names)
+    g = look.girth
+    upper = look.skin if look.sleeves == 0 else look.shirt
+    lower = look.shirt if look.sleeves == 2 else look.skin
+    limb = [
+        Capsule(elbow, wrist, 0.029 * g, 0.021 * g, lower),
+        Capsule(shoulder, elbow, 0.04 * g, 0.031 * g, upper),
+    ]
+    if look.sleeves == 1:  # the sleeve ends above the elbow
+        limb[1] = Capsule(shoulder, elbow, 0.035 * g, 0.029 * g, look.skin)
+        middle = shoulder * 0.4 + elbow * 0.6
+        limb.append(Capsule(shoulder, middle, 0.041 * g, 0.039 * g, look.shirt))
+    palm = wrist * 0.45 + fingers * 0.55
+    side_ward = s.along("chest", (0.35, 0.1, -SIDE[i] * 0.6))
+    hand = [
+        Capsule(wrist, fingers, 0.021, 0.017, look.skin),
+        Capsule(palm, palm + 0.03 * side_ward, 0.012, 0.01, look.skin),
+    ]
+    arm = Part(shoulder * 0.3 + elbow * 0.4 + wrist * 0.3, limb, bias=0.01)
+    return [arm, Part(fingers, hand, bias=0.02)]
+
+
+def _torso(s: Skeleton, look: Wardrobe) -> Part:
+    g = look.girth
+    rs, ls, rh, lh = s["r_shoulder"], s["l_shoulder"], s["r_hip"], s["l_hip"]
+    neck, pelvis = s["neck"], s["pelvis"]
+    inner = [(a * 0.85 + neck * 0.15) for a in (rs, ls)]
+    waist = [a * 0.75 + b * 0.25 for a, b in ((rh, inner[0]), (lh, inner[1]))]
+    chest = neck * 0.72 + pelvis * 0.28
+    shirt = look.shirt
+    shapes = [
+        Capsule(rh, lh, 0.06 * g, 0.06 * g, look.trousers),
+        Capsule(inner[0], waist[0], 0.05 * g, 0.05 * g, shirt),
+        Capsule(inner[1], waist[1], 0.05 * g, 0.05 * g, shirt),
+        Capsule(chest, pelvis + (neck - pelvis) * 0.12, 0.088 * g, 0.072 * g, shirt),
+    ]
+    sheets = [Sheet(np.stack([inner[0], inner[1], waist[1], waist[0]], 1), shirt)]
+    if look.print_ == "stripes":
+        for share in (0.1, 0.35, 0.6, 0.85):
+            a, b = (p * (1 - share) + q * share for p, q in zip(inner, waist, strict=True))
+            front = s.along("chest", (0.045, 0, 0))
+            stripe = Capsule(a + front, b + front, 0.011, 0.011, look.trim, shaded=False)
+            shapes.append(stripe)
+    elif look.print_ == "chest":
+        front = chest + s.along("chest", (0.07, 0, 0))
+        across = s.along("chest", (0.0, 0.0, 0.035))
+        shapes.append(
+            Capsule(front - across, front + across, 0.024, 0.024, look.trim, shaded=False)
+        )
+    return Part((neck + pelvis) / 2, shapes, sheets)
+
+
+def _skirt(s: Skeleton, look: Wardrobe) -> Part:
+    pelvis = s["pelvis"]
+    knees = [s["r_hip"] * 0.25 + s["r_knee"] * 0.75, s["l_hip"] * 0.25 + s["l_knee"] * 0.75]
+    colour = tint(look.trousers, 1.25)
+    shapes = [Capsule(pelvis, knee, 0.082 * look.girth, 0.07, colour) for knee in knees]
+    middle = (knees[0] + knees[1]) / 2
+    shapes.append(Capsule(pelvis, middle, 0.08 * look.girth, 0.075, colour))
+    return Part(pelvis, shapes, bias=0.015)
+
+
+def _head(s: Skeleton, look: Wardrobe) -> list[Part]:
+    face, neck = s["face"], s["neck"]
+    up, ahead, right = (s.along("head", v) for v in ((0, 1.0, 0), (1.0, 0, 0), (0, 0, 1.0)))
+    skin, hair = look.skin, look.hair
+    parts = [
+        Part(neck, [Capsule(neck - 0.02 * up, face - 0.03 * up, 0.032, 0.03, tint(skin, 0.88))]),
+        Part(face, [Capsule(face - 0.022 * up, face + 0.02 * up, 0.05, 0.058, skin)], bias=0.005),
+    ]
+    crown = face - 0.014 * ahead + 0.028 * up
+    if look.haircut == "bald":
+        scalp = Capsule(crown, crown, 0.06, 0.06, tint(skin, 0.97))
+        parts.append(Part(crown, [scalp], bias=-0.02))
+    else:
+        cap = look.haircut == "cap"
+        colour = look.trim if cap else hair
+        back = face - 0.03 * ahead
+        parts.append(Part(back, [Capsule(crown, back, 0.066, 0.058, hair)], bias=-0.012))
+        fringe = face + 0.018 * ahead + 0.052 * up
+        top = Capsule(crown + 0.022 * up, fringe, 0.047, 0.03, colour)
+        parts.append(Part(fringe, [top], bias=0.012))
+        if cap:
+            brim = face + 0.085 * ahead + 0.04 * up
+            parts.append(
+                Part(brim, [Capsule(fringe - 0.01 * up, brim, 0.02, 0.012, colour)], bias=0.014)
+            )
+    if look.haircut == "long":
+        low = neck - 0.055 * ahead - 0.05 * up
+        locks = [Capsule(crown - 0.03 * ahead, low, 0.056, 0.066, hair)]
+        parts.append(Part((crown + low) / 2 - 0.03 * ahead, locks, bias=-0.02))
+        for sign in (-1, 1):
+            start = crown + 0.042 * sign * right
+            end = neck + 0.062 * sign * right - 0.05 * up - 0.01 * ahead
+            parts.append(
+                Part((start + end) / 2, [Capsule(start, end, 0.024, 0.026, hair)], bias=0.005)
+            )
+    elif look.haircut == "tail":
+        root, end = crown - 0.07 * ahead, neck - 0.11 * ahead + 0.01 * up
+        parts.append(Part(root, [Capsule(root, end, 0.026, 0.014, hair)], bias=-0.02))
+    parts += _features(face, up, ahead, right, look)
+    return parts
+
+
+def _features(face: Array, up: Array, ahead: Array, right: Array, look: Wardrobe) -> list[Part]:
+    parts = []
+    dark = (35, 28, 28)
+    for sign in (-1, 1):
+        eye = face + 0.05 * ahead + 0.014 * up + 0.021 * sign * right
+        seen = eye[:, 2] > face[:, 2] - 1.0
+        parts.append(
+            Part(eye, [Capsule(eye, eye, 0.0075, 0.0075, dark, shaded=False)], visible=seen)
+        )
+    nose = face + 0.058 * ahead - 0.004 * up
+    tip = nose + 0.01 * ahead - 0.006 * up
+    parts.append(
+        Part(
+            nose,
+            [Capsule(nose, tip, 0.009, 0.008, tint(look.skin, 0.9), shaded=False)],
+            bias=-0.005,
+        )
+    )
+    mouth = face + 0.05 * ahead - 0.03 * up
+    lips = Capsule(
+        mouth - 0.013 * right, mouth + 0.013 * right, 0.005, 0.005, (150, 66, 62), shaded=False
+    )
+    parts.append(Part(mouth, [lips]))
+    return parts

@@ -1,0 +1,251 @@
+"""One clip: stages an action in a scene, films it, and knows where the actor is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+
+from . import movers
+from .actions import ACTIONS, Action
+from .body import Wardrobe, build
+from .film import MOVES, CameraPath, Exposure, camera_path, shadow
+from .motion import FPS, Clock, Performance
+from .scene import Scene, paint
+from .skeleton import JHMDB_JOINTS, Array
+from .view import Easel, Placement, Stroke, film, strokes
+
+MARGIN = 0.35  # of the frame, painted around it on each side
+
+
+@dataclass(frozen=True)
+class Clip:
+    """frames (F, H, W, 3) uint8 RGB; masks (F, H, W) {0, 1}; joints (2, 15, F) pixels from 1.
+
+    tags: the parts of a JHMDB clip name that tell what is to be seen (f_cm_np1_ri_med).
+    viewpoint: the compass direction the actor faces (S: the camera, E: right in the image).
+    scale: (F,) height of the actor in units of 0.8 frame heights.
+    """
+
+    frames: np.ndarray
+    masks: np.ndarray
+    joints: Array
+    tags: str
+    viewpoint: str
+    scale: Array
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the clips cut from one source video share: scene, its random stream and the actor."""
+
+    kind: str
+    scene_seed: int
+    look: Wardrobe
+    horizon: float
+    mirrored: bool
+
+    @classmethod
+    def draw(cls, action: Action, rng: Generator) -> Source:
+        """Choose a scene and dress an actor."""
+        kind = action.scenes[rng.integers(len(action.scenes))]
+        seed = int(rng.integers(2**31))
+        look = Wardrobe.draw(rng, action.long_hair)
+        return cls(kind, seed, look, float(rng.uniform(0.5, 0.64)), bool(rng.random() < 0.5))
+
+
+def _clock(action: Action, n_frames: int, rng: Generator) -> Clock:
+    """Put the action somewhere in the clip, with idle time before and after where there is room."""
+    wanted = rng.uniform(*action.seconds) * FPS
+    length = (
+        min(wanted, n_frames * 0.92) if not action.repeats else n_frames * rng.uniform(0.65, 1.05)
+    )
+    spare = max(n_frames - length, 0.0)
+    onset = spare * rng.uniform(0.1, 0.75)
+    return Clock.over(n_frames, onset, onset + length)
+
+
+def _extent(performance: Performance, action: Action, place: Placement) -> tuple[Array, float]:
+    """What must be seen: columns (F, 2) in pixels from the origin, and the height in heights."""
+    joints = np.stack(list(performance.skeleton.joints.values()), 1)
+    u = place.project(joints)[0][..., 0]
+    pad = 0.08 * place.height
+    across = place.project(performance.pose.pelvis)[0][:, 0]
+    facing = np.cos(place.yaw) * (-1 if place.mirrored else 1)
+    room = np.array([action.room[0] * facing, action.room[1] * facing])
+    if abs(np.cos(place.yaw)) < 0.5:  # seen from the front: props reach to both sides
+        room = np.array(action.room[:2])
+    travels = np.ptp(across) > 0.5 * place.height
+    base = across if travels else np.zeros_like(across)
+    low = np.minimum(u.min(1) - pad, base + room.min() * place.height)
+    high = np.maximum(u.max(1) + pad, base + room.max() * place.height)
+    top = max(float(joints[..., 1].max()) + 0.1, action.room[2])
+    return np.stack([low, high], 1), top
+
+
+def _stage(
+    performance: Performance, action: Action, source: Source, size: tuple[int, int], rng: Generator
+) -> tuple[Placement, Array]:
+    """Choose scale, viewpoint and place of the actor; returns it and the camera's centre (F, 2)."""
+    h, w = size
+    yaw = np.deg2rad(rng.uniform(*action.yaw))
+    mirrored = source.mirrored if rng.random() < 0.8 else not source.mirrored
+    height = rng.uniform(*action.height) * h
+    ground_share = rng.uniform(0.86, 0.97)
+    place = Placement((0.0, 0.0), height, yaw, mirrored, rng.uniform(0.05, 0.16))
+    _, top = _extent(performance, action, place)
+    height = min(height, (ground_share - 0.02) * h / top)
+    place = Placement((0.0, 0.0), height, yaw, mirrored, place.pitch)
+    span, _ = _extent(performance, action, place)
+    middle = span.mean(1)
+    window = span[:, 1] - span[:, 0]
+    free = 0.96 * w - window.max()  # how far the actor may drift within the frame
+    drift = np.ptp(middle)
+    follow = 0.0 if drift <= max(free, 1.0) else 1.0 - max(free, 0.0) / drift
+    follow = max(follow, rng.uniform(0.0, 0.9) if drift > 0.2 * w else 0.0)
+    smooth = np.convolve(np.pad(middle, 4, mode="edge"), np.ones(9) / 9, mode="valid")
+    centre_x = middle.mean() + follow * (smooth - middle.mean())
+    left, right = (span[:, 0] - centre_x).min(), (span[:, 1] - centre_x).max()
+    slack = max(w - (right - left), 0.0)
+    shift = (left + right) / 2 + slack * rng.uniform(-0.4, 0.4)
+    scene_h = round(h * (1 + 2 * MARGIN))
+    centre = np.stack([centre_x + shift, np.full(len(centre_x), scene_h / 2)], -1)
+    ground = scene_h / 2 - h / 2 + ground_share * h
+    border = MARGIN * w + w / 2 - centre[:, 0].min()
+    centre[:, 0] += border
+    return Placement((border, ground), height, yaw, mirrored, place.pitch), centre
+
+
+def _company(
+    scene: Scene,
+    camera: Array,
+    centre: Array,
+    actor: Placement,
+    size: tuple[int, int],
+    rng: Generator,
+) -> tuple[list[Stroke], list[tuple[Placement, float]], int]:
+    """Clutter and other people behind the actor: strokes, where shadows go, number of people."""
+    made: list[Stroke] = []
+    shadows = []
+    n = len(camera)
+    people = int(rng.choice([0, 1, 2], p=[0.45, 0.38, 0.17]))
+    count = int(rng.choice([0, 1, 2], p=[0.4, 0.4, 0.2]))
+    for k in range(people + count):
+        share = rng.uniform(0.5, 0.9)
+        ground = actor.origin[1] - (1 - share) * (actor.origin[1] - scene.horizon)
+        x = centre[:, 0].mean() + rng.uniform(-0.46, 0.46) * size[1]
+        yaw, mirrored = rng.uniform(-0.6, 1.9), bool(rng.random() < 0.5)
+        place = Placement((x, ground), actor.height * share, yaw, mirrored, actor.pitch)
+        layer = -20.0 + 10.0 * share
+        if k < people:
+            behaviour = ("stands", "stands", "walks", "frozen")[rng.integers(4)]
+            made += movers.bystander(rng, camera, place, behaviour, layer)
+            if behaviour != "walks":
+                shadows.append((place, 0.2))
+        else:
+            made += strokes(movers.clutter(n, rng), place, camera, layer, False)
+    return made, shadows, people + 1
+
+
+def _poster(scene: Scene, rng: Generator, x: float, height: float) -> None:
+    """Hang a picture of a person on the wall of an indoor scene."""
+    canvas = scene.canvas
+    bottom = scene.horizon - 12
+    wide, high = int(height * 0.55), int(height * 1.15)
+    left, top = int(np.clip(x, 0, canvas.shape[1] - wide - 2)), max(bottom - high, 2)
+    cv2.rectangle(canvas, (left - 3, top - 3), (left + wide + 3, bottom + 3), (40, 36, 34), -1)
+    back = tuple(int(c) for c in rng.integers(120, 235, 3))
+    cv2.rectangle(canvas, (left, top), (left + wide, bottom), back, -1)
+    still = np.array([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
+    place = Placement((left + wide / 2, bottom - 4.0), (bottom - top) / 1.12, rng.uniform(0.3, 1.5))
+    figure = movers.bystander(rng, still, place, "frozen", 0.0)
+    painted, _ = Easel(figure, 1).paint(canvas, 0)
+    canvas[top:bottom, left : left + wide] = painted[top:bottom, left : left + wide]
+
+
+def _tags(place: Placement, path: CameraPath, people: int, grain: int) -> tuple[str, str]:
+    """The descriptive part of a clip's name, and the compass direction the actor faces."""
+    degrees = float(np.rad2deg(place.yaw))
+    side = "le" if place.mirrored else "ri"
+    view = "fr" if 50 <= degrees <= 130 else "ba" if degrees < -50 else side
+    compass = ("E", "SE", "S", "SW", "W", "NW", "N", "NE")
+    faces = compass[round((180 - degrees if place.mirrored else degrees) / 45) % 8]
+    quality = ("goo", "goo", "med", "med", "bad")[grain]
+    return f"f_{'cm' if path.moves else 'nm'}_np{people}_{view}_{quality}", faces
+
+
+def make_clip(
+    name: str, source_rng: Generator, rng: Generator, size: tuple[int, int] = (240, 320)
+) -> Clip:
+    """Stage and film one clip of action `name`.
+
+    source_rng: the source video's stream (equal streams give equal scenes and actors).
+    rng: the clip's own stream. size: (H, W) of the frames.
+    """
+    action = ACTIONS[name]
+    source = Source.draw(action, source_rng)
+    n = 40 if rng.random() < 0.4 else int(rng.integers(15, 41))
+    if action.repeats or rng.random() < 0.75:
+        n = max(n, 22)
+    performance = action.perform(_clock(action, n, rng), rng)
+    place, centre = _stage(performance, action, source, size, rng)
+    h, w = size
+    move = MOVES[rng.integers(len(MOVES))]
+    path = camera_path(rng, n, size, centre, move)
+    camera = path.affine
+
+    scene_h = round(h * (1 + 2 * MARGIN))
+    scene_w = round(w * (1 + 2 * MARGIN) + np.ptp(centre[:, 0]))
+    horizon = round(scene_h / 2 - h / 2 + source.horizon * h)
+    scene_rng = np.random.default_rng(source.scene_seed)
+    scene = paint(scene_rng, source.kind, scene_h, scene_w, horizon)
+    if source.kind in ("room", "hall") and rng.random() < 0.3:
+        _poster(
+            scene, rng, centre[:, 0].mean() + rng.uniform(-0.45, 0.3) * w, rng.uniform(0.3, 0.5) * h
+        )
+
+    made = movers.surroundings(scene, camera, rng)
+    others, shadows, people = _company(scene, camera, centre, place, size, rng)
+    made += others
+    body = build(performance.skeleton, source.look)
+    made += strokes([*performance.props, *body], place, camera, 0.0, True)
+    easel = Easel(made, n)
+    exposure = Exposure(rng, size)
+
+    frames = np.empty((n, h, w, 3), np.uint8)
+    masks = np.empty((n, h, w), np.uint8)
+    under = performance.pose.pelvis * np.array([1.0, 0.0, 1.0])
+    feet = film(place.project(under)[0][:, None], camera)[:, 0]
+    fixed = [
+        (film(np.tile(np.array(p.origin), (n, 1, 1)), camera)[:, 0], p.height * r)
+        for p, r in shadows
+    ]
+    for f in range(n):
+        ground = cv2.warpAffine(
+            scene.canvas,
+            camera[f],
+            (w, h),
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REFLECT_101,
+        )
+        for spot, radius in fixed:
+            shadow(ground, spot[f], radius)
+        shadow(ground, feet[f], place.height * 0.2)
+        painted, masks[f] = easel.paint(ground, f)
+        frames[f] = exposure.develop(painted)
+    tags, faces = _tags(place, path, people, exposure.strength)
+    zoom = np.hypot(camera[:, 0, 0], camera[:, 1, 0])
+    return Clip(frames, masks, _joints(performance, place, camera), tags, faces,
+                place.height * zoom / (0.8 * h))  # fmt: skip
+
+
+def _joints(performance: Performance, place: Placement, camera: Array) -> Array:
+    """JHMDB's joints (2, 15, F) in frame pixels counted from 1."""
+    names = list(JHMDB_JOINTS)
+    if place.mirrored:  # in a mirrored image a right arm is a left arm
+        swap = {"r": "l", "l": "r"}
+        names = [swap[k[0]] + k[1:] if k[1] == "_" else k for k in names]
+    points = np.stack([performance.skeleton[k] for k in names], 1)
+    return film(place.project(points)[0], camera).transpose(2, 1, 0) + 1.0

@@ -1,0 +1,202 @@
+"""Actions of every day: brush_hair, clap, pick, pour, sit, stand, wave.
+
+Each function takes the clock and the clip's generator and returns a Performance.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.random import Generator
+
+from . import parts
+from .furniture import WOODS, chair, desk
+from .gaits import sway
+from .motion import Clock, Performance, blend, keys
+from .skeleton import SIDE, Array, Pose
+
+
+def brush_hair(clock: Clock, rng: Generator) -> Performance:
+    """Draw a brush through long hair, from the crown to the shoulder, again and again."""
+    n = len(clock)
+    pose = Pose.idle(n)
+    cycle = (clock.seconds / rng.uniform(0.55, 0.85) + rng.uniform(0, 1)) % 1.0
+    away = np.sin(np.pi * cycle) * 0.03
+    stroke = keys(cycle, (0, [0.05, 0.21, 0.03]), (0.65, [0.06, -0.02, 0.05]),
+                  (0.8, [0.09, 0.08, 0.09]), (1, [0.05, 0.21, 0.03]))  # fmt: skip
+    stroke[:, 2] += away
+    pose.hands[:, 0] = blend(pose.hands[:, 0], stroke, np.minimum(1, 0.15 + clock.weight))
+    pose.elbows[:, 0] = np.array([0.2, -0.5, 1.0])
+    if rng.random() < 0.5:  # the other hand holds the hair
+        pose.hands[:, 1] = np.array([0.1, 0.0, 0.02])
+        pose.elbows[:, 1] = np.array([0.2, -1.0, -0.8])
+    pose.lean[:, 1] = 0.06
+    pose.head[:, 0] = 0.12
+    sway(pose, clock.seconds, rng, 0.4)
+    performance = Performance(pose)
+    s = performance.skeleton
+    inward = s["face"] - s["r_fingers"]
+    inward[:, 1] = 0.02
+    inward /= np.linalg.norm(inward, axis=-1, keepdims=True)
+    grip, tip = s["r_fingers"] - 0.02 * inward, s["r_fingers"] + 0.1 * inward
+    colour = [(190, 50, 90), (60, 60, 70), (150, 100, 60)][rng.integers(3)]
+    performance.props.append(parts.rod(grip, tip, 0.012, colour, end=0.026, bias=0.08))
+    return performance
+
+
+def clap(clock: Clock, rng: Generator) -> Performance:
+    """Clap the hands before the chest."""
+    n = len(clock)
+    pose = Pose.idle(n)
+    period = rng.uniform(0.3, 0.45)
+    wide = rng.uniform(0.1, 0.17)
+    open_ = (0.5 - 0.5 * np.cos(2 * np.pi * clock.seconds / period)) ** 0.8 * wide + 0.012
+    forward, high = rng.uniform(0.16, 0.2), rng.uniform(-0.14, 0.02)
+    for i in range(2):
+        z = SIDE[i] * (open_ - 0.105)
+        ready = np.stack([np.full(n, forward), np.full(n, high), z], -1)
+        pose.hands[:, i] = blend(pose.hands[:, i], ready, clock.weight)
+        pose.elbows[:, i] = np.array([-0.3, -1.0, SIDE[i] * 0.9])
+    sway(pose, clock.seconds, rng, 0.4)
+    return Performance(pose)
+
+
+def wave(clock: Clock, rng: Generator) -> Performance:
+    """Raise one arm and swing the open hand from side to side."""
+    n = len(clock)
+    pose = Pose.idle(n)
+    period, wide = rng.uniform(0.45, 0.7), rng.uniform(0.09, 0.13)
+    swing = wide * np.sin(2 * np.pi * clock.seconds / period)
+    high = rng.uniform(0.14, 0.24)
+    arm = np.stack([np.full(n, 0.06), high - 0.25 * np.abs(swing), 0.11 + swing], -1)
+    pose.hands[:, 0] = blend(pose.hands[:, 0], arm, clock.weight)
+    pose.elbows[:, 0] = np.array([0.0, -0.7, 1.0])
+    sway(pose, clock.seconds, rng, 0.5)
+    return Performance(pose)
+
+
+def pick(clock: Clock, rng: Generator) -> Performance:
+    """Bend down to a thing on the ground, take it and come up with it."""
+    n, u = len(clock), clock.progress
+    pose = Pose.idle(n)
+    squat = rng.uniform(0.0, 1.0)
+    grab = 0.5
+    both = rng.random() < 0.5
+    pose.pelvis[:, 0] = keys(u, (0, 0), (0.42, -0.1), (0.55, -0.1), (1, 0))
+    deep = 0.40 - 0.12 * squat
+    pose.pelvis[:, 1] = keys(u, (0, 0.52), (0.42, deep), (0.55, deep), (1, 0.52))
+    bend = 1.35 - 0.45 * squat
+    pose.lean[:, 0] = keys(u, (0, 0), (0.42, bend), (0.55, bend), (1, 0.05))
+    pose.head[:, 0] = keys(u, (0, 0.2), (0.42, -0.3), (0.55, -0.3), (1, 0.1))
+    spot, carry = np.array([0.24, 0.1, 0.0]), np.array([0.2, 0.5, 0.0])
+    out = np.array([0.0, 0.0, 0.09])
+    hang = np.array([0.04, 0.5, 0.14])
+    pose.hands_world = True
+    for i in range(2):
+        side = out * SIDE[i]
+        rest = hang * np.array([1, 1, SIDE[i]])
+        if i == 0 or both:
+            path = keys(u, (0, rest), (0.4, spot + side), (0.55, spot + side), (1, carry + side))
+        else:
+            path = keys(
+                u, (0, rest), (0.45, [0.12, 0.32, -0.09]), (0.55, [0.12, 0.32, -0.09]), (1, rest)
+            )
+        pose.hands[:, i] = path
+    performance = Performance(pose)
+    s = performance.skeleton
+    hand = (s["r_fingers"] + s["l_fingers"]) / 2 if both else s["r_fingers"]
+    first = int(np.argmax(u >= grab))
+    size = rng.uniform(0.09, 0.15)
+    held = hand - np.array([0.0, size * 0.35, 0.0])
+    ground = held[first] * np.array([1.0, 0.0, 1.0]) + np.array([0.0, size / 2, 0.0])
+    path = np.where((u >= grab)[:, None], held, ground)
+    path = path + np.clip((u - grab) / 0.1, 0, 1)[:, None] * 0.0
+    kind = rng.integers(3)
+    colour = [(170, 125, 75), (185, 60, 55), (60, 95, 160), (220, 180, 60)][rng.integers(4)]
+    if kind == 0:
+        performance.props.append(parts.box(path, (size * 1.2, size, size), colour, bias=0.02))
+    elif kind == 1:
+        performance.props.append(parts.ball(path, size / 2, colour, bias=0.02))
+    else:
+        up = np.array([0.0, size / 2, 0.0])
+        performance.props.append(parts.rod(path - up * 0.4, path + up * 0.6, size * 0.42, colour,
+                                           end=size * 0.25, bias=0.02))  # fmt: skip
+    return performance
+
+
+def pour(clock: Clock, rng: Generator) -> Performance:
+    """Lift a jug from a table, tilt it, and let it run into a glass."""
+    n, u = len(clock), clock.progress
+    pose = Pose.idle(n)
+    table = rng.uniform(0.44, 0.5)
+    glass_x, glass_h = 0.36, 0.1
+    top = table + 0.26
+    start, stop = 0.34, 0.8
+    pose.hands_world = True
+    pose.hands[:, 0] = keys(u, (0, [0.22, table + 0.08, 0.1]), (0.25, [0.2, top, 0.06]),
+                            (start, [0.19, top + 0.02, 0.03]), (stop, [0.19, top + 0.03, 0.03]),
+                            (1, [0.2, table + 0.12, 0.1]))  # fmt: skip
+    holds = rng.random() < 0.5
+    lift = 0.1 * holds
+    pose.hands[:, 1] = (
+        [glass_x - 0.08, table + 0.05 + lift, -0.02] if holds else [0.2, table + 0.02, -0.16]
+    )
+    pose.elbows[:] = np.array([[-0.5, -0.7, 0.7], [-0.5, -0.7, -0.7]])
+    pose.lean[:, 0], pose.head[:, 0] = 0.1, 0.35
+    sway(pose, clock.seconds, rng, 0.2)
+    performance = Performance(pose)
+    s = performance.skeleton
+    tilt = keys(u, (0, 0.0), (0.22, 0.1), (start, 1.75), (stop, 2.05), (0.92, 0.1), (1, 0.0))
+    axis = np.stack([np.sin(tilt), np.cos(tilt), np.zeros(n)], -1)
+    bottom, neck, mouth = (s["r_fingers"] + d * axis for d in (-0.09, 0.05, 0.12))
+    body = [(70, 120, 80), (150, 60, 50), (205, 205, 210), (60, 90, 150)][rng.integers(4)]
+    performance.props.append(parts.rod(bottom, neck, 0.042, body, end=0.038, bias=0.05))
+    performance.props.append(parts.rod(neck, mouth, 0.026, body, end=0.015, bias=0.05))
+    base = table + lift
+    glass = parts.fixed(n, (glass_x, base, 0.0))
+    up = np.array([0.0, glass_h, 0.0])
+    drink = [(130, 40, 35), (215, 160, 60), (120, 80, 45), (235, 235, 240)][rng.integers(4)]
+    runs = (tilt > 1.45) & (u > start - 0.08)
+    fill = np.cumsum(runs) / n
+    level = glass + up * np.clip(0.15 + 1.2 * fill, 0, 0.85)[:, None]
+    performance.props.append(
+        parts.rod(glass + up * 0.15, glass + up, 0.03, (205, 222, 232), end=0.038, bias=0.3)
+    )
+    performance.props.append(parts.rod(glass + up * 0.15, level, 0.024, drink, end=0.03, bias=0.31))
+    fall = np.stack([np.full(n, glass_x), mouth[:, 1] - 0.04, mouth[:, 2]], -1)
+    jet = parts.chain([mouth, fall, level], 0.009, drink, bias=0.33)
+    jet.visible = runs
+    performance.props.append(jet)
+    wood = WOODS[rng.integers(len(WOODS))]
+    performance.props += desk(n, (0.52, table, 0.0), (0.5, 0.04, 0.7), wood)
+    return performance
+
+
+def _seat_change(clock: Clock, rng: Generator, down: Array) -> Performance:
+    """Pose somebody between standing (down = 0) and sitting (down = 1) on a chair."""
+    n = len(clock)
+    pose = Pose.idle(n)
+    back = -0.26
+    pose.pelvis[:, 0] = keys(down, (0, 0.02), (0.5, back * 0.65), (1, back))
+    pose.pelvis[:, 1] = keys(down, (0, 0.52), (0.5, 0.42), (1, 0.315))
+    pose.lean[:, 0] = keys(down, (0, 0), (0.35, 0.4), (0.65, 0.62), (0.85, 0.35), (1, -0.03))
+    pose.head[:, 0] = -0.3 * np.sin(np.pi * down)
+    pose.feet[..., 0] += 0.02
+    lap = np.array([[0.19, -0.235, -0.02], [0.19, -0.235, 0.02]])
+    brace = np.array([[0.26, -0.17, 0.02], [0.26, -0.17, -0.02]])
+    pose.hands[:] = keys(down, (0, pose.hands[0]), (0.5, brace), (1, lap))
+    sway(pose, clock.seconds, rng, 0.3)
+    return Performance(pose, chair(n, (back, 0.0), rng))
+
+
+def sit(clock: Clock, rng: Generator) -> Performance:
+    """Sit down on a chair."""
+    return _seat_change(
+        clock, rng, keys(clock.progress, (0, 0.0), (0.1, 0.02), (0.85, 0.98), (1, 1.0))
+    )
+
+
+def stand(clock: Clock, rng: Generator) -> Performance:
+    """Stand up from a chair."""
+    return _seat_change(
+        clock, rng, keys(clock.progress, (0, 1.0), (0.1, 0.98), (0.85, 0.02), (1, 0.0))
+    )

@@ -1,0 +1,147 @@
+"""A jointed body in three dimensions: limb lengths, poses and where a pose puts the joints.
+
+Lengths are in units of the person's height. The person's frame: x forward, y up, z to the
+person's right; the ground is y = 0. Index 0 of a pair is the right side, 1 the left side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+SIDE = np.array([1.0, -1.0])  # z sign of right, left
+ANKLE = 0.04  # height of an ankle over the sole
+HIP_HALF, SHOULDER_HALF = 0.055, 0.105
+SPINE, THIGH, SHIN, UPPER_ARM, FOREARM = 0.29, 0.245, 0.245, 0.165, 0.15
+HAND, FOOT = 0.055, 0.10
+STANDING = 0.52  # pelvis height of a relaxed stance
+
+# JHMDB's fifteen joints, in its order.
+JHMDB_JOINTS = (
+    "neck", "belly", "face", "r_shoulder", "l_shoulder", "r_hip", "l_hip", "r_elbow", "l_elbow",
+    "r_knee", "l_knee", "r_wrist", "l_wrist", "r_ankle", "l_ankle",
+)  # fmt: skip
+
+
+@dataclass
+class Pose:
+    """A movement of F frames, as the things an animator thinks of.
+
+    pelvis: (F, 3) position. turn: (F,) rotation of the whole body about y, to the right > 0.
+    lean: (F, 3) of the trunk over the pelvis: forward, to the right, twist to the right; radians.
+    head: (F, 2) nod (down > 0) and turn (right > 0).
+    hands: (F, 2, 3) wrists: offsets from the own shoulder in the chest's frame, or positions in
+    the person's frame where `hands_world`. elbows: (F, 2, 3) direction in which elbows point,
+    in the chest's frame. feet: (F, 2, 3) ankle positions. toes: (F, 2) toe pitch, up > 0.
+    """
+
+    pelvis: Array
+    turn: Array
+    lean: Array
+    head: Array
+    hands: Array
+    elbows: Array
+    feet: Array
+    toes: Array
+    hands_world: bool = False
+
+    @classmethod
+    def idle(cls, n_frames: int) -> Pose:
+        """Stand with hanging arms for `n_frames` frames."""
+        f = n_frames
+        both = np.zeros((f, 2, 3))
+        hands = both + np.array([[0.04, -0.29, 0.03], [0.04, -0.29, -0.03]])
+        elbows = both + np.array([[-0.8, -0.3, 0.5], [-0.8, -0.3, -0.5]])
+        feet = both + np.array([[0.0, ANKLE, 0.065], [0.0, ANKLE, -0.065]])
+        pelvis = np.tile(np.array([0.0, STANDING, 0.0]), (f, 1))
+        zeros = np.zeros((f, 3))
+        return cls(
+            pelvis, np.zeros(f), zeros, np.zeros((f, 2)), hands, elbows, feet, np.zeros((f, 2))
+        )
+
+
+@dataclass
+class Skeleton:
+    """Where the joints are: each entry is (F, 3) in the person's frame.
+
+    frames: rotation matrices (F, 3, 3) of "pelvis", "chest" and "head", columns = x, y, z axes.
+    """
+
+    joints: dict[str, Array] = field(default_factory=dict)
+    frames: dict[str, Array] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Array:
+        return self.joints[name]
+
+    def along(self, frame: str, offset: tuple[float, float, float]) -> Array:
+        """Return `offset`, given in a body frame, as vectors (F, 3) of the person's frame."""
+        return self.frames[frame] @ np.asarray(offset)
+
+
+def rotation(yaw: Array, pitch: Array, roll: Array) -> Array:
+    """Rotation matrices (F, 3, 3): turn right by yaw, then lean forward, then lean right."""
+    c, s = np.cos(yaw), np.sin(yaw)
+    zero, one = np.zeros_like(c), np.ones_like(c)
+    turn = np.stack([c, zero, -s, zero, one, zero, s, zero, c], -1).reshape(-1, 3, 3)
+    c, s = np.cos(pitch), np.sin(pitch)
+    forward = np.stack([c, s, zero, -s, c, zero, zero, zero, one], -1).reshape(-1, 3, 3)
+    c, s = np.cos(roll), np.sin(roll)
+    side = np.stack([one, zero, zero, zero, c, -s, zero, s, c], -1).reshape(-1, 3, 3)
+    return turn @ forward @ side
+
+
+def bend(
+    root: Array, target: Array, first: float, second: float, pole: Array
+) -> tuple[Array, Array]:
+    """Two-bone inverse kinematics: the middle joint and the reached end, both (F, 3).
+
+    The middle joint points towards `pole`; a target out of reach is approached as far as
+    the bones allow.
+    """
+    reach = target - root
+    length = np.linalg.norm(reach, axis=-1, keepdims=True)
+    direction = reach / np.maximum(length, 1e-6)
+    length = np.clip(length, abs(first - second) + 1e-3, (first + second) * 0.999)
+    along = (length**2 + first**2 - second**2) / (2 * length)
+    height = np.sqrt(np.maximum(first**2 - along**2, 0.0))
+    side = pole - (pole * direction).sum(-1, keepdims=True) * direction
+    side = side / np.maximum(np.linalg.norm(side, axis=-1, keepdims=True), 1e-6)
+    return root + along * direction + height * side, root + length * direction
+
+
+def solve(pose: Pose) -> Skeleton:
+    """Turn a pose into joint positions: neck, head, shoulders, elbows, wrists, fingers, ..."""
+    out = Skeleton()
+    joints = out.joints
+    zero = np.zeros_like(pose.turn)
+    pelvis_frame = rotation(pose.turn, zero, zero)
+    chest = rotation(pose.turn + pose.lean[:, 2], pose.lean[:, 0], pose.lean[:, 1])
+    head = chest @ rotation(pose.head[:, 1], pose.head[:, 0], zero)
+    out.frames.update(pelvis=pelvis_frame, chest=chest, head=head)
+    joints["pelvis"] = pose.pelvis
+    joints["neck"] = pose.pelvis + chest @ np.array([0.0, SPINE, 0.0])
+    joints["belly"] = pose.pelvis + chest @ np.array([0.0, SPINE * 0.35, 0.0])
+    joints["face"] = joints["neck"] + chest @ np.array([0.0, 0.05, 0.0])
+    joints["face"] = joints["face"] + head @ np.array([0.02, 0.055, 0.0])
+    for i, side in enumerate("rl"):
+        hip = pose.pelvis + pelvis_frame @ np.array([0.0, -0.01, SIDE[i] * HIP_HALF])
+        pole = pelvis_frame @ np.array([1.0, 0.1, SIDE[i] * 0.12])
+        knee, ankle = bend(hip, pose.feet[:, i], THIGH, SHIN, pole)
+        pitch = pose.toes[:, i]
+        toe = np.stack([np.cos(pitch), np.sin(pitch) - 0.25, zero + SIDE[i] * 0.18], -1)
+        joints[f"{side}_hip"], joints[f"{side}_knee"], joints[f"{side}_ankle"] = hip, knee, ankle
+        joints[f"{side}_toe"] = ankle + FOOT * np.einsum("fij,fj->fi", pelvis_frame, toe)
+        shoulder = joints["neck"] + chest @ np.array([0.0, -0.02, SIDE[i] * SHOULDER_HALF])
+        target = pose.hands[:, i]
+        if not pose.hands_world:
+            target = shoulder + np.einsum("fij,fj->fi", chest, target)
+        pole = np.einsum("fij,fj->fi", chest, pose.elbows[:, i])
+        elbow, wrist = bend(shoulder, target, UPPER_ARM, FOREARM, pole)
+        joints[f"{side}_shoulder"], joints[f"{side}_elbow"] = shoulder, elbow
+        joints[f"{side}_wrist"] = wrist
+        joints[f"{side}_fingers"] = wrist + (wrist - elbow) / FOREARM * HAND
+    return out
