@@ -1,0 +1,1 @@
+"""Training and evaluation: joins clips' features and the model, and writes a run folder."""

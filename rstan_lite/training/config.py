@@ -1,0 +1,201 @@
+"""Every setting of a training run, with the place each value comes from. Imports no torch."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from rstan_lite.errors import ConfigError
+
+STREAMS = ("appearance", "motion")
+
+
+def _option(default: Any, help: str, choices: tuple[str, ...] = (), **more: Any) -> Any:
+    """A field with its help text; `low`/`high` bound a number, `place` marks a mere location."""
+    metadata = {"help": help, "choices": choices, **more}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run. The defaults are the profile `course`; see `profiles.py` for the others.
+
+    Raises ConfigError for a value outside its range or choices that exclude each other.
+    """
+
+    # -- clips
+    dataset: str = _option("puppets", "which clips", ("puppets", "jhmdb"))
+    root: str = _option("", "folder of the clips in JHMDB's layout (puppets: made there if absent)")
+    split: int = _option(1, "split list to use", low=1, high=3)
+    missing: str = _option("error", "clips that a list names but the disk lacks", ("error", "skip"))
+    validation: float = _option(0.1, "share of training source videos held out", low=0, high=0.5)
+
+    # -- features (Section III-A)
+    backbone: str = _option("squeezenet1_0", "network: a preset or network:cube node:vector node")
+    appearance_weights: str = _option(
+        "", "weights file of the appearance network (none: tuned one)"
+    )
+    motion_weights: str = _option("", "weights file of the motion network (none: tuned one)")
+    flow: str = _option("dis", "optical flow method", ("dis", "tvl1"))
+    camera: str = _option("similarity", "camera motion removed from flow", ("none", "similarity"))
+    size: int = _option(224, "side of the network's input, pixels", low=32, high=512)
+    stored_frames: int = _option(16, "frames S stored a clip, equally spaced", low=1, high=128)
+    views: tuple[str, ...] = _option(
+        ("centre", "centre-mirror"), "stored views of a training clip; the first serves tests"
+    )
+    cache: str = _option("cache", "folder of stored features", place=True)
+    scale: str = _option("rms", "divide features by their root mean square", ("rms", "none"))
+
+    # -- model (Section III-B and III-C)
+    streams: tuple[str, ...] = _option(STREAMS, "streams, comma separated", STREAMS)
+    d_h: int = _option(256, "size of the LSTM's hidden state", low=1)
+    d_att: int = _option(256, "width of the attention", low=1)
+    attention: str = _option(
+        "window", "attended frames at a step", ("none", "current", "window", "all")
+    )
+    window: int = _option(2, "frames t .. t+window-1 attended by `window`", low=1)
+    gamma_alpha: float = _option(1.0, "sharpness of the place scores, Eq. 3", low=0)
+    gamma_beta: float = _option(1.0, "sharpness of the frame scores, Eq. 6", low=0)
+    fusion: str = _option(
+        "max", "fusion of the streams' attention, Eq. 14-15", ("none", "mean", "max")
+    )
+    classifier: str = _option(
+        "joint", "one softmax over both streams (Eq. 16), or averaged scores", ("joint", "score")
+    )
+    renormalize: bool = _option(False, "make fused attention sum to one again")
+    dropout: float = _option(0.0, "dropout on x, Phi and h", low=0, high=0.95)
+
+    # -- loss (Section III-D)
+    aa_kind: str = _option("l2", "actor-attention loss, Eq. 18", ("l2", "ce", "none"))
+    lambda_aa: float = _option(0.5, "its weight lambda_AA, Eq. 19", low=0)  # Sec. IV-B
+
+    # -- optimisation (Section IV-B)
+    frames: int = _option(8, "frames T a training clip", low=1)  # 8 on HMDB51, 16 on UCF101
+    test_frames: int = _option(8, "equally spaced frames a test clip", low=1)  # the paper: 32
+    batch_size: int = _option(16, "videos a mini-batch", low=1)  # 16 on UCF101
+    lr: float = _option(1e-2, "first learning rate", low=0)  # Sec. IV-B
+    iterations: int = _option(1500, "mini-batches in all", low=1)  # the paper: 20 000
+    milestone: int = _option(900, "iteration from which lr is a tenth", low=0)  # 12 000 of 20 000
+    momentum: float = _option(0.9, "momentum of SGD", low=0, high=0.999)  # Sec. IV-B
+    weight_decay: float = _option(5e-4, "weight decay, lambda_Theta of Eq. 17", low=0)  # Sec. IV-B
+    clip_norm: float = _option(5.0, "largest global gradient norm, 0: off", low=0)  # ours
+    seed: int = _option(0, "seed of weights and sampling", low=0)
+
+    # -- machine
+    device: str = _option("auto", "where to compute", ("auto", "cpu", "cuda"), place=True)
+    precision: str = _option("32", "arithmetic", ("32", "bf16"))
+    save_every: int = _option(1, "epochs between checkpoints", low=1, place=True)
+
+    def __post_init__(self) -> None:
+        for spec in fields(self):
+            _check(spec, getattr(self, spec.name))
+        if self.attention == "none" and (self.fusion != "none" or self.aa_kind != "none"):
+            raise ConfigError(
+                "--attention",
+                f"none with --fusion {self.fusion} --aa-kind {self.aa_kind}",
+                "--fusion none --aa-kind none, as there is nothing to fuse or to regularise",
+                "The option --variant lstm sets all three.",
+            )
+        if self.fusion != "none" and self.classifier == "score":
+            raise ConfigError(
+                "--classifier",
+                f"score with --fusion {self.fusion}",
+                "--classifier joint with fused attention, or --fusion none",
+            )
+        for name in ("frames", "test_frames"):
+            if getattr(self, name) > self.stored_frames:
+                raise ConfigError(
+                    "--" + name.replace("_", "-"),
+                    f"{getattr(self, name)}",
+                    f"at most the {self.stored_frames} stored frames of a clip",
+                    "Raise --stored-frames (the features are then computed anew).",
+                )
+
+    def to_json(self) -> str:
+        """The configuration as indented JSON with a newline at the end."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+def value_types() -> dict[str, type]:
+    """Type of every option: int, float, str, bool or tuple."""
+    hints = typing.get_type_hints(TrainConfig)
+    return {name: typing.get_origin(hint) or hint for name, hint in hints.items()}
+
+
+_TYPES = value_types()
+
+
+def _check(spec: Field[Any], value: Any) -> None:
+    """One value against its field's type, choices and range."""
+    where, kind, meta = "--" + spec.name.replace("_", "-"), _TYPES[spec.name], spec.metadata
+    numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    fits = numeric and value == value if kind is float else isinstance(value, kind)
+    if not fits or (kind is int and isinstance(value, bool)):
+        raise ConfigError(where, repr(value), f"a value of type {kind.__name__}")
+    choices = meta["choices"]
+    if kind is tuple:
+        known = not choices or set(value) <= set(choices)
+        if not value or len(set(value)) < len(value) or not known:
+            expected = one_of(choices, "some") if choices else "one name or more, each once"
+            raise ConfigError(where, ",".join(map(str, value)) or "nothing", expected)
+    elif choices and value not in choices:
+        raise ConfigError(where, repr(value), one_of(choices), nearest(value, choices))
+    low, high = meta.get("low"), meta.get("high")
+    if (low is not None and value < low) or (high is not None and value > high):
+        span = f"at least {low}" if high is None else f"from {low} to {high}"
+        raise ConfigError(where, repr(value), f"a number {span}")
+
+
+def one_of(names: typing.Iterable[str], quantity: str = "one") -> str:
+    """`one of a, b, c`, for an error message."""
+    return f"{quantity} of {', '.join(names)}"
+
+
+def nearest(name: str, names: typing.Iterable[str]) -> str:
+    """`Did you mean ...?` for a name that is nearly one of `names`, else an empty text."""
+    close = difflib.get_close_matches(name, list(names), n=1)
+    return f"Did you mean {close[0]}?" if close else ""
+
+
+def from_mapping(values: Mapping[str, Any], where: str = "options") -> TrainConfig:
+    """A TrainConfig from named values; lists become tuples.
+
+    Raises ConfigError for a name that is no option (it lists those that are) or a bad value.
+    """
+    names = [spec.name for spec in fields(TrainConfig)]
+    for name in values:
+        if name not in names:
+            raise ConfigError(where, f"option {name!r}", one_of(names), nearest(name, names))
+    given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    return TrainConfig(**given)
+
+
+def read_config(path: Path) -> TrainConfig:
+    """The configuration that a run folder's config.json holds; ConfigError if damaged."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(path, str(error), "a run's config.json") from error
+    if not isinstance(values, dict):
+        raise ConfigError(path, type(values).__name__, "an object of options")
+    return from_mapping(values, where=str(path))
+
+
+def differences(one: TrainConfig, other: TrainConfig) -> dict[str, tuple[Any, Any]]:
+    """Options in which two runs differ, leaving out those that only say where things are."""
+    return {
+        spec.name: (getattr(one, spec.name), getattr(other, spec.name))
+        for spec in fields(TrainConfig)
+        if not spec.metadata.get("place") and getattr(one, spec.name) != getattr(other, spec.name)
+    }
+
+
+def default_of(spec: Field[Any]) -> Any:
+    """The default of a field; every field of TrainConfig has one."""
+    assert spec.default is not MISSING
+    return spec.default

@@ -1,0 +1,110 @@
+"""Options: profiles, variants, command line, and complaints that name what is allowed."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields, replace
+
+import pytest
+
+from rstan_lite.errors import ConfigError
+from rstan_lite.training.config import TrainConfig, differences, from_mapping, read_config
+from rstan_lite.training.profiles import PROFILES, VARIANTS, add_options, from_arguments, resolve
+
+
+def parse(*argv: str) -> TrainConfig:
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    add_options(parser)
+    return from_arguments(parser.parse_args(argv))
+
+
+def test_every_field_has_help_and_an_option_of_the_command_line():
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    text = parser.format_help()
+    for spec in fields(TrainConfig):
+        assert spec.metadata["help"]
+        assert "--" + spec.name.replace("_", "-") in text
+
+
+def test_paper_profile_holds_the_papers_settings():
+    paper = resolve("paper")
+    assert (paper.d_h, paper.lr, paper.momentum, paper.weight_decay) == (1024, 1e-2, 0.9, 5e-4)
+    assert (paper.iterations, paper.milestone, paper.lambda_aa) == (20_000, 12_000, 0.5)
+    assert (paper.attention, paper.window, paper.test_frames) == ("window", 2, 32)
+    assert (paper.gamma_alpha, paper.gamma_beta) == (1.0, 1.0)
+
+
+def test_options_override_variant_and_variant_overrides_profile():
+    config = parse("--profile", "tiny", "--variant", "lstm", "--streams", "motion", "--lr", "0.1")
+    assert config.d_h == PROFILES["tiny"]["d_h"]
+    assert (config.attention, config.fusion, config.aa_kind) == ("none", "none", "none")
+    assert config.streams == ("motion",)
+    assert config.lr == 0.1
+    assert parse("--renormalize").renormalize is True
+    assert parse("--no-renormalize").renormalize is False
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_fits_every_profile(profile: str, variant: str):
+    config = resolve(profile, variant=variant)
+    for name, value in VARIANTS[variant].items():
+        assert getattr(config, name) == value
+
+
+def test_milestone_keeps_its_place_when_iterations_change():
+    assert resolve("course", {"iterations": 100}).milestone == 60
+    assert resolve("course", {"iterations": 100, "milestone": 5}).milestone == 5
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (("--profile", "tinny"), ("'tinny'", "tiny, course, paper", "Did you mean tiny?")),
+        (("--variant", "gru"), ("'gru'", "lstm")),
+        (("--dataset", "kinetics"), ("--dataset", "puppets, jhmdb")),
+        (("--streams", "appearance,sound"), ("--streams", "appearance, motion")),
+        (("--streams", ""), ("--streams", "nothing")),
+        (("--d-h", "many"), ("--d-h", "'many'", "int")),
+        (("--lr", "nan"), ("--lr", "nan")),
+        (("--split", "4"), ("--split", "from 1 to 3")),
+        (("--attention", "none"), ("--attention", "--variant lstm")),
+        (("--classifier", "score"), ("--classifier", "--fusion none")),
+        (("--test-frames", "64"), ("--test-frames", "--stored-frames")),
+    ],
+)
+def test_bad_options_are_named_with_what_is_allowed(argv: tuple[str, ...], words: tuple[str, ...]):
+    with pytest.raises(ConfigError) as caught:
+        parse(*argv)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_unknown_name_lists_the_real_ones():
+    with pytest.raises(ConfigError, match=r"lambda_aaa.*lambda_aa.*Did you mean lambda_aa\?"):
+        from_mapping({"lambda_aaa": 1.0})
+
+
+def test_wrong_types_are_refused():
+    for values in ({"d_h": 3.5}, {"d_h": True}, {"lr": "fast"}, {"streams": "appearance"}):
+        with pytest.raises(ConfigError, match="of type"):
+            from_mapping(values)
+
+
+def test_json_round_trip_and_differences(tmp_path):
+    config = resolve("tiny", {"streams": ("motion",), "lambda_aa": 2.0})
+    path = tmp_path / "config.json"
+    path.write_text(config.to_json(), encoding="utf-8")
+    assert read_config(path) == config
+    moved = replace(config, device="cpu", cache="elsewhere")
+    assert differences(config, moved) == {}
+    assert differences(config, replace(config, seed=7)) == {"seed": (0, 7)}
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"d_h": "x"}', '{"unknown": 1}'])
+def test_damaged_config_files(tmp_path, text: str):
+    path = tmp_path / "config.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError):
+        read_config(path)
