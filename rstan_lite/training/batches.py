@@ -1,0 +1,192 @@
+"""Clips' features in memory or on disk, and the mini-batches drawn from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rstan_lite.errors import DataError
+
+
+@dataclass
+class ClipFeatures:
+    """The features of n clips; arrays may be memory-mapped, they are read a batch at a time.
+
+    names: n clip names. labels: (n,) int64 indices into classes.
+    cubes[stream]: (n, V, S, P, d_cv) and vectors[stream]: (n, V, S, d_fc), any float type: V views
+        (crops, mirrored) of S stored frames, equally spaced in the clip. View 0 is the centre crop.
+    target: (n, V, S, P) float32, M of Eq. 18: rows sum to one, or are zero without a silhouette.
+    n_frames: (n,) decoded frames of each clip. classes: names of the labels.
+    scales[stream]: what cubes and vectors are divided by when a batch is read.
+    """
+
+    names: Sequence[str]
+    labels: np.ndarray
+    cubes: Mapping[str, Any]
+    vectors: Mapping[str, Any]
+    target: Any
+    n_frames: np.ndarray
+    classes: tuple[str, ...]
+    scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = len(self.names)
+        for stream in self.cubes:
+            shape, vector = tuple(self.cubes[stream].shape), tuple(self.vectors[stream].shape)
+            if len(shape) != 5 or len(vector) != 4 or shape[:3] != vector[:3] or shape[0] != n:
+                raise DataError(
+                    f"features of stream {stream}",
+                    f"cubes {shape} and vectors {vector}",
+                    f"({n}, views, frames, places, d_cv) and ({n}, views, frames, d_fc)",
+                )
+            if tuple(self.target.shape) != shape[:4]:
+                raise DataError("silhouette targets", f"{tuple(self.target.shape)}", f"{shape[:4]}")
+        if len(self.labels) != n or len(self.n_frames) != n:
+            raise DataError("labels and frame counts", f"{len(self.labels)}", f"{n}, one a clip")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """Streams that are present."""
+        return tuple(self.cubes)
+
+    @property
+    def views(self) -> int:
+        """Stored views V of a clip."""
+        return int(self.target.shape[1])
+
+    @property
+    def stored_frames(self) -> int:
+        """Stored frames S of a clip."""
+        return int(self.target.shape[2])
+
+
+@dataclass
+class Batch:
+    """B clips of T frames on the computing device, float32.
+
+    cubes[stream] (B, T, P, d_cv), vectors[stream] (B, T, d_fc), labels (B,), target (B, T, P),
+    rows (B,) the clips' indices in the ClipFeatures.
+    """
+
+    cubes: dict[str, Tensor]
+    vectors: dict[str, Tensor]
+    labels: Tensor
+    target: Tensor
+    rows: Tensor
+
+
+def frame_positions(stored: int, steps: int, phase: Tensor | float = 0.5) -> Tensor:
+    """Indices of `steps` of `stored` frames with equal spacing: (steps,), or (B, steps).
+
+    phase: in [0, 1), or (B,) of them: where in its interval of stored/steps frames each index
+    lies. One half (the middle) is the choice of a test; training draws it at random.
+    """
+    phase = torch.as_tensor(phase, dtype=torch.float64)
+    steps_from = torch.arange(steps, dtype=torch.float64) + phase.unsqueeze(-1)
+    return (steps_from * (stored / steps)).floor().clamp_(0, stored - 1).long()
+
+
+def read_batch(
+    features: ClipFeatures, rows: Tensor, views: Tensor, frames: Tensor, device: torch.device | str
+) -> Batch:
+    """The named clips' features, from disk to device.
+
+    rows: (B,) clips; views: (B,) one view each; frames: (B, T) stored frames.
+    """
+    cubes, vectors = {}, {}
+    for stream in features.streams:
+        of_cube, of_vector = features.scales.get(stream, (1.0, 1.0))
+        cube = _take(features.cubes[stream], rows, views, frames)
+        vector = _take(features.vectors[stream], rows, views, frames)
+        cubes[stream] = cube.to(device).float() / of_cube  # (B, T, P, d_cv)
+        vectors[stream] = vector.to(device).float() / of_vector  # (B, T, d_fc)
+    labels = torch.from_numpy(np.asarray(features.labels))[rows].long()
+    target = _take(features.target, rows, views, frames).to(device).float()
+    return Batch(cubes, vectors, labels.to(device), target, rows)
+
+
+def _take(array: Any, rows: Tensor, views: Tensor, frames: Tensor) -> Tensor:
+    """The wanted frames of the wanted clips, stacked; of a file on disk, only these are read.
+
+    array: a tensor, a NumPy array or anything whose array[i][v] is view v of clip i, (S, ...).
+    """
+    picked = []
+    for row, view, wanted in zip(rows.tolist(), views.tolist(), frames, strict=True):
+        stored = array[row][view]  # a view of the file: nothing is read yet
+        if isinstance(stored, Tensor):
+            picked.append(stored[wanted])
+        else:
+            picked.append(torch.from_numpy(stored[wanted.numpy()]))
+    return torch.stack(picked)
+
+
+def epoch_rows(n: int, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
+    """The clips of an epoch's mini-batches: a shuffle of all, cut into whole batches.
+
+    It depends on seed and epoch alone, so that a resumed run draws what it would have drawn.
+    Clips that do not fill a last batch are left out of this epoch; the next shuffle is another.
+    """
+    order = torch.randperm(n, generator=_generator(seed, epoch))
+    size = min(batch_size, n)
+    return [order[i : i + size] for i in range(0, n - size + 1, size)]
+
+
+def training_batch(
+    features: ClipFeatures,
+    rows: Tensor,
+    steps: int,
+    seed: int,
+    iteration: int,
+    device: torch.device | str,
+) -> Batch:
+    """A mini-batch with, for each clip, a random view and a random phase of its frames."""
+    generator = _generator(seed + 1, iteration)
+    views = torch.randint(features.views, (len(rows),), generator=generator)
+    phase = torch.rand(len(rows), generator=generator, dtype=torch.float64)
+    frames = frame_positions(features.stored_frames, steps, phase)  # (B, T)
+    return read_batch(features, rows, views, frames, device)
+
+
+def ordered_batches(
+    features: ClipFeatures, batch_size: int, steps: int, device: torch.device | str, view: int = 0
+) -> Iterator[Batch]:
+    """All clips in order, T equally spaced frames of one view; the last batch may be smaller."""
+    frames = frame_positions(features.stored_frames, steps)  # (T,)
+    for first in range(0, len(features), batch_size):
+        rows = torch.arange(first, min(first + batch_size, len(features)))
+        views = torch.full_like(rows, view)
+        yield read_batch(features, rows, views, frames.expand(len(rows), -1), device)
+
+
+def measure_scales(features: ClipFeatures, clips: int = 64) -> dict[str, tuple[float, float]]:
+    """Root mean square of cubes and vectors, per stream, over up to `clips` clips' first view.
+
+    Networks differ by orders of magnitude in the size of their features, and the paper's learning
+    rate fits features around one. Dividing by one number keeps zeros and proportions.
+    """
+    rows = torch.linspace(0, len(features) - 1, min(clips, len(features))).long()
+    views = torch.zeros_like(rows)
+    frames = torch.arange(features.stored_frames).expand(len(rows), -1)
+    scales = {}
+    for stream in features.streams:
+        both = (features.cubes[stream], features.vectors[stream])
+        cube, vector = (_rms(_take(array, rows, views, frames)) for array in both)
+        scales[stream] = (cube or 1.0, vector or 1.0)
+    return scales
+
+
+def _rms(x: Tensor) -> float:
+    return float(x.float().square().mean(dtype=torch.float64).sqrt())
+
+
+def _generator(seed: int, position: int) -> torch.Generator:
+    """A random source for one place in the run, the same whether or not it was interrupted."""
+    return torch.Generator().manual_seed((seed * 1_000_003 + position) % 2**63)
