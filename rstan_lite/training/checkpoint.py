@@ -1,0 +1,172 @@
+"""Saving a run so that it can be continued, and its chosen model so that it can be used."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from rstan_lite.errors import CheckpointError
+from rstan_lite.features.store import write_atomically
+from rstan_lite.model.config import RSTANConfig
+from rstan_lite.model.rstan import RSTAN
+from rstan_lite.training.logs import EpochLog
+
+RESUME, WEIGHTS, DESCRIPTION = "resume.pt", "checkpoint.safetensors", "checkpoint.json"
+
+
+@dataclass
+class Progress:
+    """How far a run is: what the next epoch starts from, besides weights and optimiser.
+
+    best_*: the epoch chosen so far (validation accuracy, then loss) and its weights.
+    """
+
+    epoch: int = 0
+    iteration: int = 0
+    seconds: float = 0.0
+    best_epoch: int = 0
+    best_accuracy: float = -1.0
+    best_loss: float = float("inf")
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    log: list[EpochLog] = field(default_factory=list)
+
+    def consider(self, row: EpochLog, weights: dict[str, Tensor]) -> None:
+        """Take the epoch as the best if it is; without a validation part the latest one is."""
+        accuracy, loss = row.validation_accuracy, row.validation_loss
+        if accuracy is not None and loss is not None:
+            if (accuracy, -loss) <= (self.best_accuracy, -self.best_loss):
+                return
+            self.best_accuracy, self.best_loss = accuracy, loss
+        self.best_epoch = row.epoch
+        self.best_weights = {k: v.detach().cpu().clone() for k, v in weights.items()}
+
+
+def save_progress(
+    path: Path, progress: Progress, run: str, model: RSTAN, optimizer: torch.optim.Optimizer
+) -> None:
+    """Write all that a run needs to go on, whole or not at all.
+
+    run: text that identifies the run (settings and clips); only the same run can go on from it.
+    """
+    state = {
+        "run": run,
+        "progress": {**vars(progress), "log": [asdict(row) for row in progress.log]},
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "random": torch.get_rng_state(),
+        "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
+    }
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_atomically(path, buffer.getvalue())
+
+
+def load_progress(
+    path: Path, run: str, model: RSTAN, optimizer: torch.optim.Optimizer
+) -> Progress | None:
+    """Continue from a file of save_progress: fills model and optimiser; None where there is none.
+
+    Raises CheckpointError for a damaged file or one of another run.
+    """
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        values = dict(state["progress"])
+        values["log"] = [EpochLog(**row) for row in values["log"]]
+        progress = Progress(**values)
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError) as error:
+        raise _damaged(path, error) from error
+    except pickle.UnpicklingError as error:
+        raise _damaged(path, error) from error
+    if state["run"] != run:
+        raise CheckpointError(
+            path,
+            "the state of a run on other clips or settings",
+            "this run's own",
+            "Use another folder.",
+        )
+    try:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise _damaged(path, error) from error
+    torch.set_rng_state(state["random"])
+    if state["random_cuda"] and torch.cuda.device_count() == len(state["random_cuda"]):
+        torch.cuda.set_rng_state_all(state["random_cuda"])
+    return progress
+
+
+def _damaged(path: Path, error: Exception) -> CheckpointError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return CheckpointError(
+        path,
+        f"a damaged file ({reason})",
+        "the saved state of a run",
+        "Remove it: the run then starts anew.",
+    )
+
+
+@dataclass(frozen=True)
+class Description:
+    """What stands beside a model's weights: what it is, what it was fed, what it names.
+
+    model: the RSTANConfig. head: the data set whose classifier predicts. classes: its names.
+    scales: see ClipFeatures. networks: hash of the weights of each stream's network, so that a
+    prediction is not made with another one. best_epoch: the epoch that was chosen. versions: of
+    the packages.
+    """
+
+    model: dict[str, Any]
+    head: str
+    classes: tuple[str, ...]
+    scales: dict[str, tuple[float, float]]
+    networks: dict[str, str]
+    best_epoch: int
+    versions: dict[str, str]
+
+
+def save_model(folder: Path, model: RSTAN, description: Description) -> None:
+    """Write `checkpoint.safetensors` and `checkpoint.json` into a run folder."""
+    weights = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    write_atomically(folder / WEIGHTS, save(weights))
+    text = json.dumps(asdict(description), indent=2) + "\n"
+    write_atomically(folder / DESCRIPTION, text.encode())
+
+
+def load_model(folder: Path) -> tuple[RSTAN, Description]:
+    """The chosen model of a finished run, in evaluation mode; CheckpointError if damaged."""
+    for name in (DESCRIPTION, WEIGHTS):
+        if not (folder / name).is_file():
+            raise CheckpointError(
+                folder,
+                f"no {name}",
+                "the folder of a finished run",
+                "Finish it with the `rstan-lite train` command that began it.",
+            )
+    try:
+        values = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        values["classes"] = tuple(values["classes"])
+        values["scales"] = {k: (float(a), float(b)) for k, (a, b) in values["scales"].items()}
+        description = Description(**values)
+        streams: Sequence[str] = description.model["streams"]
+        model = RSTAN(RSTANConfig(**{**description.model, "streams": tuple(streams)}))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CheckpointError(folder / DESCRIPTION, str(error), "a model's description") from error
+    try:
+        model.load_state_dict(load_file(folder / WEIGHTS))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise CheckpointError(
+            folder / WEIGHTS, str(error).splitlines()[0], "the weights of this run's model"
+        ) from error
+    return model.eval(), description

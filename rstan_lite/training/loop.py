@@ -1,0 +1,253 @@
+"""The training loop: what happens in each mini-batch, in plain sight (Section IV-B)."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from rstan_lite.errors import DataError
+from rstan_lite.model.losses import (
+    actor_attention_loss,
+    main_loss,
+    multi_task_loss,
+    total_loss,
+)
+from rstan_lite.model.output import last_step
+from rstan_lite.model.rstan import RSTAN
+from rstan_lite.training.batches import Batch, ClipFeatures, epoch_rows, training_batch
+from rstan_lite.training.checkpoint import Progress, load_progress, save_progress
+from rstan_lite.training.config import TrainConfig
+from rstan_lite.training.device import make_fabric
+from rstan_lite.training.evaluate import evaluate
+from rstan_lite.training.logs import EpochLog
+
+
+@dataclass(frozen=True)
+class Task:
+    """A data set that is trained on; several of them make multi-task training.
+
+    features: its clips. head: its classifier in the model. weight: of its loss in the sum; the
+    paper gives UCF101 0.1 beside JHMDB's 1. lambda_aa: 0 where there are no silhouettes.
+    """
+
+    features: ClipFeatures
+    head: str
+    weight: float = 1.0
+    lambda_aa: float = 0.0
+
+
+class Objective(nn.Module):
+    """The model with its loss, as one module: Fabric then treats both alike on any device."""
+
+    def __init__(self, model: RSTAN, aa_kind: str):
+        super().__init__()
+        self.model, self.aa_kind = model, aa_kind
+
+    def forward(self, batch: Batch, head: str, lambda_aa: float) -> dict[str, Tensor]:
+        """Losses of a mini-batch (mean over videos) and the last step's logits (B, C)."""
+        output = self.model(batch.cubes, batch.vectors, head=head)
+        main = main_loss(output, batch.labels)  # Eq. 17
+        actor = torch.zeros_like(main)
+        if output.alpha_diagonal is not None and self.aa_kind != "none" and lambda_aa > 0:
+            actor = actor_attention_loss(output.alpha_diagonal, batch.target, kind=self.aa_kind)
+        total = total_loss(main, actor, lambda_aa)  # Eq. 19
+        return {"total": total, "main": main, "actor": actor, "logits": last_step(output.logits)}
+
+
+def learning_rate(config: TrainConfig, iteration: int) -> float:
+    """The paper's two steps: lr, and a tenth of it from the milestone on."""
+    return config.lr if iteration < config.milestone else config.lr / 10
+
+
+def train_step(
+    fabric: Any, objective: Any, optimizer: Any, mixture: Sequence[tuple[Task, Batch]], limit: float
+) -> tuple[dict[str, Tensor], float]:
+    """One mini-batch of each task: losses, gradient, clipping, step.
+
+    limit: largest global norm of the gradient, 0 for no clipping. Returns the first task's losses
+    and the norm before clipping; where that is not finite, the weights stay as they were.
+    """
+    losses = [objective(batch, task.head, task.lambda_aa) for task, batch in mixture]
+    total = multi_task_loss(
+        {task.head: loss["total"] for (task, _), loss in zip(mixture, losses, strict=True)},
+        {task.head: task.weight for task, _ in mixture},
+    )
+    optimizer.zero_grad()
+    fabric.backward(total)
+    norm = float(
+        fabric.clip_gradients(
+            objective, optimizer, max_norm=limit or math.inf, error_if_nonfinite=False
+        )
+    )
+    if math.isfinite(norm):
+        optimizer.step()
+    return losses[0], norm
+
+
+@dataclass
+class Fit:
+    """A training's outcome; the model holds the best epoch's weights once `finished`."""
+
+    log: list[EpochLog]
+    best_epoch: int
+    seconds: float
+    finished: bool
+
+
+def fit(
+    model: RSTAN,
+    train: ClipFeatures,
+    validation: ClipFeatures,
+    config: TrainConfig,
+    *,
+    others: Sequence[Task] = (),
+    resume: Path | None = None,
+    run: str = "",
+    on_epoch: Callable[[EpochLog], None] | None = None,
+    on_save: Callable[[list[EpochLog]], None] | None = None,
+    progress: bool = True,
+    stop_after: int | None = None,
+) -> Fit:
+    """Train a model and leave the weights of its best epoch on validation in it.
+
+    resume: file to save the run in every `save_every` epochs, and to go on from where it exists;
+    run: text that identifies the run there. on_save: called with all epochs' logs after a save.
+    on_epoch: called with each epoch's log, live.
+    stop_after: stop, saved, at the end of that epoch.
+    Raises DataError for features that are not finite, DeviceError, CheckpointError.
+    """
+    fabric = make_fabric(config.device, config.precision)
+    optimizer = torch.optim.SGD(
+        model.parameters(), config.lr, momentum=config.momentum, weight_decay=config.weight_decay
+    )
+    objective, stepper = fabric.setup(Objective(model, config.aa_kind), optimizer)
+    torch.manual_seed(config.seed)  # dropout; a resumed run's state replaces it
+    state = (load_progress(resume, run, model, optimizer) if resume else None) or Progress()
+    started = time.perf_counter() - state.seconds
+    tasks = [Task(train, config.dataset, 1.0, config.lambda_aa), *others]
+    shown = {"total": config.iterations, "initial": state.iteration, "disable": not progress}
+    with tqdm(unit="it", desc="train", **shown) as bar:
+        while state.iteration < config.iterations and state.epoch != stop_after:
+            model.train()
+            sums = _Sums()
+            for rows in epoch_rows(len(train), config.batch_size, config.seed, state.epoch):
+                if state.iteration == config.iterations:
+                    break
+                rate = learning_rate(config, state.iteration)
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
+                mixture = _draw(tasks, rows, config, state.iteration, fabric.device)
+                losses, norm = train_step(fabric, objective, stepper, mixture, config.clip_norm)
+                if not math.isfinite(norm):
+                    raise _not_finite(train, rows, float(losses["total"].detach()))
+                state.iteration += 1
+                sums.add(losses, mixture[0][1].labels, norm, config.clip_norm)
+                bar.update()
+
+            state.epoch += 1
+            row = _row(state, sums, rate, model, validation, config)
+            state.log.append(row)
+            state.consider(row, model.state_dict())
+            state.seconds = time.perf_counter() - started
+            leaving = state.iteration >= config.iterations or state.epoch == stop_after
+            if resume and (leaving or state.epoch % config.save_every == 0):
+                save_progress(resume, state, run, model, optimizer)
+                if on_save:
+                    on_save(state.log)
+            bar.set_postfix_str(_brief(row))
+            if on_epoch:
+                on_epoch(row)
+
+    finished = state.iteration >= config.iterations
+    if finished:
+        model.load_state_dict(state.best_weights)
+    return Fit(state.log, state.best_epoch, state.seconds, finished)
+
+
+def _draw(
+    tasks: Sequence[Task], rows: Tensor, config: TrainConfig, iteration: int, device: torch.device
+) -> list[tuple[Task, Batch]]:
+    """A mini-batch of each task: the given clips of the first, random ones of the others."""
+    mixture: list[tuple[Task, Batch]] = []
+    for task in tasks:
+        if mixture:
+            rows = epoch_rows(len(task.features), config.batch_size, config.seed, iteration)[0]
+        place = (config.frames, config.seed, iteration, device)
+        mixture.append((task, training_batch(task.features, rows, *place)))
+    return mixture
+
+
+class _Sums:
+    """Running sums over an epoch's mini-batches."""
+
+    def __init__(self) -> None:
+        self.batches = self.clips = self.right = 0
+        self.main = self.actor = self.norm = self.clipped = 0.0
+
+    def add(self, losses: dict[str, Tensor], labels: Tensor, norm: float, limit: float) -> None:
+        self.batches += 1
+        self.clips += len(labels)
+        self.right += int((losses["logits"].argmax(1) == labels).sum())
+        self.main += float(losses["main"].detach())
+        self.actor += float(losses["actor"].detach())
+        self.norm += norm
+        self.clipped += float(0 < limit < norm)
+
+
+def _row(
+    state: Progress,
+    sums: _Sums,
+    rate: float,
+    model: RSTAN,
+    validation: ClipFeatures,
+    config: TrainConfig,
+) -> EpochLog:
+    """Validate, and put the epoch into one row."""
+    held_out = evaluate(
+        model, validation, config.dataset, config.test_frames, precision=config.precision
+    )
+    return EpochLog(
+        epoch=state.epoch,
+        iteration=state.iteration,
+        lr=rate,
+        main_loss=sums.main / sums.batches,
+        aa_loss=sums.actor / sums.batches,
+        gradient_norm=sums.norm / sums.batches,
+        clipped=sums.clipped / sums.batches,
+        train_accuracy=sums.right / sums.clips,
+        validation_loss=held_out.loss,
+        validation_accuracy=held_out.accuracy,
+        attention_share=held_out.attention_share,
+    )
+
+
+def _brief(row: EpochLog) -> str:
+    text = f"epoch {row.epoch} loss {row.main_loss:.2f} train {row.train_accuracy:.0%}"
+    if row.validation_accuracy is not None:
+        text += f" validation {row.validation_accuracy:.0%}"
+    return text
+
+
+def _not_finite(features: ClipFeatures, rows: Tensor, loss: float) -> Any:
+    """The complaint about a gradient that is not finite: the features' fault, or the rate's."""
+    bad = [
+        f"{features.names[row]} ({stream})"
+        for row in rows.tolist()
+        for stream in features.streams
+        for array in (features.cubes[stream], features.vectors[stream])
+        if not bool(torch.isfinite(torch.as_tensor(array[row])).all())
+    ]
+    return DataError(
+        "training",
+        f"values that are not finite in the features of {bad[0]}" if bad else f"a loss of {loss}",
+        "finite features and gradients",
+        "Extract this clip's features again." if bad else "Lower --lr or --clip-norm.",
+    )

@@ -1,0 +1,145 @@
+"""The run folder: what it holds, and how it is begun, continued and read."""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import io
+import json
+import platform
+import resource
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import rstan_lite
+from rstan_lite.errors import CheckpointError, ConfigError
+from rstan_lite.features.store import write_atomically
+from rstan_lite.training.config import TrainConfig, differences, read_config
+
+CONFIG, METRICS, CONFUSION = "config.json", "metrics.json", "confusion.csv"
+PREDICTIONS = {"test": "predictions.npz", "validation": "predictions_validation.npz"}
+_PACKAGES = ("torch", "torchvision", "numpy", "lightning-fabric", "lightning", "torchmetrics", "av",
+             "opencv-contrib-python-headless", "safetensors")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Scores of named clips.
+
+    names: (n,). labels: (n,) int64, indices into classes. scores: (n, C) float32, rows sum to one.
+    """
+
+    names: tuple[str, ...]
+    labels: np.ndarray
+    scores: np.ndarray
+    classes: tuple[str, ...]
+
+
+def begin(folder: Path, config: TrainConfig) -> None:
+    """Make a run folder for a configuration, or check that it is one of this configuration.
+
+    Raises ConfigError naming the settings that differ.
+    """
+    path = folder / CONFIG
+    if path.exists():
+        differing = differences(read_config(path), config)
+        if differing:
+            raise ConfigError(
+                folder,
+                "a run with " + ", ".join(f"{k} {old!r}" for k, (old, _) in differing.items()),
+                ", ".join(f"{k} {new!r}" for k, (_, new) in differing.items()),
+                "Give another --out folder, or the settings that this run began with.",
+            )
+        return
+    if (folder / METRICS).exists():
+        raise ConfigError(folder, f"results without {CONFIG}", "an empty folder or a run's")
+    write_atomically(path, config.to_json().encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """A JSON file, whole or not at all."""
+    write_atomically(path, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def read_metrics(folder: Path) -> dict[str, Any] | None:
+    """What a finished run measured; None where it is not finished. CheckpointError if damaged."""
+    path = folder / METRICS
+    if not path.exists():
+        return None
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(metrics, dict):
+            raise ValueError(f"a {type(metrics).__name__}")
+    except (OSError, ValueError) as error:
+        raise CheckpointError(path, str(error), "the metrics of a run") from error
+    return metrics
+
+
+def write_predictions(path: Path, predictions: Predictions) -> None:
+    """An .npz of arrays names, labels, scores, classes, without pickled objects."""
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        names=np.array(predictions.names, dtype=np.str_),
+        labels=predictions.labels.astype(np.int64),
+        scores=predictions.scores.astype(np.float32),
+        classes=np.array(predictions.classes, dtype=np.str_),
+    )
+    write_atomically(path, buffer.getvalue())
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Read what write_predictions wrote. Raises CheckpointError for anything else."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            names, classes = file["names"], file["classes"]
+            labels, scores = file["labels"], file["scores"]
+    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError) as error:
+        raise CheckpointError(path, str(error), "the predictions of a run") from error
+    except Exception as error:  # zipfile and zlib raise their own kinds for damaged archives
+        raise CheckpointError(
+            path, f"a damaged archive ({error})", "a run's predictions"
+        ) from error
+    fits = scores.shape == (len(names), len(classes)) and labels.shape == (len(names),)
+    if not fits or labels.dtype.kind != "i" or not np.isfinite(scores).all():
+        found = f"scores {scores.shape} for {len(names)} names and {len(classes)} classes"
+        raise CheckpointError(path, found, "one finite row a clip, one column a class")
+    return Predictions(tuple(names.tolist()), labels, scores, tuple(classes.tolist()))
+
+
+def write_confusion(path: Path, counts: torch.Tensor, classes: Sequence[str]) -> None:
+    """The confusion matrix: a row for each true class, a column for each predicted one."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["true class", *classes])
+    for name, row in zip(classes, counts.tolist(), strict=True):
+        writer.writerow([name, *row])
+    write_atomically(path, text.getvalue().encode())
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, the package and what its numbers depend on."""
+    found = {"python": platform.python_version(), "rstan_lite": rstan_lite.__version__}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def peak_memory() -> int:
+    """Largest resident memory of this process so far, MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB on Linux, bytes on macOS
+    return peak >> 20 if sys.platform == "darwin" else peak >> 10
+
+
+def peak_gpu_memory() -> int | None:
+    """Largest memory that tensors took on the GPU so far, MiB; None without one."""
+    return torch.cuda.max_memory_allocated() >> 20 if torch.cuda.is_available() else None

@@ -1,0 +1,216 @@
+"""A whole run: features to model to numbers in a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rstan_lite.model.config import RSTANConfig
+from rstan_lite.model.rstan import RSTAN
+from rstan_lite.training import runs
+from rstan_lite.training.batches import ClipFeatures, measure_scales
+from rstan_lite.training.checkpoint import RESUME, Description, save_model
+from rstan_lite.training.config import TrainConfig
+from rstan_lite.training.device import choose_device
+from rstan_lite.training.evaluate import Evaluation, evaluate
+from rstan_lite.training.logs import EpochLog, TensorBoard, write_csv
+from rstan_lite.training.loop import Fit, fit
+from rstan_lite.training.metrics import confusion, per_class
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A data set's features, as a run needs them.
+
+    missing: clips that the lists name in vain. networks: hash of each stream's network's weights.
+    """
+
+    train: ClipFeatures
+    validation: ClipFeatures
+    test: ClipFeatures
+    missing: tuple[str, ...] = ()
+    networks: Mapping[str, str] = field(default_factory=dict)
+
+
+def build_model(
+    config: TrainConfig, features: ClipFeatures, heads: dict[str, int] | None = None
+) -> RSTAN:
+    """A fresh RSTAN whose sizes fit the features, drawn from the configuration's seed.
+
+    heads: numbers of classes by data set, for multi-task training; else the one of the features.
+    """
+    torch.manual_seed(config.seed)
+    return RSTAN(
+        RSTANConfig(
+            streams=config.streams,
+            d_cv={s: int(features.cubes[s].shape[-1]) for s in config.streams},
+            d_fc={s: int(features.vectors[s].shape[-1]) for s in config.streams},
+            heads=heads or {config.dataset: len(features.classes)},
+            d_h=config.d_h,
+            d_att=config.d_att,
+            attention=config.attention,
+            window=config.window,
+            gamma_alpha=config.gamma_alpha,
+            gamma_beta=config.gamma_beta,
+            fusion=config.fusion,
+            classifier=config.classifier,
+            renormalize=config.renormalize,
+            dropout=config.dropout,
+        )
+    )
+
+
+def scaled(config: TrainConfig, parts: Parts) -> Parts:
+    """The parts with the scales of the training part, where the configuration asks for them."""
+    if config.scale == "none":
+        return parts
+    scales = measure_scales(parts.train)
+    return replace(
+        parts,
+        train=replace(parts.train, scales=scales),
+        validation=replace(parts.validation, scales=scales),
+        test=replace(parts.test, scales=scales),
+    )
+
+
+def train(
+    config: TrainConfig,
+    out: Path,
+    parts: Parts | None = None,
+    *,
+    on_epoch: Callable[[EpochLog], None] | None = None,
+    progress: bool = True,
+    stop_after: int | None = None,
+) -> dict[str, Any] | None:
+    """Train, choose on validation, test, and write everything into the folder `out`.
+
+    The same call goes on where an interrupted one stopped, and only reports where one finished.
+    parts: features; None computes those of the configuration's data set, or takes them from the
+    store. stop_after: leave after that epoch, to be continued.
+    Returns the content of metrics.json, None where it stopped before the end.
+    Raises ConfigError where `out` holds a run of other settings, and what its steps raise.
+    """
+    choose_device(config.device)  # complain before the work, not after it
+    runs.begin(out, config)
+    done = runs.read_metrics(out)
+    if done is not None:
+        return done
+    if parts is None:
+        from rstan_lite.training.features_source import load_parts
+
+        parts = load_parts(config)
+    parts = scaled(config, parts)
+    model = build_model(config, parts.train)
+    board: TensorBoard | None = None
+
+    def log(row: EpochLog) -> None:
+        nonlocal board
+        if board is None:
+            board = TensorBoard(out, row.epoch)
+            if not board.available and progress:
+                print("TensorBoard is not installed: log.csv alone is written.", file=sys.stderr)
+        board.add(row)
+        if on_epoch:
+            on_epoch(row)
+
+    trained = fit(
+        model,
+        parts.train,
+        parts.validation,
+        config,
+        resume=out / RESUME,
+        run=_identity(config, parts),
+        on_epoch=log,
+        on_save=lambda epochs: write_csv(out / "log.csv", epochs),
+        progress=progress,
+        stop_after=stop_after,
+    )
+    if board is not None:
+        board.close()
+    if not trained.finished:
+        return None
+    metrics = _finish(config, out, parts, model, trained)
+    (out / RESUME).unlink(missing_ok=True)
+    return metrics
+
+
+def _identity(config: TrainConfig, parts: Parts) -> str:
+    """Text that two runs share only if they train on the same clips in the same order."""
+    names = "\n".join([*parts.train.names, "", *parts.validation.names])
+    return hashlib.sha256(names.encode()).hexdigest()
+
+
+def _finish(
+    config: TrainConfig, out: Path, parts: Parts, model: RSTAN, trained: Fit
+) -> dict[str, Any]:
+    """Model, predictions and, last of all, metrics.json."""
+    save_model(
+        out,
+        model,
+        Description(
+            model=asdict(model.config),
+            head=config.dataset,
+            classes=parts.train.classes,
+            scales=dict(parts.train.scales),
+            networks=dict(parts.networks),
+            best_epoch=trained.best_epoch,
+            versions=runs.versions(),
+        ),
+    )
+    write_csv(out / "log.csv", trained.log)
+    results: dict[str, Evaluation] = {}
+    for part, features in (("validation", parts.validation), ("test", parts.test)):
+        results[part] = evaluate(
+            model, features, config.dataset, config.test_frames, precision=config.precision
+        )
+        save_predictions(out / runs.PREDICTIONS[part], features, results[part])
+    test = results["test"]
+    runs.write_confusion(
+        out / runs.CONFUSION, confusion(test.scores, test.labels), parts.test.classes
+    )
+    metrics = {
+        **part_metrics(test, parts.test),
+        "validation_accuracy": results["validation"].accuracy,
+        "n_train": len(parts.train),
+        "n_validation": len(parts.validation),
+        "missing_clips": list(parts.missing),
+        "best_epoch": trained.best_epoch,
+        "epochs": len(trained.log),
+        "iterations": trained.log[-1].iteration,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "seconds": round(trained.seconds, 1),
+        "peak_memory": runs.peak_memory(),
+        "peak_gpu_memory": runs.peak_gpu_memory(),
+        "device": str(next(model.parameters()).device),
+        "seed": config.seed,
+        "versions": runs.versions(),
+    }
+    runs.write_json(out / runs.METRICS, metrics)
+    return metrics
+
+
+def save_predictions(path: Path, features: ClipFeatures, result: Evaluation) -> None:
+    """Scores of a part's clips, in the features' order."""
+    runs.write_predictions(
+        path,
+        runs.Predictions(
+            tuple(features.names), result.labels.numpy(), result.scores.numpy(), features.classes
+        ),
+    )
+
+
+def part_metrics(result: Evaluation, features: ClipFeatures, part: str = "test") -> dict[str, Any]:
+    """The numbers of an evaluation on a part of the clips, by their names in metrics.json."""
+    return {
+        f"{part}_accuracy": result.accuracy,
+        "per_class": per_class(result.scores, result.labels, features.classes),
+        f"n_{part}": len(features),
+        "attention_on_silhouette": result.attention_share,
+        "silhouette_area": result.area_share,
+    }

@@ -1,0 +1,91 @@
+"""Late fusion: clips are matched by name, and disagreements are named."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from rstan_lite.errors import CheckpointError, ConfigError
+from rstan_lite.training import runs
+from rstan_lite.training.fuse import fuse, save_fused
+from rstan_lite.training.runs import Predictions, write_predictions
+
+CLASSES = ("run", "walk")
+
+
+def write(folder, scores, labels, names=("a", "b", "c", "d"), classes=CLASSES, part="test"):
+    found = np.array([[s, 1 - s] for s in scores], dtype=np.float32)
+    predictions = Predictions(tuple(names), np.array(labels), found, classes)
+    write_predictions(folder / runs.PREDICTIONS[part], predictions)
+    return folder
+
+
+def test_scores_are_averaged_by_clip_name(tmp_path):
+    one = write(tmp_path / "one", [0.9, 0.6, 0.4, 0.2], [0, 1, 0, 1])
+    two = write(tmp_path / "two", [0.0, 0.9, 0.1, 1.0], [1, 0, 1, 0], names=("d", "c", "b", "a"))
+    fused = fuse([one, two])
+    assert fused.predictions.names == ("a", "b", "c", "d")
+    assert np.allclose(fused.predictions.scores[:, 0], [0.95, 0.35, 0.65, 0.1])
+    assert fused.accuracy == 1.0
+    assert fused.weights == (0.5, 0.5)
+
+
+def test_a_file_of_another_methods_scores_can_be_fused(tmp_path):
+    one = write(tmp_path / "one", [0.9, 0.6, 0.4, 0.2], [0, 1, 0, 1])
+    other = write(tmp_path / "two", [0.9, 0.1, 0.9, 0.1], [0, 1, 0, 1]) / runs.PREDICTIONS["test"]
+    assert fuse([one, other]).accuracy == 1.0
+
+
+def test_weights_are_chosen_on_validation_and_ties_go_to_equal_ones(tmp_path):
+    labels = [0, 1, 0, 1]
+    one = write(tmp_path / "one", [0.9, 0.1, 0.9, 0.1], labels)
+    write(one, [0.7, 0.3, 0.7, 0.3], labels, part="validation")
+    two = write(tmp_path / "two", [0.0, 0.0, 0.0, 0.0], labels)
+    write(two, [0.0, 1.0, 0.0, 1.0], labels, part="validation")  # always wrong
+    fused = fuse([one, two], "validation")
+    # 0.7 w beats 0.5 only from w = 8/10 on; 0.8 is the least uneven of those
+    assert fused.weights == (0.8, 0.2)
+    same = write(tmp_path / "same", [0.9, 0.1, 0.9, 0.1], labels)
+    write(same, [0.7, 0.3, 0.7, 0.3], labels, part="validation")
+    assert fuse([one, same], "validation").weights == (0.5, 0.5)
+
+
+def test_the_fused_result_is_written_like_a_runs(tmp_path):
+    sources = [write(tmp_path / n, [0.9, 0.6, 0.4, 0.2], [0, 1, 0, 1]) for n in ("one", "two")]
+    metrics = save_fused(tmp_path / "out", fuse(sources), sources, "equal")
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text()) == metrics
+    assert metrics["test_accuracy"] == 0.5
+    assert metrics["per_class"] == {"run": 0.5, "walk": 0.5}
+    assert len(runs.read_predictions(tmp_path / "out" / "predictions.npz").names) == 4
+
+
+def test_differing_clips_labels_and_classes_are_named(tmp_path):
+    one = write(tmp_path / "one", [0.9] * 4, [0, 1, 0, 1])
+    cases = {
+        "clips": ({"names": ("a", "b", "c", "e")}, "without d, with e"),
+        "classes": ({"classes": ("run", "sit")}, "sit"),
+        "twice": ({"names": ("a", "b", "c", "c")}, "a clip name twice"),
+    }
+    for name, (options, words) in cases.items():
+        with pytest.raises(CheckpointError, match=words):
+            fuse([one, write(tmp_path / name, [0.9] * 4, [0, 1, 0, 1], **options)])
+    with pytest.raises(CheckpointError, match="another label of b"):
+        fuse([one, write(tmp_path / "labels", [0.9] * 4, [0, 0, 0, 1])])
+    with pytest.raises(CheckpointError, match="finished run"):
+        fuse([one, tmp_path / "absent"])
+
+
+def test_bad_requests_are_named(tmp_path):
+    one = write(tmp_path / "one", [0.9] * 4, [0, 1, 0, 1])
+    write(one, [0.9] * 4, [0, 1, 0, 1], part="validation")
+    file = one / runs.PREDICTIONS["test"]
+    for sources, how, words in (
+        ([one], "equal", "two runs"),
+        ([one, one], "best", "equal, validation"),
+        ([one, file], "validation", "run folders"),
+        ([one] * 7, "validation", "at most 6"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            fuse(sources, how)

@@ -1,0 +1,177 @@
+"""The loop learns what needs attention, stops and goes on, and complains about bad numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from training.synthetic import make_features
+
+from rstan_lite.errors import DataError, DeviceError
+from rstan_lite.training.batches import ClipFeatures
+from rstan_lite.training.config import TrainConfig
+from rstan_lite.training.device import choose_device
+from rstan_lite.training.evaluate import evaluate
+from rstan_lite.training.loop import Task, fit, learning_rate
+from rstan_lite.training.profiles import resolve
+from rstan_lite.training.train import build_model
+
+SMALL = {
+    "iterations": 100,
+    "frames": 3,
+    "test_frames": 4,
+    "stored_frames": 4,
+    "d_h": 24,
+    "d_att": 12,
+    "lr": 0.05,
+    "device": "cpu",
+}
+
+
+def small(variant: str | None = None, **options) -> TrainConfig:
+    return resolve("tiny", {**SMALL, **options}, variant)
+
+
+@pytest.fixture(scope="module")
+def data() -> tuple[ClipFeatures, ClipFeatures]:
+    return make_features(64, seed=1), make_features(32, seed=2)
+
+
+def trained(config: TrainConfig, data: tuple[ClipFeatures, ClipFeatures]):
+    model = build_model(config, data[0])
+    outcome = fit(model, *data, config, progress=False)
+    return outcome, evaluate(model, data[1], "puppets", config.test_frames)
+
+
+def test_attention_learns_what_the_plain_lstm_cannot_see(data):
+    _, with_silhouettes = trained(small("silhouettes"), data)
+    _, plain = trained(small("lstm"), data)
+    assert with_silhouettes.accuracy > 0.9
+    assert plain.accuracy < 0.6  # its vectors are noise
+    assert plain.attention_share is None
+
+
+def test_regularisation_draws_attention_to_the_silhouette(data):
+    _, without = trained(small("fusion-max"), data)
+    _, with_silhouettes = trained(small("silhouettes"), data)
+    assert with_silhouettes.attention_share > without.attention_share
+    assert with_silhouettes.attention_share > 0.8
+    assert with_silhouettes.area_share == pytest.approx(1 / 9)
+
+
+@pytest.mark.parametrize("variant", ["attention", "fusion-mean", "silhouettes-ce", "current-frame"])
+def test_every_variant_learns(data, variant: str):
+    outcome, found = trained(small(variant, iterations=60), data)
+    assert outcome.log[-1].main_loss < outcome.log[0].main_loss / 2
+    assert found.accuracy > 0.5
+
+
+def test_one_stream_is_enough(data):
+    _, found = trained(small(streams=("motion",), fusion="none"), data)
+    assert found.accuracy > 0.9
+
+
+def test_log_rows_say_what_happened(data):
+    config = small(iterations=11, milestone=6, clip_norm=0.5)
+    seen = []
+    model = build_model(config, data[0])
+    outcome = fit(model, *data, config, progress=False, on_epoch=seen.append)
+    assert outcome.finished
+    assert seen == outcome.log
+    assert [row.epoch for row in seen] == [1, 2, 3]
+    assert [row.iteration for row in seen] == [4, 8, 11]  # four batches of 16 are an epoch
+    assert [row.lr for row in seen] == [0.05, 0.005, 0.005]
+    assert seen[0].clipped == 1.0
+    assert seen[0].gradient_norm > 0.5
+    assert seen[0].aa_loss > 0
+    assert 0 <= seen[0].attention_share <= 1
+
+
+def test_the_learning_rate_falls_at_the_milestone():
+    config = resolve("paper")
+    assert learning_rate(config, 11_999) == 1e-2
+    assert learning_rate(config, 12_000) == pytest.approx(1e-3)
+
+
+def test_the_best_epoch_on_validation_is_kept(data):
+    config = small(iterations=40)
+    model = build_model(config, data[0])
+    outcome = fit(model, *data, config, progress=False)
+    best = max(outcome.log, key=lambda row: (row.validation_accuracy, -row.validation_loss))
+    assert outcome.best_epoch == best.epoch
+    found = evaluate(model, data[1], "puppets", config.test_frames)
+    assert found.accuracy == best.validation_accuracy
+    assert found.loss == best.validation_loss
+
+
+def test_without_validation_clips_the_last_epoch_is_kept(data):
+    config = small(iterations=16)
+    outcome = fit(build_model(config, data[0]), data[0], make_features(0), config, progress=False)
+    assert outcome.best_epoch == len(outcome.log) == 4
+    assert outcome.log[-1].validation_accuracy is None
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_a_resumed_training_is_the_uninterrupted_one_bit_for_bit(data, tmp_path, dropout: float):
+    config = small(iterations=36, dropout=dropout, lr=0.02)
+    whole = build_model(config, data[0])
+    expected = fit(whole, *data, config, progress=False)
+    resume = tmp_path / "resume.pt"
+    log = []
+    for stop in (1, 3, None):  # each call stands for a new process
+        torch.manual_seed(99)
+        model = build_model(config, data[0])
+        found = fit(
+            model,
+            *data,
+            config,
+            resume=resume,
+            run="same",
+            progress=False,
+            stop_after=stop,
+            on_epoch=log.append,
+        )
+    assert found.finished
+    assert found.log == expected.log == log
+    assert found.best_epoch == expected.best_epoch
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, model.state_dict()[name]), name
+
+
+def test_two_data_sets_share_the_recurrence(data):
+    other = make_features(40, classes=3, seed=5)
+    config = small(iterations=60)
+    model = build_model(config, data[0], heads={"puppets": 4, "other": 3})
+    tasks = [Task(other, "other", weight=0.5)]
+    fit(model, *data, config, others=tasks, progress=False)
+    assert evaluate(model, data[1], "puppets", 4).accuracy > 0.9
+    assert evaluate(model, other, "other", 4).accuracy > 0.8
+
+
+def test_bfloat16_trains_too(data):
+    _, found = trained(small(precision="bf16", iterations=60), data)
+    assert found.accuracy > 0.8
+
+
+def test_features_that_are_not_finite_are_named(data):
+    cubes = dict(data[0].cubes, motion=data[0].cubes["motion"].copy())
+    cubes["motion"][7, 0, :, 2, 3] = np.nan
+    broken = replace(data[0], cubes=cubes)
+    config = small(iterations=8)
+    with pytest.raises(DataError, match=r"clip 7 of 1 \(motion\)"):
+        fit(build_model(config, broken), broken, data[1], config, progress=False)
+
+
+def test_a_rate_that_diverges_is_said(data):
+    config = small(iterations=30, lr=1e30, clip_norm=0.0)
+    with pytest.raises(DataError, match="Lower --lr"):
+        fit(build_model(config, data[0]), *data, config, progress=False)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_an_absent_gpu_is_said():
+    with pytest.raises(DeviceError, match="--device cuda"):
+        choose_device("cuda")
+    assert choose_device("auto").type == "cpu"

@@ -1,0 +1,202 @@
+"""The run folder: what it holds, that it goes on, and that it refuses another run's settings."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from training.synthetic import make_features, make_parts
+
+from rstan_lite.errors import CheckpointError, ConfigError
+from rstan_lite.training import runs
+from rstan_lite.training.again import evaluate_run
+from rstan_lite.training.checkpoint import load_model
+from rstan_lite.training.logs import read_csv
+from rstan_lite.training.profiles import resolve
+from rstan_lite.training.train import train
+
+OPTIONS = {
+    "iterations": 40,
+    "frames": 3,
+    "test_frames": 4,
+    "stored_frames": 4,
+    "d_h": 16,
+    "d_att": 8,
+    "lr": 0.05,
+    "device": "cpu",
+}
+CONFIG = resolve("tiny", OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    return out, train(CONFIG, out, make_parts(), progress=False)
+
+
+def test_metrics_hold_what_a_reader_looks_for(finished):
+    out, metrics = finished
+    assert json.loads((out / "metrics.json").read_text()) == metrics
+    assert metrics["n_test"] == 32
+    assert set(metrics["per_class"]) == set("abcd")
+    assert metrics["missing_clips"] == []
+    assert metrics["silhouette_area"] == pytest.approx(1 / 9)
+    assert metrics["attention_on_silhouette"] > metrics["silhouette_area"]
+    assert metrics["seconds"] > 0
+    assert metrics["peak_memory"] > 100  # MiB: torch alone takes more
+    assert metrics["seed"] == 0
+    assert metrics["versions"]["torch"] == torch.__version__.split("+")[0]
+
+
+def test_predictions_are_plain_arrays_that_give_the_accuracy(finished):
+    out, metrics = finished
+    with np.load(out / "predictions.npz", allow_pickle=False) as file:
+        assert set(file.files) == {"names", "labels", "scores", "classes"}
+        names, labels, scores = file["names"], file["labels"], file["scores"]
+        assert file["classes"].tolist() == list("abcd")
+    assert names.tolist() == list(make_parts().test.names)
+    assert np.allclose(scores.sum(1), 1, atol=1e-5)
+    assert (scores.argmax(1) == labels).mean() == pytest.approx(metrics["test_accuracy"])
+    assert len(runs.read_predictions(out / "predictions_validation.npz").names) == 24
+
+
+def test_confusion_matrix_counts_the_test_clips(finished):
+    out, metrics = finished
+    with (out / "confusion.csv").open() as file:
+        rows = list(csv.reader(file))
+    counts = np.array([row[1:] for row in rows[1:]], dtype=int)
+    assert rows[0][1:] == [row[0] for row in rows[1:]] == list("abcd")
+    assert counts.sum() == 32
+    assert counts.trace() / 32 == pytest.approx(metrics["test_accuracy"])
+
+
+def test_the_log_has_a_row_an_epoch(finished):
+    out, metrics = finished
+    log = read_csv(out / "log.csv")
+    assert [row.epoch for row in log] == list(range(1, metrics["epochs"] + 1))
+    assert log[-1].iteration == 40
+    assert log[metrics["best_epoch"] - 1].validation_accuracy == metrics["validation_accuracy"]
+
+
+def test_tensorboard_events_are_written_where_it_is_installed(finished):
+    pytest.importorskip("torch.utils.tensorboard")
+    assert list(finished[0].glob("events.out.tfevents.*"))
+
+
+def test_the_saved_model_gives_the_saved_predictions(finished):
+    out, metrics = finished
+    model, description = load_model(out)
+    assert set(load_file(out / "checkpoint.safetensors")) == set(model.state_dict())
+    assert description.best_epoch == metrics["best_epoch"]
+    again, path = evaluate_run(out, features=make_parts().test, device="cpu")
+    assert again["test_accuracy"] == metrics["test_accuracy"]
+    first, second = (
+        runs.read_predictions(out / "predictions.npz"),
+        runs.read_predictions(path.with_suffix(".npz")),
+    )
+    assert np.array_equal(first.scores, second.scores)
+
+
+def test_evaluation_with_other_frames_and_parts(finished):
+    out, metrics = finished
+    found, path = evaluate_run(out, "validation", features=make_parts().validation, device="cpu")
+    assert found["validation_accuracy"] == metrics["validation_accuracy"]
+    assert path.name == "evaluation-validation-4.json"
+    found, _ = evaluate_run(out, frames=2, features=make_parts().test, device="cpu")
+    assert found["frames"] == 2
+    for options, words in (
+        ({"frames": 9}, "at most the 4 stored"),
+        ({"frames": 0}, "at least 1"),
+        ({"part": "train"}, "test, validation"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            evaluate_run(out, features=make_parts().test, device="cpu", **options)
+    with pytest.raises(ConfigError, match="classes"):
+        evaluate_run(out, features=make_features(4, classes=3), device="cpu")
+
+
+def test_a_finished_run_only_reports(finished):
+    out, metrics = finished
+    before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    assert train(CONFIG, out, progress=False) == metrics  # no parts: nothing is read
+    assert before == {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    assert not (out / "resume.pt").exists()
+
+
+def test_a_stopped_run_goes_on_to_the_same_files(finished, tmp_path):
+    out, metrics = finished
+    for stop in (2, None):
+        found = train(CONFIG, tmp_path / "run", make_parts(), progress=False, stop_after=stop)
+        assert (found is None) == (stop == 2)
+    for name in ("log.csv", "checkpoint.safetensors", "checkpoint.json", "confusion.csv"):
+        assert (tmp_path / "run" / name).read_bytes() == (out / name).read_bytes(), name
+    timed = ("seconds", "peak_memory")
+    for both in (found, dict(metrics)):
+        assert all(name in both for name in timed)
+    assert {k: v for k, v in found.items() if k not in timed} == {
+        k: v for k, v in metrics.items() if k not in timed
+    }
+
+
+def test_another_configuration_is_refused_naming_what_differs(finished):
+    other = resolve("tiny", {**OPTIONS, "seed": 3, "lambda_aa": 1.0})
+    with pytest.raises(ConfigError, match=r"lambda_aa 0\.5, seed 0.*lambda_aa 1\.0, seed 3"):
+        train(other, finished[0], make_parts(), progress=False)
+
+
+def test_other_clips_are_not_continued(tmp_path):
+    train(CONFIG, tmp_path, make_parts(), progress=False, stop_after=1)
+    with pytest.raises(CheckpointError, match="other clips"):
+        train(CONFIG, tmp_path, make_parts(train=56), progress=False)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "empty", "pickle"])
+def test_a_damaged_resume_file_is_named(tmp_path, damage: str):
+    train(CONFIG, tmp_path, make_parts(), progress=False, stop_after=1)
+    path = tmp_path / "resume.pt"
+    content = bytearray(path.read_bytes())
+    if damage == "cut":
+        content = content[: len(content) // 2]
+    elif damage == "flip":
+        content[:200] = bytes(200)
+    elif damage == "empty":
+        content = bytearray()
+    path.write_bytes(content)
+    if damage == "pickle":
+        torch.save({"run": print, "progress": {}}, path)  # code, which must not be loaded
+    with pytest.raises(CheckpointError, match=r"resume\.pt.*damaged"):
+        train(CONFIG, tmp_path, make_parts(), progress=False)
+
+
+def test_damaged_runs_are_named(finished, tmp_path):
+    out, _ = finished
+    with pytest.raises(CheckpointError, match="finished run"):
+        load_model(tmp_path)
+    for name in ("checkpoint.json", "checkpoint.safetensors"):
+        (tmp_path / name).write_bytes((out / name).read_bytes())
+    (tmp_path / "checkpoint.safetensors").write_bytes(b"\x08" + bytes(60))
+    with pytest.raises(CheckpointError, match=r"checkpoint\.safetensors"):
+        load_model(tmp_path)
+    (tmp_path / "checkpoint.json").write_text('{"model": {}}')
+    with pytest.raises(CheckpointError, match=r"checkpoint\.json"):
+        load_model(tmp_path)
+    (tmp_path / "predictions.npz").write_bytes((out / "predictions.npz").read_bytes()[:300])
+    with pytest.raises(CheckpointError, match=r"predictions\.npz"):
+        runs.read_predictions(tmp_path / "predictions.npz")
+    (tmp_path / "metrics.json").write_text("[")
+    with pytest.raises(CheckpointError, match=r"metrics\.json"):
+        runs.read_metrics(tmp_path)
+    (tmp_path / "log.csv").write_text("epoch,what\n1,2\n")
+    with pytest.raises(CheckpointError, match=r"log\.csv"):
+        read_csv(tmp_path / "log.csv")
+
+
+def test_missing_clips_are_recorded(tmp_path):
+    parts = make_parts(train=16, validation=8, test=8)
+    parts = type(parts)(parts.train, parts.validation, parts.test, missing=("x (1)", "y!"))
+    config = resolve("tiny", {**OPTIONS, "iterations": 2})
+    assert train(config, tmp_path, parts, progress=False)["missing_clips"] == ["x (1)", "y!"]
