@@ -153,7 +153,7 @@ def _read_images(folder: Path) -> np.ndarray:
     names = sorted(p for p in folder.iterdir() if p.suffix.lower() == ".png")
     if not names:
         raise DataError(folder, "0 PNG frames", "at least one frame")
-    frames = []
+    frames: list[np.ndarray] = []
     for name in names:
         frame = cv2.imdecode(np.fromfile(name, dtype=np.uint8), cv2.IMREAD_COLOR)
         if frame is None:

@@ -88,8 +88,7 @@ class Geometry:
 
 
 def crop(
-    height: int,
-    width: int,
+    shape: Sequence[int],
     size: int,
     share: float = CENTRE_SHARE,
     corner: str = "centre",
@@ -98,9 +97,10 @@ def crop(
 ) -> Geometry:
     """A crop with a side of `share` times the short side, at the centre or in a corner.
 
-    height, width: of the frame, in pixels. aspect: width of the box over its height, in box pixels
-    relative to a square (the jitter of [29] pairs unlike sides). corner: one of CORNERS.
+    shape: the frame's (H, W, ...) in pixels. size: side of the result. aspect: width of the box
+    over its height (the jitter of [29] pairs unlike sides). corner: one of CORNERS.
     """
+    height, width = shape[:2]
     if corner not in CORNERS:
         raise ConfigError("corner", repr(corner), f"one of {', '.join(CORNERS)}")
     short = min(height, width)
@@ -113,7 +113,7 @@ def crop(
     return Geometry(top, left, box_height, box_width, size, mirror)
 
 
-def random_crop(height: int, width: int, size: int, rng: np.random.Generator) -> Geometry:
+def random_crop(shape: Sequence[int], size: int, rng: np.random.Generator) -> Geometry:
     """Corner crop, scale jitter and mirroring, as the two-stream networks are trained with.
 
     The box's two sides come from JITTER, at most one step apart; the position is one of CORNERS.
@@ -121,8 +121,7 @@ def random_crop(height: int, width: int, size: int, rng: np.random.Generator) ->
     tall = int(rng.integers(len(JITTER)))
     wide = int(np.clip(tall + rng.integers(-1, 2), 0, len(JITTER) - 1))
     return crop(
-        height,
-        width,
+        shape,
         size,
         share=JITTER[tall],
         corner=CORNERS[rng.integers(len(CORNERS))],
@@ -139,17 +138,17 @@ def whole(size: int, mirror: bool = False) -> Geometry:
 VIEWS = ("centre", "whole", *CORNERS[1:])
 
 
-def view(name: str, height: int, width: int, size: int) -> Geometry:
+def view(name: str, shape: Sequence[int], size: int) -> Geometry:
     """A fixed view by name: one of VIEWS, with `-mirror` behind it for the mirrored one."""
     base, mirror = name.removesuffix("-mirror"), name.endswith("-mirror")
     if base == "whole":
         return whole(size, mirror)
     if base not in CORNERS:
         raise ConfigError("view", repr(name), f"one of {', '.join(VIEWS)}, each also '-mirror'")
-    return crop(height, width, size, corner=base, mirror=mirror)
+    return crop(shape, size, corner=base, mirror=mirror)
 
 
 def check_views(names: Sequence[str], size: int) -> None:
     """Raise ConfigError for an unknown view, before any work is done."""
     for name in names:
-        view(name, size, size, size)
+        view(name, (size, size), size)

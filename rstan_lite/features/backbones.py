@@ -115,6 +115,7 @@ class FeatureNet(nn.Module):
 
     mean: Tensor
     std: Tensor
+    vector_scale: Tensor
 
     def __init__(self, spec: Backbone, stream: str, classes: int = 0, dropout: float = 0.5):
         super().__init__()
@@ -137,6 +138,9 @@ class FeatureNet(nn.Module):
         self.register_buffer(
             "std", torch.tensor(_STD if rgb else [FLOW_SCALE / 255]).view(-1, 1, 1)
         )
+        # what the classifier divides vectors by: SqueezeNet's are 20 times those of a ResNet, and the
+        # usual learning rates would blow a classifier on them up
+        self.register_buffer("vector_scale", torch.tensor(1.0))
         self.dropout = nn.Dropout(dropout)
         self.classifier: nn.Linear | None = None
         if classes:
@@ -170,7 +174,13 @@ class FeatureNet(nn.Module):
         """Class logits (B, classes), for fine-tuning."""
         if self.classifier is None:
             raise ConfigError("classes", "0", "a network built with a classifier")
-        return self.classifier(self.dropout(self.vector_and_cube(images)[0]))
+        vector = self.vector_and_cube(images)[0] / self.vector_scale
+        return self.classifier(self.dropout(vector))
+
+    @torch.no_grad()
+    def calibrate(self, images: Tensor) -> None:
+        """Set `vector_scale` to the root mean square of these images' vectors."""
+        self.vector_scale.copy_(self.vector_and_cube(images)[0].square().mean().sqrt())
 
     @torch.no_grad()
     def sizes(self, side: int = 224) -> tuple[int, int, int]:

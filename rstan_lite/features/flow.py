@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import cv2
 import numpy as np
 
@@ -29,13 +31,13 @@ def flow_sequence(frames: np.ndarray, method: str = "dis", camera: str = "none")
         raise ConfigError("camera", repr(camera), f"one of {', '.join(CAMERA)}")
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
     if method == "dis":
-        engine = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     else:
-        engine = cv2.optflow.DualTVL1OpticalFlow_create()
+        engine = cv2.optflow.DualTVL1OpticalFlow.create()
     height, width = frames.shape[1:3]
-    flow = np.empty((len(frames) - 1, height, width, 2), dtype=np.float32)
+    flow = np.zeros((len(frames) - 1, height, width, 2), dtype=np.float32)
     for i in range(len(flow)):
-        flow[i] = engine.calc(grey[i], grey[i + 1], None)
+        flow[i] = engine.calc(grey[i], grey[i + 1], flow[i].copy())
         if camera != "none":
             flow[i] -= camera_motion(flow[i], camera)
     return flow
@@ -56,9 +58,10 @@ def camera_motion(flow: np.ndarray, model: str) -> np.ndarray:
     start = np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32)
     end = start + flow[y.ravel(), x.ravel()]
     cv2.setRNGSeed(0)  # RANSAC draws from a generator of the process: the same clip, the same flow
-    matrix, _ = cv2.estimateAffinePartial2D(
+    found, _ = cv2.estimateAffinePartial2D(
         start, end, method=cv2.RANSAC, ransacReprojThreshold=0.6, maxIters=200
     )
+    matrix = cast("np.ndarray | None", found)  # None where RANSAC fails, whatever the stubs say
     if matrix is None:
         return np.broadcast_to(median, flow.shape)
     a, b = matrix[:, :2].astype(np.float32), matrix[:, 2].astype(np.float32)

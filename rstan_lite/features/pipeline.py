@@ -184,12 +184,12 @@ def _fill(
         return
     net = None
     if kind != "target":
-        net = load_network(settings, kind).to(device, memory_format=torch.channels_last)
+        net = load_network(settings, kind).to(device).to(memory_format=torch.channels_last)
     for clip in tqdm(clips, desc=f"{kind}, {name}"):
         if net is None:
             k = round(store.key["places"] ** 0.5)
             masks = inputs.read(clip, "masks").numpy()
-            geometry = view(name, *masks.shape[1:3], settings.size)
+            geometry = view(name, masks.shape[1:3], settings.size)
             seen = np.stack([geometry.mask(mask) for mask in masks])
             store.write(clip, {"target": torch.from_numpy(target(seen, k))})
             continue

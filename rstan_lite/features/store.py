@@ -1,4 +1,4 @@
-"""A store on disk: a memory-mapped file of tensors a clip, under a key that says how it was made."""
+"""A store on disk: a memory-mapped file of tensors a clip, under a key that says how made."""
 
 from __future__ import annotations
 

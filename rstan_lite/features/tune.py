@@ -44,7 +44,8 @@ class TuneSettings:
     batch: int = 32
     size: int = 160
     test_size: int = 224
-    lr: float = 0.01
+    lr: float = 0.002  # of the trunk: a SqueezeNet, which has no normalisation, breaks at 0.01
+    head_lr: float = 0.02  # of the new classifier
     weight_decay: float = 5e-4
     dropout: float = 0.5
     average: float = 0.99  # decay of the running average of the weights, which is what is kept
@@ -67,11 +68,11 @@ class _Samples(Dataset):
         if self.settings.stream == "appearance":
             frames = self.store.read(clip, "frames")
             image = frames[int(rng.integers(len(frames)))].numpy()
-            geometry = random_crop(*image.shape[:2], self.settings.size, rng)
+            geometry = random_crop(image.shape, self.settings.size, rng)
             return torch.from_numpy(np.ascontiguousarray(geometry.frame(image))), clip.label
         flow = self.store.read(clip, "flow")
         stack = flow_stack(flow, int(rng.integers(len(flow) + 1)))
-        geometry = random_crop(*stack.shape[:2], self.settings.size, rng)
+        geometry = random_crop(stack.shape, self.settings.size, rng)
         return torch.from_numpy(np.ascontiguousarray(geometry.flow(stack))), clip.label
 
 
@@ -88,11 +89,11 @@ def view_images(store: Store, clip: Clip, stream: str, name: str, size: int, fra
     """
     if stream == "appearance":
         images = store.read(clip, "frames").numpy()[frames]
-        geometry = view(name, *images.shape[1:3], size)
+        geometry = view(name, images.shape[1:3], size)
         out = [geometry.frame(image) for image in images]
     else:
         flow, index = store.read(clip, "flow"), store.read(clip, "index").numpy()[frames]
-        geometry = view(name, *flow.shape[1:3], size)
+        geometry = view(name, flow.shape[1:3], size)
         out = [geometry.flow(flow_stack(flow, int(frame))) for frame in index]
     return torch.from_numpy(np.ascontiguousarray(np.stack(out)))
 
@@ -138,13 +139,18 @@ def tune(
         return path
     torch.manual_seed(settings.seed)
     net = FeatureNet(backbone(settings.backbone), settings.stream, len(classes), settings.dropout)
+    assert net.classifier is not None
     if settings.weights != "none":
         load_imagenet(net, None if settings.weights == "torchvision" else settings.weights)
-    net = net.to(device, memory_format=torch.channels_last)
+    net.to(device).to(memory_format=torch.channels_last)
+    first = _Samples(store, train[:: max(1, len(train) // settings.batch)], settings, 0)
+    net.calibrate(torch.stack([image for image, _ in first]).to(device))
     mean = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(settings.average), use_buffers=True)
-    optimizer = torch.optim.SGD(
-        net.parameters(), lr=settings.lr, momentum=0.9, weight_decay=settings.weight_decay
-    )
+    groups = [
+        {"params": list(net.trunk.parameters()), "lr": settings.lr},
+        {"params": list(net.classifier.parameters()), "lr": settings.head_lr},
+    ]
+    optimizer = torch.optim.SGD(groups, momentum=0.9, weight_decay=settings.weight_decay)
     per_epoch = max(1, len(train) // settings.batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda i: _lr_factor(i, per_epoch, settings.epochs * per_epoch)
