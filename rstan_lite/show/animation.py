@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rstan_lite.data.transforms import Geometry
 from rstan_lite.errors import ConfigError
-from rstan_lite.show.pixels import overlay
+from rstan_lite.show.pixels import common_peak, overlay
 
 # container -> codec, pixel format
 KINDS = {".mp4": ("libx264", "yuv420p"), ".avi": ("mpeg4", "yuv420p"), ".gif": ("gif", "rgb8")}
@@ -26,13 +26,12 @@ def overlay_clip(
 ) -> NDArray[np.uint8]:
     """Lay a map over every frame, all on one scale.
 
-    frames: (n, H, W, 3). weights: (n, K, K) or (n, P). The scale is that of `attention_strip`: up
-    to the largest weight of the clip, or three times an even spread if that is more. Returns uint8
+    frames: (n, H, W, 3). weights: (n, K, K) or (n, P). The scale is `common_peak`. Returns uint8
     (n, H, W, 3).
     """
     if len(frames) != len(weights) or len(frames) == 0:
         raise ValueError(f"{len(frames)} frames, but {len(weights)} maps")
-    peak = max(float(np.max(weights)), 3 / np.asarray(weights[0]).size)
+    peak = common_peak(weights)
     return np.stack(
         [
             overlay(frame, grid, crop, peak=peak, smooth=smooth)

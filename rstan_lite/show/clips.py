@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from rstan_lite.data.transforms import Geometry
-from rstan_lite.show.pixels import HEAT, as_grid, draw_contour, flow_to_colour, overlay
+from rstan_lite.show.pixels import HEAT, as_grid, common_peak, draw_contour, flow_to_colour, overlay
 from rstan_lite.show.style import describe, new_figure, styled
 
 COLUMN = 1.5  # inches that one frame is wide
@@ -75,18 +75,17 @@ def attention_strip(
     """Show attention maps over frames: one row a map, one column a frame.
 
     frames: (n, H, W, 3) uint8. maps: row label -> (n, K, K) or (n, P), for example the alpha of
-    each stream and the fused one. All rows share one scale, from 0 to the largest weight shown or
-    3/P if that is more, so that maps without preference look pale; the colour bar marks 1/P, the
-    weight of every place of an even map. crop: what the network saw. silhouettes: (n, H, W), drawn
-    in a row of their own. target: (n, P), M of Eq. 18; where given, the share of each map that
-    lies on its places stands below the map.
+    each stream and the fused one. All rows share one scale, from 0 to `common_peak`; the colour
+    bar marks 1/P, the weight of every place of an even map. crop: what the network saw.
+    silhouettes: (n, H, W), drawn in a row of their own. target: (n, P), M of Eq. 18; where given,
+    the share of each map that lies on its places stands below the map.
     """
     grids = {row: [as_grid(m) for m in stack] for row, stack in maps.items()}
     if not grids or any(len(stack) != len(frames) for stack in grids.values()):
         raise ValueError(f"attention for {len(frames)} frames, found {_lengths(maps)}")
     places = next(iter(grids.values()))[0].size
     largest = max(float(grid.max()) for stack in grids.values() for grid in stack)
-    peak = max(largest, 3 / places)
+    peak = common_peak(grid for stack in grids.values() for grid in stack)
     first = 0 if silhouettes is None else 1
     figure, axes = _grid(frames, len(grids) + first, title)
     names = _numbers(len(frames), indices)
@@ -102,7 +101,7 @@ def attention_strip(
                 axes[r, i].set_xlabel(_share(stack[i], target[i]), fontsize=7.5, labelpad=2)
     for label, axis in zip(["frame, silhouette"] * first + list(grids), axes[:, 0], strict=True):
         axis.set_ylabel(label)
-    _heat_bar(figure, axes[first:], peak, places)
+    _heat_bar(figure, axes[first:], peak, places, largest > peak)
     rows = ", ".join(grids)
     return describe(
         figure,
@@ -111,12 +110,16 @@ def attention_strip(
     )
 
 
-def _heat_bar(figure: Figure, axes: NDArray, peak: float, places: int) -> None:
-    """Add the colour bar of `overlay`, with the weight of an even spread marked on it."""
+def _heat_bar(figure: Figure, axes: NDArray, peak: float, places: int, beyond: bool) -> None:
+    """Add the colour bar of `overlay`, with the weight of an even map marked on it.
+
+    beyond: some weights are larger than the peak, which the bar's pointed end says.
+    """
     colours = ListedColormap(colormaps[HEAT](0.35 + 0.6 * np.linspace(0, 1, 256)))
     bar = figure.colorbar(
         ScalarMappable(Normalize(0, peak), colours),
         ax=list(axes.ravel()),
+        extend="max" if beyond else "neither",
         label="weight of a place (white line: half of the scale)",
         shrink=0.9,
         aspect=30,
@@ -156,9 +159,8 @@ def _flow_key(figure: Figure, axes: NDArray, bound: float) -> None:
 def _grid(frames: NDArray, rows: int, title: str) -> tuple[Figure, NDArray]:
     """Return a figure with rows x n axes, made for pictures of the frames' proportions."""
     height, width = frames.shape[1:3]
-    figure = new_figure(
-        COLUMN * len(frames) + 1.1, COLUMN * rows * height / width + (0.6 if title else 0.3)
-    )
+    row = COLUMN * height / width + 0.2  # a picture and the line below it
+    figure = new_figure(COLUMN * len(frames) + 1.1, rows * row + (0.6 if title else 0.3))
     axes = figure.subplots(rows, len(frames), squeeze=False)
     if title:
         figure.suptitle(title)

@@ -6,6 +6,8 @@ notebooks, the figures of this package and the videos that `rstan-lite predict` 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from matplotlib import colormaps
 from numpy.typing import NDArray
@@ -27,6 +29,17 @@ def as_grid(weights: NDArray) -> NDArray[np.float64]:
     if not np.isfinite(grid).all() or (grid < 0).any():
         raise ValueError("the weights of a map are finite and not negative")
     return grid
+
+
+def common_peak(maps: Iterable[NDArray]) -> float:
+    """The weight drawn at full strength when several maps share one scale.
+
+    It is the median of the maps' largest weights, so that a single sharp map doesn't make all
+    others pale; but at least 3/P, so that even maps stay pale.
+    """
+    grids = [as_grid(one) for one in maps]
+    typical = float(np.median([grid.max() for grid in grids]))
+    return max(typical, 3 / grids[0].size)
 
 
 def place_map(

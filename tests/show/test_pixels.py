@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import Geometry, crop
 from rstan_lite.show import draw_contour, flow_to_colour, overlay, place_map
+from rstan_lite.show.pixels import common_peak
 
 GREY = np.array([0.299, 0.587, 0.114])
 
@@ -91,6 +92,12 @@ def test_peak_sets_one_scale_for_several_maps() -> None:
     np.testing.assert_array_equal(*own)
     shared = [overlay(frame, w, peak=0.4, outline=False) for w in (weak, strong)]
     assert (shared[0] @ GREY).mean() < (shared[1] @ GREY).mean()
+
+
+def test_common_peak_is_typical_and_keeps_even_maps_pale() -> None:
+    even, sharp, sharpest = np.full(9, 1 / 9), one_hot(3, 0) / 2, one_hot(3, 0)
+    assert common_peak([sharp, sharp, sharpest]) == 0.5
+    assert common_peak([even]) == pytest.approx(3 / 9)
 
 
 def test_overlay_does_not_touch_its_inputs_and_stands_a_map_of_zeros() -> None:
