@@ -22,6 +22,8 @@ WIDGET_NOTE = "An interactive part stands here when the notebook is open in Jupy
 # latex2mathml knows `split`, but not the inner environments that mean the same layout.
 _ENVIRONMENTS = re.compile(r"\\(begin|end)\{(?:aligned|align\*?|gathered)\}")
 _BOLD, _ARG = re.compile(r"\\bm(?![A-Za-z])"), re.compile(r"\\arg\s*\\(max|min)(?![A-Za-z])")
+_TAG = re.compile(r"\\tag\{(.*?)\}")
+_BARE = re.compile(r"\\(math[a-z]+|boldsymbol)\s+([A-Za-z])")  # it wants braces
 _LEFT_OVER = re.compile(r">\\[A-Za-z]+<|<mi>&</mi>")
 _FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
 _PROGRESS_BAR = re.compile(r"\d+%\||\d(?:it|s/it) \[|\[\d\d:\d\d[<,\]]")
@@ -35,7 +37,9 @@ _TEMPLATE = """
 {%- block extra_css -%}
 <style>
 main { max-width: 64rem; margin: 0 auto; padding: 1rem; }
-math[display="block"] { margin: 0.8em 0; overflow-x: auto; overflow-y: hidden; }
+mtd[columnalign="right"] { text-align: right; }
+mtd[columnalign="left"] { text-align: left; }
+math[display="block"] { font-size: 1.1em; margin: 0.8em 0; overflow-x: auto; overflow-y: hidden; }
 .jp-OutputArea-output { overflow-x: auto; }
 .jp-RenderedHTMLCommon img, .jp-OutputArea-output img { max-width: 100%; height: auto; }
 summary { cursor: pointer; margin: 0.5em 0 0.5em 5em; }
@@ -62,6 +66,7 @@ def mathml(tex: str, display: bool = False) -> str:
 
     source = _ENVIRONMENTS.sub(r"\\\1{split}", tex.strip())
     source = _ARG.sub(r"\\operatorname{arg\\,\1}", _BOLD.sub(r"\\boldsymbol", source))
+    source = _TAG.sub(r"\\qquad\\text{(\1)}", _BARE.sub(r"\\\1{\2}", source))
     try:
         result = convert(source, display="block" if display else "inline")
     except Exception:  # its errors share no base class; a formula it can't read is shown as typed

@@ -112,6 +112,7 @@ def test_widgets_leave_a_note_and_progress_bars_leave_nothing(tmp_path: Path) ->
         r"\hat y = \operatorname{softmax}(\mathbf{W} h + b), \quad i \in \{1, \dots, C\}",
         r"\begin{bmatrix} 1 & 2 \\ 3 & 4 \end{bmatrix} \odot x^\top",
         r"\arg\max_x \bm{x} < 3",
+        r"\mathbf c_t = \mathbf{x} \tag{16}",
     ],
 )
 def test_formulas_are_well_formed(tex: str) -> None:
@@ -119,6 +120,10 @@ def test_formulas_are_well_formed(tex: str) -> None:
     assert tree.tag.endswith("math")
     assert tree.get("display") == "block"
     assert "\\" not in "".join(tree.itertext())
+
+
+def test_bold_letters_with_and_without_braces() -> None:
+    assert mathml(r"\mathbf{h} \mathbf h").count("&#x1D421;") == 2
 
 
 @pytest.mark.parametrize("tex", [r"\frob{x}", r"\left( x", r"x_a_b", r"a & b <", ""])
