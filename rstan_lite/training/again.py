@@ -44,9 +44,9 @@ def evaluate_run(
     model, description = load_model(folder)
     model.to(choose_device(device))
     if features is None:
-        from rstan_lite.training.features_source import load_part
+        from rstan_lite.training.features_source import check_networks, load_part
 
-        features = load_part(config, part)
+        features = load_part(config, part, check_networks(description.networks))
     if features.classes != description.classes:
         raise ConfigError("--root", f"classes {features.classes}", f"{description.classes}")
     features = replace(features, scales=description.scales)

@@ -21,7 +21,7 @@ class ClipFeatures:
     cubes[stream]: (n, V, S, P, d_cv) and vectors[stream]: (n, V, S, d_fc), any float type: V views
         (crops, mirrored) of S stored frames, equally spaced in the clip. View 0 is the centre crop.
     target: (n, V, S, P) float32, M of Eq. 18: rows sum to one, or are zero without a silhouette.
-    n_frames: (n,) decoded frames of each clip. classes: names of the labels.
+    classes: names of the labels.
     scales[stream]: what cubes and vectors are divided by when a batch is read.
     """
 
@@ -30,7 +30,6 @@ class ClipFeatures:
     cubes: Mapping[str, Any]
     vectors: Mapping[str, Any]
     target: Any
-    n_frames: np.ndarray
     classes: tuple[str, ...]
     scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -46,8 +45,8 @@ class ClipFeatures:
                 )
             if tuple(self.target.shape) != shape[:4]:
                 raise DataError("silhouette targets", f"{tuple(self.target.shape)}", f"{shape[:4]}")
-        if len(self.labels) != n or len(self.n_frames) != n:
-            raise DataError("labels and frame counts", f"{len(self.labels)}", f"{n}, one a clip")
+        if len(self.labels) != n:
+            raise DataError("labels", f"{len(self.labels)}", f"{n}, one a clip")
 
     def __len__(self) -> int:
         return len(self.names)

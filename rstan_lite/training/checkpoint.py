@@ -122,7 +122,7 @@ class Description:
     """What stands beside a model's weights: what it is, what it was fed, what it names.
 
     model: the RSTANConfig. head: the data set whose classifier predicts. classes: its names.
-    scales: see ClipFeatures. networks: hash of the weights of each stream's network, so that a
+    scales: see ClipFeatures. networks: each stream's weights file and its hash, so that a
     prediction is not made with another one. best_epoch: the epoch that was chosen. versions: of
     the packages.
     """
@@ -131,7 +131,7 @@ class Description:
     head: str
     classes: tuple[str, ...]
     scales: dict[str, tuple[float, float]]
-    networks: dict[str, str]
+    networks: dict[str, tuple[str, str]]
     best_epoch: int
     versions: dict[str, str]
 
@@ -158,6 +158,7 @@ def load_model(folder: Path) -> tuple[RSTAN, Description]:
         values = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         values["classes"] = tuple(values["classes"])
         values["scales"] = {k: (float(a), float(b)) for k, (a, b) in values["scales"].items()}
+        values["networks"] = {k: (str(a), str(b)) for k, (a, b) in values["networks"].items()}
         description = Description(**values)
         streams: Sequence[str] = description.model["streams"]
         model = RSTAN(RSTANConfig(**{**description.model, "streams": tuple(streams)}))

@@ -28,14 +28,14 @@ from rstan_lite.training.metrics import confusion, per_class
 class Parts:
     """A data set's features, as a run needs them.
 
-    missing: clips that the lists name in vain. networks: hash of each stream's network's weights.
+    missing: clips that the lists name in vain. networks: each stream's weights file, and its hash.
     """
 
     train: ClipFeatures
     validation: ClipFeatures
     test: ClipFeatures
     missing: tuple[str, ...] = ()
-    networks: Mapping[str, str] = field(default_factory=dict)
+    networks: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def build_model(
@@ -125,7 +125,7 @@ def train(
         parts.validation,
         config,
         resume=out / RESUME,
-        run=_identity(config, parts),
+        run=_identity(parts),
         on_epoch=log,
         on_save=lambda epochs: write_csv(out / "log.csv", epochs),
         progress=progress,
@@ -140,10 +140,11 @@ def train(
     return metrics
 
 
-def _identity(config: TrainConfig, parts: Parts) -> str:
-    """Text that two runs share only if they train on the same clips in the same order."""
-    names = "\n".join([*parts.train.names, "", *parts.validation.names])
-    return hashlib.sha256(names.encode()).hexdigest()
+def _identity(parts: Parts) -> str:
+    """Text that two runs share only if they train on the same clips, through the same networks."""
+    hashes = [found for _, found in parts.networks.values()]
+    text = "\n".join([*parts.train.names, "", *parts.validation.names, "", *hashes])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _finish(

@@ -47,7 +47,6 @@ def make_features(
         cubes=cubes,
         vectors=vectors,
         target=torch.from_numpy(target),
-        n_frames=np.full(n, 20),
         classes=tuple("abcdefgh"[:classes]),
     )
 

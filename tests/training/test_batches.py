@@ -110,6 +110,5 @@ def test_features_that_do_not_fit_each_other_are_refused():
             features.cubes,
             dict(features.vectors, motion=features.vectors["motion"][:3]),
             features.target,
-            features.n_frames,
             features.classes,
         )

@@ -1,0 +1,138 @@
+"""A run's features: the data set and networks that its configuration names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.errors import CheckpointError, ConfigError
+from rstan_lite.features.cli import default_cache
+from rstan_lite.features.inputs import fill_inputs, inputs_store
+from rstan_lite.features.networks import find_network
+from rstan_lite.features.pipeline import FeatureSettings, prepare
+from rstan_lite.features.pretrained import weights_hash
+from rstan_lite.training.batches import ClipFeatures
+from rstan_lite.training.config import TrainConfig
+from rstan_lite.training.device import choose_device
+from rstan_lite.training.train import Parts
+
+PUPPETS = "puppets"  # folder of generated clips, inside the cache, where no root is given
+
+CLIPS_A_WORKER = 20  # starting a process costs about what decoding so many clips does
+
+
+def cache_folder(config: TrainConfig) -> Path:
+    """Where stores and tuned networks lie."""
+    return Path(config.cache or default_cache())
+
+
+def open_dataset(config: TrainConfig) -> JHMDB:
+    """The data set of a configuration; puppets are generated where they are not there yet.
+
+    Raises ConfigError for JHMDB without a root, DataError for what is wrong with the clips.
+    """
+    root = config.root
+    if not root and config.dataset != PUPPETS:
+        raise ConfigError(
+            "--root",
+            "nothing",
+            f"the folder of the {config.dataset} clips",
+            "Use --dataset puppets for generated clips.",
+        )
+    if config.dataset == PUPPETS:
+        root = root or str(cache_folder(config) / PUPPETS)
+        if not (Path(root) / "puppets.json").exists():  # written last: absent, or interrupted
+            from rstan_lite.data.puppets import generate
+
+            generate(Path(root))
+    return JHMDB(root, config.split, config.missing, config.validation)
+
+
+def feature_settings(config: TrainConfig, networks: Mapping[str, str]) -> FeatureSettings:
+    """What the features of a configuration are made with.
+
+    networks: file of weights of each stream's network.
+    """
+    return FeatureSettings(
+        weights={stream: networks[stream] for stream in config.streams},
+        backbone=config.backbone,
+        views=config.views,
+        frames=config.stored_frames,
+        size=config.size,
+        flow=config.flow,
+        camera=config.camera,
+    )
+
+
+def load_part(
+    config: TrainConfig, part: str, networks: Mapping[str, str], dataset: JHMDB | None = None
+) -> ClipFeatures:
+    """Features of one part ("train", "validation", "test"), made where the store lacks them."""
+    dataset = dataset or open_dataset(config)
+    clips: list[Any] = getattr(dataset, part)
+    found = prepare(
+        dataset,
+        part,
+        feature_settings(config, networks),
+        cache_folder(config),
+        device=choose_device(config.device).type,
+        workers=_workers(len(clips)),
+    )
+    return ClipFeatures(
+        names=[clip.name for clip in clips],
+        labels=np.array([clip.label for clip in clips], dtype=np.int64),
+        cubes=found.cubes,
+        vectors=found.vectors,
+        target=found.target,
+        classes=dataset.classes,
+    )
+
+
+def _workers(clips: int) -> int:
+    """Processes that decode clips: no more than cores, or than pays for a few clips."""
+    return max(1, min(os.cpu_count() or 1, clips // CLIPS_A_WORKER))
+
+
+def load_parts(config: TrainConfig) -> Parts:
+    """Features of all three parts, and which networks made them."""
+    dataset = open_dataset(config)
+    named = {"appearance": config.appearance_weights, "motion": config.motion_weights}
+    networks = {
+        stream: str(
+            find_network(dataset, config.backbone, stream, cache_folder(config), named[stream])
+        )
+        for stream in config.streams
+    }
+    store = inputs_store(
+        dataset, cache_folder(config), config.stored_frames, config.flow, config.camera
+    )
+    clips = [*dataset.train, *dataset.validation, *dataset.test]
+    fill_inputs(store, dataset, clips, _workers(len(clips)))  # all at once: starting costs seconds
+    return Parts(
+        train=load_part(config, "train", networks, dataset),
+        validation=load_part(config, "validation", networks, dataset),
+        test=load_part(config, "test", networks, dataset),
+        missing=tuple(dataset.missing),
+        networks={stream: (path, weights_hash(path)) for stream, path in networks.items()},
+    )
+
+
+def check_networks(networks: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """Files of the networks that a run's features came from; CheckpointError where one changed.
+
+    networks: path and hash of each stream's, as a run's description holds them.
+    """
+    for path, expected in networks.values():
+        if not Path(path).is_file():
+            raise CheckpointError(path, "no such file", "the network that the run was trained on")
+        found = weights_hash(path)
+        if found != expected:
+            raise CheckpointError(
+                path, f"other weights ({found})", f"those that the run was trained on ({expected})"
+            )
+    return {stream: path for stream, (path, _) in networks.items()}
