@@ -1,0 +1,159 @@
+"""From any video file to the names of actions, and pictures of where the model looked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rstan_lite.data.transforms import Geometry, view
+from rstan_lite.data.video import read_frames
+from rstan_lite.errors import ConfigError, DataError
+from rstan_lite.features.images import flow_stack
+from rstan_lite.features.inputs import clip_inputs
+from rstan_lite.features.pipeline import image_features, load_network
+from rstan_lite.model.output import Attention, RSTANOutput, last_step
+from rstan_lite.model.rstan import RSTAN
+from rstan_lite.training import runs
+from rstan_lite.training.batches import ClipFeatures, frame_positions, ordered_batches
+from rstan_lite.training.checkpoint import Description, load_model
+from rstan_lite.training.config import TrainConfig, read_config
+from rstan_lite.training.device import choose_device
+from rstan_lite.training.features_source import check_networks, feature_settings
+
+
+def predict(
+    video: Path, run: Path, out: Path, top: int = 5, gif: bool = False, device: str = "auto"
+) -> dict[str, Any]:
+    """Name the action of a video, and draw the attention over its frames.
+
+    video: any file that FFmpeg reads, of two frames or more. run: a finished run, whose networks
+    must still be where they were. top: how many classes to return. gif: GIF instead of MP4.
+    Writes `<video's stem>-prediction.json` (all classes) and, where the model attends,
+    `<stem>-<appearance|motion|fused>.mp4` into `out`.
+    Returns classes (name to probability, best first), predictions and overlays (paths).
+    Raises DataError (video), CheckpointError (run, networks), ConfigError, DeviceError.
+    """
+    if top < 1:
+        raise ConfigError("--top", str(top), "at least 1")
+    where = choose_device(device)
+    config = replace(read_config(run / runs.CONFIG), device=device)
+    model, description = load_model(run)
+    frames = read_frames(video)
+    if len(frames) < 2:
+        raise DataError(video, "one frame", "two or more: optical flow needs a pair")
+    features, index = video_features(frames, config, description, where)
+    output = run_model(model.to(where), features, description.head, config)
+    scores = last_step(output.logits).float().softmax(-1)[0].cpu()  # (C,)
+    ranked = scores.argsort(descending=True).tolist()
+    probabilities = {description.classes[i]: float(scores[i]) for i in ranked}
+
+    chosen = index[frame_positions(config.stored_frames, config.test_frames).numpy()]  # (T,)
+    seen = view(config.views[0], frames.shape[1:3], config.size)
+    overlays = {}
+    for name, maps in diagonal_maps(output).items():
+        path = out / f"{video.stem}-{name}{'.gif' if gif else '.mp4'}"
+        draw(frames, chosen, maps[0].float().cpu().numpy(), seen, path)
+        overlays[name] = str(path)
+    path = out / f"{video.stem}-prediction.json"
+    answer = {
+        "video": str(video),
+        "decoded_frames": len(frames),
+        "attended_frames": chosen.tolist(),
+        "run": str(run),
+        "classes": probabilities,
+        "overlays": overlays,
+        "versions": runs.versions(),
+    }
+    runs.write_json(path, answer)
+    best = dict(list(probabilities.items())[:top])
+    return {"classes": best, "predictions": str(path), "overlays": overlays}
+
+
+def video_features(
+    frames: np.ndarray, config: TrainConfig, description: Description, device: torch.device
+) -> tuple[ClipFeatures, np.ndarray]:
+    """A video's features as those of a data set's one clip, and its stored frames' indices (S,).
+
+    frames: uint8 RGB (F, H, W, 3). The label is a placeholder, the silhouette empty.
+    """
+    settings = feature_settings(config, check_networks(description.networks))
+    inputs = clip_inputs(frames, None, config.stored_frames, config.flow, config.camera)
+    cubes, vectors = {}, {}
+    for stream in config.streams:
+        images = stream_images(inputs, stream, config.views[0], config.size)
+        network = load_network(settings, stream).to(device)
+        found = image_features(network, images, device.type)
+        cubes[stream] = found["cubes"][None, None]  # (1, 1, S, P, d_cv)
+        vectors[stream] = found["vectors"][None, None]  # (1, 1, S, d_fc)
+    shape = next(iter(cubes.values())).shape[:4]
+    features = ClipFeatures(
+        names=["video"],
+        labels=np.zeros(1, np.int64),
+        cubes=cubes,
+        vectors=vectors,
+        target=torch.zeros(shape),
+        classes=description.classes,
+        scales=description.scales,
+    )
+    return features, inputs["index"].numpy()
+
+
+def stream_images(inputs: Mapping[str, Tensor], stream: str, name: str, size: int) -> Tensor:
+    """What a stream's network sees of the stored frames, uint8 (S, size, size, channels)."""
+    if stream == "appearance":
+        pictures = inputs["frames"].numpy()
+        geometry = view(name, pictures.shape[1:3], size)
+        images = [geometry.frame(picture) for picture in pictures]
+    else:
+        geometry = view(name, inputs["flow"].shape[1:3], size)
+        images = [
+            geometry.flow(flow_stack(inputs["flow"], frame)) for frame in inputs["index"].tolist()
+        ]
+    return torch.from_numpy(np.ascontiguousarray(np.stack(images)))
+
+
+@torch.no_grad()
+def run_model(model: RSTAN, features: ClipFeatures, head: str, config: TrainConfig) -> RSTANOutput:
+    """The model's output, with attention, for the first clip of the features."""
+    device = next(model.parameters()).device
+    batch = next(ordered_batches(features, 1, config.test_frames, device))
+    with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+        output: RSTANOutput = model(batch.cubes, batch.vectors, head=head, return_attention=True)
+    return output
+
+
+def diagonal_maps(output: RSTANOutput) -> dict[str, Tensor]:
+    """Attention of each step on its own frame, (B, T, P), by stream, and `fused` where it is."""
+    attention = output.attention
+    if attention is None:
+        return {}
+    maps = {s: of_current(alpha, attention) for s, alpha in attention.alpha_stream.items()}
+    if attention.alpha is not None and len(maps) > 1:
+        maps["fused"] = of_current(attention.alpha, attention)
+    return maps
+
+
+def of_current(alpha: Tensor, attention: Attention) -> Tensor:
+    """Of attention (B, T, N, P), the slot of frame t at each step t: (B, T, P)."""
+    steps = torch.arange(alpha.shape[1], device=attention.frames.device)
+    current = (attention.frames == steps[:, None]) & attention.frames_valid  # (T, N)
+    return (alpha * current[None, :, :, None].to(alpha)).sum(2)
+
+
+def draw(
+    frames: np.ndarray, chosen: np.ndarray, maps: np.ndarray, seen: Geometry, path: Path
+) -> None:
+    """Lay over every frame the map of the nearest attended one, and write the animation.
+
+    frames: (F, H, W, 3). chosen: (T,) indices of the attended frames. maps: (T, P).
+    """
+    from rstan_lite.show.animation import overlay_clip, write_animation
+
+    nearest = np.abs(np.arange(len(frames))[:, None] - chosen[None]).argmin(1)  # (F,)
+    write_animation(overlay_clip(frames, maps[nearest], seen), path, fps=15.0)
