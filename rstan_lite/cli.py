@@ -1,0 +1,106 @@
+"""`rstan-lite`: one command for each thing the package does. `--help` imports no torch."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rstan_lite import __version__
+from rstan_lite.errors import ConfigError, RstanError
+
+INTERRUPTED = 130  # what a shell reports for Ctrl-C
+
+
+def build_parser() -> tuple[argparse.ArgumentParser, Any]:
+    """The parser, and the action that holds the commands' own parsers."""
+    from rstan_lite import doctor, gpu_report
+    from rstan_lite.features import cli as features_cli
+    from rstan_lite.run import cli as run_cli
+    from rstan_lite.training import commands
+
+    parser = argparse.ArgumentParser(
+        prog="rstan-lite",
+        description="RSTAN: recurrent spatial-temporal attention for action recognition.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"rstan-lite {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
+    doctor.add_parser(subparsers)
+    _add_puppets(subparsers)
+    features_cli.add_parsers(subparsers)
+    commands.add_parsers(subparsers)
+    run_cli.add_parser(subparsers)
+    gpu_report.add_parser(subparsers)
+    return parser, subparsers
+
+
+def _add_puppets(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "puppets",
+        help="generate clips of jointed people, in JHMDB's layout",
+        description="Write generated clips that every other command can use in JHMDB's place.",
+    )
+    parser.add_argument("root", metavar="FOLDER", help="where to write them")
+    parser.add_argument("--clips-per-class", type=int, default=16, metavar="N")
+    parser.add_argument("--classes", help="class names, comma separated (all)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.set_defaults(func=_puppets)
+
+
+def _puppets(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from rstan_lite.data.puppets import generate
+
+    classes = arguments.classes
+    root = generate(
+        Path(arguments.root),
+        clips_per_class=arguments.clips_per_class,
+        classes=[c.strip() for c in classes.split(",")] if classes else None,
+        seed=arguments.seed,
+        workers=arguments.workers,
+        progress=not arguments.quiet,
+    )
+    print(f"generated clips: {root}")
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code: 0, 2 for a complaint, 130 for Ctrl-C."""
+    try:
+        parser, subparsers = build_parser()
+        arguments, unknown = parser.parse_known_args(argv)
+        if arguments.command is None:
+            parser.print_help()
+            return 0
+        if unknown:
+            raise _unknown(unknown, arguments.command, subparsers.choices[arguments.command])
+        return int(arguments.func(arguments) or 0)
+    except RstanError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(
+            "\ninterrupted: run the same command again, it goes on from what is saved.",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+
+
+def _unknown(unknown: list[str], command: str, parser: argparse.ArgumentParser) -> ConfigError:
+    """The complaint about an option that a command lacks, with those that it has."""
+    from rstan_lite.training.config import nearest, one_of
+
+    options = [o for o in parser._option_string_actions if o.startswith("--")]
+    name = unknown[0].partition("=")[0]
+    return ConfigError(
+        f"rstan-lite {command}", f"the option {name}", one_of(options), nearest(name, options)
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

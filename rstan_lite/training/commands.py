@@ -1,0 +1,121 @@
+"""The commands `train`, `evaluate`, `fuse` and `predict`. Imports no torch until one is run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from rstan_lite.training.profiles import add_options, from_arguments
+
+
+def add_parsers(subparsers: Any) -> None:
+    """Add the four commands; each one's `func` takes the arguments and returns an exit code."""
+    parser = subparsers.add_parser(
+        "train",
+        help="train RSTAN on a data set's split and test it",
+        description="Train, choose the epoch on validation clips, test, and write a run folder. "
+        "The same command goes on where it was interrupted, and reports where it has finished.",
+    )
+    parser.add_argument("--out", metavar="RUN", help="run folder (runs/<data set>-<split>-...)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_options(parser)
+    parser.set_defaults(func=_train)
+
+    parser = subparsers.add_parser("evaluate", help="test a finished run again, in other ways")
+    parser.add_argument("run", metavar="RUN", help="folder of a finished run")
+    parser.add_argument("--part", default="test", help="test or validation")
+    parser.add_argument("--frames", type=int, help="frames a clip (those of the run)")
+    parser.add_argument("--root", help="folder of the clips, where they have moved")
+    parser.add_argument("--cache", help="folder of stored features, where it has moved")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.set_defaults(func=_evaluate)
+
+    parser = subparsers.add_parser("fuse", help="average the scores of finished runs")
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders or predictions (.npz)")
+    parser.add_argument("--out", required=True, help="folder for the fused result")
+    parser.add_argument("--weights", default="equal", help="equal, or validation: chosen there")
+    parser.set_defaults(func=_fuse)
+
+    parser = subparsers.add_parser("predict", help="name the action in any video file")
+    parser.add_argument("video", metavar="VIDEO", help="a video file")
+    parser.add_argument("--run", required=True, metavar="RUN", help="folder of a finished run")
+    parser.add_argument("--out", default=".", help="folder for the answer and the overlay")
+    parser.add_argument("--top", type=int, default=5, help="classes to print")
+    parser.add_argument("--gif", action="store_true", help="write a GIF instead of a video")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.set_defaults(func=_predict)
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    config = from_arguments(arguments)
+    name = f"{config.dataset}-{config.split}-{arguments.profile}"
+    name += f"-{arguments.variant}" if arguments.variant else ""
+    out = Path(arguments.out or f"runs/{name}-seed{config.seed}")
+    from rstan_lite.training.train import train
+
+    metrics = train(config, out, progress=not arguments.quiet)
+    if metrics is not None:
+        _report(metrics)
+    print(f"run folder: {out}")
+    return 0
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from rstan_lite.training.again import evaluate_run
+
+    metrics, path = evaluate_run(
+        Path(arguments.run),
+        part=arguments.part,
+        frames=arguments.frames,
+        root=arguments.root,
+        cache=arguments.cache,
+        device=arguments.device,
+    )
+    _report(metrics)
+    print(f"written: {path}")
+    return 0
+
+
+def _fuse(arguments: argparse.Namespace) -> int:
+    from rstan_lite.training.fuse import fuse, save_fused
+
+    sources = [Path(run) for run in arguments.runs]
+    fused = fuse(sources, arguments.weights)
+    metrics = save_fused(Path(arguments.out), fused, sources, arguments.weights)
+    for source, weight in zip(sources, fused.weights, strict=True):
+        print(f"{weight:6.2f}  {source}")
+    _report(metrics)
+    return 0
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    from rstan_lite.training.predict import predict
+
+    answer = predict(
+        Path(arguments.video),
+        Path(arguments.run),
+        Path(arguments.out),
+        top=arguments.top,
+        gif=arguments.gif,
+        device=arguments.device,
+    )
+    for name, score in answer["classes"].items():
+        print(f"{score:6.1%}  {name}")
+    for path in (answer["predictions"], *answer["overlays"].values()):
+        print(f"written: {path}")
+    return 0
+
+
+def _report(metrics: dict[str, Any]) -> None:
+    """Print the numbers that a person looks for first."""
+    for part in ("test", "validation"):
+        found = metrics.get(f"{part}_accuracy")
+        if found is not None:
+            clips = metrics.get(f"n_{part}")
+            print(f"{part} accuracy {found:.1%}" + (f" of {clips} clips" if clips else ""))
+    share, area = metrics.get("attention_on_silhouette"), metrics.get("silhouette_area")
+    if share is not None and area is not None:
+        print(f"attention on the silhouette {share:.1%} (even attention: {area:.1%})")
+    if metrics.get("missing_clips"):
+        print(f"{len(metrics['missing_clips'])} clips of the lists are missing on this disk")
