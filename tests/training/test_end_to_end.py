@@ -1,0 +1,157 @@
+"""From generated clips to metrics, a prediction with overlays, and a report, by the commands."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from rstan_lite.cli import main
+from rstan_lite.data.puppets import generate
+from rstan_lite.data.video import read_frames
+from rstan_lite.features.backbones import FeatureNet, backbone
+from rstan_lite.training import runs
+
+CLASSES = ["run", "wave", "sit"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A folder with generated clips and, so that nothing is trained here, random networks."""
+    folder = tmp_path_factory.mktemp("place with a space")
+    generate(folder / "clips", 4, CLASSES, workers=1, size=(120, 160), progress=False)
+    torch.manual_seed(0)
+    for stream in ("appearance", "motion"):
+        net = FeatureNet(backbone("puppetnet"), stream, len(CLASSES))
+        save_file(net.state_dict(), str(folder / f"{stream}.safetensors"))
+    return folder
+
+
+def arguments(place: Path, run: str, *more: str) -> list[str]:
+    options = {
+        "--root": place / "clips",
+        "--cache": place / "cache",
+        "--out": place / run,
+        "--appearance-weights": place / "appearance.safetensors",
+        "--motion-weights": place / "motion.safetensors",
+        "--profile": "tiny",
+        "--size": 64,
+        "--stored-frames": 4,
+        "--frames": 3,
+        "--test-frames": 4,
+        "--iterations": 4,
+        "--validation": 0.25,
+        "--device": "cpu",
+    }
+    return ["train", *(str(x) for pair in options.items() for x in pair), "--quiet", *more]
+
+
+@pytest.fixture(scope="module")
+def trained(place: Path) -> Path:
+    assert main(arguments(place, "run")) == 0
+    return place / "run"
+
+
+def test_train_writes_the_run_folder(trained: Path, place: Path):
+    metrics = json.loads((trained / "metrics.json").read_text())
+    predictions = runs.read_predictions(trained / "predictions.npz")
+    assert metrics["n_test"] == len(predictions.names) > 0
+    assert set(metrics["per_class"]) == set(CLASSES)
+    assert 0 < metrics["silhouette_area"] < 1
+    names = {"config.json", "metrics.json", "predictions.npz", "log.csv", "confusion.csv"}
+    assert names | {"checkpoint.safetensors", "checkpoint.json"} <= {
+        p.name for p in trained.iterdir()
+    }
+    description = json.loads((trained / "checkpoint.json").read_text())
+    assert description["networks"]["motion"][0] == str(place / "motion.safetensors")
+
+
+def test_the_same_command_reports_and_another_is_refused(trained: Path, place: Path, capsys):
+    assert main(arguments(place, "run")) == 0
+    assert "test accuracy" in capsys.readouterr().out
+    assert main(arguments(place, "run", "--seed", "5")) == 2
+    assert "seed 0; expected seed 5" in capsys.readouterr().err
+
+
+def test_evaluate_and_fuse_read_runs(trained: Path, place: Path, capsys):
+    assert main(["evaluate", str(trained), "--frames", "2", "--device", "cpu"]) == 0
+    assert (trained / "evaluation-test-2.json").exists()
+    assert main(["evaluate", str(trained), "--frames", "99", "--device", "cpu"]) == 2
+    assert "at most the 4 stored" in capsys.readouterr().err
+    assert main(["fuse", str(trained), str(trained), "--out", str(place / "fused")]) == 0
+    fused = json.loads((place / "fused" / "metrics.json").read_text())
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert fused["test_accuracy"] == metrics["test_accuracy"]
+
+
+def write_video(path: Path, n: int = 9) -> None:
+    """A bright square that moves over a dark ground, encoded."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for i in range(n):
+            frame = np.full((64, 96, 3), 40, np.uint8)
+            frame[20:44, 6 * i : 6 * i + 24] = 220
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".gif"])
+def test_predict_names_classes_and_draws_overlays(trained: Path, tmp_path: Path, capsys, ending):
+    video = tmp_path / "my (1) video!.avi"
+    write_video(video)
+    command = ["predict", str(video), "--run", str(trained), "--out", str(tmp_path / "out")]
+    command += ["--top", "2", "--device", "cpu", *(["--gif"] if ending == ".gif" else [])]
+    assert main(command) == 0
+    assert len([line for line in capsys.readouterr().out.splitlines() if "%" in line]) == 2
+    answer = json.loads((tmp_path / "out" / "my (1) video!-prediction.json").read_text())
+    scores = list(answer["classes"].values())
+    assert set(answer["classes"]) == set(CLASSES)
+    assert sum(scores) == pytest.approx(1, abs=1e-5)
+    assert scores == sorted(scores, reverse=True)
+    assert answer["decoded_frames"] == 9
+    assert answer["attended_frames"] == [1, 3, 5, 7]
+    assert set(answer["overlays"]) == {"appearance", "motion", "fused"}
+    for path in answer["overlays"].values():
+        assert Path(path).suffix == ending
+        drawn = read_frames(path)
+        assert drawn.shape == (9, 64, 96, 3)
+        assert drawn.std() > 1
+
+
+def test_predict_gives_a_clip_the_scores_of_the_test(trained: Path, place: Path, tmp_path: Path):
+    predictions = runs.read_predictions(trained / "predictions.npz")
+    name = predictions.names[0]
+    action = predictions.classes[predictions.labels[0]]
+    clip = place / "clips" / "ReCompress_Videos" / action / f"{name}.avi"
+    command = ["predict", str(clip), "--run", str(trained), "--out", str(tmp_path)]
+    assert main([*command, "--device", "cpu"]) == 0
+    answer = json.loads((tmp_path / f"{clip.stem}-prediction.json").read_text())
+    for i, action in enumerate(predictions.classes):
+        assert answer["classes"][action] == pytest.approx(float(predictions.scores[0, i]), abs=2e-3)
+
+
+def test_predict_complaints(trained: Path, place: Path, tmp_path: Path, capsys):
+    video = tmp_path / "video.avi"
+    write_video(video, n=1)
+    run = ["--run", str(trained), "--out", str(tmp_path)]
+    assert main(["predict", str(video), *run]) == 2
+    assert "one frame" in capsys.readouterr().err
+    assert main(["predict", str(tmp_path / "absent.avi"), *run]) == 2
+    assert "no such file" in capsys.readouterr().err
+    assert main(["predict", str(video), "--run", str(tmp_path)]) == 2
+    assert "config.json" in capsys.readouterr().err
+    weights = place / "motion.safetensors"
+    kept = weights.read_bytes()
+    write_video(video)
+    try:
+        weights.write_bytes((place / "appearance.safetensors").read_bytes())
+        assert main(["predict", str(video), *run]) == 2
+        assert "other weights" in capsys.readouterr().err
+    finally:
+        weights.write_bytes(kept)
