@@ -10,6 +10,7 @@ from typing import Any
 
 from rstan_lite.doctor import inputs, machine
 from rstan_lite.doctor.check import Check, as_json, as_table, exit_code
+from rstan_lite.features.cli import default_cache
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -24,14 +25,20 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--jhmdb", metavar="DIR", default=environment("RSTAN_JHMDB"), help="JHMDB's folder"
     )
-    parser.add_argument("--puppets", metavar="DIR", help="folder of generated clips")
+    parser.add_argument(
+        "--puppets", metavar="DIR", help="folder of generated clips (those in the cache)"
+    )
     parser.add_argument(
         "--weights",
         metavar="FILE",
         default=environment("RSTAN_SQUEEZENET"),
         help="ImageNet weights of SqueezeNet 1.0",
     )
-    parser.add_argument("--store", metavar="DIR", help="feature store, to look for tuned networks")
+    parser.add_argument(
+        "--cache",
+        metavar="DIR",
+        help="folder of stores and tuned networks ($RSTAN_CACHE, runs/cache)",
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON list")
     parser.set_defaults(func=main)
     return parser
@@ -41,7 +48,7 @@ def examine(
     jhmdb: str | None = None,
     weights: str | None = None,
     puppets: str | None = None,
-    store: str | None = None,
+    cache: str | None = None,
 ) -> list[Check]:
     """All checks, in the order in which they are shown."""
     said = machine.probe_torch()
@@ -63,13 +70,16 @@ def examine(
         machine.check_disk("."),
     ]
     if libraries.state == "ok":
-        checks += [*inputs.check_jhmdb(jhmdb), inputs.check_puppets(puppets)]
+        checks += [
+            *inputs.check_jhmdb(jhmdb),
+            inputs.check_puppets(puppets or f"{cache or default_cache()}/puppets"),
+        ]
     if checks[1].state == "ok" and libraries.state == "ok":
         checks.append(inputs.check_weights(weights))
     return [
         *checks,
         inputs.check_shipped(),
-        inputs.check_tuned(store),
+        inputs.check_tuned(cache or default_cache()),
         machine.check_jupyter(machine.versions(machine.JUPYTER)),
         machine.check_compiler(),
     ]
@@ -77,6 +87,6 @@ def examine(
 
 def main(arguments: argparse.Namespace) -> int:
     """Run what `add_parser` parsed."""
-    checks = examine(arguments.jhmdb, arguments.weights, arguments.puppets, arguments.store)
+    checks = examine(arguments.jhmdb, arguments.weights, arguments.puppets, arguments.cache)
     print(as_json(checks) if arguments.json else as_table(checks))
     return exit_code(checks)

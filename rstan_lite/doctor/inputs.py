@@ -63,11 +63,11 @@ def _split(
     return Check(name, "warn" if advice else "ok", found, " ".join(advice))
 
 
-def check_puppets(root: str | None) -> Check:
+def check_puppets(root: str) -> Check:
     """Generated clips: a finished copy in a folder, or none yet."""
     advice = "They are made when first needed, or by rstan-lite puppets."
-    if not root or not Path(root).is_dir():
-        return Check("Puppets", "ok", f"none yet{f' in {root}' if root else ''}", advice)
+    if not Path(root).is_dir():
+        return Check("Puppets", "ok", f"none yet in {root}", advice)
     marker = Path(root) / "puppets.json"
     try:
         made = json.loads(marker.read_text(encoding="utf-8"))
@@ -92,8 +92,9 @@ def check_weights(path: str | None, backbone: str = "squeezenet1_0") -> Check:
     if not Path(path).is_file():
         return Check("Weights", "fail", f"no file {path}", WEIGHTS_HELP)
     try:
-        from rstan_lite.features.backbones import FeatureNet, load_imagenet
+        from rstan_lite.features.backbones import FeatureNet
         from rstan_lite.features.backbones import backbone as preset
+        from rstan_lite.features.pretrained import load_imagenet
 
         for stream in ("appearance", "motion"):
             load_imagenet(FeatureNet(preset(backbone), stream), path)
@@ -110,12 +111,10 @@ def check_shipped(package: Path = PACKAGE) -> Check:
     return Check("Puppet networks", "fail", f"none in {package}", "Install the package again.")
 
 
-def check_tuned(store: str | None) -> Check:
-    """Fine-tuned networks in a feature store."""
+def check_tuned(cache: str) -> Check:
+    """Fine-tuned networks in a cache folder."""
     advice = "rstan-lite tune makes them; JHMDB needs them for the motion stream."
-    if not store:
-        return Check("Tuned networks", "warn", "no store given (--store DIR)", advice)
-    files = sorted(Path(store, "tuned").glob("*.safetensors"))
+    files = sorted(Path(cache, "tuned").glob("*.safetensors"))
     broken = []
     for path in files:
         try:
@@ -130,5 +129,5 @@ def check_tuned(store: str | None) -> Check:
             "Tuned networks", "warn", f"unreadable: {', '.join(broken)}", f"Remove. {advice}"
         )
     if not files:
-        return Check("Tuned networks", "warn", f"none in {Path(store, 'tuned')}", advice)
+        return Check("Tuned networks", "warn", f"none in {Path(cache, 'tuned')}", advice)
     return Check("Tuned networks", "ok", ", ".join(path.name for path in files))
