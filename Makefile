@@ -8,6 +8,8 @@ PROFILE ?= tiny
 SPLIT ?= 1
 SEED ?= 0
 PYTEST ?=
+TOUR ?=
+GPU ?=
 export PYTHON
 
 DATASET := $(if $(JHMDB),jhmdb,puppets)
@@ -18,10 +20,11 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 help:  ## say what can be made
 	@echo "make tour [JHMDB=/path]  the whole system once, on generated clips or on JHMDB, into runs/tour"
-	@echo "                         (PROFILE=tiny|course|paper SPLIT=1|2|3 SEED=0)"
+	@echo "                         (PROFILE=tiny|course|paper SPLIT=1|2|3 SEED=0 TOUR='-p NAME=VALUE')"
 	@echo "make test                lint, types and all tests (PYTEST='-k name' picks some)"
 	@echo "make lint                ruff and mypy alone"
 	@echo "make gpu [JHMDB=/path]   speed, memory and agreement of a GPU, into runs/gpu; needs no Jupyter"
+	@echo "                         (GPU='--missing skip ...': further options of rstan-lite gpu)"
 	@echo "make doctor              what works on this machine and what to do about the rest"
 	@echo "make clean               take away .venv and caches; runs/ stays"
 	@echo "PYTHON=python3.12        the interpreter to build .venv with (3.11 to 3.13)"
@@ -32,7 +35,7 @@ help:  ## say what can be made
 tour: .venv/.installed
 	$(BIN)/rstan-lite run notebooks/00_tour.ipynb --output runs/tour/00_tour.ipynb \
 	    -p dataset=$(DATASET) -p root='$(JHMDB)' -p profile=$(PROFILE) -p split=$(SPLIT) \
-	    -p seed=$(SEED) -p out=runs/tour
+	    -p seed=$(SEED) -p out=runs/tour $(TOUR)
 	@echo "The page to look at: $$(pwd)/runs/tour/00_tour.html"
 
 lint: .venv/.installed
@@ -47,7 +50,7 @@ test: lint
 	    tests $(NOTEBOOKS) $(PYTEST)
 
 gpu: .venv/.installed
-	$(BIN)/rstan-lite gpu --dataset $(DATASET) $(if $(JHMDB),--root '$(JHMDB)') --out runs/gpu
+	$(BIN)/rstan-lite gpu --dataset $(DATASET) $(if $(JHMDB),--root '$(JHMDB)') --out runs/gpu $(GPU)
 
 doctor: .venv/.installed
 	$(BIN)/rstan-lite doctor $(if $(JHMDB),--jhmdb '$(JHMDB)')
