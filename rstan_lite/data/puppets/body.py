@@ -151,7 +151,7 @@ def _skirt(s: Skeleton, look: Wardrobe) -> Part:
     shapes = [Capsule(pelvis, knee, 0.082 * look.girth, 0.07, colour) for knee in knees]
     middle = (knees[0] + knees[1]) / 2
     shapes.append(Capsule(pelvis, middle, 0.08 * look.girth, 0.075, colour))
-    return Part(pelvis, shapes, bias=0.015)
+    return Part(pelvis, shapes, bias=0.07)
 
 
 def _head(s: Skeleton, look: Wardrobe) -> list[Part]:

@@ -186,9 +186,8 @@ def make_clip(
     """
     action = ACTIONS[name]
     source = Source.draw(action, source_rng)
-    n = 40 if rng.random() < 0.4 else int(rng.integers(15, 41))
-    if action.repeats or rng.random() < 0.75:
-        n = max(n, 22)
+    shortest = 22 if action.repeats or rng.random() < 0.75 else 15
+    n = 40 if rng.random() < 0.4 else int(rng.integers(shortest, 41))
     performance = action.perform(_clock(action, n, rng), rng)
     place, centre = _stage(performance, action, source, size, rng)
     h, w = size

@@ -21,8 +21,13 @@ def brush_hair(clock: Clock, rng: Generator) -> Performance:
     pose = Pose.idle(n)
     cycle = (clock.seconds / rng.uniform(0.55, 0.85) + rng.uniform(0, 1)) % 1.0
     away = np.sin(np.pi * cycle) * 0.03
-    stroke = keys(cycle, (0, [0.05, 0.21, 0.03]), (0.65, [0.06, -0.02, 0.05]),
-                  (0.8, [0.09, 0.08, 0.09]), (1, [0.05, 0.21, 0.03]))  # fmt: skip
+    stroke = keys(
+        cycle,
+        (0, [0.02, 0.2, 0.06]),
+        (0.65, [0.03, -0.05, 0.06]),
+        (0.8, [0.09, 0.06, 0.14]),
+        (1, [0.02, 0.2, 0.06]),
+    )
     stroke[:, 2] += away
     pose.hands[:, 0] = blend(pose.hands[:, 0], stroke, np.minimum(1, 0.15 + clock.weight))
     pose.elbows[:, 0] = np.array([0.2, -0.5, 1.0])
@@ -38,7 +43,7 @@ def brush_hair(clock: Clock, rng: Generator) -> Performance:
     inward[:, 1] = 0.02
     inward /= np.linalg.norm(inward, axis=-1, keepdims=True)
     grip, tip = s["r_fingers"] - 0.02 * inward, s["r_fingers"] + 0.1 * inward
-    colour = [(190, 50, 90), (60, 60, 70), (150, 100, 60)][rng.integers(3)]
+    colour = [(215, 50, 110), (70, 170, 215), (245, 240, 225)][rng.integers(3)]
     performance.props.append(parts.rod(grip, tip, 0.012, colour, end=0.026, bias=0.08))
     return performance
 
@@ -48,7 +53,7 @@ def clap(clock: Clock, rng: Generator) -> Performance:
     n = len(clock)
     pose = Pose.idle(n)
     period = rng.uniform(0.3, 0.45)
-    wide = rng.uniform(0.1, 0.17)
+    wide = rng.uniform(0.13, 0.2)
     open_ = (0.5 - 0.5 * np.cos(2 * np.pi * clock.seconds / period)) ** 0.8 * wide + 0.012
     forward, high = rng.uniform(0.16, 0.2), rng.uniform(-0.14, 0.02)
     for i in range(2):
@@ -128,7 +133,7 @@ def pour(clock: Clock, rng: Generator) -> Performance:
     n, u = len(clock), clock.progress
     pose = Pose.idle(n)
     table = rng.uniform(0.44, 0.5)
-    glass_x, glass_h = 0.36, 0.1
+    glass_x, glass_h = 0.37, 0.13
     top = table + 0.26
     start, stop = 0.34, 0.8
     pose.hands_world = True
@@ -159,9 +164,11 @@ def pour(clock: Clock, rng: Generator) -> Performance:
     fill = np.cumsum(runs) / n
     level = glass + up * np.clip(0.15 + 1.2 * fill, 0, 0.85)[:, None]
     performance.props.append(
-        parts.rod(glass + up * 0.15, glass + up, 0.03, (205, 222, 232), end=0.038, bias=0.3)
+        parts.rod(glass + up * 0.15, glass + up, 0.036, (205, 222, 232), end=0.045, bias=0.3)
     )
-    performance.props.append(parts.rod(glass + up * 0.15, level, 0.024, drink, end=0.03, bias=0.31))
+    performance.props.append(
+        parts.rod(glass + up * 0.15, level, 0.029, drink, end=0.036, bias=0.31)
+    )
     fall = np.stack([np.full(n, glass_x), mouth[:, 1] - 0.04, mouth[:, 2]], -1)
     jet = parts.chain([mouth, fall, level], 0.009, drink, bias=0.33)
     jet.visible = runs

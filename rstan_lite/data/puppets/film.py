@@ -88,7 +88,7 @@ def shadow(frame: np.ndarray, centre: Array, radius: float) -> None:
     if x1 <= x0 or y1 <= y0:
         return
     shade = np.full((y1 - y0, x1 - x0, 3), 255, np.uint8)
-    for share, tone in ((1.0, 215), (0.75, 180), (0.5, 150)):
+    for share, tone in ((1.0, 228), (0.85, 206), (0.7, 184), (0.5, 165)):
         axes = (int(radius * 1.3 * share), int(radius * 0.42 * share))
         cv2.ellipse(shade, (x - x0, y - y0), axes, 0, 0, 360, (tone, tone, tone), -1, cv2.LINE_AA)
     patch = frame[y0:y1, x0:x1]

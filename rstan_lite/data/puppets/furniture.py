@@ -1,4 +1,4 @@
-"""Things that stand about: tables, chairs, basketball hoops."""
+"""Things that stand about: tables, chairs, stairs, basketball hoops."""
 
 from __future__ import annotations
 
@@ -88,3 +88,30 @@ def hoop(n_frames: int, x: float, y: float, z: float = 0.0) -> list[parts.Part]:
     )
     mark = parts.chain(frame, 0.006, (200, 50, 40), bias=-2)
     return [post, board, mark, parts.chain(ring, 0.012, (225, 80, 30)), *net]
+
+
+def stairs(n_frames: int, tread: float, rise: float, rng: Generator) -> list[parts.Part]:
+    """A flight of steps up along +x, perhaps with a handrail on its far side."""
+    colour = [(150, 145, 140), (130, 90, 60), (170, 120, 95)][rng.integers(3)]
+    depth = rng.uniform(0.3, 0.5)
+    made = []
+    for level in range(1, 12):
+        height = rise * level
+        centre = parts.fixed(n_frames, (tread * level, height / 2, 0.0))
+        step = parts.box(centre, (tread, height, 2 * depth), colour, bias=-8 - 0.01 * level)
+        for side in (-1, 1):  # nosings show where a step begins
+            near = tread * (level - 0.5), height, side * depth
+            far = tread * (level + 0.5), height, side * depth
+            ends = parts.fixed(n_frames, near), parts.fixed(n_frames, far)
+            light = parts.tint(colour, 1.35)
+            step.capsules.append(parts.Capsule(*ends, 0.007, 0.007, light, shaded=False))
+        made.append(step)
+    if rng.random() < 0.6:
+        metal = (90, 85, 85)
+        posts = [(tread * k, rise * k) for k in range(0, 12, 2)]
+        for x, y in posts:
+            low, high = (parts.fixed(n_frames, (x, y + up, -depth)) for up in (0.0, 0.45))
+            made.append(parts.rod(low, high, 0.008, metal, bias=-7.5))
+        rail = [parts.fixed(n_frames, (x, y + 0.45, -depth)) for x, y in (posts[0], posts[-1])]
+        made.append(parts.rod(rail[0], rail[1], 0.014, metal, bias=-7))
+    return made

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.random import Generator
 
 from . import parts
+from .furniture import stairs
 from .motion import FPS, Clock, Performance, blend, ease, keys
 from .skeleton import ANKLE, SIDE, STANDING, Array, Pose
 
@@ -179,28 +180,12 @@ def climb_stairs(clock: Clock, rng: Generator) -> Performance:
         pose.toes[:, foot] = -0.5 * up
         pose.feet[:, foot, 2] *= 0.75
     pose.pelvis[:, 0] = tread * (steps + 0.35)
-    pose.pelvis[:, 1] = STANDING - 0.02 + rise * (steps - 0.45) + 0.015 * np.cos(2 * np.pi * steps)
+    pose.pelvis[:, 1] = STANDING - 0.02 + rise * (steps - 0.1) + 0.015 * np.cos(2 * np.pi * steps)
     pose.lean[:, 0] = 0.2
     swing_arms(pose, (np.stack([steps, steps + 1], -1) / 2 + 0.7) % 1.0, np.ones(n), 0.45, 0.35)
     if rng.random() < 0.5:
         pose.hands[:, 0] = np.array([0.2, -0.18, 0.06])
-    colour = [(150, 145, 140), (130, 90, 60), (170, 120, 95)][rng.integers(3)]
-    props, depth = [], rng.uniform(0.3, 0.5)
-    for level in range(-2, 12):
-        height = rise * level
-        if height <= 0.0:
-            continue
-        centre = parts.fixed(n, (tread * level, height / 2, 0.0))
-        props.append(parts.box(centre, (tread, height, 2 * depth), colour, bias=-8 - 0.01 * level))
-    if rng.random() < 0.6:  # a handrail behind the climber
-        low, high = (-0.1, 0.45, -depth), (tread * 11, 0.45 + rise * 11, -depth)
-        rail = parts.rod(parts.fixed(n, low), parts.fixed(n, high), 0.014, (90, 85, 85), bias=-7)
-        props.append(rail)
-        for level in range(0, 12, 2):
-            foot_at = (tread * level, rise * level, -depth)
-            top = (tread * level, rise * level + 0.48, -depth)
-            props.append(parts.rod(parts.fixed(n, foot_at), parts.fixed(n, top), 0.008,
-                                   (90, 85, 85), bias=-7.5))  # fmt: skip
+    props = stairs(n, tread, rise, rng)
     return Performance(pose, props)
 
 

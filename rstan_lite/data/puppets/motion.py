@@ -57,10 +57,15 @@ def ease(x: Array) -> Array:
 
 
 def keys(at: Array, *frames: tuple[float, object]) -> Array:
-    """Interpolate keyframes (position, value) at `at`, without overshoot; scalars or vectors."""
-    positions = np.array([k[0] for k in frames])
-    values = np.array([k[1] for k in frames], dtype=np.float64)
-    return PchipInterpolator(positions, values, axis=0)(np.clip(at, positions[0], positions[-1]))
+    """Interpolate keyframes (position, value) at `at`, without overshoot; scalars or vectors.
+
+    The movement starts and ends at rest.
+    """
+    first, last = frames[0], frames[-1]
+    rests = [(first[0] - 0.1, first[1]), *frames, (last[0] + 0.1, last[1])]
+    positions = np.array([k[0] for k in rests])
+    values = np.array([k[1] for k in rests], dtype=np.float64)
+    return PchipInterpolator(positions, values, axis=0)(np.clip(at, first[0], last[0]))
 
 
 def blend(start: Array, end: Array, weight: Array) -> Array:

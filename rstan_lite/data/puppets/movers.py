@@ -11,7 +11,8 @@ from . import gaits, parts
 from .body import Wardrobe, build
 from .furniture import WOODS, chair, desk, hoop
 from .motion import FPS, Clock
-from .scene import Scene, foliage
+from .outdoors import foliage
+from .scene import Scene
 from .skeleton import Array
 from .sports import BALLS
 from .view import Placement, Stroke, film, outline, strokes
@@ -23,7 +24,7 @@ def _disc(
     centre: Array, radius: float, camera: Array, colour: parts.Colour, order: float
 ) -> Stroke:
     """A filled circle whose centre (F, 2) moves in scene pixels."""
-    turn = np.linspace(0, 2 * np.pi, 10, endpoint=False)
+    turn = np.linspace(0, 2 * np.pi, 14, endpoint=False)
     ring = centre[:, None, :] + radius * np.stack([np.cos(turn), np.sin(turn)], -1)
     return Stroke(film(ring, camera), colour, np.full(len(camera), order))
 
@@ -48,7 +49,7 @@ def tree(
         [x - wide / 2, ground - size],
     ]
     made = [_shape(np.tile(np.array(trunk), (n, 1, 1)), camera, bark, order)]
-    offsets, radii, colours = foliage(rng, int(rng.integers(14, 22)), size * 0.5)
+    offsets, radii, colours = foliage(rng, int(rng.integers(20, 32)), size * 0.5)
     for i, (offset, radius, colour) in enumerate(zip(offsets, radii, colours, strict=True)):
         shift = wind * size * 0.02 * np.sin(2 * np.pi * time / period + phase + 0.02 * offset[0])
         flutter = 0.6 * np.sin(2 * np.pi * time * 2.3 + i)

@@ -104,12 +104,17 @@ def bend(
     """
     reach = target - root
     length = np.linalg.norm(reach, axis=-1, keepdims=True)
-    direction = reach / np.maximum(length, 1e-6)
+    down = np.array([0.0, -1.0, 0.0])
+    direction = np.where(length > 1e-6, reach / np.maximum(length, 1e-6), down)
     length = np.clip(length, abs(first - second) + 1e-3, (first + second) * 0.999)
     along = (length**2 + first**2 - second**2) / (2 * length)
     height = np.sqrt(np.maximum(first**2 - along**2, 0.0))
     side = pole - (pole * direction).sum(-1, keepdims=True) * direction
-    side = side / np.maximum(np.linalg.norm(side, axis=-1, keepdims=True), 1e-6)
+    size = np.linalg.norm(side, axis=-1, keepdims=True)
+    axis = np.where(np.abs(direction[..., :1]) < 0.9, [1.0, 0.0, 0.0], [0.0, 1.0, 0.0])
+    other = np.cross(direction, axis)  # where the pole leaves the plane open, any will do
+    other /= np.linalg.norm(other, axis=-1, keepdims=True)
+    side = np.where(size > 1e-6, side / np.maximum(size, 1e-6), other)
     return root + along * direction + height * side, root + length * direction
 
 

@@ -133,7 +133,7 @@ def strokes(
             if sheet.culled:
                 x, y = corners[..., 0], corners[..., 1]
                 area = (x * np.roll(y, -1, 1) - y * np.roll(x, -1, 1)).sum(1)
-                front = (area < 0) if place.mirrored else (area > 0)
+                front = (area > 0) if place.mirrored else (area < 0)
                 visible = front if visible is None else visible & front
             rank = ranks[id(part)] + 0.5e-3 + i * 1e-7
             mask = IGNORED if not silhouette else BODY if part.body else COVER

@@ -1,0 +1,201 @@
+"""Puppets: bodies keep their shape, actions differ as they should, silhouettes are exact."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rstan_lite.data.puppets import CLASSES, parts
+from rstan_lite.data.puppets.actions import ACTIONS
+from rstan_lite.data.puppets.body import Wardrobe, build
+from rstan_lite.data.puppets.clip import Clip, make_clip
+from rstan_lite.data.puppets.motion import Clock, Performance
+from rstan_lite.data.puppets.skeleton import (
+    ANKLE,
+    FOREARM,
+    SHIN,
+    SPINE,
+    THIGH,
+    UPPER_ARM,
+    Pose,
+    bend,
+    solve,
+)
+from rstan_lite.data.puppets.view import Easel, Placement, strokes
+
+
+def perform(name: str, seed: int = 0, n: int = 40) -> Performance:
+    return ACTIONS[name].perform(Clock.over(n, 3.0, n - 5.0), np.random.default_rng(seed))
+
+
+def film(name: str, seed: int) -> Clip:
+    return make_clip(name, np.random.default_rng([seed, 1]), np.random.default_rng([seed, 2]))
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_bodies_stay_whole(name: str) -> None:
+    """Bones keep their length, soles stay above the ground, speeds stay human, in every action."""
+    for seed in range(3):
+        s = perform(name, seed).skeleton
+        bones = [("pelvis", "neck", SPINE)]
+        for side in "rl":
+            bones += [
+                (f"{side}_hip", f"{side}_knee", THIGH),
+                (f"{side}_knee", f"{side}_ankle", SHIN),
+                (f"{side}_shoulder", f"{side}_elbow", UPPER_ARM),
+                (f"{side}_elbow", f"{side}_wrist", FOREARM),
+            ]
+        for a, b, length in bones:
+            np.testing.assert_allclose(np.linalg.norm(s[a] - s[b], axis=1), length, atol=1e-6)
+        for joint, path in s.joints.items():
+            assert np.isfinite(path).all()
+            assert np.abs(np.diff(path, axis=0)).max() < 0.4, f"{joint} leaps"
+        for side in "rl":
+            assert s[f"{side}_ankle"][:, 1].min() > ANKLE - 0.035
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(-1, 1), min_size=6, max_size=6))
+def test_two_bones_reach_what_is_in_reach(values: list[float]) -> None:
+    target, pole = np.array([values[:3]]), np.array([values[3:]])
+    middle, end = bend(np.zeros((1, 3)), target, 0.6, 0.5, pole)
+    assert abs(np.linalg.norm(end - middle) - 0.5) < 1e-4
+    if 0.11 < np.linalg.norm(target) < 1.09:
+        np.testing.assert_allclose(end, target, atol=1e-6)
+
+
+def test_running_differs_from_walking_by_gait() -> None:
+    walk, run = perform("walk").skeleton, perform("run").skeleton
+    speed = [np.diff(s["pelvis"][8:30, 0]).mean() * 30 for s in (walk, run)]
+    assert speed[1] > 2 * speed[0] > 0.8  # heights a second
+
+    def airborne(s) -> float:
+        low = np.minimum(s["r_ankle"][8:30, 1], s["l_ankle"][8:30, 1])
+        return float((low > ANKLE + 0.02).mean())
+
+    assert airborne(walk) == 0.0
+    assert airborne(run) > 0.1
+
+    def elbow(s) -> float:  # degrees between the bones, 180 = straight
+        upper, lower = s["r_shoulder"] - s["r_elbow"], s["r_wrist"] - s["r_elbow"]
+        cosine = (upper * lower).sum(1)[10:28] / (UPPER_ARM * FOREARM)
+        return float(np.degrees(np.arccos(cosine)).mean())
+
+    assert elbow(walk) > 140
+    assert elbow(run) < 115
+
+
+def test_clapping_and_waving_differ_by_the_arms_alone() -> None:
+    for seed in range(4):
+        clap, wave = perform("clap", seed).skeleton, perform("wave", seed).skeleton
+        for s in (clap, wave):
+            assert np.ptp(s["r_knee"], axis=0).max() < 0.01
+        gap = np.linalg.norm(clap["r_wrist"] - clap["l_wrist"], axis=1)[10:30]
+        assert gap.min() < 0.09
+        assert np.count_nonzero(np.diff(np.sign(np.diff(gap)))) >= 2, "claps only once"
+        above = wave["r_wrist"][10:30, 1] - wave["face"][10:30, 1]
+        assert above.mean() > -0.05
+        assert np.ptp(wave["r_wrist"][10:30, 2]) > 0.12
+        assert np.ptp(wave["l_wrist"], axis=0).max() < 0.08
+
+
+def test_sitting_is_standing_up_backwards() -> None:
+    sit, stand = (perform(name).skeleton["pelvis"][:, 1] for name in ("sit", "stand"))
+    assert sit[0] - sit[-1] > 0.18
+    assert stand[-1] - stand[0] > 0.18
+
+
+def test_a_jump_leaves_the_ground_and_a_pull_up_lifts_the_chin_over_the_bar() -> None:
+    jump = perform("jump").skeleton
+    assert max(jump["r_ankle"][:, 1].min(), np.minimum(*_ankles(jump)).max()) > 0.15
+    pull = perform("pullup").skeleton
+    bar = pull["r_wrist"][:, 1].mean()
+    assert pull["face"][:, 1].min() < bar - 0.05
+    assert pull["face"][:, 1].max() > bar
+
+
+def _ankles(s) -> tuple[np.ndarray, np.ndarray]:
+    return s["r_ankle"][:, 1], s["l_ankle"][:, 1]
+
+
+@pytest.mark.parametrize("name", ["throw", "kick_ball", "shoot_ball", "golf"])
+def test_the_ball_leaves_only_when_it_is_played(name: str) -> None:
+    done = perform(name)
+    path = next(p.anchor for p in done.props if len(p.capsules) == 2 and not p.capsules[1].shaded)
+    moved = np.linalg.norm(np.diff(path, axis=0), axis=1)
+    held = np.linalg.norm(path - done.skeleton["r_wrist"], axis=1) < 0.2
+    assert (held[1:13] | (moved[:12] < 1e-6)).all(), "neither in the hand nor at rest"
+    assert moved.max() > 0.07
+    assert np.linalg.norm(path[-1] - done.skeleton["neck"][-1]) > 0.8
+
+
+def test_the_bodys_flow_tells_running_from_walking() -> None:
+    """Optical flow sees it too: the legs of a runner move faster over their own body."""
+    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+
+    def spread(clip: Clip) -> float:
+        grey = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in clip.frames]
+        height = clip.scale.mean() * 0.8 * clip.frames.shape[1]
+        values = []
+        for f in range(6, len(grey) - 6, 3):
+            flow = dis.calc(grey[f], grey[f + 1], None)
+            inside, outside = (flow[clip.masks[f] == k] for k in (1, 0))
+            values.append(np.linalg.norm(inside - np.median(outside, axis=0), axis=1).mean())
+        return float(np.mean(values)) / height
+
+    walk, run = (
+        np.mean([spread(film(name, seed)) for seed in range(3)]) for name in ("walk", "run")
+    )
+    assert run > 1.5 * walk > 0
+
+
+def test_the_silhouette_is_what_is_painted_of_the_body() -> None:
+    """Painted on black and on white, the actor's pixels are those where both pictures agree."""
+    camera = np.array([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
+    place = Placement((80.0, 150.0), 130.0, 0.7, mirrored=True)
+    skeleton = solve(Pose.idle(1))
+    body = build(skeleton, Wardrobe.draw(np.random.default_rng(0)))
+    black = np.zeros((160, 160, 3), np.uint8)
+
+    def coverage(things: list[parts.Part]) -> tuple[np.ndarray, np.ndarray]:
+        easel = Easel(strokes(things, place, camera, 0.0, True), 1)
+        dark, mask = easel.paint(black, 0)
+        light, _ = easel.paint(255 - black, 0)
+        return 1 - (light.astype(int) - dark).mean(-1) / 255, mask
+
+    alpha, mask = coverage(body)
+    assert mask.any()
+    assert (mask[alpha > 0.9] == 1).all()
+    assert (mask[alpha < 0.1] == 0).all()
+    front = skeleton["neck"] + np.array([[0.3, -0.1, 0.3]])
+    alpha, covered = coverage([*body, parts.ball(front, 0.06, (200, 60, 60))])
+    hidden = (mask == 1) & (covered == 0)
+    assert hidden.sum() > 50, "a ball in front of the chest hides part of the body"
+    assert (covered <= mask).all()
+    behind = coverage([*body, parts.ball(front, 0.06, (200, 60, 60), bias=-5.0)])[1]
+    np.testing.assert_array_equal(behind, mask)
+
+
+def test_clips_of_a_source_share_scene_and_actor_but_not_the_camera() -> None:
+    first, second = (
+        make_clip("walk", np.random.default_rng(1), np.random.default_rng(seed)) for seed in (2, 3)
+    )
+    assert first.frames.shape[1:] == second.frames.shape[1:] == (240, 320, 3)
+    assert first.frames[0].tobytes() != second.frames[0].tobytes()
+    share = [clip.masks.mean() for clip in (first, second)]
+    assert all(0.008 < s < 0.3 for s in share)
+
+
+def test_part_of_a_clip_is_idle() -> None:
+    """Over many draws the onset varies, and movements end before the clip does."""
+    starts = []
+    for seed in range(8):
+        clip = film("sit", seed)
+        hips = clip.joints[1, 5] - clip.joints[1, 13]  # over the ankles, so the camera cancels
+        drop = (hips - hips[0]) / (hips[-1] - hips[0])
+        starts.append(int(np.argmax(drop > 0.15)) / len(hips))
+    assert np.ptp(starts) > 0.1
+    assert 0.1 < np.mean(starts) < 0.7
