@@ -30,6 +30,7 @@ def flow_sequence(frames: np.ndarray, method: str = "dis", camera: str = "none")
     if camera not in CAMERA:
         raise ConfigError("camera", repr(camera), f"one of {', '.join(CAMERA)}")
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
+    engine: cv2.DenseOpticalFlow
     if method == "dis":
         engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     else:

@@ -15,18 +15,11 @@ from rstan_lite.data.jhmdb import JHMDB, Clip
 from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import check_views, view
 from rstan_lite.errors import ConfigError
-from rstan_lite.features.backbones import (
-    STREAMS,
-    FeatureNet,
-    backbone,
-    load_imagenet,
-    load_tuned,
-    read_state,
-    weights_hash,
-)
+from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
+from rstan_lite.features.images import view_images
 from rstan_lite.features.inputs import fill_inputs, inputs_store
+from rstan_lite.features.pretrained import load_imagenet, load_tuned, read_state, weights_hash
 from rstan_lite.features.store import Store
-from rstan_lite.features.tune import view_images
 
 BATCH = 16  # images through a network at a time
 

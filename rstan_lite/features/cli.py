@@ -1,0 +1,97 @@
+"""The command `tune`. Imports no torch until it is run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+from rstan_lite.errors import ConfigError
+
+CACHE = "runs/cache"
+
+
+def default_cache() -> str:
+    """Where stores and tuned networks lie: $RSTAN_CACHE, or runs/cache in the working folder."""
+    return os.environ.get("RSTAN_CACHE") or CACHE
+
+
+def add_parsers(subparsers: Any) -> None:
+    """Add the command; `func` takes the arguments and returns an exit code."""
+    parser = subparsers.add_parser(
+        "tune",
+        help="fine-tune the two streams' networks on a split's training part",
+        description="Fine-tune the networks that features come from, on the training part of a "
+        "split. The same command goes on where it was interrupted, and reports where it finished.",
+    )
+    parser.add_argument("--root", required=True, help="folder of the clips, in JHMDB's layout")
+    parser.add_argument("--split", type=int, default=1, help="1, 2 or 3 (1)")
+    parser.add_argument("--missing", default="error", help="clips not on the disk: error, skip")
+    parser.add_argument("--validation", type=float, default=0.1, help="share held out (0.1)")
+    parser.add_argument("--streams", default="appearance,motion", help="comma separated")
+    parser.add_argument("--backbone", default="squeezenet1_0", help="preset or network:cube:vector")
+    parser.add_argument(
+        "--weights",
+        default="torchvision",
+        help="ImageNet weights to start from: a file, torchvision (downloaded), or none",
+    )
+    parser.add_argument("--epochs", type=int, help="passes over the clips (by stream)")
+    parser.add_argument("--size", type=int, default=160, help="side of the training crops (160)")
+    parser.add_argument("--test-size", type=int, default=224, help="side of the features' crops")
+    parser.add_argument("--batch", type=int, default=32, help="clips a mini-batch (32)")
+    parser.add_argument("--flow", default="dis", help="dis or tvl1")
+    parser.add_argument("--camera", default="similarity", help="camera motion to remove from flow")
+    parser.add_argument("--frames", type=int, default=16, help="stored frames a clip (16)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cache", help="folder of stores and networks ($RSTAN_CACHE, runs/cache)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--workers", type=int, default=2, help="processes that read clips (2)")
+    parser.set_defaults(func=_tune)
+
+
+def _tune(arguments: argparse.Namespace) -> int:
+    from rstan_lite.data.jhmdb import JHMDB
+    from rstan_lite.features.backbones import STREAMS
+    from rstan_lite.features.inputs import fill_inputs, inputs_store
+    from rstan_lite.features.networks import split_name
+    from rstan_lite.features.tune import EPOCHS, tune, tuned_path
+    from rstan_lite.features.tuner import TuneSettings
+    from rstan_lite.training.device import choose_device
+
+    streams = [name.strip() for name in arguments.streams.split(",")]
+    for stream in streams:
+        if stream not in STREAMS:
+            raise ConfigError("--streams", repr(stream), f"some of {', '.join(STREAMS)}")
+    device = choose_device(arguments.device)
+    cache = arguments.cache or default_cache()
+    data = JHMDB(arguments.root, arguments.split, arguments.missing, arguments.validation)
+    store = inputs_store(data, cache, arguments.frames, arguments.flow, arguments.camera)
+    fill_inputs(store, data, data.train + data.validation, arguments.workers)
+    for stream in streams:
+        settings = TuneSettings(
+            stream=stream,
+            backbone=arguments.backbone,
+            weights=arguments.weights,
+            epochs=arguments.epochs or EPOCHS[stream],
+            batch=arguments.batch,
+            size=arguments.size,
+            test_size=arguments.test_size,
+            seed=arguments.seed,
+        )
+        path = tuned_path(cache, store, split_name(data), settings)
+        card = tune(
+            store,
+            data.train,
+            data.validation,
+            data.classes,
+            split_name(data),
+            settings,
+            path,
+            device=str(device),
+            workers=arguments.workers,
+        )
+        print(
+            f"{stream}: validation accuracy {card['best']['validation_accuracy']:.1%} of "
+            f"{len(data.validation)} clips at epoch {card['best']['epoch']}; {path}"
+        )
+    return 0

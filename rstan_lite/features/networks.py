@@ -1,0 +1,73 @@
+"""Which trained network a stream uses: the one given, the one tuned here, or the one shipped."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.errors import CheckpointError
+
+SHIPPED = "puppetnet"  # the backbone whose networks, trained on puppets, are part of the package
+
+
+def shipped(stream: str) -> Path:
+    """The file of the shipped network of a stream."""
+    return Path(
+        str(resources.files("rstan_lite.features") / "weights" / f"{SHIPPED}-{stream}.safetensors")
+    )
+
+
+def split_name(dataset: JHMDB) -> dict[str, Any]:
+    """What names a training part: networks tuned on it must not be tested on other splits."""
+    return {
+        "dataset": dataset.identity(),
+        "split": dataset.split,
+        "train": len(dataset.train),
+        "validation": sorted(clip.name for clip in dataset.validation),
+    }
+
+
+def find_network(
+    dataset: JHMDB, backbone: str, stream: str, cache: str | Path, given: str | Path = ""
+) -> Path:
+    """The weights file of a stream's network.
+
+    given: a file that the user named; it wins. Else the shipped network for its backbone; else the
+    network that `rstan-lite tune` left under `cache` for this backbone and this very training part
+    (of several, the one with the best validation accuracy).
+    Raises CheckpointError, with the command that makes one, where there is none.
+    """
+    if given:
+        if not Path(given).is_file():
+            raise CheckpointError(given, "no such file", f"weights of the {stream} network")
+        return Path(given)
+    if backbone == SHIPPED:
+        return shipped(stream)
+    fitting = []
+    folder = Path(cache) / "tuned"
+    for path in sorted(folder.glob(f"{stream}-*.safetensors")):
+        card = _card(path)
+        if card.get("backbone") == backbone and card.get("split") == split_name(dataset):
+            fitting.append((card["best"]["validation_accuracy"], path))
+    if not fitting:
+        raise CheckpointError(
+            folder,
+            f"no {stream} network of {backbone} tuned on split {dataset.split}'s training part",
+            "one, or a weights file",
+            f"Make it: `rstan-lite tune --root {dataset.root} --split {dataset.split} "
+            f"--backbone {backbone}`, or name a file with --{stream}-weights.",
+        )
+    return max(fitting)[1]
+
+
+def _card(path: Path) -> dict[str, Any]:
+    card = path.with_suffix(".json")
+    try:
+        return json.loads(card.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            card, f"no readable card ({error})", "the JSON beside a tuned network", "Tune it again."
+        ) from error

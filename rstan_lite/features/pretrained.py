@@ -1,0 +1,81 @@
+"""Weights of the two-stream networks: ImageNet files, torchvision's, and tuned ones."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from rstan_lite.errors import CheckpointError
+from rstan_lite.features.backbones import Backbone, FeatureNet, build, channels, to_motion
+
+
+def load_imagenet(net: FeatureNet, weights: str | Path | None) -> None:
+    """Start a FeatureNet's trunk from ImageNet weights, for RGB or flow.
+
+    weights: a safetensors or torch file of the torchvision network's state; None asks torchvision,
+    which downloads it once.
+    Raises CheckpointError for a missing, damaged or unlike file.
+    """
+    full = build(net.spec)
+    state = _torchvision_state(net.spec) if weights is None else read_state(Path(weights))
+    _load(full, state, str(weights or f"torchvision's {net.spec.name}"), strict=True)
+    if net.stream == "motion":
+        full = to_motion(full, channels("motion"))
+    net.trunk.load_state_dict({k: full.state_dict()[k] for k in net.trunk.state_dict()})
+
+
+def _load(module: nn.Module, state: Mapping[str, Tensor], where: str, strict: bool) -> None:
+    try:
+        module.load_state_dict(dict(state), strict=strict)
+    except RuntimeError as error:
+        first = " ".join(str(error).split())[:300]
+        raise CheckpointError(
+            where, f"other tensors ({first})", f"those of {type(module).__name__}"
+        ) from error
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Tensors by name from a safetensors file, or from a torch file (weights only, no code)."""
+    if not path.is_file():
+        raise CheckpointError(path, "no such file", "a file of weights (.safetensors or .pth)")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(str(path))
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, RuntimeError, EOFError, ValueError, OSError) as error:
+        raise CheckpointError(path, f"an unreadable file ({error})", "a file of weights") from error
+    except Exception as error:  # torch.load refuses pickled code with its own type
+        raise CheckpointError(path, f"a file torch refuses ({error})", "tensors only") from error
+
+
+def _torchvision_state(spec: Backbone) -> dict[str, Tensor]:
+    from torchvision.models import get_model_weights
+
+    weights = get_model_weights(spec.name).DEFAULT
+    try:
+        return dict(weights.get_state_dict(progress=True, check_hash=True))
+    except OSError as error:
+        name = weights.url.rpartition("/")[2]
+        raise CheckpointError(
+            f"weights of {spec.name}",
+            f"no file, and no download ({error})",
+            f"{name} of torchvision, from {weights.url}",
+            "Give a local copy with --weights FILE.",
+        ) from error
+
+
+def load_tuned(net: FeatureNet, path: str | Path) -> None:
+    """Load a network that `rstan-lite tune` wrote (trunk and classifier)."""
+    state = {name: tensor.float() for name, tensor in read_state(Path(path)).items()}
+    _load(net, state, str(path), strict=True)
+
+
+def weights_hash(path: str | Path) -> str:
+    """A hash of a weights file, for the keys of what is made with it."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]

@@ -1,0 +1,179 @@
+"""The training of one stream's network, epoch by epoch."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, Dataset
+
+from rstan_lite.data.jhmdb import Clip
+from rstan_lite.data.transforms import random_crop
+from rstan_lite.errors import CheckpointError
+from rstan_lite.features.backbones import FeatureNet, backbone
+from rstan_lite.features.images import flow_stack
+from rstan_lite.features.pretrained import load_imagenet
+from rstan_lite.features.store import Store, write_atomically
+
+CLIP_NORM = 5.0  # of the gradient: the first steps on flow are steep
+
+
+@dataclass(frozen=True)
+class TuneSettings:
+    """How a stream's network is fine-tuned. Everything here is part of the result's key.
+
+    stream: "appearance" or "motion". backbone: see `backbones.backbone`. weights: an ImageNet file,
+    "torchvision" to have it downloaded, or "none" for random ones.
+    size: side of the training crops; test_size: of the later features, larger (a network sees
+    people larger in jittered crops than in the centre crop of a test).
+    """
+
+    stream: str = "appearance"
+    backbone: str = "squeezenet1_0"
+    weights: str = field(default="torchvision", metadata={"help": "file, torchvision or none"})
+    epochs: int = 40
+    batch: int = 32
+    size: int = 160
+    test_size: int = 224
+    lr: float = 0.002  # of the trunk: a SqueezeNet, which has no normalisation, breaks at 0.01
+    head_lr: float = 0.02  # of the new classifier
+    weight_decay: float = 5e-4
+    dropout: float = 0.5
+    average: float = 0.99  # decay of the running average of the weights, which is what is kept
+    smoothing: float = 0.1
+    seed: int = 0
+
+
+class Samples(Dataset[tuple[Tensor, int]]):
+    """One random image of a clip an epoch, drawn from (seed, epoch, clip) alone."""
+
+    def __init__(self, store: Store, clips: list[Clip], settings: TuneSettings, epoch: int):
+        self.store, self.clips, self.settings, self.epoch = store, clips, settings, epoch
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        rng = np.random.default_rng([self.settings.seed, self.epoch, index])
+        clip = self.clips[index]
+        if self.settings.stream == "appearance":
+            frames = self.store.read(clip, "frames")
+            image = frames[int(rng.integers(len(frames)))].numpy()
+            geometry = random_crop(image.shape, self.settings.size, rng)
+            return torch.from_numpy(np.ascontiguousarray(geometry.frame(image))), clip.label
+        flow = self.store.read(clip, "flow")
+        stack = flow_stack(flow, int(rng.integers(len(flow) + 1)))
+        geometry = random_crop(stack.shape, self.settings.size, rng)
+        return torch.from_numpy(np.ascontiguousarray(geometry.flow(stack))), clip.label
+
+
+class Tuner:
+    """All that a tuning is made of, so that it can be saved after an epoch and taken up again."""
+
+    def __init__(
+        self, store: Store, train: list[Clip], classes: int, settings: TuneSettings, device: str
+    ):
+        torch.manual_seed(settings.seed)
+        net = FeatureNet(backbone(settings.backbone), settings.stream, classes, settings.dropout)
+        if settings.weights != "none":
+            load_imagenet(net, None if settings.weights == "torchvision" else settings.weights)
+        self.store, self.train, self.settings, self.device = store, train, settings, device
+        self.net = net.to(device).to(memory_format=torch.channels_last)
+        few = Samples(store, train[:: max(1, len(train) // settings.batch)], settings, 0)
+        self.net.calibrate(torch.stack([few[i][0] for i in range(len(few))]).to(device))
+        average = get_ema_multi_avg_fn(settings.average)
+        self.mean = AveragedModel(net, multi_avg_fn=average, use_buffers=True)
+        head = [p for name, p in net.named_parameters() if name.startswith("classifier.")]
+        groups = [
+            {"params": list(net.trunk.parameters()), "lr": settings.lr},
+            {"params": head, "lr": settings.head_lr},
+        ]
+        self.optimizer = torch.optim.SGD(groups, momentum=0.9, weight_decay=settings.weight_decay)
+        batches = max(1, len(train) // settings.batch)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            self.optimizer, lambda i: _lr_factor(i, batches, settings.epochs * batches)
+        )
+        self.history: list[dict[str, float]] = []
+        self.best: dict[str, Any] = {}
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done."""
+        return len(self.history)
+
+    def run_epoch(self, workers: int) -> float:
+        """Pass once over the clips; returns the mean loss."""
+        settings = self.settings
+        torch.manual_seed((settings.seed << 20) + self.epoch)  # dropout and the order of clips
+        loader = DataLoader(
+            Samples(self.store, self.train, settings, self.epoch),
+            batch_size=settings.batch,
+            shuffle=True,
+            drop_last=len(self.train) >= settings.batch,
+            num_workers=workers,
+        )
+        losses = []
+        self.net.train()
+        for images, labels in loader:
+            loss = functional.cross_entropy(
+                self.net(images.to(self.device)),
+                labels.to(self.device),
+                label_smoothing=settings.smoothing,
+            )
+            self.optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.net.parameters(), CLIP_NORM)
+            self.optimizer.step()
+            self.schedule.step()
+            self.mean.update_parameters(self.net)
+            losses.append(loss.item())
+        return float(np.mean(losses))
+
+    def note(self, row: dict[str, float]) -> None:
+        """Add an epoch to the history, and keep its averaged weights where it is the best."""
+        self.history.append(row)
+        # higher accuracy wins; among equals the lower loss
+        rank = (row["validation_accuracy"], -row["validation_loss"])
+        old = self.best.get("row")
+        if old is None or rank > (old["validation_accuracy"], -old["validation_loss"]):
+            weights = {k: v.detach().clone() for k, v in self.mean.module.state_dict().items()}
+            self.best = {"row": row, "state": weights}
+
+    def _parts(self) -> dict[str, Any]:
+        names = ("net", "mean", "optimizer", "schedule")
+        return {name: getattr(self, name) for name in names}
+
+    def save(self, path: Path) -> None:
+        """Write everything, whole or not at all."""
+        buffer = io.BytesIO()
+        parts = {name: part.state_dict() for name, part in self._parts().items()}
+        torch.save({"parts": parts, "history": self.history, "best": self.best}, buffer)
+        write_atomically(path, buffer.getvalue())
+
+    def restore(self, path: Path) -> None:
+        """Take up a saved state, where there is one. Raises CheckpointError for a damaged file."""
+        if not path.is_file():
+            return
+        try:
+            saved = torch.load(path, map_location=self.device, weights_only=True)
+            for name, part in self._parts().items():
+                part.load_state_dict(saved["parts"][name])
+            self.history, self.best = saved["history"], saved["best"]
+        except Exception as error:  # torch and pickle raise many types
+            raise CheckpointError(
+                path, f"a damaged file ({error})", "the state of a started tuning", "Remove it."
+            ) from error
+
+
+def _lr_factor(iteration: int, warm_up: int, total: int) -> float:
+    if iteration < warm_up:
+        return (iteration + 1) / warm_up
+    done = (iteration - warm_up) / max(1, total - warm_up)
+    return 0.5 * (1 + float(np.cos(np.pi * min(1.0, done))))
