@@ -20,8 +20,7 @@ from rstan_lite.features.store import write_atomically
 from rstan_lite.model.config import RSTANConfig
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.training.logs import EpochLog
-
-RESUME, WEIGHTS, DESCRIPTION = "resume.pt", "checkpoint.safetensors", "checkpoint.json"
+from rstan_lite.training.runs import DESCRIPTION, WEIGHTS
 
 
 @dataclass

@@ -23,6 +23,7 @@ from rstan_lite.features.store import write_atomically
 from rstan_lite.training.config import TrainConfig, differences, read_config
 
 CONFIG, METRICS, CONFUSION = "config.json", "metrics.json", "confusion.csv"
+RESUME, WEIGHTS, DESCRIPTION = "resume.pt", "checkpoint.safetensors", "checkpoint.json"
 PREDICTIONS = {"test": "predictions.npz", "validation": "predictions_validation.npz"}
 _PACKAGES = ("torch", "torchvision", "numpy", "lightning-fabric", "lightning", "torchmetrics", "av",
              "opencv-contrib-python-headless", "safetensors")  # fmt: skip
@@ -41,13 +42,14 @@ class Predictions:
     classes: tuple[str, ...]
 
 
-def begin(folder: Path, config: TrainConfig) -> None:
-    """Make a run folder for a configuration, or check that it is one of this configuration.
+def check(folder: Path, config: TrainConfig) -> None:
+    """Raise ConfigError where a folder holds work of other settings, naming those that differ.
 
-    Raises ConfigError naming the settings that differ.
+    A folder in which nothing was saved yet, say after a wrong path, may still be begun anew.
     """
     path = folder / CONFIG
-    if path.exists():
+    begun = any((folder / name).exists() for name in (METRICS, RESUME, WEIGHTS))
+    if begun and path.exists():
         differing = differences(read_config(path), config)
         if differing:
             raise ConfigError(
@@ -56,10 +58,15 @@ def begin(folder: Path, config: TrainConfig) -> None:
                 ", ".join(f"{k} {new!r}" for k, (_, new) in differing.items()),
                 "Give another --out folder, or the settings that this run began with.",
             )
-        return
-    if (folder / METRICS).exists():
+    elif begun:
         raise ConfigError(folder, f"results without {CONFIG}", "an empty folder or a run's")
-    write_atomically(path, config.to_json().encode())
+
+
+def begin(folder: Path, config: TrainConfig) -> None:
+    """Make a run folder for a configuration. Raises ConfigError as `check` does."""
+    check(folder, config)
+    if not (folder / CONFIG).exists() or differences(read_config(folder / CONFIG), config):
+        write_atomically(folder / CONFIG, config.to_json().encode())
 
 
 def write_json(path: Path, value: Any) -> None:

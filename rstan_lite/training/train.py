@@ -15,7 +15,7 @@ from rstan_lite.model.config import RSTANConfig
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.training import runs
 from rstan_lite.training.batches import ClipFeatures, measure_scales
-from rstan_lite.training.checkpoint import RESUME, Description, save_model
+from rstan_lite.training.checkpoint import Description, save_model
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.device import choose_device
 from rstan_lite.training.evaluate import Evaluation, evaluate
@@ -97,7 +97,7 @@ def train(
     Raises ConfigError where `out` holds a run of other settings, and what its steps raise.
     """
     choose_device(config.device)  # complain before the work, not after it
-    runs.begin(out, config)
+    runs.check(out, config)
     done = runs.read_metrics(out)
     if done is not None:
         return done
@@ -105,6 +105,7 @@ def train(
         from rstan_lite.training.features_source import load_parts
 
         parts = load_parts(config)
+    runs.begin(out, config)
     parts = scaled(config, parts)
     model = build_model(config, parts.train)
     board: TensorBoard | None = None
@@ -124,7 +125,7 @@ def train(
         parts.train,
         parts.validation,
         config,
-        resume=out / RESUME,
+        resume=out / runs.RESUME,
         run=_identity(parts),
         on_epoch=log,
         on_save=lambda epochs: write_csv(out / "log.csv", epochs),
@@ -136,7 +137,7 @@ def train(
     if not trained.finished:
         return None
     metrics = _finish(config, out, parts, model, trained)
-    (out / RESUME).unlink(missing_ok=True)
+    (out / runs.RESUME).unlink(missing_ok=True)
     return metrics
 
 

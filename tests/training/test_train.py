@@ -148,6 +148,15 @@ def test_another_configuration_is_refused_naming_what_differs(finished):
         train(other, finished[0], make_parts(), progress=False)
 
 
+def test_a_folder_in_which_nothing_was_saved_can_be_begun_anew(tmp_path):
+    runs.begin(tmp_path, CONFIG)
+    other = resolve("tiny", {**OPTIONS, "iterations": 2})
+    assert train(other, tmp_path, make_parts(16, 8, 8), progress=False)["iterations"] == 2
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(ConfigError, match="results without"):
+        runs.check(tmp_path, other)
+
+
 def test_other_clips_are_not_continued(tmp_path):
     train(CONFIG, tmp_path, make_parts(), progress=False, stop_after=1)
     with pytest.raises(CheckpointError, match="other clips"):
