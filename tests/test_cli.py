@@ -1,0 +1,123 @@
+"""The command line: light help, complaints without tracebacks, exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from rstan_lite import __version__, cli
+from rstan_lite.errors import DataError
+
+COMMANDS = ("doctor", "puppets", "tune", "train", "evaluate", "fuse", "predict", "run", "gpu")
+
+
+def test_help_of_every_command_imports_neither_torch_nor_jupyter():
+    code = (
+        "import sys, rstan_lite.cli as cli\n"
+        f"for command in {COMMANDS!r}:\n"
+        "    try:\n"
+        "        cli.main([command, '--help'])\n"
+        "    except SystemExit as end:\n"
+        "        assert end.code == 0, command\n"
+        "heavy = {'torch', 'torchvision', 'cv2', 'scipy', 'papermill', 'IPython', 'matplotlib'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_names_every_command(capsys):
+    assert cli.main([]) == 0
+    text = capsys.readouterr().out
+    for command in COMMANDS:
+        assert f"\n    {command} " in text
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--version"])
+    assert end.value.code == 0
+    assert __version__ in capsys.readouterr().out
+
+
+def test_a_complaint_is_one_line_and_exit_code_2_in_a_process_of_its_own():
+    command = [sys.executable, "-m", "rstan_lite.cli", "train", "--profile", "corse"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.strip() == (
+        "error: --profile: found 'corse'; expected one of tiny, course, paper. Did you mean course?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["train", "--lamda-aa", "1"], ("the option --lamda-aa", "--lambda-aa", "Did you mean")),
+        (["train", "--dataset", "kinetics"], ("puppets, jhmdb",)),
+        (["train", "--dataset", "jhmdb"], ("--root", "nothing", "--dataset puppets")),
+        (["train", "--dataset", "jhmdb", "--root", "no such folder"], ("no such folder",)),
+        (["train", "--streams", "sound"], ("appearance, motion",)),
+        (["evaluate", "no such run"], ("no such run",)),
+        (["evaluate", "no such run", "--part", "train"], ("test, validation",)),
+        (["fuse", "one", "--out", "x"], ("two runs or more",)),
+        (["fuse", "one", "two", "--out", "x"], ("one", "finished run")),
+        (["predict", "v.avi", "--run", "r", "--top", "0"], ("--top",)),
+        (["puppets", "p", "--clips-per-class", "0"], ("found 0",)),
+        (["puppets", "p", "--classes", "fly"], ("fly",)),
+    ],
+)
+def test_complaints_name_what_is_wrong(argv, words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(argv) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    for word in words:
+        assert word in error
+
+
+def test_an_absent_gpu_is_a_complaint(capsys, tmp_path, monkeypatch):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    monkeypatch.chdir(tmp_path)
+    for argv in (["train", "--device", "cuda", "--out", "run"], ["gpu", "--out", "gpu"]):
+        assert cli.main(argv) == 2
+        assert "--device cuda" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []  # nothing was begun
+
+
+def test_interrupting_says_how_to_go_on(capsys, monkeypatch):
+    from rstan_lite.training import commands
+
+    def interrupt(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "_evaluate", interrupt)
+    assert cli.main(["evaluate", "run"]) == 130
+    assert "run the same command again" in capsys.readouterr().err
+
+
+def test_other_exceptions_are_not_hidden(monkeypatch):
+    from rstan_lite.training import commands
+
+    def fail(arguments):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(commands, "_evaluate", fail)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["evaluate", "run"])
+
+
+def test_the_packages_errors_are_shown_as_they_are(capsys, monkeypatch):
+    from rstan_lite.training import commands
+
+    def fail(arguments):
+        raise DataError("clip.avi", "0 frames", "at least one", "Copy it again.")
+
+    monkeypatch.setattr(commands, "_evaluate", fail)
+    assert cli.main(["evaluate", "run"]) == 2
+    found = capsys.readouterr().err
+    assert found == "error: clip.avi: found 0 frames; expected at least one. Copy it again.\n"
