@@ -130,6 +130,20 @@ def test_padding_changes_nothing(case, attention, fusion):
         assert bool((beta[:, :3, n:] == 0).all())
 
 
+@pytest.mark.parametrize("attention", ["none", "all"])
+def test_a_padded_step_between_real_ones_leaves_the_state(case, attention):
+    gapped = case(attention=attention, lengths=(4, 4))
+    gapped.frame_mask[:, 1] = False
+    kept = [0, 2, 3]
+    close(
+        gapped.run().logits[:, kept],
+        gapped.model(
+            {s: x[:, kept] for s, x in gapped.cubes.items()},
+            {s: x[:, kept] for s, x in gapped.vectors.items()},
+        ).logits,
+    )
+
+
 def test_last_step_reads_the_last_real_frame():
     logits = torch.arange(12.0).reshape(2, 3, 2)
     mask = torch.tensor([[True, True, False], [True, False, False]])
