@@ -78,7 +78,8 @@ def attention_strip(
     each stream and the fused one. All rows share one scale, from 0 to `common_peak`; the colour
     bar marks 1/P, the weight of every place of an even map. crop: what the network saw.
     silhouettes: (n, H, W), drawn in a row of their own. target: (n, P), M of Eq. 18; where given,
-    the share of each map that lies on its places stands below the map.
+    the share of each map that lies on its places stands below the map. The white line on a map is
+    half of the scale.
     """
     grids = {row: [as_grid(m) for m in stack] for row, stack in maps.items()}
     if not grids or any(len(stack) != len(frames) for stack in grids.values()):
@@ -120,7 +121,7 @@ def _heat_bar(figure: Figure, axes: NDArray, peak: float, places: int, beyond: b
         ScalarMappable(Normalize(0, peak), colours),
         ax=list(axes.ravel()),
         extend="max" if beyond else "neither",
-        label="weight of a place (white line: half of the scale)",
+        label="weight of a place",
         shrink=0.9,
         aspect=30,
         pad=0.01,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ class LiveCurves:
 
     columns: the quantities to draw, a panel each. every: seconds between two drawings at least,
     so that drawing never costs more than training; `close` draws the last state in any case.
+    An epoch is a mapping or an object with the columns as attributes, such as the training's
+    EpochLog; a column that is missing or None counts as not measured (NaN).
     Outside a notebook nothing is shown and the history is kept all the same.
     """
 
@@ -26,22 +28,23 @@ class LiveCurves:
         self.history: dict[str, dict[str, list[float]]] = {}
         self._handle, self._started, self._drawn = _display_handle(), False, -np.inf
 
-    def add(self, model: str, values: Mapping[str, float | None]) -> None:
-        """Take one epoch's values of one model; a missing column counts as not measured (NaN)."""
+    def add(self, model: str, epoch: object) -> None:
+        """Take one epoch of one model."""
         lines = self.history.setdefault(model, {column: [] for column in self.columns})
         for column in self.columns:
-            value = values.get(column)
-            lines[column].append(np.nan if value is None else float(value))
+            lines[column].append(_value(epoch, column))
         if time.monotonic() - self._drawn > self.every:
             self._show()
 
-    def set(self, model: str, epochs: Sequence[Mapping[str, float | None]]) -> None:
+    def of(self, model: str) -> Callable[[object], None]:
+        """Return a function that takes this model's epochs, one after the other."""
+        return lambda epoch: self.add(model, epoch)
+
+    def set(self, model: str, epochs: Sequence[object]) -> None:
         """Replace all that is known of one model, for example by the log of a finished run."""
-        self.history[model] = {column: [] for column in self.columns}
-        last, self._drawn = self._drawn, np.inf  # one drawing for all of them, by `close`
-        for values in epochs:
-            self.add(model, values)
-        self._drawn = last
+        self.history[model] = {
+            column: [_value(epoch, column) for epoch in epochs] for column in self.columns
+        }
 
     def close(self, path: str | Path | None = None) -> Picture:
         """Draw everything a last time, in place, and write it to a .png if a path is given."""
@@ -56,6 +59,11 @@ class LiveCurves:
             self._handle.display(picture)
             self._started = True
         return picture
+
+
+def _value(epoch: object, column: str) -> float:
+    found = epoch.get(column) if isinstance(epoch, Mapping) else getattr(epoch, column, None)
+    return np.nan if found is None else float(found)
 
 
 def _display_handle() -> Any:

@@ -1,6 +1,7 @@
 """Every figure has labels, a text alternative that is true, and leaves matplotlib as it was."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import numpy as np
@@ -164,7 +165,7 @@ def test_table_in_text_and_html() -> None:
 def test_live_curves_keep_what_they_are_given(tmp_path: Path) -> None:
     live = show.LiveCurves("loss", "accuracy", every=0.0)
     live.add("a", {"loss": 2, "accuracy": None, "other": 1})
-    live.add("a", {"loss": 1, "accuracy": 0.5})
+    live.of("a")(SimpleNamespace(loss=1, accuracy=0.5))
     assert live.history["a"]["loss"] == [2.0, 1.0]
     assert np.isnan(live.history["a"]["accuracy"][0])
     live.add("b", {"loss": 9})
