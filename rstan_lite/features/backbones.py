@@ -23,17 +23,19 @@ class Backbone:
     name: of `torchvision.models` (or "puppetnet"). cube: the node of the convolutional cube.
     vector: the node of the feature vector; a node that still has places is averaged over them.
     cube_pool: max-pooling of the cube, for networks whose last map is finer than 7 x 7 places.
+    homogeneous: nothing but convolutions, ReLU and pooling, see `rescale`.
     """
 
     name: str
     cube: str
     vector: str
     cube_pool: int = 1
+    homogeneous: bool = False
 
 
 PRESETS = {
     # 13 x 13 x 512 after the last fire module, pooled to 7 x 7; SqueezeNet has no dense layer
-    "squeezenet1_0": Backbone("squeezenet1_0", "features.12", "features.12", cube_pool=2),
+    "squeezenet1_0": Backbone("squeezenet1_0", "features.12", "features.12", 2, homogeneous=True),
     # GPCNN's nodes: the last pooling, 7 x 7 x 512, and fc6 after its ReLU, 4096
     "vgg16": Backbone("vgg16", "features.30", "classifier.1"),
     "resnet18": Backbone("resnet18", "layer4", "avgpool"),
@@ -81,24 +83,46 @@ def to_motion(network: nn.Module, inputs: int) -> nn.Module:
     The first convolution's weights are averaged over R, G and B and repeated over `inputs`
     channels (TSN's way to start a motion network from ImageNet).
     """
+    name, first = _first_convolution(network)
+    new = nn.Conv2d(
+        inputs,
+        first.out_channels,
+        first.kernel_size,  # type: ignore[arg-type]
+        first.stride,  # type: ignore[arg-type]
+        first.padding,  # type: ignore[arg-type]
+        bias=first.bias is not None,
+    )
+    with torch.no_grad():
+        new.weight.copy_(first.weight.mean(1, keepdim=True).expand_as(new.weight))
+        if first.bias is not None and new.bias is not None:
+            new.bias.copy_(first.bias)
+    setattr(network.get_submodule(name.rpartition(".")[0]), name.rpartition(".")[2], new)
+    return network
+
+
+def _first_convolution(network: nn.Module) -> tuple[str, nn.Conv2d]:
     for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d):
-            parent = network.get_submodule(name.rpartition(".")[0])
-            new = nn.Conv2d(
-                inputs,
-                module.out_channels,
-                module.kernel_size,  # type: ignore[arg-type]
-                module.stride,  # type: ignore[arg-type]
-                module.padding,  # type: ignore[arg-type]
-                bias=module.bias is not None,
-            )
-            with torch.no_grad():
-                new.weight.copy_(module.weight.mean(1, keepdim=True).expand_as(new.weight))
-                if module.bias is not None and new.bias is not None:
-                    new.bias.copy_(module.bias)
-            setattr(parent, name.rpartition(".")[2], new)
-            return network
+            return name, module
     raise ConfigError("backbone", type(network).__name__, "a network with a convolution")
+
+
+@torch.no_grad()
+def rescale(network: nn.Module) -> None:
+    """Bring a homogeneous network's first convolution to the size of a fresh one.
+
+    ImageNet's SqueezeNet has first weights 50 times as large as a fresh layer's. Gradient steps
+    that suit the other layers then leave it as it is: harmless for RGB, but a motion network can't
+    learn to tell x from y. Dividing the first convolution and every bias by the same number
+    divides all outputs by it and changes nothing else, as ReLU and pooling commute with scaling.
+    """
+    first = _first_convolution(network)[1]
+    fan_in = first.weight[0].numel()
+    factor = first.weight.square().mean().sqrt() / (2 / fan_in) ** 0.5
+    first.weight.div_(factor)
+    for name, parameter in network.named_parameters():
+        if name.endswith("bias"):
+            parameter.div_(factor)
 
 
 class FeatureNet(nn.Module):

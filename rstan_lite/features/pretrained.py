@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from rstan_lite.errors import CheckpointError
-from rstan_lite.features.backbones import Backbone, FeatureNet, build, channels, to_motion
+from rstan_lite.features.backbones import Backbone, FeatureNet, build, channels, rescale, to_motion
 
 
 def load_imagenet(net: FeatureNet, weights: str | Path | None) -> None:
@@ -27,6 +27,8 @@ def load_imagenet(net: FeatureNet, weights: str | Path | None) -> None:
     _load(full, state, str(weights or f"torchvision's {net.spec.name}"), strict=True)
     if net.stream == "motion":
         full = to_motion(full, channels("motion"))
+    if net.spec.homogeneous:
+        rescale(full)
     net.trunk.load_state_dict({k: full.state_dict()[k] for k in net.trunk.state_dict()})
 
 

@@ -1,0 +1,36 @@
+"""What several test folders share."""
+
+import os
+from pathlib import Path
+
+import pytest
+from clips import write_dataset
+from hypothesis import settings
+
+# no deadline for an example: the machine may be busy, and no test here is about time
+settings.register_profile("project", deadline=None, max_examples=50)
+settings.load_profile("project")
+
+
+@pytest.fixture(scope="session")
+def small_root(tmp_path_factory):
+    """A data set in JHMDB's layout: 18 clips of 3 classes. Not to be changed by a test."""
+    return write_dataset(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="session")
+def real_jhmdb():
+    """The folder of the real JHMDB; the test is skipped where RSTAN_JHMDB does not name one."""
+    root = os.environ.get("RSTAN_JHMDB")
+    if not root:
+        pytest.skip("RSTAN_JHMDB names no folder with the real clips")
+    return Path(root)
+
+
+@pytest.fixture(scope="session")
+def imagenet_squeezenet():
+    """The file of ImageNet weights; the test is skipped where RSTAN_SQUEEZENET names none."""
+    path = os.environ.get("RSTAN_SQUEEZENET")
+    if not path:
+        pytest.skip("RSTAN_SQUEEZENET names no file of ImageNet weights for SqueezeNet 1.0")
+    return Path(path)

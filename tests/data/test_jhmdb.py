@@ -1,0 +1,161 @@
+"""The reader: layouts, splits, validation by source, missing clips."""
+
+import shutil
+
+import numpy as np
+import pytest
+from clips import write_dataset
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rstan_lite.data.jhmdb import JHMDB, Clip
+from rstan_lite.data.splits import carve_validation, read_split, source_video
+from rstan_lite.errors import ConfigError, DataError
+
+
+@pytest.fixture
+def own_root(tmp_path):
+    return write_dataset(tmp_path / "own", per_class=4, frames=8)
+
+
+def test_reads_what_was_written(small_root):
+    data = JHMDB(small_root, validation=0.0)
+    assert data.classes == ("jump", "push", "walk")
+    assert (len(data.train), len(data.validation), len(data.test)) == (12, 0, 6)
+    clip = data.train[1]
+    frames = data.frames(clip)
+    masks = data.silhouettes(clip, frames)
+    assert frames.shape == (15, 48, 64, 3)
+    assert masks.shape == frames.shape[:3]
+    assert frames[masks == 1].mean() > 2 * frames[masks == 0].mean()
+
+
+def test_png_folders_read_like_avis(small_root, tmp_path):
+    root = write_dataset(tmp_path / "png", per_class=6, images=True)
+    png, avi = JHMDB(root), JHMDB(small_root)
+    assert [c.name for c in png.test] == [c.name for c in avi.test]
+    frames = png.frames(png.test[0])
+    other = avi.frames(avi.test[0])
+    assert frames.shape == other.shape
+    assert np.abs(frames.astype(int) - other).mean() < 25
+
+
+def test_validation_shares_no_source_with_training(small_root):
+    data = JHMDB(small_root, validation=0.4)
+    train, held = {c.source for c in data.train}, {c.source for c in data.validation}
+    assert held
+    assert not train & held
+    assert len(data.train) + len(data.validation) == 12
+    assert JHMDB(small_root, validation=0.4).validation == data.validation
+
+
+clips = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 6)), min_size=1, max_size=60).map(
+    lambda pairs: [
+        Clip(f"{i}", action, 0, None, None, f"{source}") for i, (action, source) in enumerate(pairs)
+    ]
+)
+
+
+@given(clips, st.floats(0, 0.5), st.integers(0, 1000))
+def test_carve_validation(some, share, seed):
+    train, held = carve_validation(some, share, seed)
+    assert sorted(c.name for c in train + held) == sorted(c.name for c in some)
+    assert not {c.source for c in train} & {c.source for c in held}
+    assert share > 0 or not held
+
+
+def test_every_class_keeps_a_source_to_train_on(small_root):
+    data = JHMDB(small_root, validation=0.5)
+    assert {c.action for c in data.train} == set(data.classes)
+
+
+@pytest.mark.parametrize(
+    ("name", "action", "source"),
+    [
+        ("Faith_Rewarded_swing_baseball_f_cm_np1_ba_med_0", "swing_baseball", "Faith_Rewarded"),
+        ("a_(b)_+_wave_wave_u_nm_np1_fr_goo_12", "wave", "a_(b)_+_wave"),
+        ("odd name", "wave", "odd name"),
+    ],
+)
+def test_source_video(name, action, source):
+    assert source_video(name, action) == source
+
+
+def test_missing_clips(own_root):
+    data = JHMDB(own_root)
+    for clip in (data.test[0], data.train[0]):
+        clip.path.unlink()
+    with pytest.raises(DataError, match=r"2 of the 12 clips of split 1 missing: jump/src0_jump"):
+        JHMDB(own_root)
+    skipped = JHMDB(own_root, missing="skip")
+    assert len(skipped.missing) == 2
+    assert len(skipped.train) + len(skipped.validation) + len(skipped.test) == 10
+    assert skipped.classes == data.classes
+    assert skipped.identity() == data.identity()  # what is stored of the others stays valid
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["clip.avi", "clip.avi 3", "clip.avi one", "clip.mp4 1", "../up.avi 1", " 1", "a.avi 1 x"],
+)
+def test_bad_split_line(own_root, line):
+    path = own_root / "splits" / "jump_test_split1.txt"
+    path.write_text(path.read_text() + line + "\n")
+    with pytest.raises(DataError, match=r"jump_test_split1\.txt, line 5: found"):
+        JHMDB(own_root)
+
+
+def test_bad_lists(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("a.avi 1\na.avi 2\n")
+    with pytest.raises(DataError, match="line 2: found a a second time"):
+        read_split(path)
+    path.write_text("\n\n")
+    with pytest.raises(DataError, match="empty list"):
+        read_split(path)
+    path.write_bytes(b"\xff\xfe\x00bad")
+    with pytest.raises(DataError, match="unreadable"):
+        read_split(path)
+
+
+def test_signs_in_names_are_read_as_they_are(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("Gruss_!!!_(x)_+_@_[1-9]*.avi 1\n-dash first.avi 2\n")
+    assert read_split(path) == {"Gruss_!!!_(x)_+_@_[1-9]*": 1, "-dash first": 2}
+
+
+def test_wrong_roots(tmp_path, own_root):
+    with pytest.raises(DataError, match="no such folder"):
+        JHMDB(tmp_path / "absent")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no folder splits"):
+        JHMDB(tmp_path / "empty")
+    shutil.move(own_root / "ReCompress_Videos", own_root / "videos")
+    with pytest.raises(DataError, match=r"neither ReCompress_Videos nor Rename_Images .*videos"):
+        JHMDB(own_root)
+
+
+@pytest.mark.parametrize(
+    "options", [{"split": 4}, {"missing": "ignore"}, {"validation": 0.9}, {"split": "1"}]
+)
+def test_wrong_options(small_root, options):
+    with pytest.raises(ConfigError, match=next(iter(options))):
+        JHMDB(small_root, **options)
+
+
+def test_real_lists(real_jhmdb):
+    """Counts of the official lists; the real clips decode to as many frames as masks."""
+    for split, (train, test) in {1: (660, 268), 2: (658, 270), 3: (663, 265)}.items():
+        data = JHMDB(real_jhmdb, split, missing="skip")
+        listed = len(data.train) + len(data.validation) + len(data.test) + len(data.missing)
+        assert listed == train + test == 928
+        assert len(data.classes) == 21
+        if not data.missing:
+            assert len(data.test) == test
+        assert not {c.name for c in data.train} & {c.name for c in data.test}
+        share = len(data.validation) / (len(data.train) + len(data.validation))
+        assert 0.08 < share < 0.16  # sources that appear in two classes go over the quota
+    clip = data.test[0]
+    frames = data.frames(clip)
+    assert frames.shape[1:] == (240, 320, 3)
+    assert data.silhouettes(clip, frames).any(axis=(1, 2)).mean() > 0.9

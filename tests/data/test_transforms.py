@@ -1,0 +1,116 @@
+"""One geometry for frames, flow and silhouettes."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rstan_lite.data.transforms import (
+    CORNERS,
+    JITTER,
+    VIEWS,
+    Geometry,
+    crop,
+    random_crop,
+    view,
+)
+from rstan_lite.errors import ConfigError
+from rstan_lite.features.flow import ZERO, encode
+
+
+def block(top, left, height=240, width=320, side=24):
+    mask = np.zeros((height, width), dtype=np.uint8)
+    mask[top : top + side, left : left + side] = 1
+    return mask
+
+
+@given(st.sampled_from(VIEWS), st.booleans(), st.integers(60, 150), st.integers(110, 180))
+def test_frame_and_mask_stay_together(name, mirror, top, left):
+    """A white block in the frame lies where the mask says it lies, whatever the view."""
+    mask = block(top, left)
+    frame = np.repeat(mask[..., None] * np.uint8(255), 3, axis=2)
+    geometry = view(name + ("-mirror" if mirror else ""), frame.shape, 112)
+    seen, covered = geometry.frame(frame)[..., 0], geometry.mask(mask)
+    assert set(np.unique(covered)) <= {0, 1}
+    assert (covered[seen > 8] == 1).all()
+    assert covered.sum() <= (seen > 0).sum() + 4 * 112  # at most a rim of one pixel more
+
+
+def test_flow_follows_the_frame_and_negates_x():
+    flow = np.zeros((240, 320, 2), dtype=np.float32)
+    flow[100:140, 120:160] = (5.0, -3.0)
+    stack = np.concatenate([encode(flow)] * 10, axis=2)
+    plain, mirrored = (view(n, stack.shape, 224).flow(stack) for n in ("centre", "centre-mirror"))
+    back = mirrored[:, ::-1].astype(int)
+    assert np.abs((back[..., 0::2] - ZERO) + (plain[..., 0::2].astype(int) - ZERO)).max() <= 1
+    np.testing.assert_array_equal(back[..., 1::2], plain[..., 1::2])
+    assert plain[..., 0].max() > ZERO > mirrored[..., 0].min()
+
+
+def test_mirroring_flow_twice_is_the_identity_but_for_the_clipped_end():
+    stack = np.arange(256, dtype=np.uint8).reshape(16, 16)[..., None].repeat(2, axis=2)
+    flip = Geometry(0, 0, 1, 1, 16, mirror=True)
+    twice = flip.flow(flip.flow(stack)).astype(int)
+    assert np.abs(twice - stack).max() == 1  # code 0 comes back as 1, all others as themselves
+    assert (twice != stack).sum() == 1
+
+
+def test_flow_of_another_size_is_cut_alike():
+    """Flow is stored smaller than the frames; shares of the frame make the crops agree."""
+    frame, small = block(96, 140, side=32), block(72, 105, 180, 240, side=24)
+    geometry = crop(frame.shape, 112, corner="top-right")
+    assert (geometry.mask(frame) != geometry.mask(small)).mean() < 0.02
+
+
+@pytest.mark.parametrize("corner", CORNERS)
+def test_crops_reach_their_corner(corner):
+    top, bottom, left, right = crop((240, 320), 224, 0.5, corner).box(240, 320)
+    assert (bottom - top, right - left) == (120, 120)
+    expected = {
+        "centre": (60, 100), "top-left": (0, 0), "top-right": (0, 200),
+        "bottom-left": (120, 0), "bottom-right": (120, 200),
+    }  # fmt: skip
+    assert (top, left) == expected[corner]
+
+
+def test_centre_view_is_the_papers_crop():
+    """224 of 256 on the short side: 210 of 240 pixels."""
+    assert view("centre", (240, 320), 224).box(240, 320) == (15, 225, 55, 265)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(40, 400), st.integers(40, 400))
+def test_random_crop_stays_inside_with_sides_of_the_jitter(seed, height, width):
+    geometry = random_crop((height, width), 64, np.random.default_rng(seed))
+    top, bottom, left, right = geometry.box(height, width)
+    assert 0 <= top < bottom <= height
+    assert 0 <= left < right <= width
+    short = min(height, width)
+    assert min(abs((bottom - top) / short - j) for j in JITTER) <= 1.5 / short
+    assert min(abs((right - left) / short - j) for j in JITTER) <= 1.5 / short
+
+
+def test_random_crop_uses_every_corner_and_both_mirrors():
+    rng = np.random.default_rng(0)
+    drawn = [random_crop((240, 320), 64, rng) for _ in range(300)]
+    assert {g.mirror for g in drawn} == {True, False}
+    assert len({(round(g.top, 2) > 0, round(g.left, 2) > 0) for g in drawn}) == 4
+
+
+def test_thin_limb_survives_shrinking():
+    mask = np.zeros((240, 320), dtype=np.uint8)
+    mask[40:200, 160] = 1
+    small = view("whole", mask.shape, 28).mask(mask)
+    assert small.any(axis=0).sum() == 1
+    assert small.any(axis=1).sum() >= 18
+
+
+@pytest.mark.parametrize("name", ["middle", "centre-flip", ""])
+def test_unknown_view(name):
+    with pytest.raises(ConfigError, match="one of"):
+        view(name, (240, 320), 224)
+
+
+@pytest.mark.parametrize("box", [(-0.1, 0, 1, 1), (0, 0.5, 1, 0.6), (0, 0, 0, 1)])
+def test_box_outside_the_frame(box):
+    with pytest.raises(ConfigError, match="inside"):
+        Geometry(*box, size=8)
