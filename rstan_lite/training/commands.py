@@ -1,4 +1,4 @@
-"""The commands `train`, `evaluate`, `fuse` and `predict`. Imports no torch until one is run."""
+"""The commands `extract`, `train`, `evaluate`, `fuse`, `predict`. Imports torch when one runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from rstan_lite.training.profiles import add_options, from_arguments
 
 
 def add_parsers(subparsers: Any) -> None:
-    """Add the four commands; each one's `func` takes the arguments and returns an exit code."""
+    """Add the five commands; each one's `func` takes the arguments and returns an exit code."""
+    parser = subparsers.add_parser(
+        "extract",
+        help="make the features that train would make, without training",
+        description="Fill the store of features for a configuration. Takes train's options; those "
+        "of model and optimiser change nothing. What is stored already is kept.",
+    )
+    add_options(parser)
+    parser.set_defaults(func=_extract)
+
     parser = subparsers.add_parser(
         "train",
         help="train RSTAN on a data set's split and test it",
@@ -45,6 +54,18 @@ def add_parsers(subparsers: Any) -> None:
     parser.add_argument("--gif", action="store_true", help="write a GIF instead of a video")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.set_defaults(func=_predict)
+
+
+def _extract(arguments: argparse.Namespace) -> int:
+    config = from_arguments(arguments)
+    from rstan_lite.training.features_source import cache_folder, load_parts
+
+    parts = load_parts(config)
+    found = {"train": parts.train, "validation": parts.validation, "test": parts.test}
+    for name, features in found.items():
+        print(f"{name}: {len(features)} clips, {', '.join(features.streams)}")
+    print(f"stored in {cache_folder(config)}")
+    return 0
 
 
 def _train(arguments: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rstan_lite.errors import ConfigError
+from rstan_lite.errors import ConfigError, DataError
 from rstan_lite.model.losses import main_loss
 from rstan_lite.model.output import RSTANOutput, last_step
 from rstan_lite.model.rstan import RSTAN
@@ -51,7 +51,8 @@ def evaluate(
     """Run a model over clips, T = steps equally spaced frames of each, on the model's device.
 
     views: average the softmax over the first so many stored views (1: the centre crop alone).
-    Raises ConfigError where the features hold fewer frames or views than that.
+    Raises ConfigError where the features hold fewer frames or views than that, DataError naming a
+    clip whose scores are not finite.
     """
     for name, wanted, stored in (
         ("--frames", steps, features.stored_frames),
@@ -71,6 +72,7 @@ def evaluate(
             with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
                 output = model(batch.cubes, batch.vectors, head=head)
             scores.append(last_step(output.logits).float().softmax(-1).cpu())
+            _check_finite(scores[-1], batch.rows, features)
             truth.append(batch.labels.cpu())
             loss += main_loss(output, batch.labels).double() * len(batch.labels)
             for alpha in attention_maps(output):
@@ -90,6 +92,17 @@ def evaluate(
         float(share) / frames if frames else None,
         float(area) / frames if frames else None,
     )
+
+
+def _check_finite(scores: Tensor, rows: Tensor, features: ClipFeatures) -> None:
+    bad = rows[~torch.isfinite(scores).all(1)].tolist()
+    if bad:
+        raise DataError(
+            features.names[bad[0]],
+            "scores that are not finite",
+            "finite features and weights",
+            "Extract its features again; if it is the same with every clip, lower --lr.",
+        )
 
 
 def attention_maps(output: RSTANOutput) -> list[Tensor]:

@@ -19,8 +19,8 @@ from rstan_lite.training.batches import Batch
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.device import make_fabric
 from rstan_lite.training.gpu_page import page
-from rstan_lite.training.loop import Objective
 from rstan_lite.training.profiles import resolve
+from rstan_lite.training.step import Objective
 from rstan_lite.training.train import Parts, train
 
 # Largest relative error of a gradient against float64 on the CPU that counts as agreement.

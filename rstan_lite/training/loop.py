@@ -1,4 +1,4 @@
-"""The training loop: what happens in each mini-batch, in plain sight (Section IV-B)."""
+"""The training loop, in plain sight (Section IV-B); `step.py` is what a mini-batch does."""
 
 from __future__ import annotations
 
@@ -10,17 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from rstan_lite.errors import DataError
-from rstan_lite.model.losses import (
-    actor_attention_loss,
-    main_loss,
-    multi_task_loss,
-    total_loss,
-)
-from rstan_lite.model.output import last_step
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.training.batches import Batch, ClipFeatures, epoch_rows, training_batch
 from rstan_lite.training.checkpoint import Progress, load_progress, save_progress
@@ -28,68 +21,12 @@ from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.device import make_fabric
 from rstan_lite.training.evaluate import evaluate
 from rstan_lite.training.logs import EpochLog
-
-
-@dataclass(frozen=True)
-class Task:
-    """A data set that is trained on; several of them make multi-task training.
-
-    features: its clips. head: its classifier in the model. weight: of its loss in the sum; the
-    paper gives UCF101 0.1 beside JHMDB's 1. lambda_aa: 0 where there are no silhouettes.
-    """
-
-    features: ClipFeatures
-    head: str
-    weight: float = 1.0
-    lambda_aa: float = 0.0
-
-
-class Objective(nn.Module):
-    """The model with its loss, as one module: Fabric then treats both alike on any device."""
-
-    def __init__(self, model: RSTAN, aa_kind: str):
-        super().__init__()
-        self.model, self.aa_kind = model, aa_kind
-
-    def forward(self, batch: Batch, head: str, lambda_aa: float) -> dict[str, Tensor]:
-        """Losses of a mini-batch (mean over videos) and the last step's logits (B, C)."""
-        output = self.model(batch.cubes, batch.vectors, head=head)
-        main = main_loss(output, batch.labels)  # Eq. 17
-        actor = torch.zeros_like(main)
-        if output.alpha_diagonal is not None and self.aa_kind != "none" and lambda_aa > 0:
-            actor = actor_attention_loss(output.alpha_diagonal, batch.target, kind=self.aa_kind)
-        total = total_loss(main, actor, lambda_aa)  # Eq. 19
-        return {"total": total, "main": main, "actor": actor, "logits": last_step(output.logits)}
+from rstan_lite.training.step import Objective, Task, train_step
 
 
 def learning_rate(config: TrainConfig, iteration: int) -> float:
     """The paper's two steps: lr, and a tenth of it from the milestone on."""
     return config.lr if iteration < config.milestone else config.lr / 10
-
-
-def train_step(
-    fabric: Any, objective: Any, optimizer: Any, mixture: Sequence[tuple[Task, Batch]], limit: float
-) -> tuple[dict[str, Tensor], float]:
-    """One mini-batch of each task: losses, gradient, clipping, step.
-
-    limit: largest global norm of the gradient, 0 for no clipping. Returns the first task's losses
-    and the norm before clipping; where that is not finite, the weights stay as they were.
-    """
-    losses = [objective(batch, task.head, task.lambda_aa) for task, batch in mixture]
-    total = multi_task_loss(
-        {task.head: loss["total"] for (task, _), loss in zip(mixture, losses, strict=True)},
-        {task.head: task.weight for task, _ in mixture},
-    )
-    optimizer.zero_grad()
-    fabric.backward(total)
-    norm = float(
-        fabric.clip_gradients(
-            objective, optimizer, max_norm=limit or math.inf, error_if_nonfinite=False
-        )
-    )
-    if math.isfinite(norm):
-        optimizer.step()
-    return losses[0], norm
 
 
 @dataclass
@@ -122,8 +59,10 @@ def fit(
     run: text that identifies the run there. on_save: called with all epochs' logs after a save.
     on_epoch: called with each epoch's log, live.
     stop_after: stop, saved, at the end of that epoch.
-    Raises DataError for features that are not finite, DeviceError, CheckpointError.
+    Raises DataError for no clips or features that are not finite, DeviceError, CheckpointError.
     """
+    if len(train) == 0:
+        raise DataError("training part", "no clips", "at least one")
     fabric = make_fabric(config.device, config.precision)
     optimizer = torch.optim.SGD(
         model.parameters(), config.lr, momentum=config.momentum, weight_decay=config.weight_decay
@@ -243,7 +182,7 @@ def _not_finite(features: ClipFeatures, rows: Tensor, loss: float) -> Any:
         for row in rows.tolist()
         for stream in features.streams
         for array in (features.cubes[stream], features.vectors[stream])
-        if not bool(torch.isfinite(torch.as_tensor(array[row])).all())
+        if not all(bool(torch.isfinite(torch.as_tensor(view)).all()) for view in array[row])
     ]
     return DataError(
         "training",

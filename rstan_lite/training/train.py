@@ -108,6 +108,16 @@ def train(
     runs.begin(out, config)
     parts = scaled(config, parts)
     model = build_model(config, parts.train)
+    if progress:
+        sizes = ", ".join(
+            f"{len(part)} {name}"
+            for name, part in zip(
+                ("training", "validation", "test"),
+                (parts.train, parts.validation, parts.test),
+                strict=True,
+            )
+        )
+        print(f"{config.dataset}, split {config.split}: {sizes} clips", file=sys.stderr)
     board: TensorBoard | None = None
 
     def log(row: EpochLog) -> None:

@@ -78,6 +78,16 @@ def test_the_same_command_reports_and_another_is_refused(trained: Path, place: P
     assert "seed 0; expected seed 5" in capsys.readouterr().err
 
 
+def test_extract_finds_what_train_stored(trained: Path, place: Path, capsys):
+    before = {p: p.stat().st_mtime_ns for p in (place / "cache").rglob("*.safetensors")}
+    command = arguments(place, "unused")
+    command.remove("--quiet")
+    out = command.index("--out")
+    assert main(["extract", *command[1:out], *command[out + 2 :]]) == 0
+    assert "appearance, motion" in capsys.readouterr().out
+    assert before == {p: p.stat().st_mtime_ns for p in (place / "cache").rglob("*.safetensors")}
+
+
 def test_evaluate_and_fuse_read_runs(trained: Path, place: Path, capsys):
     assert main(["evaluate", str(trained), "--frames", "2", "--device", "cpu"]) == 0
     assert (trained / "evaluation-test-2.json").exists()

@@ -14,8 +14,9 @@ from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.device import choose_device
 from rstan_lite.training.evaluate import evaluate
-from rstan_lite.training.loop import Task, fit, learning_rate
+from rstan_lite.training.loop import fit, learning_rate
 from rstan_lite.training.profiles import resolve
+from rstan_lite.training.step import Task
 from rstan_lite.training.train import build_model
 
 SMALL = {
@@ -162,6 +163,25 @@ def test_features_that_are_not_finite_are_named(data):
     config = small(iterations=8)
     with pytest.raises(DataError, match=r"clip 7 of 1 \(motion\)"):
         fit(build_model(config, broken), broken, data[1], config, progress=False)
+
+
+def test_clips_that_give_no_finite_scores_are_named(data):
+    cubes = dict(data[1].cubes, motion=data[1].cubes["motion"].copy())
+    cubes["motion"][3] = np.inf
+    config = small(iterations=4)
+    with pytest.raises(DataError, match="clip 3 of 2: found scores that are not finite"):
+        fit(
+            build_model(config, data[0]),
+            data[0],
+            replace(data[1], cubes=cubes),
+            config,
+            progress=False,
+        )
+
+
+def test_no_clips_to_train_on_is_said(data):
+    with pytest.raises(DataError, match="training part: found no clips"):
+        fit(build_model(small(), data[0]), make_features(0), data[1], small(), progress=False)
 
 
 def test_a_rate_that_diverges_is_said(data):
