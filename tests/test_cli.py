@@ -10,7 +10,18 @@ import pytest
 from rstan_lite import __version__, cli
 from rstan_lite.errors import DataError
 
-COMMANDS = ("doctor", "puppets", "tune", "train", "evaluate", "fuse", "predict", "run", "gpu")
+COMMANDS = (
+    "doctor",
+    "puppets",
+    "tune",
+    "extract",
+    "train",
+    "evaluate",
+    "fuse",
+    "predict",
+    "run",
+    "gpu",
+)
 
 
 def test_help_of_every_command_imports_neither_torch_nor_jupyter():
