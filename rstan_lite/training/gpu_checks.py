@@ -25,6 +25,7 @@ from rstan_lite.training.train import Parts, train
 
 # Largest relative error of a gradient against float64 on the CPU that counts as agreement.
 TOLERANCE = {"32": 1e-3, "bf16": 0.15}
+PUPPETNET_SIZE = 112  # pixels: gives its 7 x 7 places
 CLASSES, HEAD = 21, "jhmdb"  # as many as JHMDB has
 
 
@@ -179,8 +180,10 @@ def speed(device: str, precision: str, sizes: Sizes, seconds: float = 5.0) -> di
 def report_config(profile: str, backbone: str | None = None, **options: Any) -> TrainConfig:
     """The configuration of the report's trainings; puppets get the network that fits them."""
     if backbone is None and options.get("dataset") == "puppets":
-        backbone = "puppetnet"
-    return resolve(profile, {**options, **({"backbone": backbone} if backbone else {})})
+        options = {"backbone": "puppetnet", "size": PUPPETNET_SIZE, **options}
+    elif backbone is not None:
+        options = {**options, "backbone": backbone}
+    return resolve(profile, options)
 
 
 def gpu_report(

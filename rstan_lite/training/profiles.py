@@ -22,6 +22,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     # A test: seconds on two cores, with the small networks that ship with the package.
     "tiny": {
         "backbone": "puppetnet",
+        "size": 112,  # pixels, which puppetnet makes 7 x 7 places of
         "d_h": 64,
         "d_att": 32,
         "iterations": 200,

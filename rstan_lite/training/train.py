@@ -96,7 +96,7 @@ def train(
     Returns the content of metrics.json, None where it stopped before the end.
     Raises ConfigError where `out` holds a run of other settings, and what its steps raise.
     """
-    choose_device(config.device)  # complain before the work, not after it
+    device = choose_device(config.device)  # complain before the work, not after it
     runs.check(out, config)
     done = runs.read_metrics(out)
     if done is not None:
@@ -106,6 +106,8 @@ def train(
 
         parts = load_parts(config)
     runs.begin(out, config)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
     parts = scaled(config, parts)
     model = build_model(config, parts.train)
     if progress:
