@@ -18,6 +18,7 @@ from rstan_lite.training import runs
 from rstan_lite.training.batches import Batch
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.device import make_fabric
+from rstan_lite.training.features_source import load_parts
 from rstan_lite.training.gpu_page import page
 from rstan_lite.training.profiles import resolve
 from rstan_lite.training.step import Objective
@@ -199,8 +200,12 @@ def gpu_report(
     config: of the trainings, whose run folders lie in `out`; their features are made on the
     device first. parts: features to train on instead. Returns the report and the page's path.
     """
-    sizes = sizes or Sizes()
+    sizes, config = sizes or Sizes(), replace(config, device=device)
+    started = time.perf_counter()
+    if parts is None:  # first of all: what is wrong with clips or networks is said at once
+        parts = load_parts(config)
     report: dict[str, Any] = {"machine": machine(device), "sizes": asdict(sizes)}
+    report["features_seconds"] = round(time.perf_counter() - started, 1)
     report["agreement"] = agreement(device, replace(sizes, batch=min(4, sizes.batch)))
     report["agrees"] = all(row["agrees"] for row in report["agreement"])
     report["speed"] = [
@@ -211,8 +216,7 @@ def gpu_report(
     ]
     report["training"] = {}
     for precision, name in (("32", "float32"), ("bf16", "bfloat16")):
-        of = replace(config, device=device, precision=precision)
-        metrics = train(of, out / name, parts)
+        metrics = train(replace(config, precision=precision), out / name, parts)
         assert metrics is not None  # nothing stops it early
         report["training"][name] = _brief(metrics)
     report["config"] = json.loads(config.to_json())

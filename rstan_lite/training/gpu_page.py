@@ -59,7 +59,8 @@ def page(report: Mapping[str, Any]) -> str:
         "## Training",
         "",
         f"Data set {config['dataset']}, split {config['split']}, backbone {config['backbone']}, "
-        f"d_h {config['d_h']}, {config['iterations']} iterations, seed {config['seed']}."
+        f"d_h {config['d_h']}, {config['iterations']} iterations, seed {config['seed']}; its "
+        f"features were made or read in {report['features_seconds']:.0f} s."
         + (" These are generated clips." if config["dataset"] == "puppets" else ""),
         "",
         *_table(
