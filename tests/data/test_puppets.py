@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,8 @@ from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.data.puppets import CLASSES, dataset, generate, plan
 from rstan_lite.errors import ConfigError, DataError
 
+REPOSITORY = Path(__file__).parents[2]
+SCRIPT = REPOSITORY / "data_scripts" / "make_puppets.py"
 SIZE = (96, 128)
 SOME = ("clap", "run", "walk")
 
@@ -95,6 +98,20 @@ def test_same_seed_same_bytes_whatever_the_workers(small: Path, tmp_path: Path) 
         for r in (small, other)
     )
     assert mine.read_bytes() != others.read_bytes()
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="switches off x86 code")
+def test_same_bytes_on_an_older_processor(small: Path, tmp_path: Path) -> None:
+    """OpenCV without its AVX code, as on a machine that lacks it, paints the same pixels."""
+    root = tmp_path / "old"
+    subprocess.run(
+        [sys.executable, SCRIPT, root, "--classes", "run", "--clips-per-class", "3", "--seed", "3",
+         "--workers", "1", "--size", *map(str, SIZE), "--quiet"],
+        check=True, capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "OPENCV_CPU_DISABLE": "AVX2,FMA3,AVX"},
+    )  # fmt: skip
+    for path in (root / "ReCompress_Videos").rglob("*.avi"):
+        assert path.read_bytes() == (small / path.relative_to(root)).read_bytes()
 
 
 def test_a_clip_does_not_depend_on_its_company(small: Path, tmp_path: Path) -> None:
@@ -210,11 +227,10 @@ def test_source_names_are_unique_and_hold_no_class() -> None:
 
 
 def test_the_script_reports_errors_in_words(tmp_path: Path) -> None:
-    script = Path(__file__).parents[2] / "data_scripts" / "make_puppets.py"
     done = subprocess.run(
-        [sys.executable, script, tmp_path / "x", "--classes", "fly", "--quiet"],
-        capture_output=True, text=True, cwd=script.parents[1], check=False,
-        env={**os.environ, "PYTHONPATH": str(script.parents[1])},
+        [sys.executable, SCRIPT, tmp_path / "x", "--classes", "fly", "--quiet"],
+        capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
     )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.startswith("error: classes: found fly")

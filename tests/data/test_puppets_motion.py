@@ -199,3 +199,18 @@ def test_part_of_a_clip_is_idle() -> None:
         starts.append(int(np.argmax(drop > 0.15)) / len(hips))
     assert np.ptp(starts) > 0.1
     assert 0.1 < np.mean(starts) < 0.7
+
+
+def test_other_frame_sizes_show_the_same_clip_in_other_sizes() -> None:
+    """A clip at another size is the same picture scaled, silhouette and joints included."""
+    usual = film("golf", 5)
+    half = make_clip(
+        "golf", np.random.default_rng([5, 1]), np.random.default_rng([5, 2]), size=(120, 160)
+    )
+    np.testing.assert_allclose(half.joints - 1, (usual.joints - 1) / 2, atol=1e-9)
+    np.testing.assert_allclose(half.scale, usual.scale)
+    shrunk = cv2.resize(usual.masks[3], (160, 120), interpolation=cv2.INTER_AREA)
+    both = np.count_nonzero(shrunk & half.masks[3]) / np.count_nonzero(shrunk | half.masks[3])
+    assert both > 0.85
+    small = cv2.resize(usual.frames[3], (160, 120), interpolation=cv2.INTER_AREA)
+    assert np.abs(small.astype(int) - half.frames[3]).mean() < 14

@@ -11,13 +11,15 @@ from numpy.random import Generator
 from . import movers
 from .actions import ACTIONS, Action
 from .body import Wardrobe, build
-from .film import MOVES, CameraPath, Exposure, camera_path, shadow
+from .film import MOVES, CameraPath, Exposure, camera_path, expose, shadow
 from .motion import FPS, Clock, Performance
 from .scene import Scene, paint
 from .skeleton import JHMDB_JOINTS, Array
 from .view import Easel, Placement, Stroke, film, strokes
 
+STAGE = 240  # rows of the frame that scenes are designed for; other sizes are scaled
 MARGIN = 0.35  # of the frame, painted around it on each side
+SCENE_WIDTH = 2.2  # of the frame's width, one for all clips of a source
 
 
 @dataclass(frozen=True)
@@ -189,24 +191,23 @@ def make_clip(
     shortest = 22 if action.repeats or rng.random() < 0.75 else 15
     n = 40 if rng.random() < 0.4 else int(rng.integers(shortest, 41))
     performance = action.perform(_clock(action, n, rng), rng)
-    place, centre = _stage(performance, action, source, size, rng)
     h, w = size
-    move = MOVES[rng.integers(len(MOVES))]
-    path = camera_path(rng, n, size, centre, move)
-    camera = path.affine
+    staged = (STAGE, round(STAGE * w / h))  # everything is measured on a frame of this size
+    scale = h / STAGE
+    place, centre = _stage(performance, action, source, staged, rng)
+    path = camera_path(rng, n, staged, centre, MOVES[rng.integers(len(MOVES))])
+    camera = path.affine * scale
 
-    scene_h = round(h * (1 + 2 * MARGIN))
-    scene_w = round(w * (1 + 2 * MARGIN) + np.ptp(centre[:, 0]))
-    horizon = round(scene_h / 2 - h / 2 + source.horizon * h)
+    scene_h, scene_w = round(STAGE * (1 + 2 * MARGIN)), round(staged[1] * SCENE_WIDTH)
+    horizon = round(scene_h / 2 - STAGE / 2 + source.horizon * STAGE)
     scene_rng = np.random.default_rng(source.scene_seed)
     scene = paint(scene_rng, source.kind, scene_h, scene_w, horizon)
     if source.kind in ("room", "hall") and rng.random() < 0.3:
-        _poster(
-            scene, rng, centre[:, 0].mean() + rng.uniform(-0.45, 0.3) * w, rng.uniform(0.3, 0.5) * h
-        )
+        x = centre[:, 0].mean() + rng.uniform(-0.45, 0.3) * staged[1]
+        _poster(scene, rng, x, rng.uniform(0.3, 0.5) * STAGE)
 
     made = movers.surroundings(scene, camera, rng)
-    others, shadows, people = _company(scene, camera, centre, place, size, rng)
+    others, shadows, people = _company(scene, camera, centre, place, staged, rng)
     made += others
     body = build(performance.skeleton, source.look)
     made += strokes([*performance.props, *body], place, camera, 0.0, True)
@@ -218,20 +219,14 @@ def make_clip(
     under = performance.pose.pelvis * np.array([1.0, 0.0, 1.0])
     feet = film(place.project(under)[0][:, None], camera)[:, 0]
     fixed = [
-        (film(np.tile(np.array(p.origin), (n, 1, 1)), camera)[:, 0], p.height * r)
+        (film(np.tile(np.array(p.origin), (n, 1, 1)), camera)[:, 0], p.height * r * scale)
         for p, r in shadows
     ]
     for f in range(n):
-        ground = cv2.warpAffine(
-            scene.canvas,
-            camera[f],
-            (w, h),
-            flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REFLECT_101,
-        )
+        ground = expose(scene.canvas, camera[f], size)
         for spot, radius in fixed:
             shadow(ground, spot[f], radius)
-        shadow(ground, feet[f], place.height * 0.2)
+        shadow(ground, feet[f], place.height * 0.2 * scale)
         painted, masks[f] = easel.paint(ground, f)
         frames[f] = exposure.develop(painted)
     tags, faces = _tags(place, path, people, exposure.strength)

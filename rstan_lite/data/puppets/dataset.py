@@ -168,8 +168,9 @@ def _known_names(root: Path) -> dict[tuple[str, int], str]:
     for action in CLASSES:
         folder = root / VIDEOS / action
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if path.suffix == ".avi" and not path.name.startswith("."):
-                found[action, int(path.stem.rsplit("_", 1)[1])] = path.stem
+            number = path.stem.rsplit("_", 1)[-1]
+            if path.suffix == ".avi" and not path.name.startswith(".") and number.isdecimal():
+                found[action, int(number)] = path.stem
     return found
 
 

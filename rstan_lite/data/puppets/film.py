@@ -49,6 +49,26 @@ def camera_path(
     return CameraPath(affine, bool(move != "still" or travel > 6))
 
 
+def expose(canvas: np.ndarray, affine: Array, size: tuple[int, int]) -> np.ndarray:
+    """What the camera (2, 3) sees of a scene: (H, W, 3) uint8, mirrored beyond the scene's edge.
+
+    Bilinear in fixed point (1/32 pixel); `cv2.warpAffine` rounds differently on different CPUs.
+    """
+    h, w = size
+    (a, b, c), (d, e, f) = affine
+    inverse = np.array([[e, -b], [-d, a]]) / (a * e - b * d)
+    origin = -inverse @ np.array([c, f])
+    x, y = np.arange(w), np.arange(h)
+    places = []
+    for k in range(2):
+        across = np.rint(inverse[k, 0] * x * 1024).astype(np.int32)
+        down = np.rint((inverse[k, 1] * y + origin[k]) * 1024).astype(np.int32)
+        places.append((across[None, :] + down[:, None] + 16) >> 5)
+    whole = np.stack([p >> 5 for p in places], -1).astype(np.int16)
+    part = ((places[1] & 31) * 32 + (places[0] & 31)).astype(np.uint16)
+    return cv2.remap(canvas, whole, part, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+
+
 class Exposure:
     """Gain, gamma, a light gradient and grain, the same kind for a whole clip."""
 
