@@ -56,7 +56,7 @@ def evaluate(
     """
     for name, wanted, stored in (
         ("--frames", steps, features.stored_frames),
-        ("--test-views", views, features.views),
+        ("views", views, features.views),
     ):
         if wanted > stored:
             raise ConfigError(name, str(wanted), f"at most the {stored} stored of a clip")
