@@ -233,8 +233,7 @@ def pullup(clock: Clock, rng: Generator) -> Performance:
     pose.feet[..., 1] = (pose.pelvis[:, 1] - 0.48 + bent * 0.8 + 0.04 * lift)[:, None]
     pose.feet[..., 2] *= 0.7
     pose.toes[:] = -1.1
-    pose.hands[..., 0] = 0.0
-    pose.hands[..., 1] = bar_y
+    pose.hands[..., 0], pose.hands[..., 1] = 0.0, bar_y
     pose.hands[..., 2] = SIDE * half
     pose.hands_world = True
     pose.elbows[:] = np.array([[0.4, -1.0, 0.6], [0.4, -1.0, -0.6]])
