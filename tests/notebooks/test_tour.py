@@ -1,0 +1,116 @@
+"""The tour runs from any folder at any size, and leaves what the README promises."""
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+from rstan_lite.data.puppets import generate
+from rstan_lite.errors import NotebookError
+from rstan_lite.run import run_notebook
+from rstan_lite.show.results import RESULT_COLUMNS
+from rstan_lite.training.runs import read_predictions
+
+TOUR = Path(__file__).parents[2] / "notebooks" / "00_tour.ipynb"
+ACTIONS = ("jump", "pullup", "sit", "wave")
+MODELS = ["two-stream LSTM", "+ attention", "+ fusion by max", "+ silhouettes"]
+FIGURES = {"clip", "target", "step", "training", "attention", "fusion", "frames", "confusion"}
+SECONDS, MEBIBYTES = 240, 3072  # of a whole run on two cores; this small one needs far less
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The working folder of a small run of the tour, on a few clips of four actions."""
+    home = tmp_path_factory.mktemp("some where")  # a path with a space
+    generate(home / "clips", clips_per_class=6, classes=ACTIONS, progress=False)
+    small = {"root": "clips", "cache": "cache", "out": "made/tour", "iterations": 10, "seed": 3}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        output = run_notebook(TOUR, small, progress=False)
+    assert output == Path("made/tour/00_tour.ipynb")
+    return home / "made" / "tour"
+
+
+def metrics(folder: Path) -> dict:
+    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+
+
+def test_every_cell_ran(folder: Path) -> None:
+    cells = nbformat.read(folder / "00_tour.ipynb", as_version=4).cells
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    assert all(cell.execution_count for cell in code)
+    kinds = {output.output_type for cell in code for output in cell.outputs}
+    assert "error" not in kinds
+    seconds = sum(cell.metadata.papermill.duration for cell in code)
+    assert seconds < SECONDS
+
+
+def test_numbers_are_those_of_the_four_models(folder: Path) -> None:
+    found = metrics(folder)
+    assert list(found["models"]) == MODELS
+    assert found["test_accuracy"] == found["models"]["+ silhouettes"]["test_accuracy"]
+    assert found["seed"] == 3
+    assert found["peak_memory"] < MEBIBYTES
+    for name, run in found["models"].items():
+        assert 0 <= run["test_accuracy"] <= 1
+        assert set(run["per_class"]) == set(ACTIONS)
+        assert (run["attention_on_silhouette"] is None) == (name == "two-stream LSTM")
+
+
+def test_predictions_agree_with_the_accuracy(folder: Path) -> None:
+    found = read_predictions(folder / "predictions.npz")
+    assert found.classes == ACTIONS
+    assert len(found.names) == metrics(folder)["n_test"] > 0
+    right = found.scores.argmax(axis=1) == found.labels
+    assert np.isclose(right.mean(), metrics(folder)["test_accuracy"])
+    np.testing.assert_allclose(found.scores.sum(axis=1), 1, atol=1e-5)
+
+
+def test_figures_are_kept_with_their_descriptions(folder: Path) -> None:
+    kept = list((folder / "figures").glob("*.png"))
+    assert {path.stem for path in kept} == FIGURES
+    for path in kept:
+        with Image.open(path) as image:
+            assert len(image.info["Description"]) > 20
+            assert image.width > 400
+
+
+def test_result_table_stands_in_the_notebook(folder: Path) -> None:
+    cells = nbformat.read(folder / "00_tour.ipynb", as_version=4).cells
+    (cell,) = [cell for cell in cells if "results" in cell.metadata.get("tags", [])]
+    text = cell.outputs[-1].data["text/plain"]
+    for word in (*RESULT_COLUMNS, *MODELS, "puppets, split 1, profile tiny, seed 3"):
+        assert word in text
+
+
+def test_page_shows_everything_without_internet(folder: Path) -> None:
+    text = (folder / "00_tour.html").read_text(encoding="utf-8")
+    images = re.findall(r"<img [^>]*>", text)
+    assert len(images) == len(FIGURES)
+    for image in images:
+        assert re.search(r"""alt=["'][^"']{20}""", image)
+        assert 'src="data:image/png;base64,' in image
+    assert "<script" not in text
+    assert text.count("<summary>Solution</summary>") >= 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"splitt": 2}, "splitt"),
+        ({"split": "two"}, "split: int"),
+        ({"resume": "perhaps"}, "resume: bool"),
+    ],
+)
+def test_other_parameters_are_refused_with_the_real_ones(
+    wrong: dict, words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(NotebookError) as caught:
+        run_notebook(TOUR, wrong | {"out": str(tmp_path)}, progress=False)
+    assert words in str(caught.value)
+    assert "profile: str = 'tiny'" in str(caught.value)
+    assert not list(tmp_path.iterdir())
