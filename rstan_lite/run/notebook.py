@@ -93,6 +93,8 @@ def _execute(
             kernel_name="python3",  # of the interpreter that runs this, whatever the notebook says
             cwd=os.getcwd(),
             progress_bar=progress,
+            # nbclient hands these to the kernel, whose warnings are about itself
+            extra_arguments=["--log-level=ERROR"],
         )
     except PapermillExecutionError as error:
         raise _cell_error(path, output, origin, error) from None
