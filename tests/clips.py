@@ -9,7 +9,7 @@ import numpy as np
 from scipy.io import savemat
 
 HEIGHT, WIDTH = 48, 64
-STEPS = {"push": (2, 0), "jump": (0, -2), "walk": (-2, 0)}
+STEPS = {"push": (2, 0), "jump": (0, -2), "pick": (0, 2)}  # apart also when mirrored
 
 
 def clip_arrays(action: str, seed: int, frames: int) -> tuple[np.ndarray, np.ndarray]:

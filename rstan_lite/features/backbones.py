@@ -134,15 +134,14 @@ class FeatureNet(nn.Module):
 
     mean: Tensor
     std: Tensor
-    vector_scale: Tensor
 
     def __init__(self, spec: Backbone, stream: str, classes: int = 0, dropout: float = 0.5):
         super().__init__()
         from torchvision.models.feature_extraction import create_feature_extractor
 
-        network = build(spec)
+        network, inputs = build(spec), channels(stream)
         if stream == "motion":
-            network = to_motion(network, channels(stream))
+            network = to_motion(network, inputs)
         self.spec, self.stream = spec, stream
         try:
             self.trunk = create_feature_extractor(network, list({spec.cube, spec.vector}))
@@ -157,13 +156,15 @@ class FeatureNet(nn.Module):
         self.register_buffer(
             "std", torch.tensor(_STD if rgb else [FLOW_SCALE / 255]).view(-1, 1, 1)
         )
-        # what the classifier divides vectors by: SqueezeNet's are 20 times those of a ResNet, and
-        # the usual learning rates would blow a classifier on them up
-        self.register_buffer("vector_scale", torch.tensor(1.0))
         self.dropout = nn.Dropout(dropout)
+        self.norm: nn.BatchNorm1d | None = None
         self.classifier: nn.Linear | None = None
         if classes:
-            self.classifier = nn.Linear(self.sizes()[1], classes)
+            width = self.sizes()[1]
+            # vectors are all positive and, in some networks, large: unnormalised, their common
+            # part drowns what tells the classes apart, and a motion network hardly starts to learn
+            self.norm = nn.BatchNorm1d(width, affine=False)
+            self.classifier = nn.Linear(width, classes)
 
     def normalise(self, images: Tensor) -> Tensor:
         """uint8 (B, s, s, channels) to float (B, channels, s, s), channels last in memory."""
@@ -191,15 +192,10 @@ class FeatureNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Class logits (B, classes), for fine-tuning."""
-        if self.classifier is None:
+        if self.norm is None or self.classifier is None:
             raise ConfigError("classes", "0", "a network built with a classifier")
-        vector = self.vector_and_cube(images)[0] / self.vector_scale
+        vector = self.norm(self.vector_and_cube(images)[0])
         return self.classifier(self.dropout(vector))
-
-    @torch.no_grad()
-    def calibrate(self, images: Tensor) -> None:
-        """Set `vector_scale` to the root mean square of these images' vectors."""
-        self.vector_scale.copy_(self.vector_and_cube(images)[0].square().mean().sqrt())
 
     @torch.no_grad()
     def sizes(self, side: int = 224) -> tuple[int, int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
@@ -84,17 +85,9 @@ def fill_inputs(store: Store, dataset: JHMDB, clips: list[Clip], workers: int = 
     if not todo:
         return
     damaged: list[DataError] = []
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max(1, workers), mp_context=context) as pool:
-        futures = [pool.submit(_make, dataset, clip, store) for clip in todo]
-        for future in tqdm(as_completed(futures), total=len(todo), desc="frames and flow"):
-            try:
-                future.result()
-            except DataError as error:
-                damaged.append(error)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+    for error in tqdm(_attempts(store, dataset, todo, workers), "frames and flow", len(todo)):
+        if error is not None:
+            damaged.append(error)
     if len(damaged) == 1:
         raise damaged[0]
     if damaged:
@@ -105,3 +98,31 @@ def fill_inputs(store: Store, dataset: JHMDB, clips: list[Clip], workers: int = 
             "clips and silhouettes that can be read",
             "The others are stored.",
         )
+
+
+def _attempts(
+    store: Store, dataset: JHMDB, clips: list[Clip], workers: int
+) -> Iterator[DataError | None]:
+    """Make the clips, in processes of their own where several work; yield each one's complaint."""
+    if workers <= 1:
+        for clip in clips:
+            try:
+                _make(dataset, clip, store)
+                yield None
+            except DataError as damage:
+                yield damage
+        return
+    # spawned: a forked process may inherit a lock that a thread of torch or OpenCV holds
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        try:
+            for future in as_completed([pool.submit(_make, dataset, c, store) for c in clips]):
+                error = future.exception()
+                if isinstance(error, DataError):
+                    yield error
+                else:
+                    future.result()  # raises what else went wrong
+                    yield None
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

@@ -70,15 +70,14 @@ def tune(
     state.restore(resume)
     bar = tqdm(range(settings.epochs), initial=state.epoch, desc=f"tuning {settings.stream}")
     while state.epoch < settings.epochs:
-        loss = state.run_epoch(workers)
-        row = {"epoch": state.epoch, "loss": loss}
-        row |= _validate(
-            cast(FeatureNet, state.mean.module), store, validation, settings.test_size, device
-        )
+        row = {"epoch": state.epoch + 1, "loss": state.run_epoch(workers)}
+        if row["epoch"] % settings.validate_every == 0 or row["epoch"] == settings.epochs:
+            averaged = cast(FeatureNet, state.mean.module)
+            row |= _validate(averaged, store, validation, settings.test_size, device)
         state.note(row)
         state.save(resume)
         bar.update()
-        bar.set_postfix(loss=f"{loss:.2f}", validation=f"{row['validation_accuracy']:.3f}")
+        bar.set_postfix({name: round(value, 3) for name, value in row.items() if name != "epoch"})
         if on_epoch:
             on_epoch(row)
     card = {

@@ -42,12 +42,13 @@ class TuneSettings:
     batch: int = 32
     size: int = 160
     test_size: int = 224
-    lr: float = 0.002  # of the trunk: a SqueezeNet, which has no normalisation, breaks at 0.01
-    head_lr: float = 0.02  # of the new classifier
+    lr: float = 0.01  # of the trunk
+    head_lr: float = 0.003  # of the new classifier, whose inputs are normalised and many
     weight_decay: float = 5e-4
     dropout: float = 0.5
     average: float = 0.99  # decay of the running average of the weights, which is what is kept
     smoothing: float = 0.1
+    validate_every: int = 4  # epochs between looks at the validation clips
     seed: int = 0
 
 
@@ -86,8 +87,6 @@ class Tuner:
             load_imagenet(net, None if settings.weights == "torchvision" else settings.weights)
         self.store, self.train, self.settings, self.device = store, train, settings, device
         self.net = net.to(device).to(memory_format=torch.channels_last)
-        few = Samples(store, train[:: max(1, len(train) // settings.batch)], settings, 0)
-        self.net.calibrate(torch.stack([few[i][0] for i in range(len(few))]).to(device))
         average = get_ema_multi_avg_fn(settings.average)
         self.mean = AveragedModel(net, multi_avg_fn=average, use_buffers=True)
         head = [p for name, p in net.named_parameters() if name.startswith("classifier.")]
@@ -139,6 +138,8 @@ class Tuner:
     def note(self, row: dict[str, float]) -> None:
         """Add an epoch to the history, and keep its averaged weights where it is the best."""
         self.history.append(row)
+        if "validation_accuracy" not in row:
+            return
         # higher accuracy wins; among equals the lower loss
         rank = (row["validation_accuracy"], -row["validation_loss"])
         old = self.best.get("row")

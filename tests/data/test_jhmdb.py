@@ -20,7 +20,7 @@ def own_root(tmp_path):
 
 def test_reads_what_was_written(small_root):
     data = JHMDB(small_root, validation=0.0)
-    assert data.classes == ("jump", "push", "walk")
+    assert data.classes == ("jump", "pick", "push")
     assert (len(data.train), len(data.validation), len(data.test)) == (12, 0, 6)
     clip = data.train[1]
     frames = data.frames(clip)

@@ -1,0 +1,155 @@
+"""Networks cut at two nodes, their weights, and the motion network's start."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from rstan_lite.errors import CheckpointError, ConfigError
+from rstan_lite.features.backbones import (
+    FeatureNet,
+    backbone,
+    build,
+    channels,
+    rescale,
+    to_motion,
+)
+from rstan_lite.features.pretrained import load_imagenet, load_tuned, read_state
+
+SHAPES = {  # side: (P, d_fc, d_cv)
+    "squeezenet1_0": {224: (49, 512, 512), 192: (36, 512, 512)},
+    "resnet18": {224: (49, 512, 512), 192: (36, 512, 512)},
+    "puppetnet": {112: (49, 128, 128), 96: (36, 128, 128)},
+    "resnet18:layer3:layer4": {224: (196, 512, 256)},
+    "mobilenet_v3_small:features.12:avgpool": {224: (49, 576, 576)},
+}
+
+
+@pytest.mark.parametrize("stream", ["appearance", "motion"])
+@pytest.mark.parametrize("name", SHAPES)
+def test_shapes(name, stream):
+    net = FeatureNet(backbone(name), stream).eval()
+    for side, sizes in SHAPES[name].items():
+        assert net.sizes(side) == sizes
+    images = torch.randint(0, 255, (2, side, side, channels(stream)), dtype=torch.uint8)
+    with torch.no_grad():
+        found = net.features(images)
+    assert found["cubes"].shape == (2, sizes[0], sizes[2])
+    assert found["vectors"].shape == (2, sizes[1])
+
+
+def test_vgg16_has_gpcnns_nodes():
+    """Cube 7 x 7 x 512 after the last pooling, vector 4096 after fc6's ReLU."""
+    net = FeatureNet(backbone("vgg16"), "appearance")
+    assert net.sizes(224) == (49, 4096, 512)
+    assert net.sizes(192) == (36, 4096, 512)
+
+
+def test_places_go_row_by_row():
+    net = FeatureNet(backbone("puppetnet"), "appearance").eval()
+    images = torch.randint(0, 255, (1, 112, 112, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        _, cube = net.vector_and_cube(images)
+        places = net.features(images)["cubes"]
+    torch.testing.assert_close(places[0, 7 * 2 + 5], cube[0, :, 2, 5])
+
+
+def test_images_are_normalised_as_imagenet_and_flow_about_its_zero():
+    rgb = FeatureNet(backbone("puppetnet"), "appearance")
+    grey = torch.tensor([0.485, 0.456, 0.406]) * 255
+    images = grey.round().to(torch.uint8).expand(1, 4, 4, 3)
+    assert rgb.normalise(images).abs().max() < 0.01
+    flow = FeatureNet(backbone("puppetnet"), "motion")
+    assert flow.normalise(torch.full((1, 4, 4, 20), 128, dtype=torch.uint8)).abs().max() < 1e-5
+    assert flow.normalise(torch.full((1, 4, 4, 20), 144, dtype=torch.uint8)).mean() == (
+        pytest.approx(1)
+    )
+
+
+def test_motion_start_averages_rgb():
+    network = build(backbone("resnet18"))
+    before = network.conv1.weight.clone()
+    images = torch.randn(2, 1, 64, 64)
+    grey = network.conv1(images.expand(-1, 3, -1, -1))
+    after = to_motion(network, 20)
+    assert after.conv1.weight.shape == (64, 20, 7, 7)
+    torch.testing.assert_close(after.conv1.weight[:, 13], before.mean(1))
+    # twenty equal channels say what three equal channels said, 20/3 times as loud
+    torch.testing.assert_close(
+        after.conv1(images.expand(-1, 20, -1, -1)), grey * 20 / 3, rtol=1e-4, atol=1e-4
+    )
+
+
+@torch.no_grad()
+def test_rescaling_divides_outputs_and_nothing_else():
+    network = build(backbone("squeezenet1_0")).eval()
+    network.features[0].weight.mul_(40)
+    images = torch.randn(2, 3, 64, 64)
+    before = network.features(images)
+    rms = network.features[0].weight.square().mean().sqrt()
+    rescale(network)
+    factor = rms / network.features[0].weight.square().mean().sqrt()
+    assert factor > 10
+    torch.testing.assert_close(network.features(images) * factor, before, rtol=1e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["squeeznet", "resnet18:layer4", "resnet18:a:b:c", "no_net:a:b"])
+def test_unknown_names(name):
+    with pytest.raises(ConfigError):
+        build(backbone(name))
+
+
+def test_unknown_node_and_stream():
+    with pytest.raises(ConfigError, match="nodes"):
+        FeatureNet(backbone("resnet18:layer9:avgpool"), "appearance")
+    with pytest.raises(ConfigError, match="appearance, motion"):
+        FeatureNet(backbone("resnet18"), "sound")
+
+
+def test_weights_files(tmp_path):
+    state = build(backbone("squeezenet1_0")).state_dict()
+    path = tmp_path / "w.safetensors"
+    save_file(state, path)
+    for stream in ("appearance", "motion"):
+        load_imagenet(FeatureNet(backbone("squeezenet1_0"), stream), path)
+    with pytest.raises(CheckpointError, match=r"w\.safetensors: found other tensors"):
+        load_imagenet(FeatureNet(backbone("resnet18"), "appearance"), path)
+    with pytest.raises(CheckpointError, match="no such file"):
+        read_state(tmp_path / "absent.pth")
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match="unreadable"):
+        read_state(path)
+    bad = tmp_path / "code.pth"
+    torch.save({"a": Evil()}, bad)
+    with pytest.raises(CheckpointError, match="refuses"):
+        read_state(bad)
+    assert not Evil.woken
+
+
+class Evil:
+    """Code that a weights file would run if it were unpickled."""
+
+    woken = False
+
+    def __setstate__(self, state):
+        Evil.woken = True
+
+    def __getstate__(self):
+        return {"x": 1}
+
+
+def test_tuned_files_fit_their_own_network_only(tmp_path):
+    net = FeatureNet(backbone("puppetnet"), "motion", classes=3)
+    path = tmp_path / "t.safetensors"
+    save_file({k: v.contiguous().half() for k, v in net.state_dict().items()}, path)
+    load_tuned(FeatureNet(backbone("puppetnet"), "motion", classes=3), path)
+    with pytest.raises(CheckpointError, match="other tensors"):
+        load_tuned(FeatureNet(backbone("puppetnet"), "motion", classes=4), path)
+
+
+def test_real_weights(imagenet_squeezenet):
+    net = FeatureNet(backbone("squeezenet1_0"), "appearance").eval()
+    load_imagenet(net, imagenet_squeezenet)
+    images = torch.randint(0, 255, (1, 224, 224, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        found = net.features(images)
+    assert 0.05 < found["cubes"].std() < 20  # rescaled: the file's own features are 50 times larger

@@ -1,0 +1,100 @@
+"""Optical flow: direction, coding, stacking, the camera's part."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from rstan_lite.errors import ConfigError, DataError
+from rstan_lite.features.flow import (
+    ZERO,
+    camera_motion,
+    decode,
+    encode,
+    flow_sequence,
+    stack,
+    stack_indices,
+)
+
+
+def texture(height=120, width=160, seed=0):
+    rng = np.random.default_rng(seed)
+    noise = rng.uniform(0, 255, (height, width)).astype(np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 2)
+    smooth = (smooth - smooth.min()) / np.ptp(smooth) * 255
+    return np.repeat(smooth[..., None], 3, axis=2).astype(np.uint8)
+
+
+@pytest.mark.parametrize("method", ["dis", "tvl1"])
+def test_a_shift_is_seen_as_that_shift(method):
+    first = texture()
+    frames = np.stack([first, np.roll(first, (1, 3), axis=(0, 1))])
+    flow = flow_sequence(frames, method)[0, 20:-20, 20:-20]
+    assert np.abs(np.median(flow.reshape(-1, 2), axis=0) - (3, 1)).max() < 0.25
+
+
+@pytest.mark.parametrize("camera", ["median", "similarity"])
+def test_camera_motion_is_removed_and_the_actor_is_left(camera):
+    ground, actor = texture(seed=1), texture(60, 40, seed=2)
+    frames = []
+    for t in range(2):
+        frame = np.roll(ground, (0, 4 * t), axis=(0, 1)).copy()
+        frame[30:90, 60 - 2 * t : 100 - 2 * t] = actor
+        frames.append(frame)
+    flow = flow_sequence(np.stack(frames), "dis", camera)[0]
+    still = flow[:, 8:40].reshape(-1, 2)
+    assert np.abs(np.median(still, axis=0)).max() < 0.4
+    assert np.median(flow[45:75, 70:90, 0]) == pytest.approx(-6, abs=1)
+
+
+def test_zoom_needs_the_similarity():
+    y, x = np.mgrid[0:120, 0:160].astype(np.float32)
+    zoom = 0.03 * np.stack([x - 80, y - 60], axis=-1)
+    zoom[40:80, 60:90] += (5, 0)
+    left = zoom - camera_motion(zoom, "similarity")
+    assert np.abs(left[:30]).max() < 0.1
+    assert left[60, 75, 0] == pytest.approx(5, abs=0.3)
+    assert np.abs(zoom - camera_motion(zoom, "median"))[:30].max() > 1
+
+
+@given(arrays(np.float32, (3, 5, 2), elements=st.floats(-60, 60, width=32)))
+def test_coding_error(flow):
+    back = decode(encode(flow))
+    assert np.abs(back - np.clip(flow, -20, 20)).max() <= 20 / 127 / 2 + 1e-5
+    assert (encode(np.zeros_like(flow)) == ZERO).all()
+    np.testing.assert_array_equal(encode(decode(encode(flow))), encode(flow))
+
+
+def test_coding_is_symmetric():
+    assert encode(np.array([-20.0, 20.0, -99.0, 99.0])).tolist() == [1, 255, 1, 255]
+
+
+@given(st.integers(1, 50), st.integers(0, 50), st.integers(1, 12))
+def test_stack_indices(n, frame, pairs):
+    index = stack_indices(n, min(frame, n), pairs)
+    assert len(index) == pairs
+    assert index.min() >= 0
+    assert index.max() < n
+    middle = 20
+    assert stack_indices(50, middle, 10).tolist() == list(range(15, 25))
+
+
+def test_stack_interleaves_x_and_y():
+    coded = np.zeros((12, 4, 5, 2), dtype=np.uint8)
+    coded[..., 0] = np.arange(12)[:, None, None]
+    coded[..., 1] = 100 + np.arange(12)[:, None, None]
+    out = stack(coded, 6, 4)
+    assert out.shape == (4, 5, 8)
+    assert out[0, 0].tolist() == [4, 104, 5, 105, 6, 106, 7, 107]
+
+
+def test_errors():
+    frames = np.zeros((2, 32, 32, 3), dtype=np.uint8)
+    with pytest.raises(ConfigError, match="dis, tvl1"):
+        flow_sequence(frames, "raft9")
+    with pytest.raises(ConfigError, match="none, median, similarity"):
+        flow_sequence(frames, "dis", "affine")
+    with pytest.raises(DataError, match="one frame"):
+        stack_indices(0, 0)

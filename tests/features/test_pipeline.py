@@ -1,0 +1,231 @@
+"""From clips to features: inputs, tuning, extraction, resumption, complaints."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.data.sampling import equally_spaced
+from rstan_lite.data.silhouettes import target
+from rstan_lite.data.transforms import view
+from rstan_lite.errors import CheckpointError, ConfigError, DataError
+from rstan_lite.features import tune as tune_module
+from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
+from rstan_lite.features.flow import encode, flow_sequence
+from rstan_lite.features.images import flow_stack, view_images
+from rstan_lite.features.inputs import fill_inputs, inputs_store
+from rstan_lite.features.networks import find_network, shipped, split_name
+from rstan_lite.features.pipeline import FeatureSettings, prepare
+from rstan_lite.features.pretrained import read_state
+from rstan_lite.features.tune import tune, tuned_path
+from rstan_lite.features.tuner import TuneSettings
+
+
+@pytest.fixture(scope="module")
+def data(small_root):
+    return JHMDB(small_root, validation=0.4)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def inputs(data, cache):
+    store = inputs_store(data, cache, frames=5)
+    fill_inputs(store, data, data.train + data.validation + data.test, workers=1)
+    return store
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory):
+    folder, files = tmp_path_factory.mktemp("networks"), {}
+    for stream in STREAMS:
+        torch.manual_seed(0)
+        net = FeatureNet(backbone("puppetnet"), stream, classes=3)
+        files[stream] = folder / f"{stream}.safetensors"
+        save_file({k: v.contiguous() for k, v in net.state_dict().items()}, files[stream])
+    return files
+
+
+def settings_for(networks, **more):
+    options = {"backbone": "puppetnet", "frames": 5, "size": 96, "camera": "none", **more}
+    return FeatureSettings(weights=networks, **options)
+
+
+def test_inputs_are_the_clips_frames_flow_and_masks(data, inputs):
+    clip = data.test[3]
+    frames = data.frames(clip)
+    index = equally_spaced(len(frames), 5)
+    np.testing.assert_array_equal(inputs.read(clip, "index"), index)
+    np.testing.assert_array_equal(inputs.read(clip, "frames"), frames[index])
+    np.testing.assert_array_equal(inputs.read(clip, "masks"), data.silhouettes(clip, frames)[index])
+    np.testing.assert_array_equal(inputs.read(clip, "flow"), encode(flow_sequence(frames)))
+
+
+def test_features_are_the_networks_on_the_views(data, inputs, cache, networks):
+    """Cubes, vectors and M of one clip, mirrored view, computed again step by step."""
+    settings = settings_for(networks)
+    found = prepare(data, "train", settings, cache, workers=1)
+    clip, row = data.train[4], 4
+    assert found.cubes["motion"].shape == (len(data.train), 2, 5, 36, 128)
+    flow = inputs.read(clip, "flow")
+    geometry = view("centre-mirror", flow.shape[1:3], 96)
+    index = inputs.read(clip, "index").tolist()
+    images = np.stack([geometry.flow(flow_stack(flow, t)) for t in index])
+    net = FeatureNet(backbone("puppetnet"), "motion", classes=3).eval()
+    net.load_state_dict(read_state(networks["motion"]))
+    with torch.no_grad():
+        alone = net.features(torch.from_numpy(images))
+    torch.testing.assert_close(
+        found.cubes["motion"][row][1].float(), alone["cubes"], atol=2e-3, rtol=2e-3
+    )
+    torch.testing.assert_close(
+        found.vectors["motion"][row][1].float(), alone["vectors"], atol=2e-3, rtol=2e-3
+    )
+    masks = inputs.read(clip, "masks").numpy()
+    seen = np.stack([view("centre-mirror", m.shape, 96).mask(m) for m in masks])
+    np.testing.assert_allclose(found.target[row][1], target(seen, 6))
+    plain = np.stack([view("centre", m.shape, 96).mask(m) for m in masks])
+    np.testing.assert_array_equal(plain[:, :, ::-1], seen)
+
+
+def test_tests_see_the_first_view_only(data, inputs, cache, networks):
+    found = prepare(data, "test", settings_for(networks), cache, workers=1)
+    assert found.cubes["appearance"].shape[:2] == (6, 1)
+
+
+def test_extraction_goes_on_where_it_stopped(data, inputs, cache, networks, monkeypatch):
+    from rstan_lite.features import pipeline
+
+    settings = settings_for(networks, views=("whole",))
+    true, calls = pipeline.image_features, []
+
+    def stop_at_third(*args):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return true(*args)
+
+    monkeypatch.setattr(pipeline, "image_features", stop_at_third)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(data, "test", settings, cache, workers=1)
+    monkeypatch.setattr(pipeline, "image_features", lambda *a: calls.append(1) or true(*a))
+    prepare(data, "test", settings, cache, workers=1)
+    assert len(calls) == 3 + (2 * 6 - 2)  # two streams of six clips; two were done
+    calls.clear()
+    prepare(data, "test", settings, cache, workers=1)
+    assert not calls
+
+
+def test_damaged_clips_are_named_together_and_the_others_are_kept(small_root, tmp_path):
+    root = tmp_path / "own"
+    shutil.copytree(small_root, root)
+    data = JHMDB(root)
+    broken = [data.test[1], data.test[4]]
+    raw = broken[0].path.read_bytes()
+    broken[0].path.write_bytes(raw[: len(raw) // 2])
+    broken[1].mask_path.write_bytes(b"nothing")
+    store = inputs_store(data, tmp_path / "cache", frames=4)
+    with pytest.raises(DataError, match="2 damaged clips") as caught:
+        fill_inputs(store, data, data.test, workers=1)
+    assert broken[0].name in str(caught.value)
+    assert broken[1].name in str(caught.value)
+    assert store.missing(data.test) == broken
+    broken[0].path.write_bytes(raw)
+    with pytest.raises(DataError, match=r"puppet_mask\.mat: found an unreadable file"):
+        fill_inputs(store, data, data.test, workers=1)
+
+
+def tune_here(data, inputs, path, **more):
+    settings = TuneSettings(
+        **{
+            "stream": "appearance", "backbone": "puppetnet", "weights": "none", "epochs": 3,
+            "batch": 4, "size": 48, "test_size": 64, **more,
+        }
+    )  # fmt: skip
+    return tune(
+        inputs, data.train, data.validation, data.classes, split_name(data), settings, path,
+        workers=0,
+    )  # fmt: skip
+
+
+def test_tuning_learns_and_writes_its_card(data, inputs, tmp_path):
+    path = tmp_path / "motion.safetensors"
+    card = tune_here(data, inputs, path, stream="motion", epochs=12, lr=0.02, average=0.5)
+    assert card["best"]["validation_accuracy"] > 0.6  # three directions of motion; chance: 1/3
+    assert card == json.loads(path.with_suffix(".json").read_text())
+    assert card["history"][-1]["loss"] < card["history"][0]["loss"]
+    best = max(row.get("validation_accuracy", 0) for row in card["history"])
+    assert card["best"]["validation_accuracy"] == best
+    assert not path.with_suffix(".resume").exists()
+
+
+def test_tuning_resumes_to_the_same_weights(data, inputs, tmp_path):
+    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    tune_here(data, inputs, whole)
+
+    class StopError(Exception):
+        pass
+
+    def stop(row):
+        if row["epoch"] == 2:
+            raise StopError
+
+    settings = TuneSettings(
+        "appearance", "puppetnet", "none", epochs=3, batch=4, size=48, test_size=64
+    )
+    args = (inputs, data.train, data.validation, data.classes, split_name(data), settings, parts)
+    with pytest.raises(StopError):
+        tune(*args, workers=0, on_epoch=stop)
+    assert not parts.exists()
+    tune(*args, workers=0)
+    one, other = read_state(whole), read_state(parts)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_damaged_resume_file(data, inputs, tmp_path):
+    path = tmp_path / "a.safetensors"
+    path.with_suffix(".resume").write_bytes(b"half a file")
+    with pytest.raises(CheckpointError, match=r"a\.resume: found a damaged file"):
+        tune_here(data, inputs, path)
+
+
+def test_networks_by_name(data, inputs, cache, tmp_path):
+    assert find_network(data, "puppetnet", "motion", cache) == shipped("motion")
+    with pytest.raises(CheckpointError, match=r"rstan-lite tune --root .*--backbone resnet18"):
+        find_network(data, "resnet18", "motion", cache)
+    with pytest.raises(CheckpointError, match="no such file"):
+        find_network(data, "resnet18", "motion", cache, tmp_path / "absent")
+    settings = TuneSettings("appearance", "resnet18", "none", epochs=1)
+    path = tuned_path(cache, inputs, split_name(data), settings)
+    assert path != tuned_path(cache, inputs, {**split_name(data), "split": 2}, settings)
+    path.parent.mkdir()
+    path.write_bytes(b"")
+    card = {"backbone": "resnet18", "split": split_name(data), "best": {"validation_accuracy": 1}}
+    path.with_suffix(".json").write_text(json.dumps(card))
+    assert find_network(data, "resnet18", "appearance", cache) == path
+    other = JHMDB(data.root, split=2, validation=0.4)
+    with pytest.raises(CheckpointError, match="split 2"):
+        find_network(other, "resnet18", "appearance", cache)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"views": ("middle",)}, {"views": ()}, {"weights": {}}, {"weights": {"sound": "x"}}]
+)
+def test_wrong_settings(wrong):
+    with pytest.raises(ConfigError):
+        FeatureSettings(**{"weights": {"motion": "x"}, **wrong})
+
+
+def test_view_images_follow_the_index(data, inputs):
+    clip = data.test[0]
+    images = view_images(inputs, clip, "appearance", "whole", 40, np.array([3]))
+    frame = inputs.read(clip, "frames").numpy()[3]
+    np.testing.assert_array_equal(images[0], view("whole", frame.shape, 40).frame(frame))
+    assert tune_module.VALIDATION_FRAMES > 1
