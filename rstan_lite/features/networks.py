@@ -35,23 +35,23 @@ def find_network(
 ) -> Path:
     """The weights file of a stream's network.
 
-    given: a file that the user named; it wins. Else the shipped network for its backbone; else the
-    network that `rstan-lite tune` left under `cache` for this backbone and this very training part
-    (of several, the one with the best validation accuracy).
+    given: a file that the user named; it wins. Else the network that `rstan-lite tune` left under
+    `cache` for this backbone and this very training part (of several, the one with the best
+    validation accuracy); else, for the backbone that ships with the package, the shipped one.
     Raises CheckpointError, with the command that makes one, where there is none.
     """
     if given:
         if not Path(given).is_file():
             raise CheckpointError(given, "no such file", f"weights of the {stream} network")
         return Path(given)
-    if backbone == SHIPPED:
-        return shipped(stream)
     fitting = []
     folder = Path(cache) / "tuned"
     for path in sorted(folder.glob(f"{stream}-*.safetensors")):
         card = _card(path)
         if card.get("backbone") == backbone and card.get("split") == split_name(dataset):
             fitting.append((card["best"]["validation_accuracy"], path))
+    if not fitting and backbone == SHIPPED:
+        return shipped(stream)
     if not fitting:
         raise CheckpointError(
             folder,

@@ -29,9 +29,10 @@ class FeatureSettings:
     """What the features of a data set are made with; all of it is part of the stores' keys.
 
     weights: a file for each stream that is wanted: a tuned network or an ImageNet state.
+    backbone, size: network and side of its input in pixels; motion_backbone, motion_size: those of
+    the motion stream, where they differ.
     views: the stored views of a training clip; the first also serves tests. frames: S stored
-    frames a clip. size: side of the networks' input in pixels. flow, camera: see
-    `flow.flow_sequence`.
+    frames a clip. flow, camera: see `flow.flow_sequence`.
     """
 
     weights: Mapping[str, str | Path]
@@ -39,6 +40,8 @@ class FeatureSettings:
     views: tuple[str, ...] = ("centre", "centre-mirror")
     frames: int = 16
     size: int = 224
+    motion_backbone: str = ""
+    motion_size: int = 0
     flow: str = "dis"
     camera: str = "similarity"
 
@@ -50,6 +53,14 @@ class FeatureSettings:
             raise ConfigError("features", "no stream or no view", "at least one of each")
         check_views(self.views, self.size)
 
+    def backbone_of(self, stream: str) -> str:
+        """The name of a stream's network."""
+        return (self.motion_backbone if stream == "motion" else "") or self.backbone
+
+    def size_of(self, stream: str) -> int:
+        """The side of a stream's images in pixels."""
+        return (self.motion_size if stream == "motion" else 0) or self.size
+
 
 def load_network(settings: FeatureSettings, stream: str) -> FeatureNet:
     """A stream's network with its weights, ready to extract features.
@@ -60,7 +71,7 @@ def load_network(settings: FeatureSettings, stream: str) -> FeatureNet:
     path = settings.weights[stream]
     state = read_state(Path(path))
     classes = len(state["classifier.bias"]) if any(k.startswith("trunk.") for k in state) else 0
-    net = FeatureNet(backbone(settings.backbone), stream, classes)
+    net = FeatureNet(backbone(settings.backbone_of(stream)), stream, classes)
     if classes:
         load_tuned(net, path)
     else:
@@ -146,25 +157,31 @@ def _stores(
     settings: FeatureSettings, inputs: Store, cache: str | Path
 ) -> dict[tuple[str, str], Store]:
     """A store for each (stream or "target", view)."""
-    stores = {}
-    places = None
+    stores, places = {}, {}
     for stream, weights in settings.weights.items():
         read_state(Path(weights))  # a missing or damaged file is said before its hash is taken
-        net = FeatureNet(backbone(settings.backbone), stream)
-        places = net.sizes(settings.size)[0]
+        net = FeatureNet(backbone(settings.backbone_of(stream)), stream)
+        places[stream] = net.sizes(settings.size_of(stream))[0]
         for name in settings.views:
             key = {
                 "content": f"features 1, {stream}",
                 "inputs": inputs.key,
-                "backbone": settings.backbone,
+                "backbone": settings.backbone_of(stream),
                 "weights": weights_hash(weights),
                 "view": name,
-                "size": settings.size,
+                "size": settings.size_of(stream),
             }
             stores[stream, name] = Store.under(cache, stream, key)
+    if len(set(places.values())) > 1:
+        raise ConfigError(
+            "features",
+            f"cubes of {places} places",
+            "as many places in both streams: attention is fused place by place (Eq. 14)",
+            "Choose other sizes of the networks' inputs.",
+        )
     for name in settings.views:
         key = {"content": "target 1", "inputs": inputs.key, "view": name}
-        key |= {"size": settings.size, "places": places}
+        key |= {"size": settings.size, "places": max(places.values())}
         stores["target", name] = Store.under(cache, "target", key)
     return stores
 
@@ -186,8 +203,8 @@ def _fill(
             seen = np.stack([geometry.mask(mask) for mask in masks])
             store.write(clip, {"target": torch.from_numpy(target(seen, k))})
             continue
-        frames = np.arange(len(inputs.read(clip, "index")))
-        images = view_images(inputs, clip, kind, name, settings.size, frames)
+        frames = range(len(inputs.read(clip, "index")))
+        images = view_images(inputs, clip, kind, name, settings.size_of(kind), frames)
         store.write(clip, image_features(net, images, device))
 
 

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import torch
 from safetensors.torch import save
 from torch import Tensor
@@ -16,6 +15,7 @@ from torch.nn import functional
 from tqdm.auto import tqdm
 
 from rstan_lite.data.jhmdb import Clip
+from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.features.backbones import FeatureNet
 from rstan_lite.features.images import view_images
 from rstan_lite.features.pretrained import weights_hash
@@ -114,7 +114,7 @@ def clip_scores(
     scores = []
     for clip in clips:
         stored = len(store.read(clip, "index"))
-        frames = np.linspace(0, stored - 1, min(stored, VALIDATION_FRAMES)).round().astype(int)
+        frames = equally_spaced(stored, min(stored, VALIDATION_FRAMES)).tolist()
         images = view_images(store, clip, net.stream, "centre", size, frames)
         scores.append(net(images.to(device)).softmax(1).mean(0).cpu())
     return torch.stack(scores)

@@ -18,7 +18,7 @@ from rstan_lite.data.jhmdb import Clip
 from rstan_lite.data.transforms import random_crop
 from rstan_lite.errors import CheckpointError
 from rstan_lite.features.backbones import FeatureNet, backbone
-from rstan_lite.features.images import flow_stack
+from rstan_lite.features.flow import stack
 from rstan_lite.features.pretrained import load_imagenet
 from rstan_lite.features.store import Store, write_atomically
 
@@ -69,10 +69,10 @@ class Samples(Dataset[tuple[Tensor, int]]):
             image = frames[int(rng.integers(len(frames)))].numpy()
             geometry = random_crop(image.shape, self.settings.size, rng)
             return torch.from_numpy(np.ascontiguousarray(geometry.frame(image))), clip.label
-        flow = self.store.read(clip, "flow")
-        stack = flow_stack(flow, int(rng.integers(len(flow) + 1)))
-        geometry = random_crop(stack.shape, self.settings.size, rng)
-        return torch.from_numpy(np.ascontiguousarray(geometry.flow(stack))), clip.label
+        flow = self.store.read(clip, "flow").numpy()
+        image = stack(flow, int(rng.integers(len(flow) + 1)))
+        geometry = random_crop(image.shape, self.settings.size, rng)
+        return torch.from_numpy(np.ascontiguousarray(geometry.flow(image))), clip.label
 
 
 class Tuner:

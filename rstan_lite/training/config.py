@@ -44,6 +44,8 @@ class TrainConfig:
     flow: str = _option("dis", "optical flow method", ("dis", "tvl1"))
     camera: str = _option("similarity", "camera motion removed from flow", ("none", "similarity"))
     size: int = _option(224, "side of the network's input, pixels", low=32, high=512)
+    motion_backbone: str = _option("", "network of the motion stream (none: the same)")
+    motion_size: int = _option(0, "its input, pixels (0: the same)", low=0, high=512)
     stored_frames: int = _option(16, "frames S stored a clip, equally spaced", low=1, high=128)
     views: tuple[str, ...] = _option(
         ("centre", "centre-mirror"), "stored views of a training clip; the first serves tests"

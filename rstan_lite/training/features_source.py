@@ -64,6 +64,8 @@ def feature_settings(config: TrainConfig, networks: Mapping[str, str]) -> Featur
         views=config.views,
         frames=config.stored_frames,
         size=config.size,
+        motion_backbone=config.motion_backbone,
+        motion_size=config.motion_size,
         flow=config.flow,
         camera=config.camera,
     )
@@ -102,12 +104,11 @@ def load_parts(config: TrainConfig) -> Parts:
     """Features of all three parts, and which networks made them."""
     dataset = open_dataset(config)
     named = {"appearance": config.appearance_weights, "motion": config.motion_weights}
-    networks = {
-        stream: str(
-            find_network(dataset, config.backbone, stream, cache_folder(config), named[stream])
-        )
-        for stream in config.streams
-    }
+    networks = {}
+    for stream in config.streams:
+        backbone = (config.motion_backbone if stream == "motion" else "") or config.backbone
+        found = find_network(dataset, backbone, stream, cache_folder(config), named[stream])
+        networks[stream] = str(found)
     store = inputs_store(
         dataset, cache_folder(config), config.stored_frames, config.flow, config.camera
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from torch import Tensor
 from rstan_lite.data.transforms import Geometry, view
 from rstan_lite.data.video import read_frames
 from rstan_lite.errors import ConfigError, DataError
-from rstan_lite.features.images import flow_stack
+from rstan_lite.features.images import stream_images
 from rstan_lite.features.inputs import clip_inputs
 from rstan_lite.features.pipeline import image_features, load_network
 from rstan_lite.model.output import Attention, RSTANOutput, last_step
@@ -86,7 +85,9 @@ def video_features(
     inputs = clip_inputs(frames, None, config.stored_frames, config.flow, config.camera)
     cubes, vectors = {}, {}
     for stream in config.streams:
-        images = stream_images(inputs, stream, config.views[0], config.size)
+        size = settings.size_of(stream)
+        stored = range(config.stored_frames)
+        images = stream_images(inputs.__getitem__, stream, config.views[0], size, stored)
         network = load_network(settings, stream).to(device)
         found = image_features(network, images, device.type)
         cubes[stream] = found["cubes"][None, None]  # (1, 1, S, P, d_cv)
@@ -102,20 +103,6 @@ def video_features(
         scales=description.scales,
     )
     return features, inputs["index"].numpy()
-
-
-def stream_images(inputs: Mapping[str, Tensor], stream: str, name: str, size: int) -> Tensor:
-    """What a stream's network sees of the stored frames, uint8 (S, size, size, channels)."""
-    if stream == "appearance":
-        pictures = inputs["frames"].numpy()
-        geometry = view(name, pictures.shape[1:3], size)
-        images = [geometry.frame(picture) for picture in pictures]
-    else:
-        geometry = view(name, inputs["flow"].shape[1:3], size)
-        images = [
-            geometry.flow(flow_stack(inputs["flow"], frame)) for frame in inputs["index"].tolist()
-        ]
-    return torch.from_numpy(np.ascontiguousarray(np.stack(images)))
 
 
 @torch.no_grad()

@@ -15,8 +15,8 @@ from rstan_lite.data.transforms import view
 from rstan_lite.errors import CheckpointError, ConfigError, DataError
 from rstan_lite.features import tune as tune_module
 from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
-from rstan_lite.features.flow import encode, flow_sequence
-from rstan_lite.features.images import flow_stack, view_images
+from rstan_lite.features.flow import encode, flow_sequence, stack
+from rstan_lite.features.images import view_images
 from rstan_lite.features.inputs import fill_inputs, inputs_store
 from rstan_lite.features.networks import find_network, shipped, split_name
 from rstan_lite.features.pipeline import FeatureSettings, prepare
@@ -74,10 +74,10 @@ def test_features_are_the_networks_on_the_views(data, inputs, cache, networks):
     found = prepare(data, "train", settings, cache, workers=1)
     clip, row = data.train[4], 4
     assert found.cubes["motion"].shape == (len(data.train), 2, 5, 36, 128)
-    flow = inputs.read(clip, "flow")
+    flow = inputs.read(clip, "flow").numpy()
     geometry = view("centre-mirror", flow.shape[1:3], 96)
     index = inputs.read(clip, "index").tolist()
-    images = np.stack([geometry.flow(flow_stack(flow, t)) for t in index])
+    images = np.stack([geometry.flow(stack(flow, t)) for t in index])
     net = FeatureNet(backbone("puppetnet"), "motion", classes=3).eval()
     net.load_state_dict(read_state(networks["motion"]))
     with torch.no_grad():
@@ -225,7 +225,7 @@ def test_wrong_settings(wrong):
 
 def test_view_images_follow_the_index(data, inputs):
     clip = data.test[0]
-    images = view_images(inputs, clip, "appearance", "whole", 40, np.array([3]))
+    images = view_images(inputs, clip, "appearance", "whole", 40, [3])
     frame = inputs.read(clip, "frames").numpy()[3]
     np.testing.assert_array_equal(images[0], view("whole", frame.shape, 40).frame(frame))
     assert tune_module.VALIDATION_FRAMES > 1
