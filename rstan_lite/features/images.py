@@ -30,7 +30,7 @@ def stream_images(
     else:
         flow, index = read("flow").numpy(), read("index").tolist()
         geometry = view(name, flow.shape[1:3], size)
-        images = [geometry.flow(stack(flow, index[i])) for i in frames]
+        images = [stack(flow, index[i], geometry) for i in frames]
     return torch.from_numpy(np.ascontiguousarray(np.stack(images)))
 
 

@@ -70,9 +70,9 @@ class Samples(Dataset[tuple[Tensor, int]]):
             geometry = random_crop(image.shape, self.settings.size, rng)
             return torch.from_numpy(np.ascontiguousarray(geometry.frame(image))), clip.label
         flow = self.store.read(clip, "flow").numpy()
-        image = stack(flow, int(rng.integers(len(flow) + 1)))
-        geometry = random_crop(image.shape, self.settings.size, rng)
-        return torch.from_numpy(np.ascontiguousarray(geometry.flow(image))), clip.label
+        middle = int(rng.integers(len(flow) + 1))
+        geometry = random_crop(flow.shape[1:3], self.settings.size, rng)
+        return torch.from_numpy(stack(flow, middle, geometry)), clip.label
 
 
 class Tuner:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from rstan_lite.data.transforms import view
 from rstan_lite.errors import ConfigError, DataError
 from rstan_lite.features.flow import (
     ZERO,
@@ -85,7 +86,7 @@ def test_stack_interleaves_x_and_y():
     coded = np.zeros((12, 4, 5, 2), dtype=np.uint8)
     coded[..., 0] = np.arange(12)[:, None, None]
     coded[..., 1] = 100 + np.arange(12)[:, None, None]
-    out = stack(coded, 6, 4)
+    out = stack(coded, 6, pairs=4)
     assert out.shape == (4, 5, 8)
     assert out[0, 0].tolist() == [4, 104, 5, 105, 6, 106, 7, 107]
 
@@ -98,3 +99,10 @@ def test_errors():
         flow_sequence(frames, "dis", "affine")
     with pytest.raises(DataError, match="one frame"):
         stack_indices(0, 0)
+
+
+def test_stack_of_a_view_is_the_view_of_the_stack():
+    coded = np.random.default_rng(0).integers(1, 256, (14, 60, 80, 2), dtype=np.uint8)
+    for name in ("centre", "bottom-left-mirror"):
+        geometry = view(name, (60, 80), 32)
+        np.testing.assert_array_equal(stack(coded, 5, geometry), geometry.flow(stack(coded, 5)))

@@ -77,7 +77,7 @@ def test_features_are_the_networks_on_the_views(data, inputs, cache, networks):
     flow = inputs.read(clip, "flow").numpy()
     geometry = view("centre-mirror", flow.shape[1:3], 96)
     index = inputs.read(clip, "index").tolist()
-    images = np.stack([geometry.flow(stack(flow, t)) for t in index])
+    images = np.stack([geometry.flow(stack(flow, t)) for t in index])  # the other way round
     net = FeatureNet(backbone("puppetnet"), "motion", classes=3).eval()
     net.load_state_dict(read_state(networks["motion"]))
     with torch.no_grad():
