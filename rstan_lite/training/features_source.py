@@ -22,6 +22,7 @@ from rstan_lite.training.device import choose_device
 from rstan_lite.training.train import Parts
 
 PUPPETS = "puppets"  # folder of generated clips, inside the cache, where no root is given
+PUPPETS_PER_CLASS = 12  # a tour of them ends in minutes on two cores
 
 CLIPS_A_WORKER = 20  # starting a process costs about what decoding so many clips does
 
@@ -49,7 +50,7 @@ def open_dataset(config: TrainConfig) -> JHMDB:
         if not (Path(root) / "puppets.json").exists():  # written last: absent, or interrupted
             from rstan_lite.data.puppets import generate
 
-            generate(Path(root))
+            generate(Path(root), PUPPETS_PER_CLASS)
     return JHMDB(root, config.split, config.missing, config.validation)
 
 

@@ -229,3 +229,12 @@ def test_view_images_follow_the_index(data, inputs):
     frame = inputs.read(clip, "frames").numpy()[3]
     np.testing.assert_array_equal(images[0], view("whole", frame.shape, 40).frame(frame))
     assert tune_module.VALIDATION_FRAMES > 1
+
+
+def test_streams_may_have_other_networks_but_not_other_grids(data, inputs, cache, networks):
+    settings = settings_for(networks, motion_backbone="puppetnet", motion_size=80)
+    with pytest.raises(ConfigError, match=r"'appearance': 36, 'motion': 25.* as many places"):
+        prepare(data, "test", settings, cache, workers=1)
+    other = settings_for(networks, size=112, motion_size=100)  # 7 x 7 places both
+    found = prepare(data, "test", other, cache, workers=1)
+    assert {s: found.cubes[s].shape[3] for s in STREAMS} == {"appearance": 49, "motion": 49}
