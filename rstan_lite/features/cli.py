@@ -33,7 +33,8 @@ def add_parsers(subparsers: Any) -> None:
     parser.add_argument(
         "--weights",
         default="torchvision",
-        help="ImageNet weights to start from: a file, torchvision (downloaded), or none",
+        help="weights to start from: a file (ImageNet's or a tuned network's), torchvision "
+        "(downloaded), shipped (the package's own, for puppetnet), or none",
     )
     parser.add_argument("--epochs", type=int, help="passes over the clips (by stream)")
     parser.add_argument("--size", type=int, default=160, help="side of the training crops (160)")
@@ -53,7 +54,7 @@ def _tune(arguments: argparse.Namespace) -> int:
     from rstan_lite.data.jhmdb import JHMDB
     from rstan_lite.features.backbones import STREAMS
     from rstan_lite.features.inputs import fill_inputs, inputs_store
-    from rstan_lite.features.networks import split_name
+    from rstan_lite.features.networks import shipped, split_name
     from rstan_lite.features.tune import EPOCHS, tune, tuned_path
     from rstan_lite.features.tuner import TuneSettings
     from rstan_lite.training.device import choose_device
@@ -71,7 +72,7 @@ def _tune(arguments: argparse.Namespace) -> int:
         settings = TuneSettings(
             stream=stream,
             backbone=arguments.backbone,
-            weights=arguments.weights,
+            weights=str(shipped(stream)) if arguments.weights == "shipped" else arguments.weights,
             epochs=arguments.epochs or EPOCHS[stream],
             batch=arguments.batch,
             size=arguments.size,

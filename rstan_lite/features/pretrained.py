@@ -15,6 +15,28 @@ from rstan_lite.errors import CheckpointError
 from rstan_lite.features.backbones import Backbone, FeatureNet, build, channels, rescale, to_motion
 
 
+def load_start(net: FeatureNet, weights: str | Path) -> None:
+    """Give a network that is to be tuned its first weights.
+
+    weights: "none" (they stay random), "torchvision", a file of ImageNet weights, or a tuned
+    network of the same backbone and stream, whose classifier is left behind.
+    Raises CheckpointError for a missing, damaged or unlike file.
+    """
+    if weights == "none":
+        return
+    if weights == "torchvision":
+        load_imagenet(net, None)
+        return
+    state = read_state(Path(weights))
+    trunk = {
+        k.removeprefix("trunk."): v.float() for k, v in state.items() if k.startswith("trunk.")
+    }
+    if trunk:
+        _load(net.trunk, trunk, str(weights), strict=True)
+    else:
+        load_imagenet(net, weights)
+
+
 def load_imagenet(net: FeatureNet, weights: str | Path | None) -> None:
     """Start a FeatureNet's trunk from ImageNet weights, for RGB or flow.
 

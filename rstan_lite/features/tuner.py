@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from rstan_lite.data.transforms import random_crop
 from rstan_lite.errors import CheckpointError
 from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.flow import stack
-from rstan_lite.features.pretrained import load_imagenet
+from rstan_lite.features.pretrained import load_start
 from rstan_lite.features.store import Store, write_atomically
 
 CLIP_NORM = 5.0  # of the gradient: the first steps on flow are steep
@@ -29,15 +29,15 @@ CLIP_NORM = 5.0  # of the gradient: the first steps on flow are steep
 class TuneSettings:
     """How a stream's network is fine-tuned. Everything here is part of the result's key.
 
-    stream: "appearance" or "motion". backbone: see `backbones.backbone`. weights: an ImageNet file,
-    "torchvision" to have it downloaded, or "none" for random ones.
+    stream: "appearance" or "motion". backbone: see `backbones.backbone`. weights: see
+    `pretrained.load_start`.
     size: side of the training crops; test_size: of the later features, larger (a network sees
     people larger in jittered crops than in the centre crop of a test).
     """
 
     stream: str = "appearance"
     backbone: str = "squeezenet1_0"
-    weights: str = field(default="torchvision", metadata={"help": "file, torchvision or none"})
+    weights: str = "torchvision"
     epochs: int = 40
     batch: int = 32
     size: int = 160
@@ -83,8 +83,7 @@ class Tuner:
     ):
         torch.manual_seed(settings.seed)
         net = FeatureNet(backbone(settings.backbone), settings.stream, classes, settings.dropout)
-        if settings.weights != "none":
-            load_imagenet(net, None if settings.weights == "torchvision" else settings.weights)
+        load_start(net, settings.weights)
         self.store, self.train, self.settings, self.device = store, train, settings, device
         self.net = net.to(device).to(memory_format=torch.channels_last)
         average = get_ema_multi_avg_fn(settings.average)

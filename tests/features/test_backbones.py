@@ -13,7 +13,7 @@ from rstan_lite.features.backbones import (
     rescale,
     to_motion,
 )
-from rstan_lite.features.pretrained import load_imagenet, load_tuned, read_state
+from rstan_lite.features.pretrained import load_imagenet, load_start, load_tuned, read_state
 
 SHAPES = {  # side: (P, d_fc, d_cv)
     "squeezenet1_0": {224: (49, 512, 512), 192: (36, 512, 512)},
@@ -153,3 +153,16 @@ def test_real_weights(imagenet_squeezenet):
     with torch.no_grad():
         found = net.features(images)
     assert 0.05 < found["cubes"].std() < 20  # rescaled: the file's own features are 50 times larger
+
+
+def test_a_tuned_network_can_be_the_start_of_another(tmp_path):
+    """Of other classes, for example puppets' before JHMDB: the trunk goes over, the rest is new."""
+    old = FeatureNet(backbone("puppetnet"), "motion", classes=3)
+    path = tmp_path / "old.safetensors"
+    save_file({k: v.contiguous() for k, v in old.state_dict().items()}, path)
+    new = FeatureNet(backbone("puppetnet"), "motion", classes=5)
+    load_start(new, path)
+    for name, tensor in old.trunk.state_dict().items():
+        torch.testing.assert_close(new.trunk.state_dict()[name], tensor)
+    with pytest.raises(CheckpointError, match="other tensors"):
+        load_start(FeatureNet(backbone("puppetnet"), "appearance", classes=5), path)
