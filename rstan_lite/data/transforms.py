@@ -130,6 +130,22 @@ def random_crop(shape: Sequence[int], size: int, rng: np.random.Generator) -> Ge
     )
 
 
+def random_colour(frame: np.ndarray, rng: np.random.Generator, strength: float) -> np.ndarray:
+    """Change brightness, contrast, saturation and tint at random.
+
+    frame: uint8 (H, W, 3). strength: in [0, 1); each factor is drawn from 1 - strength to
+    1 + strength, the tint's from a third of that. Returns uint8 (H, W, 3).
+    """
+    bright, contrast, colour = rng.uniform(1 - strength, 1 + strength, 3)
+    tint = rng.uniform(1 - strength / 3, 1 + strength / 3, 3)
+    x = frame.astype(np.float32)
+    grey = x.mean(axis=2, keepdims=True)
+    x = (grey + colour * (x - grey)) * tint
+    middle = x.mean()
+    x = bright * (middle + contrast * (x - middle))
+    return np.clip(np.rint(x), 0, 255).astype(np.uint8)
+
+
 def whole(size: int, mirror: bool = False) -> Geometry:
     """The whole frame squeezed into a square: nothing at the sides is lost."""
     return Geometry(0.0, 0.0, 1.0, 1.0, size, mirror)

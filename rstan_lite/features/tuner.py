@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
 from rstan_lite.data.jhmdb import Clip
-from rstan_lite.data.transforms import random_crop
+from rstan_lite.data.transforms import random_colour, random_crop
 from rstan_lite.errors import CheckpointError
 from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.flow import stack
@@ -46,6 +46,7 @@ class TuneSettings:
     head_lr: float = 0.003  # of the new classifier, whose inputs are normalised and many
     weight_decay: float = 5e-4
     dropout: float = 0.5
+    colour: float = 0.4  # strength of colour changes: scenes of few clips are soon known by heart
     average: float = 0.99  # decay of the running average of the weights, which is what is kept
     smoothing: float = 0.1
     validate_every: int = 4  # epochs between looks at the validation clips
@@ -68,7 +69,8 @@ class Samples(Dataset[tuple[Tensor, int]]):
             frames = self.store.read(clip, "frames")
             image = frames[int(rng.integers(len(frames)))].numpy()
             geometry = random_crop(image.shape, self.settings.size, rng)
-            return torch.from_numpy(np.ascontiguousarray(geometry.frame(image))), clip.label
+            seen = random_colour(geometry.frame(image), rng, self.settings.colour)
+            return torch.from_numpy(seen), clip.label
         flow = self.store.read(clip, "flow").numpy()
         middle = int(rng.integers(len(flow) + 1))
         geometry = random_crop(flow.shape[1:3], self.settings.size, rng)

@@ -11,6 +11,7 @@ from rstan_lite.data.transforms import (
     VIEWS,
     Geometry,
     crop,
+    random_colour,
     random_crop,
     view,
 )
@@ -114,3 +115,18 @@ def test_unknown_view(name):
 def test_box_outside_the_frame(box):
     with pytest.raises(ConfigError, match="inside"):
         Geometry(*box, size=8)
+
+
+def test_random_colour_changes_colours_only():
+    rng = np.random.default_rng(0)
+    frame = rng.integers(60, 200, (12, 16, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(random_colour(frame, rng, 0.0), frame)
+    drawn = [random_colour(frame, np.random.default_rng(seed), 0.4) for seed in range(40)]
+    means = np.array([image.mean() for image in drawn]) / frame.mean()
+    assert 0.55 < means.min() < 0.8
+    assert 1.2 < means.max() < 1.45
+    tints = np.array([image.mean(axis=(0, 1)) / image.mean() for image in drawn])
+    assert tints.std(axis=0).min() > 0.03
+    grey = np.full((4, 4, 3), 100, dtype=np.uint8)
+    flat = random_colour(grey, rng, 0.4)
+    assert (flat == flat[0, 0]).all()  # every pixel alike: no noise, nothing moved
