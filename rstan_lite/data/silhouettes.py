@@ -13,7 +13,7 @@ from rstan_lite.errors import ConfigError, DataError
 MAX_REPEATED = 8
 
 
-def read_masks(path: str | Path, shape: tuple[int, int, int], repeat_last: bool = False):
+def read_masks(path: str | Path, shape: tuple[int, ...], repeat_last: bool = False) -> np.ndarray:
     """Read JHMDB's `puppet_mask.mat`.
 
     shape: the frames' (F, H, W). repeat_last: a file short of up to MAX_REPEATED frames repeats its

@@ -130,6 +130,25 @@ def random_crop(shape: Sequence[int], size: int, rng: np.random.Generator) -> Ge
     )
 
 
+def actor_crop(mask: np.ndarray, size: int, rng: np.random.Generator) -> Geometry:
+    """A square box about the silhouette, 1.1 to 2 times as large, shifted and mirrored at random.
+
+    mask: uint8 (H, W) of {0, 1}, with someone in it. The box is cut off at the frame's edges.
+    """
+    height, width = mask.shape
+    rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
+    long = max(np.ptp(rows), np.ptp(columns)) + 1
+    side = long * rng.uniform(1.1, 2.0)
+    # the shift keeps the silhouette inside where the box leaves room for it
+    middle = np.array([rows[0] + rows[-1] + 1, columns[0] + columns[-1] + 1]) / 2
+    middle = middle + rng.uniform(-0.5, 0.5, 2) * (side - long)
+    tall, wide = min(side, height), min(side, width)
+    top = float(np.clip(middle[0] - tall / 2, 0, height - tall))
+    left = float(np.clip(middle[1] - wide / 2, 0, width - wide))
+    box = (top / height, left / width, tall / height, wide / width)
+    return Geometry(*box, size, bool(rng.integers(2)))
+
+
 def random_colour(frame: np.ndarray, rng: np.random.Generator, strength: float) -> np.ndarray:
     """Change brightness, contrast, saturation and tint at random.
 

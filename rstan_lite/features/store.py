@@ -124,7 +124,7 @@ class Store:
         with self._open(self.path(clip)) as file:
             return file.get_tensor(name)
 
-    def _open(self, path: Path):
+    def _open(self, path: Path) -> Any:
         try:
             return safe_open(str(path), framework="pt")
         except (OSError, SafetensorError) as error:

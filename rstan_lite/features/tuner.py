@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
 from rstan_lite.data.jhmdb import Clip
-from rstan_lite.data.transforms import random_colour, random_crop
+from rstan_lite.data.transforms import Geometry, actor_crop, random_colour, random_crop
 from rstan_lite.errors import CheckpointError
 from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.flow import stack
@@ -46,6 +47,7 @@ class TuneSettings:
     head_lr: float = 0.003  # of the new classifier, whose inputs are normalised and many
     weight_decay: float = 5e-4
     dropout: float = 0.5
+    actor: float = 0.7  # share of crops about the actor, by the training clips' silhouettes
     colour: float = 0.4  # strength of colour changes: scenes of few clips are soon known by heart
     average: float = 0.99  # decay of the running average of the weights, which is what is kept
     smoothing: float = 0.1
@@ -65,16 +67,26 @@ class Samples(Dataset[tuple[Tensor, int]]):
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         rng = np.random.default_rng([self.settings.seed, self.epoch, index])
         clip = self.clips[index]
+        stored = self.store.read(clip, "index").numpy()
         if self.settings.stream == "appearance":
-            frames = self.store.read(clip, "frames")
-            image = frames[int(rng.integers(len(frames)))].numpy()
-            geometry = random_crop(image.shape, self.settings.size, rng)
-            seen = random_colour(geometry.frame(image), rng, self.settings.colour)
-            return torch.from_numpy(seen), clip.label
+            row = int(rng.integers(len(stored)))
+            frame = self.store.read(clip, "frames")[row].numpy()
+            seen = self._geometry(clip, row, frame.shape, rng).frame(frame)
+            return torch.from_numpy(random_colour(seen, rng, self.settings.colour)), clip.label
         flow = self.store.read(clip, "flow").numpy()
         middle = int(rng.integers(len(flow) + 1))
-        geometry = random_crop(flow.shape[1:3], self.settings.size, rng)
+        row = int(np.abs(stored - middle).argmin())  # the silhouette nearest in time
+        geometry = self._geometry(clip, row, flow.shape[1:3], rng)
         return torch.from_numpy(stack(flow, middle, geometry)), clip.label
+
+    def _geometry(
+        self, clip: Clip, row: int, shape: Sequence[int], rng: np.random.Generator
+    ) -> Geometry:
+        if rng.random() < self.settings.actor:
+            mask = self.store.read(clip, "masks")[row].numpy()
+            if mask.any():
+                return actor_crop(mask, self.settings.size, rng)
+        return random_crop(shape, self.settings.size, rng)
 
 
 class Tuner:

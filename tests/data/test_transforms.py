@@ -10,6 +10,7 @@ from rstan_lite.data.transforms import (
     JITTER,
     VIEWS,
     Geometry,
+    actor_crop,
     crop,
     random_colour,
     random_crop,
@@ -130,3 +131,17 @@ def test_random_colour_changes_colours_only():
     grey = np.full((4, 4, 3), 100, dtype=np.uint8)
     flat = random_colour(grey, rng, 0.4)
     assert (flat == flat[0, 0]).all()  # every pixel alike: no noise, nothing moved
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 200), st.integers(0, 280), st.integers(8, 40))
+def test_actor_crop_holds_the_actor(seed, top, left, side):
+    mask = block(top, left, side=side)
+    geometry = actor_crop(mask, 64, np.random.default_rng(seed))
+    a, b, c, d = geometry.box(*mask.shape)
+    rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
+    assert a <= rows[0] + 1
+    assert b >= rows[-1]
+    assert c <= columns[0] + 1
+    assert d >= columns[-1]
+    long = max(len(rows), len(columns))
+    assert 1.05 * long - 2 <= max(b - a, d - c) <= 2.05 * long + 2
