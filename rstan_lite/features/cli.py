@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from typing import Any
 
 from rstan_lite.errors import ConfigError
@@ -29,21 +30,25 @@ def add_parsers(subparsers: Any) -> None:
     parser.add_argument("--missing", default="error", help="clips not on the disk: error, skip")
     parser.add_argument("--validation", type=float, default=0.1, help="share held out (0.1)")
     parser.add_argument("--streams", default="appearance,motion", help="comma separated")
-    parser.add_argument("--backbone", default="squeezenet1_0", help="preset or network:cube:vector")
+    parser.add_argument(
+        "--backbone",
+        help="preset or network:cube:vector (squeezenet1_0 for appearance, puppetnet for motion)",
+    )
     parser.add_argument(
         "--weights",
         default="torchvision",
-        help="weights to start from: a file (ImageNet's or a tuned network's), torchvision "
-        "(downloaded), shipped (the package's own, for puppetnet), or none",
+        help="what to start from: a file of ImageNet weights or of a tuned network, torchvision "
+        "(ImageNet's, downloaded) or none. A puppetnet's own start is the shipped one.",
     )
-    parser.add_argument("--epochs", type=int, help="passes over the clips (by stream)")
-    parser.add_argument("--size", type=int, default=160, help="side of the training crops (160)")
-    parser.add_argument("--test-size", type=int, default=224, help="side of the features' crops")
-    parser.add_argument("--batch", type=int, default=32, help="clips a mini-batch (32)")
+    parser.add_argument("--epochs", type=int, help="passes over the clips (40, motion 80)")
+    parser.add_argument("--size", type=int, help="side of the training crops (160, motion 112)")
+    parser.add_argument("--test-size", type=int, help="side of the features' crops (224, 112)")
+    parser.add_argument("--batch", type=int, help="clips a mini-batch (32)")
+    parser.add_argument("--lr", type=float, help="learning rate of the trunk (0.01)")
     parser.add_argument("--flow", default="dis", help="dis or tvl1")
     parser.add_argument("--camera", default="similarity", help="camera motion to remove from flow")
     parser.add_argument("--frames", type=int, default=16, help="stored frames a clip (16)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, help="of weights and augmentation (0)")
     parser.add_argument("--cache", help="folder of stores and networks ($RSTAN_CACHE, runs/cache)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--workers", type=int, default=2, help="processes that read clips (2)")
@@ -54,9 +59,8 @@ def _tune(arguments: argparse.Namespace) -> int:
     from rstan_lite.data.jhmdb import JHMDB
     from rstan_lite.features.backbones import STREAMS
     from rstan_lite.features.inputs import fill_inputs, inputs_store
-    from rstan_lite.features.networks import shipped, split_name
-    from rstan_lite.features.tune import EPOCHS, tune, tuned_path
-    from rstan_lite.features.tuner import TuneSettings
+    from rstan_lite.features.networks import SHIPPED, shipped, split_name
+    from rstan_lite.features.tune import DEFAULTS, tune, tuned_path
     from rstan_lite.training.device import choose_device
 
     streams = [name.strip() for name in arguments.streams.split(",")]
@@ -69,16 +73,13 @@ def _tune(arguments: argparse.Namespace) -> int:
     store = inputs_store(data, cache, arguments.frames, arguments.flow, arguments.camera)
     fill_inputs(store, data, data.train + data.validation, arguments.workers)
     for stream in streams:
-        settings = TuneSettings(
-            stream=stream,
-            backbone=arguments.backbone,
-            weights=str(shipped(stream)) if arguments.weights == "shipped" else arguments.weights,
-            epochs=arguments.epochs or EPOCHS[stream],
-            batch=arguments.batch,
-            size=arguments.size,
-            test_size=arguments.test_size,
-            seed=arguments.seed,
-        )
+        names = ("backbone", "epochs", "batch", "size", "test_size", "lr", "seed")
+        given = {name: getattr(arguments, name) for name in names}
+        given = {name: value for name, value in given.items() if value is not None}
+        settings = replace(DEFAULTS[stream], **given)
+        own = settings.backbone == SHIPPED and arguments.weights == "torchvision"  # not given
+        start = str(shipped(stream)) if own else arguments.weights
+        settings = replace(settings, weights=start)
         path = tuned_path(cache, store, split_name(data), settings)
         card = tune(
             store,

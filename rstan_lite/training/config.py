@@ -44,8 +44,8 @@ class TrainConfig:
     flow: str = _option("dis", "optical flow method", ("dis", "tvl1"))
     camera: str = _option("similarity", "camera motion removed from flow", ("none", "similarity"))
     size: int = _option(224, "side of the network's input, pixels", low=32, high=512)
-    motion_backbone: str = _option("", "network of the motion stream (none: the same)")
-    motion_size: int = _option(0, "its input, pixels (0: the same)", low=0, high=512)
+    motion_backbone: str = _option("puppetnet", "network of the motion stream (none: the same)")
+    motion_size: int = _option(112, "its input, pixels (0: the same)", low=0, high=512)
     stored_frames: int = _option(16, "frames S stored a clip, equally spaced", low=1, high=128)
     views: tuple[str, ...] = _option(
         ("centre", "centre-mirror"), "stored views of a training clip; the first serves tests"
@@ -70,19 +70,19 @@ class TrainConfig:
         "joint", "one softmax over both streams (Eq. 16), or averaged scores", ("joint", "score")
     )
     renormalize: bool = _option(False, "make fused attention sum to one again")
-    dropout: float = _option(0.0, "dropout on x, Phi and h", low=0, high=0.95)
+    dropout: float = _option(0.5, "dropout on x, Phi and h", low=0, high=0.95)
 
     # -- loss (Section III-D)
-    aa_kind: str = _option("l2", "actor-attention loss, Eq. 18", ("l2", "ce", "none"))
-    lambda_aa: float = _option(0.5, "its weight lambda_AA, Eq. 19", low=0)  # Sec. IV-B
+    aa_kind: str = _option("ce", "actor-attention loss, Eq. 18", ("l2", "ce", "none"))
+    lambda_aa: float = _option(2.0, "its weight lambda_AA, Eq. 19", low=0)  # ours; paper: 0.5
 
     # -- optimisation (Section IV-B)
     frames: int = _option(8, "frames T a training clip", low=1)  # 8 on HMDB51, 16 on UCF101
     test_frames: int = _option(8, "equally spaced frames a test clip", low=1)  # the paper: 32
     batch_size: int = _option(16, "videos a mini-batch", low=1)  # 16 on UCF101
     lr: float = _option(1e-2, "first learning rate", low=0)  # Sec. IV-B
-    iterations: int = _option(1500, "mini-batches in all", low=1)  # the paper: 20 000
-    milestone: int = _option(900, "iteration from which lr is a tenth", low=0)  # 12 000 of 20 000
+    iterations: int = _option(600, "mini-batches in all", low=1)  # the paper: 20 000
+    milestone: int = _option(360, "iteration from which lr is a tenth", low=0)  # 12 000 of 20 000
     momentum: float = _option(0.9, "momentum of SGD", low=0, high=0.999)  # Sec. IV-B
     weight_decay: float = _option(5e-4, "weight decay, lambda_Theta of Eq. 17", low=0)  # Sec. IV-B
     clip_norm: float = _option(5.0, "largest global gradient norm, 0: off", low=0)  # ours
