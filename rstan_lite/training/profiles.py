@@ -30,9 +30,9 @@ PROFILES: dict[str, dict[str, Any]] = {
         "iterations": 200,
         "milestone": 120,  # three fifths of the way, as in the paper
     },
-    # A class room: minutes on a laptop. Its silhouette loss is the cross-entropy: in a training this
-    # short the squared distance of Eq. 18 hardly moves the attention (its gradient at an even map
-    # is some twenty times smaller).
+    # A class room: minutes on a laptop. Its silhouette loss is the cross-entropy: in so short a
+    # training the squared distance of Eq. 18 hardly moves the attention (its gradient at an even
+    # map is some twenty times smaller).
     "course": {},
     # Section IV-B for JHMDB, without its second data set (multi-task training).
     "paper": {
