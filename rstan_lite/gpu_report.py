@@ -31,7 +31,7 @@ def _with_options(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, and write report.md and report.json. Raises DeviceError without a GPU."""
-    from rstan_lite.training.device import choose_device
+    from rstan_lite.devices import choose_device
     from rstan_lite.training.gpu_checks import gpu_report, report_config
 
     choose_device("cuda")

@@ -57,11 +57,11 @@ def add_parsers(subparsers: Any) -> None:
 
 def _tune(arguments: argparse.Namespace) -> int:
     from rstan_lite.data.jhmdb import JHMDB
+    from rstan_lite.devices import choose_device
     from rstan_lite.features.backbones import STREAMS
     from rstan_lite.features.inputs import fill_inputs, inputs_store
     from rstan_lite.features.networks import SHIPPED, shipped, split_name
     from rstan_lite.features.tune import DEFAULTS, tune, tuned_path
-    from rstan_lite.training.device import choose_device
 
     streams = [name.strip() for name in arguments.streams.split(",")]
     for stream in streams:

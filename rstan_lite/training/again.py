@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rstan_lite.devices import choose_device
 from rstan_lite.errors import ConfigError
 from rstan_lite.training import runs
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.checkpoint import load_model
 from rstan_lite.training.config import one_of, read_config
-from rstan_lite.training.device import choose_device
 from rstan_lite.training.evaluate import evaluate
 from rstan_lite.training.train import part_metrics, save_predictions
 

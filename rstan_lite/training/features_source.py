@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.devices import choose_device
 from rstan_lite.errors import CheckpointError, ConfigError
 from rstan_lite.features.cli import default_cache
 from rstan_lite.features.inputs import fill_inputs, inputs_store
@@ -18,7 +19,6 @@ from rstan_lite.features.pipeline import FeatureSettings, prepare
 from rstan_lite.features.pretrained import weights_hash
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.device import choose_device
 from rstan_lite.training.train import Parts
 
 PUPPETS = "puppets"  # folder of generated clips, inside the cache, where no root is given

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rstan_lite.data.transforms import Geometry, view
 from rstan_lite.data.video import read_frames
+from rstan_lite.devices import choose_device
 from rstan_lite.errors import ConfigError, DataError
 from rstan_lite.features.images import stream_images
 from rstan_lite.features.inputs import clip_inputs
@@ -22,7 +23,6 @@ from rstan_lite.training import runs
 from rstan_lite.training.batches import ClipFeatures, frame_positions, ordered_batches
 from rstan_lite.training.checkpoint import Description, load_model
 from rstan_lite.training.config import TrainConfig, read_config
-from rstan_lite.training.device import choose_device
 from rstan_lite.training.features_source import check_networks, feature_settings
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 
+from rstan_lite.devices import choose_device
 from rstan_lite.model.config import RSTANConfig
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.training import runs
 from rstan_lite.training.batches import ClipFeatures, measure_scales
 from rstan_lite.training.checkpoint import Description, save_model
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.device import choose_device
 from rstan_lite.training.evaluate import Evaluation, evaluate
 from rstan_lite.training.logs import EpochLog, TensorBoard, write_csv
 from rstan_lite.training.loop import Fit, fit

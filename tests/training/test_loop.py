@@ -9,10 +9,10 @@ import pytest
 import torch
 from training.synthetic import make_features
 
+from rstan_lite.devices import choose_device
 from rstan_lite.errors import DataError, DeviceError
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.device import choose_device
 from rstan_lite.training.evaluate import evaluate
 from rstan_lite.training.loop import fit, learning_rate
 from rstan_lite.training.profiles import resolve
