@@ -24,7 +24,7 @@ from rstan_lite.training.train import Parts
 PUPPETS = "puppets"  # folder of generated clips, inside the cache, where no root is given
 # A tour of these ends in minutes on two cores. Fewer actions with more clips of each make a table
 # that says more than all twenty with a handful.
-PUPPETS_PER_CLASS = 20
+PUPPETS_PER_CLASS = 16
 PUPPETS_ACTIONS = (
     "clap", "climb_stairs", "golf", "jump", "kick_ball", "pick",
     "pullup", "run", "shoot_bow", "sit", "walk", "wave",
