@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from rstan_lite.cli import main
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.data.silhouettes import target
@@ -238,3 +239,23 @@ def test_streams_may_have_other_networks_but_not_other_grids(data, inputs, cache
     other = settings_for(networks, size=112, motion_size=100)  # 7 x 7 places both
     found = prepare(data, "test", other, cache, workers=1)
     assert {s: found.cubes[s].shape[3] for s in STREAMS} == {"appearance": 49, "motion": 49}
+
+
+def test_the_command_tunes_and_then_finds_what_it_made(small_root, tmp_path, capsys):
+    options = {
+        "--root": str(small_root), "--streams": "motion", "--weights": "none", "--epochs": "1",
+        "--size": "48", "--test-size": "64", "--batch": "4", "--frames": "5", "--workers": "1",
+        "--validation": "0.4", "--cache": str(tmp_path), "--device": "cpu",
+    }  # fmt: skip
+    words = [word for pair in options.items() for word in pair]
+    assert main(["tune", *words]) == 0
+    said = capsys.readouterr().out
+    assert "motion: validation accuracy" in said
+    data = JHMDB(small_root, validation=0.4)
+    found = find_network(data, "puppetnet", "motion", tmp_path)
+    assert str(found) in said
+    before = found.stat().st_mtime_ns
+    assert main(["tune", *words]) == 0
+    assert found.stat().st_mtime_ns == before
+    assert main(["tune", *words, "--backbone", "resnet99"]) == 2
+    assert "error: backbone: found 'resnet99'" in capsys.readouterr().err
