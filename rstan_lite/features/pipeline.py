@@ -84,27 +84,20 @@ class Features:
 
     cubes[stream]: n clips of (V, S, P, d_cv); vectors[stream]: (V, S, d_fc); target: (V, S, P);
     all are lazy: `cubes[stream][i][v]` is read from the disk when it is touched.
-    clips: in order. index: S frame numbers of a clip by `frame_index(i)`.
     """
 
     def __init__(
-        self, clips: list[Clip], inputs: Store, stores: Mapping[tuple[str, str], Store],
-        streams: Sequence[str], views: Sequence[str],
-    ):  # fmt: skip
-        self.clips, self._inputs = clips, inputs
+        self,
+        clips: list[Clip],
+        stores: Mapping[tuple[str, str], Store],
+        streams: Sequence[str],
+        views: Sequence[str],
+    ):
         self.cubes, self.vectors = (
             {s: Rows([stores[s, v] for v in views], clips, name) for s in streams}
             for name in ("cubes", "vectors")
         )
         self.target = Rows([stores["target", v] for v in views], clips, "target")
-
-    def frame_index(self, row: int) -> np.ndarray:
-        """The numbers of the stored frames in their clip, int64 (S,)."""
-        return self._inputs.read(self.clips[row], "index").numpy()
-
-    def frames(self, row: int) -> np.ndarray:
-        """The stored frames of a clip, uint8 RGB (S, H, W, 3)."""
-        return self._inputs.read(self.clips[row], "frames").numpy()
 
 
 class Rows:
@@ -150,7 +143,7 @@ def prepare(
         fill_inputs(inputs, dataset, clips, workers)
         for (kind, name), missing in todo.items():
             _fill(stores[kind, name], inputs, missing, kind, name, settings, device)
-    return Features(clips, inputs, stores, tuple(settings.weights), views)
+    return Features(clips, stores, tuple(settings.weights), views)
 
 
 def _stores(
