@@ -38,13 +38,17 @@ def add_parsers(subparsers: Any) -> None:
         "--weights",
         default="torchvision",
         help="what to start from: a file of ImageNet weights or of a tuned network, torchvision "
-        "(ImageNet's, downloaded) or none. A puppetnet's own start is the shipped one.",
+        "(ImageNet's, downloaded) or none",
     )
-    parser.add_argument("--epochs", type=int, help="passes over the clips (40, motion 80)")
+    parser.add_argument(
+        "--motion-weights",
+        help="the same for the motion network (puppetnet: the shipped one; others: as --weights)",
+    )
+    parser.add_argument("--epochs", type=int, help="passes over the clips (20, motion 40)")
     parser.add_argument("--size", type=int, help="side of the training crops (160, motion 112)")
     parser.add_argument("--test-size", type=int, help="side of the features' crops (224, 112)")
     parser.add_argument("--batch", type=int, help="clips a mini-batch (32)")
-    parser.add_argument("--lr", type=float, help="learning rate of the trunk (0.01)")
+    parser.add_argument("--lr", type=float, help="learning rate of the trunk (0.002, motion 0.01)")
     parser.add_argument("--flow", default="dis", help="dis or tvl1")
     parser.add_argument("--camera", default="similarity", help="camera motion to remove from flow")
     parser.add_argument("--frames", type=int, default=16, help="stored frames a clip (16)")
@@ -77,9 +81,10 @@ def _tune(arguments: argparse.Namespace) -> int:
         given = {name: getattr(arguments, name) for name in names}
         given = {name: value for name, value in given.items() if value is not None}
         settings = replace(DEFAULTS[stream], **given)
-        own = settings.backbone == SHIPPED and arguments.weights == "torchvision"  # not given
-        start = str(shipped(stream)) if own else arguments.weights
-        settings = replace(settings, weights=start)
+        start = (stream == "motion" and arguments.motion_weights) or (
+            shipped(stream) if settings.backbone == SHIPPED else arguments.weights
+        )
+        settings = replace(settings, weights=str(start))
         path = tuned_path(cache, store, split_name(data), settings)
         card = tune(
             store,

@@ -36,8 +36,9 @@ def find_network(
     """The weights file of a stream's network.
 
     given: a file that the user named; it wins. Else the network that `rstan-lite tune` left under
-    `cache` for this backbone and this very training part (of several, the one with the best
-    validation accuracy); else, for the backbone that ships with the package, the shipped one.
+    `cache` for this backbone and split, without training on a clip that is validated or tested on
+    here (of several, the one with the best validation accuracy); else, for the backbone that ships
+    with the package, the shipped one.
     Raises CheckpointError, with the command that makes one, where there is none.
     """
     if given:
@@ -48,7 +49,7 @@ def find_network(
     folder = Path(cache) / "tuned"
     for path in sorted(folder.glob(f"{stream}-*.safetensors")):
         card = _card(path)
-        if card.get("backbone") == backbone and card.get("split") == split_name(dataset):
+        if card.get("backbone") == backbone and _unseen(dataset, card["split"]):
             fitting.append((card["best"]["validation_accuracy"], path))
     if not fitting and backbone == SHIPPED:
         return shipped(stream)
@@ -61,6 +62,13 @@ def find_network(
             f"--backbone {backbone}`, or name a file with --{stream}-weights.",
         )
     return max(fitting)[1]
+
+
+def _unseen(dataset: JHMDB, tuned: dict[str, Any]) -> bool:
+    """Whether the clips that a network was tuned on leave out those held out here."""
+    here = split_name(dataset)
+    same = all(tuned[name] == here[name] for name in ("dataset", "split"))
+    return same and set(here["validation"]) <= set(tuned["validation"])
 
 
 def _card(path: Path) -> dict[str, Any]:

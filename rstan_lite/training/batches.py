@@ -35,7 +35,8 @@ class ClipFeatures:
 
     def __post_init__(self) -> None:
         n = len(self.names)
-        for stream in self.cubes:
+        # a part without clips, as --validation 0 makes one, has no features to take sizes from
+        for stream in self.cubes if n else ():
             shape, vector = tuple(self.cubes[stream].shape), tuple(self.vectors[stream].shape)
             if len(shape) != 5 or len(vector) != 4 or shape[:3] != vector[:3] or shape[0] != n:
                 raise DataError(

@@ -54,6 +54,9 @@ def evaluate(
     Raises ConfigError where the features hold fewer frames or views than that, DataError naming a
     clip whose scores are not finite.
     """
+    if len(features) == 0:
+        empty = torch.zeros(0, len(features.classes))
+        return Evaluation(empty, torch.zeros(0, dtype=torch.long), None, None, None)
     for name, wanted, stored in (
         ("--frames", steps, features.stored_frames),
         ("views", views, features.views),
@@ -65,7 +68,6 @@ def evaluate(
     of_views: list[Tensor] = []
     loss = torch.zeros((), dtype=torch.float64, device=device)
     share, area, shown = loss.clone(), loss.clone(), loss.clone()
-    labels = torch.zeros(0, dtype=torch.long)
     for view in range(views):
         scores, truth = [], []
         for batch in ordered_batches(features, batch_size, steps, device, view):
@@ -78,12 +80,9 @@ def evaluate(
             for alpha in attention_maps(output):
                 sums = attention_on_silhouette(alpha.float(), batch.target)
                 share, area, shown = share + sums[0], area + sums[1], shown + sums[2]
-        if scores:
-            of_views.append(torch.cat(scores))
-            labels = torch.cat(truth)
+        of_views.append(torch.cat(scores))
+        labels = torch.cat(truth)
     model.train(was_training)
-    if not of_views:
-        return Evaluation(torch.zeros(0, len(features.classes)), labels, None, None, None)
     frames = float(shown)
     return Evaluation(
         torch.stack(of_views).mean(0),

@@ -78,6 +78,18 @@ def test_the_same_command_reports_and_another_is_refused(trained: Path, place: P
     assert "seed 0; expected seed 5" in capsys.readouterr().err
 
 
+def test_without_a_validation_part_all_train_and_the_last_epoch_counts(
+    place: Path, trained: Path
+):
+    assert main([*arguments(place, "whole"), "--validation", "0"]) == 0
+    metrics = json.loads((place / "whole" / "metrics.json").read_text())
+    held = json.loads((trained / "metrics.json").read_text())
+    assert metrics["n_train"] == held["n_train"] + held["n_validation"] > held["n_train"]
+    assert metrics["n_validation"] == 0
+    assert metrics["validation_accuracy"] is None
+    assert metrics["best_epoch"] == metrics["epochs"]
+
+
 def test_extract_finds_what_train_stored(trained: Path, place: Path, capsys):
     before = {p: p.stat().st_mtime_ns for p in (place / "cache").rglob("*.safetensors")}
     command = arguments(place, "unused")
