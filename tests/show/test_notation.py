@@ -30,9 +30,8 @@ def test_every_symbol_of_section_three_is_there() -> None:
 
 
 def test_shapes_are_those_of_the_model() -> None:
-    config = RSTANConfig(
-        d_cv={"appearance": 2}, d_fc={"appearance": 3}, classes={"a": 4}, d_att=5, d_h=7
-    )
+    cube, vector = {"appearance": SIZES["d_cv"]}, {"appearance": SIZES["d_fc"]}
+    config = RSTANConfig(("appearance",), cube, vector, heads={"a": 4}, d_att=5, d_h=7)
     for name, value in Stream(config, "appearance").named_parameters():
         shape = eval(SYMBOLS[name].shape.replace("4 ", "4 * "), {}, SIZES)
         assert tuple(value.shape) == shape, name
