@@ -52,7 +52,8 @@ lint: .venv/.installed
 
 # One thread a worker: two workers with two threads each would only get in each other's way.
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile \
+# In the order of the folders: the notebooks, each a piece of half a minute, fill the end evenly.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
 	    $(if $(NOTEBOOKS),--nbval-lax --nbval-current-env --nbval-cell-timeout 600) \
 	    tests $(NOTEBOOKS) $(PYTEST)
 

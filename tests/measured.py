@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import nbformat
 import psutil
 
+from rstan_lite.run import notebook_parameters
 from rstan_lite.run.copies import make_copy
 
 ROOT = Path(__file__).parents[1]
@@ -48,19 +49,13 @@ def run_measured(
 ) -> Measured:
     """Run a notebook by `rstan-lite run` in the folder home, and wait for it.
 
+    The executed copy lies where the command puts it: in the notebook's folder `out`.
     Memory is that of all its processes together, pages that they share counted once, as far as the
     system tells. AssertionError with what the command said where it fails.
     """
-    output = home / f"{notebook.stem}-executed.ipynb"
-    command = [
-        sys.executable,
-        "-m",
-        "rstan_lite.cli",
-        "run",
-        str(notebook),
-        "--output",
-        str(output),
-    ]
+    out = {p.name: p.default for p in notebook_parameters(notebook)} | dict(parameters)
+    output = home / str(out["out"]) / notebook.name
+    command = [sys.executable, "-m", "rstan_lite.cli", "run", str(notebook)]
     command += [] if html else ["--no-html"]
     for name, value in parameters.items():
         command += ["-p", f"{name}={value}"]
