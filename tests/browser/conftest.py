@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 from measured import offline
 
-PATIENCE = 120  # seconds for the server to come up on a busy machine
+PATIENCE = 300  # seconds for the server to come up on a busy machine
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 

@@ -13,8 +13,12 @@ from rstan_lite.show.controls import TEXT_CLASS
 FOLDER = Path(__file__).parents[2] / "notebooks"
 PATIENCE = 400_000  # milliseconds for the cells above a widget, on a busy machine
 RUN = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
-READY = """() => window.jupyterapp && document.querySelector('.jp-Notebook .jp-CodeCell')
-    && document.querySelector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')"""
+READY = """() => {
+    const shown = window.jupyterapp && window.jupyterapp.shell.currentWidget;
+    const session = shown && shown.context && shown.context.sessionContext;
+    return Boolean(session && session.session && session.session.kernel
+        && session.session.kernel.status === 'idle' && shown.context.isReady);
+}"""
 
 WIDGETS = [
     pytest.param(path, cell.id, id=f"{path.stem}-{cell.id}")
