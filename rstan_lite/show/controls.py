@@ -105,7 +105,7 @@ def explore(draw: Callable[..., Figure], **controls: Control) -> Any:
 
     def redraw() -> None:
         drawn = keep(draw(**{name: widget.value for name, widget in widgets.items()}))
-        picture.value, picture.tooltip = drawn.png, drawn.alt
+        picture.value = drawn.png  # it takes no alt text: the text below it is that
         picture.layout.display = None
         text.value = f'<p role="status" aria-live="polite">{escape(drawn.alt)}</p>'
 

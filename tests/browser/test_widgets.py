@@ -67,9 +67,13 @@ def test_keys_move_the_control_and_the_figure_follows(page: Any) -> None:
     first = text_of(page)
     assert len(first) > 20
     assert page.locator(f".{TEXT_CLASS} [role=alert]").count() == 0
-    assert page.locator(".jp-OutputArea-output .widget-image img, img.widget-image").count() == 1
-    for label in page.locator(".widget-vbox .widget-label").all_inner_texts():
-        assert label.strip()
+    assert page.get_by_text("javascript error").count() == 0
+    drawn = page.locator(".widget-vbox img")
+    assert drawn.count() == 1
+    assert drawn.evaluate("node => node.complete && node.naturalWidth > 100")
+    labels = page.locator(".widget-slider .widget-label, .widget-radio .widget-label")
+    assert labels.count() >= 1
+    assert all(label.strip() for label in labels.all_inner_texts())
     sliders = page.locator(".widget-vbox [role=slider]")
     control = sliders if sliders.count() else page.locator(".widget-vbox input[type=radio]:checked")
     there, back = ("ArrowRight", "ArrowLeft") if sliders.count() else ("ArrowDown", "ArrowUp")
