@@ -10,17 +10,21 @@ SEED ?= 0
 PYTEST ?=
 TOUR ?=
 GPU ?=
+COPIES ?=
 export PYTHON
 
 DATASET := $(if $(JHMDB),jhmdb,puppets)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help tour test lint gpu doctor clean
+.PHONY: help tour student teacher test lint gpu doctor clean
 
 help:  ## say what can be made
 	@echo "make tour [JHMDB=/path]  the whole system once, on generated clips or on JHMDB, into runs/tour"
 	@echo "                         (PROFILE=tiny|course|paper SPLIT=1|2|3 SEED=0 TOUR='-p NAME=VALUE')"
+	@echo "make student             the notebooks with blanks for solutions, into build/student"
+	@echo "make teacher             the same with the solutions in sight, into build/teacher"
+	@echo "                         (COPIES=--overwrite: also over copies that were worked in)"
 	@echo "make test                lint, types and all tests (PYTEST='-k name' picks some)"
 	@echo "make lint                ruff and mypy alone"
 	@echo "make gpu [JHMDB=/path]   speed, memory and agreement of a GPU, into runs/gpu; needs no Jupyter"
@@ -38,6 +42,9 @@ tour: .venv/.installed
 	    -p seed=$(SEED) -p out=runs/tour $(TOUR)
 	@echo "The page to look at: $$(pwd)/runs/tour/00_tour.html"
 
+student teacher: .venv/.installed
+	$(BIN)/rstan-lite copies $@ build/$@ $(COPIES)
+
 lint: .venv/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -45,7 +52,8 @@ lint: .venv/.installed
 
 # One thread a worker: two workers with two threads each would only get in each other's way.
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile \
+# In the order of the folders: the notebooks, each a piece of half a minute, fill the end evenly.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
 	    $(if $(NOTEBOOKS),--nbval-lax --nbval-current-env --nbval-cell-timeout 600) \
 	    tests $(NOTEBOOKS) $(PYTEST)
 

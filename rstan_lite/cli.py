@@ -32,6 +32,7 @@ def build_parser() -> tuple[argparse.ArgumentParser, Any]:
     features_cli.add_parsers(subparsers)
     commands.add_parsers(subparsers)
     run_cli.add_parser(subparsers)
+    run_cli.add_copies_parser(subparsers)
     gpu_report.add_parser(subparsers)
     return parser, subparsers
 

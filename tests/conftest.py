@@ -1,6 +1,8 @@
 """What several test folders share."""
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,34 @@ from hypothesis import settings
 # no deadline for an example: the machine may be busy, and no test here is about time
 settings.register_profile("project", deadline=None, max_examples=50)
 settings.load_profile("project")
+
+CACHE = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each process of the test run a cache of its own: two must not draw the same clips."""
+    config.stash[CACHE] = os.environ["RSTAN_CACHE"] = tempfile.mkdtemp(prefix="rstan-cache-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(config.stash[CACHE], ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what each notebook took; the numbers come as properties of tests of any process."""
+    rows = [
+        value
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for name, value in getattr(report, "user_properties", ())
+        if name == "notebook budget" and getattr(report, "when", "") == "call"
+    ]
+    if rows:
+        terminalreporter.section("notebooks: time and memory")
+        line = "{:<28}{:<18}{:>8}{:>12}{:>10}".format
+        terminalreporter.write_line(line("notebook", "parameters", "wall s", "processor s", "MiB"))
+        for notebook, which, *numbers in sorted(rows):
+            terminalreporter.write_line(line(notebook, which, *(f"{x:.0f}" for x in numbers)))
 
 
 @pytest.fixture(scope="session")

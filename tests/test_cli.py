@@ -20,6 +20,7 @@ COMMANDS = (
     "fuse",
     "predict",
     "run",
+    "copies",
     "gpu",
 )
 

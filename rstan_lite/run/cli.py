@@ -1,11 +1,11 @@
-"""`rstan-lite run NOTEBOOK`: execute a notebook with typed parameters."""
+"""`rstan-lite run NOTEBOOK` executes a notebook; `rstan-lite copies` makes copies to work in."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
-from rstan_lite.errors import ConfigError
+from rstan_lite.errors import ConfigError, NotebookError
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -69,4 +69,37 @@ def main(arguments: argparse.Namespace) -> int:
     print(f"Executed notebook: {output}")
     if not arguments.no_html:
         print(f"Page: {output.with_suffix('.html')}")
+    return 0
+
+
+def add_copies_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Add the command `copies`."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "copies",
+        help="copies of notebooks for students, with blanks, or for teachers, with solutions",
+        description="Write copies of notebooks into a folder: for students with a blank in each "
+        "solution's place, for teachers with the solutions in sight. Nothing is executed.",
+    )
+    parser.add_argument("kind", help="student or teacher")
+    parser.add_argument("folder", metavar="FOLDER", help="where to write them")
+    parser.add_argument(
+        "notebooks", nargs="*", metavar="NOTEBOOK", help="which ones; default: notebooks/*.ipynb"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace copies that have been worked in"
+    )
+    parser.set_defaults(func=_copies)
+    return parser
+
+
+def _copies(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from rstan_lite.run.copies import write_copies
+
+    notebooks = arguments.notebooks or sorted(Path("notebooks").glob("*.ipynb"))
+    if not notebooks:
+        raise NotebookError("notebooks", "no notebook there", "names of notebooks")
+    for path in write_copies(arguments.kind, notebooks, arguments.folder, arguments.overwrite):
+        print(path)
     return 0

@@ -53,7 +53,7 @@ alt="{{ (output | get_metadata('alt', 'image/png') or '') | escape_html }}">
 {%- endblock -%}
 {%- block codecell -%}
 {%- if cell.metadata.get('jupyter', {}).get('source_hidden') -%}
-<details><summary>{{ 'Solution' if 'solution' in cell.metadata.tags else 'Hidden cell' }}</summary>
+<details><summary>{{ 'Solution' if 'blank' in cell.metadata.tags else 'Hidden cell' }}</summary>
 {{ super() }}</details>
 {%- else -%}{{ super() }}{%- endif -%}
 {%- endblock -%}

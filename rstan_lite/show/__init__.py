@@ -1,4 +1,4 @@
-"""Pictures: drawings on frames, figures, tables and short films.
+"""Pictures: drawings on frames, figures, tables, short films, and figures that follow controls.
 
 Every figure function is pure: arrays in, a `matplotlib.figure.Figure` out, with a text alternative
 that `alt_text` returns. `keep` draws it once, writes the PNG and shows it in a notebook. Names are
@@ -26,6 +26,10 @@ _HOME = {
     "result_table": "results",
     "confusion_figure": "results",
     "Table": "table",
+    "symbols": "notation",
+    "explore": "controls",
+    "slider": "controls",
+    "choice": "controls",
     "Picture": "style",
     "alt_text": "style",
     "keep": "style",

@@ -9,10 +9,13 @@ import nbformat
 import pytest
 
 from rstan_lite.run import notebook_parameters
+from rstan_lite.run.copies import make_copy
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 COMPARED = "nbval-check-output"
+GRADES = ("easy", "medium", "hard")
+TAGS = {"parameters", "by-hand", "blank", "check", "results", COMPARED}
 LONGEST, MOST_CELLS, MEDIAN_BELOW = 10, 30, 9
 
 pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -93,13 +96,88 @@ def test_says_what_for_what_is_needed_and_where_to_go_on(path: Path) -> None:
         assert heading in text, heading
 
 
-def test_three_exercises_or_more_each_with_a_hidden_solution(path: Path) -> None:
-    exercises = re.findall(r"^\*\*Exercise \d", prose(path), re.MULTILINE)
-    solutions = [cell for cell in code(path) if "solution" in tags(cell)]
-    assert len(exercises) == len(solutions) >= 3
-    for cell in solutions:
-        assert cell.metadata.jupyter.source_hidden
-        assert "assert" in cell.source
+def test_exercises_come_in_three_grades_each_with_a_blank_and_a_check(path: Path) -> None:
+    texts = {cell.id: cell.source for cell in read(path).cells if cell.id.startswith("exercise-")}
+    headings = re.findall(r"^\*\*Exercise (\d+) \((\w+)\)\.\*\*", prose(path), re.MULTILINE)
+    assert [int(number) for number, _ in headings] == list(range(1, len(headings) + 1))
+    assert list(texts) == [f"exercise-{number}" for number, _ in headings]
+    grades = [GRADES.index(grade) for _, grade in headings]
+    assert grades == sorted(grades)
+    assert set(grades) == set(range(len(GRADES)))
+    for number in range(1, len(headings) + 1):
+        blanks = [cell for cell in code(path) if re.fullmatch(rf"blank-{number}[a-z]?", cell.id)]
+        (check,) = (cell for cell in code(path) if cell.id == f"check-{number}")
+        assert blanks
+        assert "check" in tags(check)
+        assert "assert" in check.source
+        for cell in blanks:
+            assert "blank" in tags(cell)
+            assert cell.metadata.jupyter.source_hidden
+
+
+def test_nothing_but_exercises_follows_the_first_blank(path: Path) -> None:
+    kinds = [next((t for t in ("blank", "check") if t in tags(c)), "other") for c in code(path)]
+    assert "other" not in kinds[kinds.index("blank") :], "a student copy would fail in it"
+    assert sum(kind != "other" for kind in kinds) == len(
+        [cell for cell in code(path) if re.match(r"(blank|check)-", cell.id)]
+    )
+
+
+@pytest.mark.parametrize("kind", ["student", "teacher"])
+def test_copies_can_be_made(path: Path, kind: str) -> None:
+    copied = "".join("".join(cell["source"]) for cell in make_copy(path, kind)["cells"])
+    assert "SOLUTION" not in copied
+    assert ("your code here" in copied) == (kind == "student")
+
+
+def test_tags_are_those_that_something_reads(path: Path) -> None:
+    for cell in read(path).cells:
+        assert set(tags(cell)) <= TAGS, cell.id
+
+
+def test_what_is_made_by_hand_does_not_lean_on_the_package(path: Path) -> None:
+    imported = {"show"}
+    for tree in (ast.parse(cell.source) for cell in code(path)):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rstan_lite"):
+                imported |= {alias.asname or alias.name for alias in node.names}
+    for cell in code(path):
+        if "by-hand" not in tags(cell):
+            assert not re.fullmatch(r"eq-\d\d.*", cell.id), cell.id
+            continue
+        tree = ast.parse(cell.source)
+        defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+        assert any(name.endswith("_by_hand") for name in defined), cell.id
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        assert not used & (imported - defined), cell.id
+        assert "rstan_lite" not in cell.source, cell.id
+
+
+def test_equations_are_numbered_beside_the_line(path: Path) -> None:
+    for cell in code(path):
+        number = re.fullmatch(r"eq-(\d\d).*", cell.id)
+        if number:
+            assert re.search(rf"#.*\bEq\. {int(number[1])}\b", cell.source), cell.id
+
+
+def test_every_explorer_has_a_static_figure_of_the_same_function(path: Path) -> None:
+    kept = "\n".join(cell.source for cell in code(path) if "show.keep(" in cell.source)
+    for cell in code(path):
+        assert cell.id.startswith("explore-") == ("show.explore(" in cell.source), cell.id
+        for draw in re.findall(r"show\.explore\(\s*(?:partial\(\s*)?([\w.]+)", cell.source):
+            assert f"{draw}(" in kept, f"{cell.id}: no figure of {draw} is kept"
+
+
+def test_lessons_name_their_symbols_and_compare_a_table(path: Path) -> None:
+    if path.stem == "00_tour":
+        pytest.skip("the tour is no lesson: it explains its symbols as it goes")
+    first = [cell.source for cell in code(path)][:4]
+    assert any("show.symbols(" in source for source in first)
+    assert any(COMPARED in tags(cell) for cell in code(path))
+    names = [parameter.name for parameter in notebook_parameters(path)]
+    assert {"dataset", "root", "out", "cache", "seed"} <= set(names)
+    (out,) = (p.default for p in notebook_parameters(path) if p.name == "out")
+    assert out == f"runs/{path.stem}"
 
 
 def test_links_to_files_lead_somewhere(path: Path) -> None:

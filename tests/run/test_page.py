@@ -149,7 +149,7 @@ def test_images_keep_their_text_alternative(tmp_path: Path) -> None:
 
 def test_hidden_cells_are_folded(tmp_path: Path) -> None:
     plain, hidden = (nbformat.v4.new_code_cell(source) for source in ("plain_one", "secret"))
-    hidden.metadata.update(jupyter={"source_hidden": True}, tags=["solution"])
+    hidden.metadata.update(jupyter={"source_hidden": True}, tags=["blank"])
     text = build(tmp_path, plain, hidden).read_text(encoding="utf-8")
     (folded,) = re.findall(r"<details>(.*?)</details>", text, re.DOTALL)
     assert "<summary>Solution</summary>" in folded

@@ -1,0 +1,140 @@
+"""A figure that follows controls: sliders and choices beside a picture and its text.
+
+The figure comes from one pure function, the same that draws the static figure of a page. So what a
+control does is tested without a browser, and a page on paper loses only the movement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, TypeAlias
+
+from matplotlib.figure import Figure
+
+from rstan_lite.show.style import keep
+
+TEXT_CLASS = "rstan-figure-text"  # the CSS class of the text alternative
+_HEAVIEST = 200  # most positions of a slider: more can't be reached by hand or by key
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A number between two ends. `show.slider` makes one and checks it."""
+
+    low: float
+    high: float
+    step: float
+    value: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few named options. `show.choice` makes one and checks it."""
+
+    options: tuple[tuple[str, Any], ...]
+    value: Any
+    label: str
+
+
+Control: TypeAlias = Slider | Choice
+
+
+def slider(low: float, high: float, step: float, value: float, label: str) -> Slider:
+    """Describe a slider from low to high that moves by step and starts at value.
+
+    label: the words beside it, which screen readers read too. Whole numbers throughout make it a
+    slider of whole numbers. Raises ValueError for a range that can't be walked or an empty label.
+    """
+    if not low < high or not 0 < step <= high - low or not low <= value <= high:
+        raise ValueError(
+            f"slider {label!r}: from {low} to {high} by {step}, at {value}; expected "
+            "low < high, a step above 0 that fits between them, and a value from low to high"
+        )
+    if (high - low) / step > _HEAVIEST:
+        raise ValueError(f"slider {label!r}: more than {_HEAVIEST} positions; take a larger step")
+    return Slider(low, high, step, value, _labelled(label))
+
+
+def choice(options: Sequence[Any], value: Any, label: str) -> Choice:
+    """Describe a choice of one option. options: values, or (shown text, value) pairs.
+
+    Raises ValueError where value is no option, two options look the same, or the label is empty.
+    """
+    pairs = tuple(
+        (str(option[0]), option[1]) if _is_pair(option) else (str(option), option)
+        for option in options
+    )
+    if len({text for text, _ in pairs}) < len(pairs):
+        raise ValueError(f"choice {label!r}: two options look the same: {[t for t, _ in pairs]}")
+    if value not in [option for _, option in pairs]:
+        raise ValueError(f"choice {label!r}: {value!r} is none of {[t for t, _ in pairs]}")
+    return Choice(pairs, value, _labelled(label))
+
+
+def _is_pair(option: Any) -> bool:
+    return isinstance(option, tuple) and len(option) == 2
+
+
+def _labelled(label: str) -> str:
+    if not label.strip():
+        raise ValueError("a control needs a label: it is all that a screen reader has of it")
+    return label
+
+
+def explore(draw: Callable[..., Figure], **controls: Control) -> Any:
+    """Show draw's figure beside controls, and draw it anew whenever one of them moves.
+
+    draw: a function of `rstan_lite.show`; called with one value for each control, by name, and
+        returns a figure with a text alternative (`describe`).
+    controls: `slider(...)` or `choice(...)` for each argument that can be changed.
+    Returns an ipywidgets box: the controls (each has a label and works from the keyboard: Tab to
+    reach it, arrow keys to change it), the picture, and its text alternative as HTML text, which
+    changes with it. What draw raises at first is raised here; what it raises later stands in the
+    text's place, with the picture left out, until the next change.
+    """
+    import ipywidgets
+
+    if not controls:
+        raise ValueError("nothing to explore: no controls were given")
+    widgets = {name: _widget(ipywidgets, control) for name, control in controls.items()}
+    picture, text = ipywidgets.Image(format="png"), ipywidgets.HTML()
+    text.add_class(TEXT_CLASS)
+
+    def redraw() -> None:
+        drawn = keep(draw(**{name: widget.value for name, widget in widgets.items()}))
+        picture.value = drawn.png  # it takes no alt text: the text below it is that
+        picture.layout.display = None
+        text.value = f'<p role="status" aria-live="polite">{escape(drawn.alt)}</p>'
+
+    def on_change(_: object) -> None:
+        try:
+            redraw()
+        except Exception as error:  # whatever it is: the reader moved a control and must see it
+            picture.layout.display = "none"
+            message = escape(f"{type(error).__name__}: {error}")
+            text.value = f'<p role="alert"><b>The figure could not be drawn.</b> {message}</p>'
+
+    redraw()
+    for widget in widgets.values():
+        widget.observe(on_change, names="value")
+    return ipywidgets.VBox([*widgets.values(), picture, text])
+
+
+def _widget(ipywidgets: Any, control: Control) -> Any:
+    """The ipywidget of a control."""
+    common = {
+        "description": control.label,
+        "value": control.value,
+        "style": {"description_width": "initial"},
+        "layout": {"width": "auto", "max_width": "640px"},
+    }
+    if isinstance(control, Choice):
+        return ipywidgets.RadioButtons(options=control.options, **common)
+    numbers = {"min": control.low, "max": control.high, "step": control.step}
+    whole = all(isinstance(x, int) for x in (*numbers.values(), control.value))
+    # Drawing takes a moment: so a drag draws where it ends, and each press of a key draws.
+    kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
+    return kind(continuous_update=False, **numbers, **common)

@@ -1,0 +1,86 @@
+"""Each widget of the notebooks in a real JupyterLab: moved by keyboard, read by its text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from rstan_lite.show.controls import TEXT_CLASS
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+PATIENCE = 400_000  # milliseconds for the cells above a widget, on a busy machine
+RUN = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
+READY = """() => {
+    const shown = window.jupyterapp && window.jupyterapp.shell.currentWidget;
+    const session = shown && shown.context && shown.context.sessionContext;
+    return Boolean(session && session.session && session.session.kernel
+        && session.session.kernel.status === 'idle' && shown.context.isReady);
+}"""
+
+WIDGETS = [
+    pytest.param(path, cell.id, id=f"{path.stem}-{cell.id}")
+    for path in sorted(FOLDER.glob("*.ipynb"))
+    for cell in nbformat.read(path, as_version=4).cells
+    if cell.cell_type == "code" and cell.id.startswith("explore-")
+]
+
+
+@pytest.fixture
+def page(chromium: Any, lab: Any, request: pytest.FixtureRequest) -> Any:
+    """A page with the cells down to the widget run, the widget the last of them."""
+    path, cell_id = request.param
+    notebook = nbformat.read(path, as_version=4)
+    (last,) = (i for i, cell in enumerate(notebook.cells) if cell.id == cell_id)
+    notebook.cells = notebook.cells[: last + 1]
+    nbformat.write(notebook, lab.folder / f"{path.stem}-{cell_id}.ipynb")
+    tab = chromium.new_page()
+    tab.goto(lab.page(f"{path.stem}-{cell_id}.ipynb"))
+    tab.wait_for_function(READY, timeout=PATIENCE)
+    tab.evaluate(RUN)
+    tab.wait_for_selector(
+        f".{TEXT_CLASS} p, [data-mime-type*='error'], .jp-mod-error", timeout=PATIENCE
+    )
+    yield tab
+    tab.close()
+
+
+def text_of(page: Any) -> str:
+    return page.locator(f".{TEXT_CLASS} p").inner_text().strip()
+
+
+def wait_for_other_text(page: Any, before: str) -> str:
+    page.wait_for_function(
+        "([name, before]) => document.querySelector(name).innerText.trim() !== before",
+        arg=[f".{TEXT_CLASS} p", before],
+        timeout=60_000,
+    )
+    return text_of(page)
+
+
+@pytest.mark.parametrize(
+    "page", [p.values for p in WIDGETS], ids=[p.id for p in WIDGETS], indirect=True
+)
+def test_keys_move_the_control_and_the_figure_follows(page: Any) -> None:
+    first = text_of(page)
+    assert len(first) > 20
+    assert page.locator(f".{TEXT_CLASS} [role=alert]").count() == 0
+    assert page.get_by_text("javascript error").count() == 0
+    drawn = page.locator(".widget-vbox img")
+    assert drawn.count() == 1
+    assert drawn.evaluate("node => node.complete && node.naturalWidth > 100")
+    labels = page.locator(".widget-slider .widget-label, .widget-radio .widget-label")
+    assert labels.count() >= 1
+    assert all(label.strip() for label in labels.all_inner_texts())
+    sliders = page.locator(".widget-vbox [role=slider]")
+    control = sliders if sliders.count() else page.locator(".widget-vbox input[type=radio]:checked")
+    there, back = ("ArrowRight", "ArrowLeft") if sliders.count() else ("ArrowDown", "ArrowUp")
+    control = control.first
+    assert control.evaluate("node => node.tabIndex") >= 0
+    control.focus()
+    page.keyboard.press(there)
+    moved = wait_for_other_text(page, first)
+    page.keyboard.press(back)
+    assert wait_for_other_text(page, moved) == first  # the same values, the same figure

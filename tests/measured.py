@@ -1,0 +1,165 @@
+"""Run a notebook in processes of its own, without network, and measure what it takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import nbformat
+import psutil
+
+from rstan_lite.run import notebook_parameters
+from rstan_lite.run.copies import make_copy
+
+ROOT = Path(__file__).parents[1]
+OFFLINE = Path(__file__).parent / "offline"
+ATTEMPT = "student-attempt"  # the id of the cell that tries the student copy's exercises
+PROPERTY = "notebook budget"
+MOST = 900  # seconds after which a run is given up
+
+
+class Measured(NamedTuple):
+    """What a run took: wall-clock and processor seconds, and the most memory in MiB."""
+
+    wall: float
+    cpu: float
+    mebibytes: float
+    output: Path
+
+    @property
+    def seconds(self) -> float:
+        """The smaller one: a busy machine stretches the wall clock, two cores the processors'."""
+        return min(self.wall, self.cpu)
+
+
+def offline(**more: str) -> dict[str, str]:
+    """An environment whose Python processes reach nothing outside of this machine."""
+    paths = [str(OFFLINE), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **more}
+
+
+def run_measured(
+    notebook: Path, parameters: Mapping[str, object], home: Path, *, html: bool = False
+) -> Measured:
+    """Run a notebook by `rstan-lite run` in the folder home, and wait for it.
+
+    The executed copy lies where the command puts it: in the notebook's folder `out`.
+    Memory is that of all its processes together, pages that they share counted once, as far as the
+    system tells. AssertionError with what the command said where it fails.
+    """
+    out = {p.name: p.default for p in notebook_parameters(notebook)} | dict(parameters)
+    output = home / str(out["out"]) / notebook.name
+    command = [sys.executable, "-m", "rstan_lite.cli", "run", str(notebook)]
+    command += [] if html else ["--no-html"]
+    for name, value in parameters.items():
+        command += ["-p", f"{name}={value}"]
+    cache = str(home / "cache")
+    before, start, most = os.times(), time.monotonic(), 0.0
+    with (home / "log.txt").open("w+", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            command, cwd=home, env=offline(RSTAN_CACHE=cache), stdout=log, stderr=log
+        )
+        try:
+            while process.poll() is None and time.monotonic() - start < MOST:
+                most = max(most, _memory(process.pid))
+                time.sleep(0.25)
+        finally:
+            _end(process)
+        wall, after = time.monotonic() - start, os.times()
+        log.seek(0)
+        assert process.returncode == 0, log.read()
+    used = (t[2] + t[3] for t in (after, before))  # of children that have ended
+    return Measured(wall, next(used) - next(used), most, output)
+
+
+def _memory(pid: int) -> float:
+    """MiB of a process and all that it started."""
+    total = 0
+    try:
+        main = psutil.Process(pid)
+        for process in [main, *main.children(recursive=True)]:
+            try:
+                info = process.memory_full_info()
+                total += getattr(info, "pss", 0) or info.rss
+            except psutil.Error:  # ended meanwhile
+                continue
+    except psutil.Error:
+        pass
+    return total / 2**20
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Stop a process and its children where they still run."""
+    if process.poll() is None:
+        for child in psutil.Process(process.pid).children(recursive=True):
+            child.kill()
+        process.kill()
+    process.wait()
+
+
+def with_attempt(path: Path, folder: Path) -> Path:
+    """Write the teacher copy of a notebook, with a cell that tries the student copy's exercises.
+
+    Student and teacher copies are the same up to the exercises, so one kernel serves both: before
+    the first blank, the added cell runs the student copy's blanks and checks, prints how each
+    ended, and puts the names back as they were.
+    """
+    teacher, student = (make_copy(path, kind) for kind in ("teacher", "student"))
+    pairs = list(zip(student["cells"], teacher["cells"], strict=True))
+    exercises = [c for c, _ in pairs if {"blank", "check"} & set(c["metadata"].get("tags", []))]
+    for one, other in pairs:
+        same = one["source"] == other["source"]
+        assert same == ("blank" not in one["metadata"].get("tags", [])), one["id"]
+    first = next(i for i, (one, _) in enumerate(pairs) if one is exercises[0])
+    tried = [(cell["id"], "".join(cell["source"])) for cell in exercises]
+    cell = nbformat.v4.new_code_cell(_TRY.replace("EXERCISES", repr(json.dumps(tried))), id=ATTEMPT)
+    teacher["cells"].insert(first, cell)
+    made = folder / path.name
+    made.write_text(json.dumps(teacher), encoding="utf-8")
+    return made
+
+
+_TRY = """
+def _try():
+    import json
+    import traceback
+    before, ends = dict(globals()), {}
+    for id_, source in json.loads(EXERCISES):
+        try:
+            exec(compile(source, id_, "exec"), globals())
+            ends[id_] = "ran"
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1].filename
+            ends[id_] = f"{type(error).__name__} in {where}"
+    for name in set(globals()) - set(before):
+        del globals()[name]
+    globals().update(before)
+    print(json.dumps(ends))
+
+_try()
+"""
+
+
+def attempt(output: Path) -> dict[str, str]:
+    """How each of the student copy's exercise cells ended in an executed `with_attempt` copy."""
+    cells = nbformat.read(output, as_version=4).cells
+    (cell,) = (cell for cell in cells if cell.id == ATTEMPT)
+    ends: dict[str, Any] = json.loads(cell.outputs[-1].text.splitlines()[-1])
+    return ends
+
+
+def check_attempt(output: Path) -> None:
+    """Assert that blanks of the student copy run, and that each check fails in a blank."""
+    ends = attempt(output)
+    assert len(ends) >= 6  # three exercises
+    for id_, end in ends.items():
+        if id_.startswith("blank"):
+            assert end == "ran", f"{id_}: {end}"
+        else:
+            assert end.startswith("NotImplementedError in blank-"), f"{id_}: {end}"

@@ -1,0 +1,50 @@
+"""The lessons' settings: small, repeatable, with clips that are drawn once."""
+
+import json
+
+import pytest
+
+from rstan_lite.errors import ConfigError
+from rstan_lite.training import lessons
+from rstan_lite.training.features_source import open_dataset
+from rstan_lite.training.lessons import lesson_config
+
+
+@pytest.fixture(autouse=True)
+def few_clips(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lessons, "CLIPS_PER_CLASS", 3)
+    monkeypatch.setattr(lessons, "ACTIONS", ("jump", "wave"))
+
+
+def test_clips_are_drawn_once_in_the_cache(tmp_path) -> None:
+    config = lesson_config(cache=str(tmp_path))
+    record = tmp_path / lessons.FOLDER / "puppets.json"
+    assert config.root == str(tmp_path / lessons.FOLDER)
+    assert json.loads(record.read_text())["classes"] == ["jump", "wave"]
+    written = record.stat().st_mtime_ns
+    assert lesson_config(cache=str(tmp_path), seed=1).root == config.root
+    assert record.stat().st_mtime_ns == written
+    data = open_dataset(config)
+    assert data.classes == ("jump", "wave")
+    assert len([*data.train, *data.validation, *data.test]) == 6
+
+
+def test_options_reach_the_configuration(tmp_path) -> None:
+    config = lesson_config("jhmdb", str(tmp_path), "cache", 3, "lstm", iterations=50, d_h=8)
+    assert (config.dataset, config.root, config.cache) == ("jhmdb", str(tmp_path), "cache")
+    assert (config.seed, config.attention, config.iterations, config.d_h) == (3, "none", 50, 8)
+    assert config.backbone == "puppetnet"  # the profile tiny
+    assert not list(tmp_path.iterdir())
+
+
+def test_clips_of_ones_own_are_left_alone(small_root, tmp_path) -> None:
+    config = lesson_config(root=str(small_root), cache=str(tmp_path))
+    assert config.root == str(small_root)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("wrong", [{"variant": "fusion"}, {"iteration": 5}, {"seed": -1}])
+def test_wrong_options_are_refused_before_a_clip_is_drawn(wrong: dict, tmp_path) -> None:
+    with pytest.raises(ConfigError):
+        lesson_config(cache=str(tmp_path), **wrong)
+    assert not list(tmp_path.iterdir())
