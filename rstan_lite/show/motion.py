@@ -101,7 +101,7 @@ def flow_rows(
         for row, flow in enumerate(flows.values(), 1):
             picture = flow_to_colour(flow[i], full)
             _image(axes[row, i], draw_contour(picture, silhouettes[i], (0, 0, 0), 1))
-    for label, axis in zip(["frame"] + list(flows), axes[:, 0], strict=True):
+    for label, axis in zip(["frame", *flows], axes[:, 0], strict=True):
         axis.set_ylabel(label)
     _flow_key(figure, axes[1:, -1], full)
     on = np.asarray(silhouettes) != 0

@@ -15,9 +15,7 @@ from rstan_lite.show.style import BLUE, LINES, VERMILION, describe, new_figure, 
 
 
 @styled
-def sampling_figure(
-    n_frames: int, rows: Mapping[str, Sequence[int]], *, title: str = ""
-) -> Figure:
+def sampling_figure(n_frames: int, rows: Mapping[str, Sequence[int]], *, title: str = "") -> Figure:
     """Show which frames of a clip stand for the time steps, a row for each way to choose.
 
     n_frames: F. rows: label -> the frame of each step, counted from 0; all rows have as many

@@ -43,7 +43,9 @@ def sharpness_figure(
     count = effective_places(alpha)
     figure = new_figure(8.2, 3.1)
     left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
-    _image(left, overlay(frame, alpha, crop, peak=peak), f"weights at $\\gamma_\\alpha$ = {gamma:g}")
+    _image(
+        left, overlay(frame, alpha, crop, peak=peak), f"weights at $\\gamma_\\alpha$ = {gamma:g}"
+    )
     _heat_bar(figure, np.array([left]), peak, len(alpha), bool(alpha.max() > peak))
     order = np.sort(alpha)[::-1]
     right.bar(range(1, len(alpha) + 1), order, color=VERMILION, width=0.9)
@@ -108,7 +110,9 @@ def features_figure(rows: Mapping[str, NDArray], *, first: int = 40, title: str 
     axes = figure.subplots()
     shown = axes.imshow(table[:, chosen], aspect="auto", cmap="Blues", vmin=0)
     axes.set_yticks(range(len(rows)), list(rows))
-    axes.set(xticks=[], xlabel=f"{len(chosen)} of {table.shape[1]} channels, those that differ most")
+    axes.set(
+        xticks=[], xlabel=f"{len(chosen)} of {table.shape[1]} channels, those that differ most"
+    )
     axes.set_yticks(np.arange(len(rows) - 1) + 0.5, minor=True)
     axes.grid(which="minor", axis="y", color="white", linewidth=3)
     axes.tick_params(length=0, which="both")
