@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -105,7 +106,8 @@ def covering_figure(
     figure = new_figure(8.0, 3.4)
     left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
     left.scatter(100 * area, 100 * largest, s=9, color="#777777", alpha=0.6, linewidths=0)
-    for (label, share), line in zip(rules.items(), LINES[1:], strict=False):
+    lines: Sequence[dict[str, Any]] = LINES[1:]
+    for (label, share), line in zip(rules.items(), lines, strict=False):
         style = {k: line[k] for k in ("color", "linestyle")}
         left.axhline(100 * share, **style)
         left.annotate(
