@@ -40,7 +40,9 @@ class TuneSettings:
     backbone: str = "squeezenet1_0"
     weights: str = "torchvision"
     epochs: int = 40
+    frozen: int = 0  # epochs at the start in which the classifier alone learns
     batch: int = 32
+    segments: int = 3  # images of a clip, one from each equal part of it, judged together
     size: int = 160
     test_size: int = 224
     lr: float = 0.01  # of the trunk
@@ -56,7 +58,7 @@ class TuneSettings:
 
 
 class Samples(Dataset[tuple[Tensor, int]]):
-    """One random image of a clip an epoch, drawn from (seed, epoch, clip) alone."""
+    """Random images of a clip, one a segment, drawn from (seed, epoch, clip) alone."""
 
     def __init__(self, store: Store, clips: list[Clip], settings: TuneSettings, epoch: int):
         self.store, self.clips, self.settings, self.epoch = store, clips, settings, epoch
@@ -65,19 +67,30 @@ class Samples(Dataset[tuple[Tensor, int]]):
         return len(self.clips)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """Images uint8 (segments, size, size, channels) and the label."""
         rng = np.random.default_rng([self.settings.seed, self.epoch, index])
         clip = self.clips[index]
-        stored = self.store.read(clip, "index").numpy()
-        if self.settings.stream == "appearance":
-            row = int(rng.integers(len(stored)))
-            frame = self.store.read(clip, "frames")[row].numpy()
-            seen = self._geometry(clip, row, frame.shape, rng).frame(frame)
-            return torch.from_numpy(random_colour(seen, rng, self.settings.colour)), clip.label
+        draw = self._frame if self.settings.stream == "appearance" else self._flow
+        images = [draw(clip, segment, rng) for segment in range(self.settings.segments)]
+        return torch.from_numpy(np.stack(images)), clip.label
+
+    def _frame(self, clip: Clip, segment: int, rng: np.random.Generator) -> np.ndarray:
+        frames = self.store.read(clip, "frames")
+        row = self._moment(len(frames), segment, rng)
+        frame = frames[row].numpy()
+        seen = self._geometry(clip, row, frame.shape, rng).frame(frame)
+        return random_colour(seen, rng, self.settings.colour)
+
+    def _flow(self, clip: Clip, segment: int, rng: np.random.Generator) -> np.ndarray:
         flow = self.store.read(clip, "flow").numpy()
-        middle = int(rng.integers(len(flow) + 1))
+        middle = self._moment(len(flow) + 1, segment, rng)
+        stored = self.store.read(clip, "index").numpy()
         row = int(np.abs(stored - middle).argmin())  # the silhouette nearest in time
-        geometry = self._geometry(clip, row, flow.shape[1:3], rng)
-        return torch.from_numpy(stack(flow, middle, geometry)), clip.label
+        return stack(flow, middle, self._geometry(clip, row, flow.shape[1:3], rng))
+
+    def _moment(self, frames: int, segment: int, rng: np.random.Generator) -> int:
+        """A random frame of a segment; the segments divide the clip equally."""
+        return min(int((segment + rng.random()) * frames / self.settings.segments), frames - 1)
 
     def _geometry(
         self, clip: Clip, row: int, shape: Sequence[int], rng: np.random.Generator
@@ -133,9 +146,12 @@ class Tuner:
         )
         losses = []
         self.net.train()
-        for images, labels in loader:
+        frozen = self.epoch < settings.frozen
+        self.net.trunk.requires_grad_(not frozen).train(not frozen)
+        for images, labels in loader:  # images (B, segments, size, size, channels)
+            logits = self.net(images.flatten(0, 1).to(self.device))
             loss = functional.cross_entropy(
-                self.net(images.to(self.device)),
+                logits.unflatten(0, images.shape[:2]).mean(1),
                 labels.to(self.device),
                 label_smoothing=settings.smoothing,
             )

@@ -78,9 +78,7 @@ def test_the_same_command_reports_and_another_is_refused(trained: Path, place: P
     assert "seed 0; expected seed 5" in capsys.readouterr().err
 
 
-def test_without_a_validation_part_all_train_and_the_last_epoch_counts(
-    place: Path, trained: Path
-):
+def test_without_a_validation_part_all_train_and_the_last_epoch_counts(place: Path, trained: Path):
     assert main([*arguments(place, "whole"), "--validation", "0"]) == 0
     metrics = json.loads((place / "whole" / "metrics.json").read_text())
     held = json.loads((trained / "metrics.json").read_text())
