@@ -132,7 +132,10 @@ def _widget(ipywidgets: Any, control: Control) -> Any:
         "layout": {"width": "auto", "max_width": "640px"},
     }
     if isinstance(control, Choice):
-        return ipywidgets.RadioButtons(options=control.options, **common)
+        # A slider over names: JupyterLab takes the arrow keys away from radio buttons and lists.
+        return ipywidgets.SelectionSlider(
+            options=control.options, continuous_update=False, **common
+        )
     numbers = {"min": control.low, "max": control.high, "step": control.step}
     whole = all(isinstance(x, int) for x in (*numbers.values(), control.value))
     # Drawing takes a moment: so a drag draws where it ends, and each press of a key draws.

@@ -71,13 +71,12 @@ def test_keys_move_the_control_and_the_figure_follows(page: Any) -> None:
     drawn = page.locator(".widget-vbox img")
     assert drawn.count() == 1
     assert drawn.evaluate("node => node.complete && node.naturalWidth > 100")
-    labels = page.locator(".widget-slider .widget-label, .widget-radio .widget-label")
+    labels = page.locator(".widget-slider .widget-label, .widget-hslider .widget-label")
     assert labels.count() >= 1
     assert all(label.strip() for label in labels.all_inner_texts())
-    sliders = page.locator(".widget-vbox [role=slider]")
-    control = sliders if sliders.count() else page.locator(".widget-vbox input[type=radio]:checked")
-    there, back = ("ArrowRight", "ArrowLeft") if sliders.count() else ("ArrowDown", "ArrowUp")
-    control = control.first
+    control = page.locator(".widget-vbox [role=slider]").first
+    now, end = (control.get_attribute(f"aria-value{name}") for name in ("now", "max"))
+    there, back = ("ArrowLeft", "ArrowRight") if now == end else ("ArrowRight", "ArrowLeft")
     assert control.evaluate("node => node.tabIndex") >= 0
     control.focus()
     page.keyboard.press(there)

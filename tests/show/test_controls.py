@@ -68,7 +68,7 @@ def test_controls_are_labelled_and_can_be_focused() -> None:
     assert gamma.tabbable is not False
     assert (gamma.min, gamma.max, gamma.step) == (0.0, 4.0, 0.5)
     assert isinstance(gamma, widgets.FloatSlider)
-    assert isinstance(way, widgets.RadioButtons)
+    assert isinstance(way, widgets.SelectionSlider)
 
 
 def test_whole_numbers_stay_whole() -> None:
