@@ -225,9 +225,12 @@ def eq17(hand: Callable, package: Callable, check: Callable, draw: Draw) -> Resu
     logits, label = draw.real(T, C), int(draw.rng.integers(C))
     y_hat = torch.softmax(logits, dim=-1)
     y = torch.nn.functional.one_hot(torch.full((T,), label), C).double()
-    symbols = {"y_hat": y_hat, "y": y}  # the norm of the parameters is left to the optimiser
-    theirs = package(logits[None], torch.tensor([label]))
-    return call(hand, symbols), theirs, check(y_hat, label)
+    decay = 0.1 if "Theta" in inspect.signature(hand).parameters else 0.0  # the last term, or not
+    theta = [draw.real(2, 3), draw.real(4)]
+    symbols = {"y_hat": y_hat, "y": y, "label": label, "Theta": theta, "lambda_Theta": decay}
+    norm = torch.cat([value.flatten() for value in theta]).norm()  # left to the optimiser
+    theirs = package(logits[None], torch.tensor([label])) + decay * norm
+    return call(hand, symbols), theirs, check(y_hat, label, decay, theta)
 
 
 def _actor(kind: str) -> Callable[..., Results]:

@@ -73,7 +73,7 @@ def run_measured(
             _end(process)
         wall, after = time.monotonic() - start, os.times()
         log.seek(0)
-        assert process.returncode == 0, log.read()
+        assert process.returncode == 0, f"exit code {process.returncode}:\n{log.read()}"
     used = (t[2] + t[3] for t in (after, before))  # of children that have ended
     return Measured(wall, next(used) - next(used), most, output)
 
