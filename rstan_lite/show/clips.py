@@ -69,24 +69,27 @@ def attention_strip(
     crop: Geometry | None = None,
     silhouettes: NDArray | None = None,
     target: NDArray | None = None,
+    peak: float | None = None,
     title: str = "",
     smooth: bool = True,
 ) -> Figure:
     """Show attention maps over frames: one row a map, one column a frame.
 
     frames: (n, H, W, 3) uint8. maps: row label -> (n, K, K) or (n, P), for example the alpha of
-    each stream and the fused one. All rows share one scale, from 0 to `common_peak`; the colour
+    each stream and the fused one. All rows share one scale, from 0 to `peak`; the colour
     bar marks 1/P, the weight of every place of an even map. crop: what the network saw.
     silhouettes: (n, H, W), drawn in a row of their own. target: (n, P), M of Eq. 18; where given,
-    the share of each map that lies on its places stands below the map. The white line on a map is
-    half of the scale.
+    the share of each map that lies on its places stands below the map. peak: the end of the scale,
+    for figures that are to be compared (None: `common_peak` of these maps). The white line on a
+    map is half of the scale.
     """
     grids = {row: [as_grid(m) for m in stack] for row, stack in maps.items()}
     if not grids or any(len(stack) != len(frames) for stack in grids.values()):
         raise ValueError(f"attention for {len(frames)} frames, found {_lengths(maps)}")
     places = next(iter(grids.values()))[0].size
     largest = max(float(grid.max()) for stack in grids.values() for grid in stack)
-    peak = common_peak(grid for stack in grids.values() for grid in stack)
+    if peak is None:
+        peak = common_peak(grid for stack in grids.values() for grid in stack)
     first = 0 if silhouettes is None else 1
     figure, axes = _grid(frames, len(grids) + first, title)
     names = _numbers(len(frames), indices)
