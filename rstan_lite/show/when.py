@@ -26,7 +26,7 @@ def attended_figure(seen: Mapping[str, NDArray], *, title: str = "") -> Figure:
     tables = {name: np.asarray(table, bool) for name, table in seen.items()}
     if not tables or any(table.ndim != 2 for table in tables.values()):
         raise ValueError("one table of steps and frames for each rule")
-    figure = new_figure(0.8 + 2.3 * len(tables), 2.9 if title else 2.6)
+    figure = new_figure(0.8 + 2.3 * len(tables), 3.3 if title else 2.9)
     axes = figure.subplots(1, len(tables), squeeze=False)[0]
     for i, (axis, (name, table)) in enumerate(zip(axes, tables.items(), strict=True)):
         axis.imshow(table, cmap="Blues", vmin=0, vmax=1.6)
