@@ -30,7 +30,7 @@ def fused_bars(
     if a.shape != m.shape or a.ndim != 1:
         raise ValueError(f"two rows of weights of one length, not {a.shape} and {m.shape}")
     fused = np.maximum(a, m)
-    figure = new_figure(max(4.2, 1.4 + 0.8 * len(a)), 3.0)
+    figure = new_figure(3.4 + 0.8 * len(a), 2.8)
     axis = figure.subplots()
     at = np.arange(len(a), dtype=float)
     for values, name, shift, hatch in ((a, "appearance", -0.19, ""), (m, "motion", 0.19, "//")):
@@ -42,7 +42,11 @@ def fused_bars(
     axis.hlines(fused, at - 0.42, at + 0.42, color=BLACK, linewidth=2.2, label=label)
     axis.set_xticks(at, [str(k + 1) for k in range(len(a))])
     axis.set(xlabel=what, ylabel="weight", ylim=(0, 1.15 * float(fused.max())))
-    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    handles, labels = axis.get_legend_handles_labels()
+    order = [labels.index(name) for name in sorted(labels, key=lambda name: "maximum" in name)]
+    figure.legend(
+        [handles[i] for i in order], [labels[i] for i in order], loc="outside right center"
+    )
     if title:
         figure.suptitle(title)
     return describe(
