@@ -14,22 +14,21 @@ def _check(n_frames: int, steps: int) -> None:
         raise ConfigError("steps", str(steps), "at least one time step")
 
 
-def equally_spaced(n_frames: int, steps: int) -> np.ndarray:
-    """The middles of `steps` equal parts of a clip: the sampling of the tests.
+def equally_spaced(n_frames: int, steps: int, phase: float | np.ndarray = 0.5) -> np.ndarray:
+    """One frame of each of `steps` equal intervals of a clip.
 
-    n_frames: frames in the clip. steps: T.
-    Returns int64 (T,), ascending, in [0, n_frames). A clip with fewer than T frames repeats some.
+    n_frames: frames in the clip. steps: T. phase: in [0, 1), where in its interval of
+    n_frames / steps frames each one lies; (B,) phases give B samplings. One half, the middle, is
+    the sampling of the tests.
+    Returns int64 (T,) or (B, T), ascending, in [0, n_frames). A clip with fewer than T frames
+    repeats some.
     """
     _check(n_frames, steps)
-    return ((np.arange(steps) + 0.5) * n_frames / steps).astype(np.int64)
+    starts = np.arange(steps) + np.asarray(phase, np.float64)[..., None]
+    index = (starts * n_frames / steps).astype(np.int64)
+    return np.minimum(index, n_frames - 1)  # (steps - 1 + phase) * n / steps can round up to n
 
 
 def random_offset(n_frames: int, steps: int, rng: np.random.Generator) -> np.ndarray:
-    """Equal intervals with a random phase: the sampling of the training.
-
-    The interval is n_frames / steps; one phase, uniform in [0, interval), serves all steps.
-    Returns int64 (T,), ascending, in [0, n_frames). A clip with fewer than T frames repeats some.
-    """
-    _check(n_frames, steps)
-    index = ((np.arange(steps) + rng.random()) * n_frames / steps).astype(np.int64)
-    return np.minimum(index, n_frames - 1)  # (steps - 1 + r) * n / steps can round up to n
+    """Equal intervals with a random phase: the sampling of the training. See `equally_spaced`."""
+    return equally_spaced(n_frames, steps, rng.random())

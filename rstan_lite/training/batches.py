@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.errors import DataError
 
 
@@ -83,17 +84,6 @@ class Batch:
     rows: Tensor
 
 
-def frame_positions(stored: int, steps: int, phase: Tensor | float = 0.5) -> Tensor:
-    """Indices of `steps` of `stored` frames with equal spacing: (steps,), or (B, steps).
-
-    phase: in [0, 1), or (B,) of them: where in its interval of stored/steps frames each index
-    lies. One half (the middle) is the choice of a test; training draws it at random.
-    """
-    phase = torch.as_tensor(phase, dtype=torch.float64)
-    steps_from = torch.arange(steps, dtype=torch.float64) + phase.unsqueeze(-1)
-    return (steps_from * (stored / steps)).floor().clamp_(0, stored - 1).long()
-
-
 def read_batch(
     features: ClipFeatures, rows: Tensor, views: Tensor, frames: Tensor, device: torch.device | str
 ) -> Batch:
@@ -150,16 +140,16 @@ def training_batch(
     """A mini-batch with, for each clip, a random view and a random phase of its frames."""
     generator = _generator(seed + 1, iteration)
     views = torch.randint(features.views, (len(rows),), generator=generator)
-    phase = torch.rand(len(rows), generator=generator, dtype=torch.float64)
-    frames = frame_positions(features.stored_frames, steps, phase)  # (B, T)
-    return read_batch(features, rows, views, frames, device)
+    phases = torch.rand(len(rows), generator=generator, dtype=torch.float64)
+    frames = equally_spaced(features.stored_frames, steps, phases.numpy())  # (B, T)
+    return read_batch(features, rows, views, torch.from_numpy(frames), device)
 
 
 def ordered_batches(
     features: ClipFeatures, batch_size: int, steps: int, device: torch.device | str, view: int = 0
 ) -> Iterator[Batch]:
     """All clips in order, T equally spaced frames of one view; the last batch may be smaller."""
-    frames = frame_positions(features.stored_frames, steps)  # (T,)
+    frames = torch.from_numpy(equally_spaced(features.stored_frames, steps))  # (T,)
     for first in range(0, len(features), batch_size):
         rows = torch.arange(first, min(first + batch_size, len(features)))
         views = torch.full_like(rows, view)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.data.transforms import Geometry, view
 from rstan_lite.data.video import read_frames
 from rstan_lite.devices import choose_device
@@ -20,7 +21,7 @@ from rstan_lite.features.pipeline import image_features, load_network
 from rstan_lite.model.output import Attention, RSTANOutput, last_step
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.training import runs
-from rstan_lite.training.batches import ClipFeatures, frame_positions, ordered_batches
+from rstan_lite.training.batches import ClipFeatures, ordered_batches
 from rstan_lite.training.checkpoint import Description, load_model
 from rstan_lite.training.config import TrainConfig, read_config
 from rstan_lite.training.features_source import check_networks, feature_settings
@@ -52,7 +53,7 @@ def predict(
     ranked = scores.argsort(descending=True).tolist()
     probabilities = {description.classes[i]: float(scores[i]) for i in ranked}
 
-    chosen = index[frame_positions(config.stored_frames, config.test_frames).numpy()]  # (T,)
+    chosen = index[equally_spaced(config.stored_frames, config.test_frames)]  # (T,)
     seen = view(config.views[0], frames.shape[1:3], config.size)
     overlays = {}
     for name, maps in diagonal_maps(output).items():

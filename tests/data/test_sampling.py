@@ -30,6 +30,11 @@ def test_equally_spaced_by_hand():
     assert equally_spaced(5, 1).tolist() == [2]
 
 
+def test_phase_moves_all_frames_of_a_clip_alike():
+    found = equally_spaced(16, 4, np.array([0.0, 0.5, 0.999]))
+    assert found.tolist() == [[0, 4, 8, 12], [2, 6, 10, 14], [3, 7, 11, 15]]
+
+
 @given(counts, steps, st.integers(0, 2**32 - 1))
 def test_random_offset_keeps_one_interval(n, t, seed):
     index = random_offset(n, t, np.random.default_rng(seed))

@@ -7,26 +7,14 @@ import pytest
 import torch
 from training.synthetic import make_features
 
-from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.errors import DataError
 from rstan_lite.training.batches import (
     epoch_rows,
-    frame_positions,
     measure_scales,
     ordered_batches,
     read_batch,
     training_batch,
 )
-
-
-@pytest.mark.parametrize(("stored", "steps"), [(16, 8), (32, 5), (4, 4), (7, 3), (3, 8)])
-def test_test_frames_are_those_of_the_sampling(stored: int, steps: int):
-    assert frame_positions(stored, steps).tolist() == equally_spaced(stored, steps).tolist()
-
-
-def test_phase_moves_all_frames_of_a_clip_alike():
-    found = frame_positions(16, 4, torch.tensor([0.0, 0.5, 0.999]))
-    assert found.tolist() == [[0, 4, 8, 12], [2, 6, 10, 14], [3, 7, 11, 15]]
 
 
 def test_an_epoch_holds_each_clip_at_most_once_and_depends_on_seed_and_epoch_alone():
