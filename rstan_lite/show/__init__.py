@@ -35,7 +35,7 @@ _HOME = {
     "sharpness_figure": "sharpness",
     "sharpness_curves": "sharpness",
     "features_figure": "sharpness",
-    "effective_places": "sharpness",
+    "effective_number": "sharpness",
     "result_table": "results",
     "confusion_figure": "results",
     "line_chart": "charts",

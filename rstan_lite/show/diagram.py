@@ -68,11 +68,11 @@ def step_diagram(silhouettes: bool = True) -> Figure:
     return describe(
         figure,
         "Diagram of one step. Two rows, appearance and motion: a CNN gives a cube and a vector "
-        "(Eq. 1); location scores (Eq. 2, 3) of both rows are fused by the maximum (Eq. 14), sum "
-        "up each frame (Eq. 4); frame scores (Eq. 5, 6) are fused likewise (Eq. 15) and give the "
+        "(Eq. 1); location weights (Eq. 2, 3) of both rows are fused by the maximum (Eq. 14), sum "
+        "up each frame (Eq. 4); frame weights (Eq. 5, 6) are fused likewise (Eq. 15) and give the "
         "context (Eq. 7) that enters each row's LSTM (Eq. 8 to 13); both LSTMs name the action "
         "together (Eq. 16), and their state steers the attention of the next step."
-        + (" The silhouette pulls the fused location scores (Eq. 18)." if silhouettes else ""),
+        + (" The silhouette pulls the fused location weights (Eq. 18)." if silhouettes else ""),
     )
 
 

@@ -22,8 +22,8 @@ def sharpened(scores: NDArray, gamma: float) -> NDArray[np.float64]:
     return powers / powers.sum()
 
 
-def effective_places(weights: NDArray) -> float:
-    """How many places share the weight: exp of its entropy, from 1 (one place) to P (even)."""
+def effective_number(weights: NDArray) -> float:
+    """How many places or frames share the weight: exp of its entropy, 1 for one, n for even."""
     some = np.asarray(weights, np.float64)
     some = some[some > 0]
     return float(np.exp(-(some * np.log(some)).sum()))
@@ -40,7 +40,7 @@ def sharpness_figure(
     that two figures can be compared: full strength is a weight of 0.25.
     """
     alpha, peak = sharpened(scores, gamma), 0.25
-    count = effective_places(alpha)
+    count = effective_number(alpha)
     figure = new_figure(8.2, 3.1)
     left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
     _image(

@@ -16,22 +16,22 @@ from rstan_lite.show.style import LINES, describe, new_figure, styled
 def by_frame(
     beta: NDArray, frames: NDArray | None = None, valid: NDArray | None = None, n: int = 0
 ) -> NDArray[np.float64]:
-    """Lay frame scores out by the frame they belong to.
+    """Lay frame weights out by the frame they belong to.
 
-    beta: (T, N) scores of step t for its N attended frames. frames: (T, N), the sampled frame each
-    score belongs to (None: N = all frames, in order). valid: (T, N), False where a window reaches
+    beta: (T, N) weights of step t for its N attended frames. frames: (T, N), the sampled frame each
+    weight belongs to (None: N = all frames, in order). valid: (T, N), False where a window reaches
     past the end. n: number of sampled frames (0: T). Returns (T, n), NaN where step t does not look
     at a frame at all.
     """
     beta = np.asarray(beta, dtype=np.float64)
     if beta.ndim != 2:
-        raise ValueError(f"frame scores have shape (T, N), not {beta.shape}")
+        raise ValueError(f"frame weights have shape (T, N), not {beta.shape}")
     steps, attended = beta.shape
     frames = np.broadcast_to(np.arange(attended), beta.shape) if frames is None else frames
     valid = np.ones(beta.shape, bool) if valid is None else np.asarray(valid, bool)
     if frames.shape != beta.shape or valid.shape != beta.shape:
         raise ValueError(
-            f"scores {beta.shape}, frames {frames.shape} and valid {valid.shape} differ in shape"
+            f"weights {beta.shape}, frames {frames.shape} and valid {valid.shape} differ in shape"
         )
     table = np.full((steps, max(n or steps, int(frames[valid].max()) + 1)), np.nan)
     step = np.broadcast_to(np.arange(steps)[:, None], beta.shape)
@@ -48,15 +48,15 @@ def beta_heatmap(
     indices: Sequence[int] | None = None,
     title: str = "",
 ) -> Figure:
-    """Show which sampled frames each step of the LSTM attends to, a panel for each set of scores.
+    """Show which sampled frames each step of the LSTM attends to, a panel for each set of weights.
 
     beta: panel label -> (T, N), for example each stream's beta and the fused one. frames, valid:
     see `by_frame`; frames that a step does not look at are hatched. indices: the sampled frames'
-    numbers in the clip. All panels share one scale, from 0 to the largest score shown.
+    numbers in the clip. All panels share one scale, from 0 to the largest weight shown.
     """
-    tables = {label: by_frame(scores, frames, valid) for label, scores in beta.items()}
+    tables = {label: by_frame(one, frames, valid) for label, one in beta.items()}
     if not tables:
-        raise ValueError("no frame scores to show")
+        raise ValueError("no frame weights to show")
     steps, n = next(iter(tables.values())).shape
     peak = max(float(np.nanmax(table)) for table in tables.values())
     figure = new_figure(1.2 + 2.6 * len(tables), 3.4)
@@ -76,7 +76,7 @@ def beta_heatmap(
     figure.colorbar(
         axes[0].collections[0],
         ax=list(axes),
-        label="frame score (hatched: not looked at)",
+        label="frame weight (hatched: not looked at)",
         aspect=25,
         shrink=0.8,
     )
@@ -85,7 +85,7 @@ def beta_heatmap(
     fused = ", ".join(f"{k}: {np.nansum(v, axis=1).mean():.2f}" for k, v in tables.items())
     return describe(
         figure,
-        f"{title + ': ' if title else ''}frame scores of {steps} steps over {n} frames. "
+        f"{title + ': ' if title else ''}frame weights of {steps} steps over {n} frames. "
         f"Mean sum of a row: {fused}.",
     )
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rstan_lite.data.transforms import Geometry
 from rstan_lite.show.pixels import common_peak, overlay
+from rstan_lite.show.sharpness import effective_number, sharpened
 from rstan_lite.show.style import BLUE, ORANGE, describe, new_figure, styled
 
 COLUMN = 1.25  # inches that one frame is wide
@@ -56,12 +57,10 @@ def frame_sharpness(scores: NDArray, gamma_beta: float = 1.0, *, title: str = ""
     the weight is spread: exp of the entropy, N for equal weights and 1 for a single frame.
     """
     scores = np.asarray(scores, dtype=np.float64)
-    if scores.ndim != 1 or gamma_beta < 0:
-        raise ValueError(f"scores (N,) and gamma_beta >= 0, not {scores.shape} and {gamma_beta}")
-    powers = np.exp(gamma_beta * (scores - scores.max()))
-    beta = powers / powers.sum()  # Eq. 6
-    known = beta[beta > 0]
-    spread = float(np.exp(-(known * np.log(known)).sum()))
+    if scores.ndim != 1:
+        raise ValueError(f"scores (N,), not {scores.shape}")
+    beta = sharpened(scores, gamma_beta)
+    spread = effective_number(beta)
     figure = new_figure(7.0, 2.8)
     left, right = figure.subplots(1, 2)
     names = [str(n + 1) for n in range(len(scores))]

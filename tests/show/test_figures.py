@@ -73,7 +73,7 @@ def test_figures_have_text_alternatives_that_name_their_content(drawn: dict[str,
     [
         ("clip", ["frame 5", "silhouette", "flow", "pixels a frame"]),
         ("attention", ["appearance", "motion", "fused", "weight of a place", "on the person"]),
-        ("beta", ["step t", "frame of the clip", "frame score", "0.75"]),
+        ("beta", ["step t", "frame of the clip", "frame weight", "0.75"]),
         ("curves", ["epoch", "loss", "accuracy (%)", "a", "b"]),
         ("confusion", ["true action", "predicted action", "share of the", "kick ball"]),
         ("diagram", ["Eq. 1", "Eq. 2, 3", "Eq. 8-13", "Eq. 14", "Eq. 15", "Eq. 16, 17", "Eq. 18"]),

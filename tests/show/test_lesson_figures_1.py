@@ -93,13 +93,13 @@ def test_sharpness_figures_use_equation_3(gamma: float) -> None:
     figure = show.sharpness_figure(FRAME, SCORES, gamma, crop((48, 64), 32))
     words = show.alt_text(figure)
     assert f"sharpness {gamma:g}: the largest is {alpha.max():.3f}" in words
-    assert f"as if by {show.effective_places(alpha):.1f} of 49 places" in words
+    assert f"as if by {show.effective_number(alpha):.1f} of 49 places" in words
 
 
-def test_effective_places_run_from_one_to_all() -> None:
-    assert show.effective_places(np.full(49, 1 / 49)) == pytest.approx(49)
-    assert show.effective_places(np.eye(9)[3]) == 1
-    assert show.effective_places(np.array([0.5, 0.5, 0])) == pytest.approx(2)
+def test_effective_number_run_from_one_to_all() -> None:
+    assert show.effective_number(np.full(49, 1 / 49)) == pytest.approx(49)
+    assert show.effective_number(np.eye(9)[3]) == 1
+    assert show.effective_number(np.array([0.5, 0.5, 0])) == pytest.approx(2)
 
 
 def test_sharpness_curves_begin_even() -> None:

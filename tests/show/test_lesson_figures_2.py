@@ -33,7 +33,7 @@ def test_frame_weights_follow_equation_6() -> None:
     sharp = show.frame_sharpness(np.array([0.0, 1000.0]), 10.0)  # no overflow
     assert "0.000, 1.000" in show.alt_text(sharp)
     assert "score of Eq. 5" in texts(sharp)
-    with pytest.raises(ValueError, match="gamma_beta"):
+    with pytest.raises(ValueError, match="sharpness of 0 or more, not -1"):
         show.frame_sharpness(np.zeros(3), -1.0)
 
 
