@@ -22,25 +22,8 @@ from rstan_lite.features.inputs import fill_inputs, inputs_store
 from rstan_lite.features.networks import find_network, shipped, split_name
 from rstan_lite.features.pipeline import FeatureSettings, prepare
 from rstan_lite.features.pretrained import read_state
-from rstan_lite.features.tune import tune, tuned_path
+from rstan_lite.features.tune import tuned_path
 from rstan_lite.features.tuner import TuneSettings
-
-
-@pytest.fixture(scope="module")
-def data(small_root):
-    return JHMDB(small_root, validation=0.4)
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
-def inputs(data, cache):
-    store = inputs_store(data, cache, frames=5)
-    fill_inputs(store, data, data.train + data.validation + data.test, workers=1)
-    return store
 
 
 @pytest.fixture(scope="module")
@@ -141,60 +124,6 @@ def test_damaged_clips_are_named_together_and_the_others_are_kept(small_root, tm
     broken[0].path.write_bytes(raw)
     with pytest.raises(DataError, match=r"puppet_mask\.mat: found an unreadable file"):
         fill_inputs(store, data, data.test, workers=1)
-
-
-def tune_here(data, inputs, path, **more):
-    settings = TuneSettings(
-        **{
-            "stream": "appearance", "backbone": "puppetnet", "weights": "none", "epochs": 3,
-            "batch": 4, "size": 48, "test_size": 64, **more,
-        }
-    )  # fmt: skip
-    return tune(
-        inputs, data.train, data.validation, data.classes, split_name(data), settings, path,
-        workers=0,
-    )  # fmt: skip
-
-
-def test_tuning_learns_and_writes_its_card(data, inputs, tmp_path):
-    path = tmp_path / "motion.safetensors"
-    card = tune_here(data, inputs, path, stream="motion", epochs=12, lr=0.02, average=0.5)
-    assert card["best"]["validation_accuracy"] > 0.6  # three directions of motion; chance: 1/3
-    assert card == json.loads(path.with_suffix(".json").read_text())
-    assert card["history"][-1]["loss"] < card["history"][0]["loss"]
-    best = max(row.get("validation_accuracy", 0) for row in card["history"])
-    assert card["best"]["validation_accuracy"] == best
-    assert not path.with_suffix(".resume").exists()
-
-
-def test_tuning_resumes_to_the_same_weights(data, inputs, tmp_path):
-    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
-    tune_here(data, inputs, whole)
-
-    class StopError(Exception):
-        pass
-
-    def stop(row):
-        if row["epoch"] == 2:
-            raise StopError
-
-    settings = TuneSettings(
-        "appearance", "puppetnet", "none", epochs=3, batch=4, size=48, test_size=64
-    )
-    args = (inputs, data.train, data.validation, data.classes, split_name(data), settings, parts)
-    with pytest.raises(StopError):
-        tune(*args, workers=0, on_epoch=stop)
-    assert not parts.exists()
-    tune(*args, workers=0)
-    one, other = read_state(whole), read_state(parts)
-    assert all(torch.equal(one[name], other[name]) for name in one)
-
-
-def test_damaged_resume_file(data, inputs, tmp_path):
-    path = tmp_path / "a.safetensors"
-    path.with_suffix(".resume").write_bytes(b"half a file")
-    with pytest.raises(CheckpointError, match=r"a\.resume: found a damaged file"):
-        tune_here(data, inputs, path)
 
 
 def test_networks_by_name(data, inputs, cache, tmp_path):

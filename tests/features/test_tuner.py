@@ -1,0 +1,84 @@
+"""Fine-tuning a stream's network: samples, resumption, complaints."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from rstan_lite.data.transforms import actor_crop
+from rstan_lite.errors import CheckpointError
+from rstan_lite.features.networks import split_name
+from rstan_lite.features.pretrained import read_state
+from rstan_lite.features.tune import tune
+from rstan_lite.features.tuner import Samples, TuneSettings
+
+
+def tune_here(data, inputs, path, **more):
+    settings = TuneSettings(
+        **{
+            "stream": "appearance", "backbone": "puppetnet", "weights": "none", "epochs": 3,
+            "batch": 4, "size": 48, "test_size": 64, **more,
+        }
+    )  # fmt: skip
+    return tune(
+        inputs, data.train, data.validation, data.classes, split_name(data), settings, path,
+        workers=0,
+    )  # fmt: skip
+
+
+def test_tuning_learns_and_writes_its_card(data, inputs, tmp_path):
+    path = tmp_path / "motion.safetensors"
+    card = tune_here(data, inputs, path, stream="motion", epochs=12, lr=0.02, average=0.5)
+    assert card["best"]["validation_accuracy"] > 0.6  # three directions of motion; chance: 1/3
+    assert card == json.loads(path.with_suffix(".json").read_text())
+    assert card["history"][-1]["loss"] < card["history"][0]["loss"]
+    best = max(row.get("validation_accuracy", 0) for row in card["history"])
+    assert card["best"]["validation_accuracy"] == best
+    assert not path.with_suffix(".resume").exists()
+
+
+def test_tuning_resumes_to_the_same_weights(data, inputs, tmp_path):
+    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    tune_here(data, inputs, whole)
+
+    class StopError(Exception):
+        pass
+
+    def stop(row):
+        if row["epoch"] == 2:
+            raise StopError
+
+    settings = TuneSettings(
+        "appearance", "puppetnet", "none", epochs=3, batch=4, size=48, test_size=64
+    )
+    args = (inputs, data.train, data.validation, data.classes, split_name(data), settings, parts)
+    with pytest.raises(StopError):
+        tune(*args, workers=0, on_epoch=stop)
+    assert not parts.exists()
+    tune(*args, workers=0)
+    one, other = read_state(whole), read_state(parts)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_damaged_resume_file(data, inputs, tmp_path):
+    path = tmp_path / "a.safetensors"
+    path.with_suffix(".resume").write_bytes(b"half a file")
+    with pytest.raises(CheckpointError, match=r"a\.resume: found a damaged file"):
+        tune_here(data, inputs, path)
+
+
+def test_crops_follow_the_actor_through_the_clip(data, inputs):
+    """An image of a training clip, drawn again from its seed, epoch and place."""
+    settings = TuneSettings(
+        "appearance", "puppetnet", "none", size=64, actor=1.0, segments=1, colour=0.0
+    )
+    images, label = Samples(inputs, data.train, settings, epoch=3)[2]
+    clip = data.train[2]
+    assert label == clip.label
+    rng = np.random.default_rng([0, 3, 2])
+    row = int(rng.random() * 5)
+    rng.random()  # the draw between a crop about the actor and another
+    geometry = actor_crop(inputs.read(clip, "masks")[row].numpy(), 64, rng)
+    frame = inputs.read(clip, "frames")[row].numpy()
+    np.testing.assert_array_equal(images[0], geometry.frame(frame))
