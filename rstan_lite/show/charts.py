@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rstan_lite.show.style import LINES, describe, new_figure, styled
 
 DIVERGING = "RdBu_r"  # white at zero; each cell's number says the sign in a grey print
+RISING = "Blues"  # where nothing is negative
 
 
 @styled
@@ -77,7 +78,7 @@ def number_grid(
     digits: int = 2,
     title: str = "",
 ) -> Figure:
-    """Show small matrices side by side, each number in its cell, on one scale about zero.
+    """Show small matrices side by side, each number in its cell, on one scale from or about zero.
 
     panels: name -> (R, C), R the same in all. rows: R names. columns: C names, or panel -> names.
     label: of the colour bar. NaN leaves a cell empty.
@@ -88,12 +89,14 @@ def number_grid(
         if table.shape != (len(rows), len(heads[name])):
             raise ValueError(f"{name}: {table.shape} for {len(rows)} x {len(heads[name])} names")
     peak = max(1e-12, *(float(np.nanmax(np.abs(table))) for table in tables.values()))
+    signed = any(np.nanmin(table) < 0 for table in tables.values())
+    look_up = {"cmap": DIVERGING, "vmin": -peak} if signed else {"cmap": RISING, "vmin": 0.0}
     widths = [table.shape[1] for table in tables.values()]
     longest = max(len(row) for row in rows)
     figure = new_figure(1.6 + 0.07 * longest + 0.62 * sum(widths), 1.25 + 0.36 * len(rows))
     axes = figure.subplots(1, len(tables), squeeze=False, width_ratios=widths)[0]
     for i, (axis, (name, table)) in enumerate(zip(axes, tables.items(), strict=True)):
-        picture = axis.imshow(table, cmap=DIVERGING, vmin=-peak, vmax=peak, aspect="auto")
+        picture = axis.imshow(table, vmax=peak, aspect="auto", **look_up)
         for (row, column), value in np.ndenumerate(table):
             if np.isfinite(value):
                 ink = "white" if abs(value) > 0.65 * peak else "black"

@@ -65,13 +65,14 @@ def attention_strip(
     frames: NDArray[np.uint8],
     maps: Mapping[str, NDArray],
     *,
-    indices: Sequence[int] | None = None,
+    indices: Sequence[int] | Sequence[str] | None = None,
     crop: Geometry | None = None,
     silhouettes: NDArray | None = None,
     target: NDArray | None = None,
     peak: float | None = None,
     title: str = "",
     smooth: bool = True,
+    scale: str = "weight",
 ) -> Figure:
     """Show attention maps over frames: one row a map, one column a frame.
 
@@ -81,7 +82,8 @@ def attention_strip(
     silhouettes: (n, H, W), drawn in a row of their own. target: (n, P), M of Eq. 18; where given,
     the share of each map that lies on its places stands below the map. peak: the end of the scale,
     for figures that are to be compared (None: `common_peak` of these maps). The white line on a
-    map is half of the scale.
+    map is half of the scale. indices: the frames' numbers, or heads of the columns in words.
+    scale: what the colours are, of a place; "" for maps of 0 and 1, which need no colour bar.
     """
     grids = {row: [as_grid(m) for m in stack] for row, stack in maps.items()}
     if not grids or any(len(stack) != len(frames) for stack in grids.values()):
@@ -105,16 +107,27 @@ def attention_strip(
                 axes[r, i].set_xlabel(_share(stack[i], target[i]), fontsize=7.5, labelpad=2)
     for label, axis in zip(["frame, silhouette"] * first + list(grids), axes[:, 0], strict=True):
         axis.set_ylabel(label)
-    _heat_bar(figure, axes[first:], peak, places, largest > peak)
-    rows = ", ".join(grids)
+    rows, numbers = ", ".join(grids), ""
+    if scale:
+        _heat_bar(figure, axes[first:], peak, places, largest > peak, scale)
+        numbers = (
+            f" The largest {scale} of a place is {largest:.2f}; of an even map {1 / places:.2f}."
+        )
     return describe(
         figure,
-        f"{title + ': ' if title else ''}attention over {len(frames)} frames, in rows: {rows}. "
-        f"The largest weight of a place is {largest:.2f}; of an even map {1 / places:.2f}.",
+        f"{title + ': ' if title else ''}{_what(scale)} over {len(frames)} frames, in rows: {rows}."
+        + numbers,
     )
 
 
-def _heat_bar(figure: Figure, axes: NDArray, peak: float, places: int, beyond: bool) -> None:
+def _what(scale: str) -> str:
+    """Name the maps of a strip by what their colours are."""
+    return {"weight": "attention", "": "marked places"}.get(scale, f"maps of the {scale}")
+
+
+def _heat_bar(
+    figure: Figure, axes: NDArray, peak: float, places: int, beyond: bool, scale: str = "weight"
+) -> None:
     """Add the colour bar of `overlay`, with the weight of an even map marked on it.
 
     beyond: some weights are larger than the peak, which the bar's pointed end says.
@@ -124,7 +137,7 @@ def _heat_bar(figure: Figure, axes: NDArray, peak: float, places: int, beyond: b
         ScalarMappable(Normalize(0, peak), colours),
         ax=list(axes.ravel()),
         extend="max" if beyond else "neither",
-        label="weight of a place",
+        label=f"{scale} of a place",
         shrink=0.9,
         aspect=30,
         pad=0.01,
@@ -189,13 +202,13 @@ def _draw_box(axes: Axes, crop: Geometry, shape: tuple[int, ...]) -> None:
         )
 
 
-def _numbers(n: int, indices: Sequence[int] | None) -> list[str]:
-    """Return the columns' titles: the frames' numbers in the clip, or their order."""
+def _numbers(n: int, indices: Sequence[int] | Sequence[str] | None) -> list[str]:
+    """Return the columns' titles: the frames' numbers in the clip, words, or their order."""
     if indices is None:
         return [f"sample {i + 1}" for i in range(n)]
     if len(indices) != n:
         raise ValueError(f"{n} frames, but {len(indices)} indices")
-    return [f"frame {int(i)}" for i in indices]
+    return [i if isinstance(i, str) else f"frame {int(i)}" for i in indices]
 
 
 def _share(grid: NDArray, target: NDArray) -> str:

@@ -64,11 +64,13 @@ def fusion_figure(
     *,
     indices: Sequence[int] | None = None,
     crop: Geometry | None = None,
+    silhouettes: NDArray | None = None,
 ) -> Figure:
     """Show the streams' maps over frames, and what a fusion makes of them (Eq. 14).
 
     frames: (n, H, W, 3) uint8. maps: stream -> (n, P). fusion: "none" (both rows alone), "mean" or
-    "max". The scale is the same for all three, so that they can be compared.
+    "max". silhouettes: (n, H, W), for a first row of frames with the person outlined. The scale is
+    the same for all fusions, so that they can be compared.
     """
     if fusion not in FUSIONS:
         raise ValueError(f"fusion {fusion!r}; it is one of {', '.join(FUSIONS)}")
@@ -76,9 +78,15 @@ def fusion_figure(
     peak = common_peak(stack.reshape(-1, stack.shape[-1]))
     rows = dict(maps)
     if fusion != "none":
-        rows[fusion] = stack.max(0) if fusion == "max" else stack.mean(0)
+        rows[f"fused ({fusion})"] = stack.max(0) if fusion == "max" else stack.mean(0)
     figure = attention_strip(
-        frames, rows, indices=indices, crop=crop, peak=peak, title=f"fusion: {fusion}"
+        frames,
+        rows,
+        indices=indices,
+        crop=crop,
+        silhouettes=silhouettes,
+        peak=peak,
+        title=f"fusion: {fusion}",
     )
     sums = "; ".join(
         f"{name}: {', '.join(f'{s:.3f}' for s in np.asarray(rows[name]).sum(-1))}" for name in rows

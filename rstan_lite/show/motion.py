@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
@@ -13,32 +16,55 @@ from rstan_lite.show.clips import _flow_key, _grid, _image, _numbers
 from rstan_lite.show.pixels import draw_contour, flow_to_colour
 from rstan_lite.show.style import describe, new_figure, styled
 
-CODES = {"cmap": "gray", "vmin": 1, "vmax": 255}  # of 8-bit flow: mid grey is at rest
+
+def _greys(coded: NDArray[np.uint8]) -> dict[str, Any]:
+    """How 8-bit flow is drawn: mid grey at rest, black and white at the largest codes but few."""
+    reach = float(np.percentile(np.abs(coded.astype(float) - 128), 99.5))
+    reach = min(127.0, max(8.0, np.ceil(reach)))
+    return {"cmap": "gray", "vmin": 128 - reach, "vmax": 128 + reach}
+
+
+def _code_bar(figure: Figure, axes: NDArray, greys: dict[str, Any], names: Sequence[str]) -> None:
+    """Add the colour bar of codes, with a name at its low end, in the middle and at its high end."""
+    shades = ScalarMappable(Normalize(greys["vmin"], greys["vmax"]), greys["cmap"])
+    ticks = [greys["vmin"], 128, greys["vmax"]]
+    bar = figure.colorbar(
+        shades, ax=list(axes.ravel()), label="code", ticks=ticks, pad=0.01, extend="both"
+    )
+    bar.ax.set_yticklabels([f"{t:.0f}{name}" for t, name in zip(ticks, names, strict=True)])
 
 
 @styled
 def flow_panels(
-    frame: NDArray[np.uint8], flow: NDArray, coded: NDArray[np.uint8], *, title: str = ""
+    frame: NDArray[np.uint8],
+    flow: NDArray,
+    coded: NDArray[np.uint8],
+    *,
+    index: int | None = None,
+    title: str = "",
 ) -> Figure:
     """Show one flow field in the two ways it is looked at: as colour, and as 8-bit channels.
 
     frame: (H, W, 3) uint8. flow: (H, W, 2) in pixels a frame. coded: (H, W, 2) uint8, the same
-    field as the motion network gets it, x then y, 128 at rest.
+    field as the motion network gets it, x then y, 128 at rest. index: the frame's number in the
+    clip, counted from 0. The greys are stretched to the codes that occur.
     """
     if flow.shape != coded.shape or flow.ndim != 3 or flow.shape[-1] != 2:
         raise ValueError(f"flow and codes of one shape (H, W, 2), not {flow.shape}, {coded.shape}")
     height, width = frame.shape[:2]
-    figure = new_figure(9.6, 2.25 * height / width * 320 / 240 * 0.75 + (0.75 if title else 0.5))
+    figure = new_figure(10.6, 2.25 * height / width * 320 / 240 * 0.75 + (0.75 if title else 0.5))
     axes = figure.subplots(1, 4)
     full = max(1.0, float(np.percentile(np.hypot(flow[..., 0], flow[..., 1]), 99)))
-    _image(axes[0], frame, "frame")
-    _image(axes[1], flow_to_colour(flow, full), f"flow as colour\n(up to {full:.0f} px a frame)")
+    greys = _greys(coded)
+    _image(axes[0], frame, "frame" if index is None else f"frame {index}")
+    next_one = "" if index is None else f" to frame {index + 1}"
+    _image(axes[1], flow_to_colour(flow, full), f"flow{next_one}, as colour")
+    _flow_key(figure, axes[:2], full)
     for i, name in enumerate(("x", "y")):
-        shown = axes[2 + i].imshow(coded[..., i], **CODES)
+        axes[2 + i].imshow(coded[..., i], **greys)
         axes[2 + i].set(xticks=[], yticks=[], title=f"{name} channel, 8 bits")
         axes[2 + i].spines[:].set_visible(False)
-    bar = figure.colorbar(shown, ax=axes[2:], label="code", ticks=[1, 64, 128, 192, 255], pad=0.02)
-    bar.ax.set_yticklabels(["1: left, up", "64", "128: rest", "192", "255: right, down"])
+    _code_bar(figure, axes[2:], greys, (": left, up", ": rest", ": right, down"))
     if title:
         figure.suptitle(title)
     low, high = (int(f(coded)) for f in (np.min, np.max))
@@ -53,22 +79,27 @@ def flow_panels(
 def flow_stack(stack: NDArray[np.uint8], *, title: str = "") -> Figure:
     """Show a motion network's input: x channels in the upper row, y channels below.
 
-    stack: (H, W, 2 * L) uint8, interleaved x then y, in the order of time.
+    stack: (H, W, 2 * L) uint8, interleaved x then y, in the order of time. The greys are stretched
+    to the codes that occur.
     """
     pairs = stack.shape[2] // 2
     if stack.ndim != 3 or stack.shape[2] % 2 or not pairs:
         raise ValueError(f"a stack has shape (H, W, 2 L), not {stack.shape}")
-    figure = new_figure(10.5, 2.6 if title else 2.3)
-    axes = figure.subplots(2, pairs, squeeze=False)
+    figure = new_figure(10.5, 2.8 if title else 2.5)
+    axes, greys = figure.subplots(2, pairs, squeeze=False), _greys(stack)
     for i in range(2 * pairs):
         axis = axes[i % 2, i // 2]
-        shown = axis.imshow(stack[..., i], **CODES)
+        axis.imshow(stack[..., i], **greys)
         axis.set(xticks=[], yticks=[], title=str(i))
         axis.spines[:].set_visible(False)
     axes[0, 0].set_ylabel("x")
     axes[1, 0].set_ylabel("y")
-    figure.colorbar(shown, ax=axes, label="code", ticks=[1, 128, 255], pad=0.01)
-    figure.suptitle(title or "channels, numbered in the order that the network gets them")
+    _code_bar(figure, axes, greys, ("", "", ""))
+    figure.supxlabel(
+        "channels, numbered from 0 in the order that the network gets them", fontsize=9
+    )
+    if title:
+        figure.suptitle(title)
     return describe(
         figure,
         f"A stack of {pairs} flow fields: channels 0, 2, 4 and so on are x, the others y.",
@@ -125,8 +156,8 @@ def receptive_figure(
 
     image: (s, s, 3) uint8. shares: label -> (s, s), how much each pixel matters to the place, not
     negative. fields, cells: label -> top, bottom, left, right in pixels of the place's receptive
-    field (dashed) and of its own cell of the grid (solid). Each map has its own scale, from 0 to
-    its largest value.
+    field (dashed) and of its own cell of the grid (solid). Each map has its own scale, the square
+    root of its values from 0 to the largest.
     """
     if not (shares.keys() == fields.keys() == cells.keys()) or not shares:
         raise ValueError("shares, fields and cells of the same places")
@@ -152,7 +183,7 @@ def receptive_figure(
         said.append(f"{label}: {inside:.0%} inside its own tile")
     bar = figure.colorbar(shown, ax=list(axes[1:]), ticks=[0, 0.5, 1], pad=0.01)
     bar.ax.set_yticklabels(["0", "1/4", "1"])
-    bar.set_label("gradient (largest = 1)")
+    bar.set_label("gradient (largest = 1,\nsquare-root scale)")
     if title:
         figure.suptitle(title)
     return describe(figure, f"Pixels that places of a cube depend on. {'; '.join(said)}.")

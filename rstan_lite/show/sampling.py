@@ -46,7 +46,9 @@ def sampling_figure(n_frames: int, rows: Mapping[str, Sequence[int]], *, title: 
     axes.set_yticks(range(len(rows)), list(rows))
     every = max(1, n_frames // 20)
     axes.set_xticks(np.arange(0, n_frames, every) + 0.5, list(map(str, range(0, n_frames, every))))
-    axes.set_xlabel("frame of the clip (filled: chosen for the steps written in it)")
+    axes.set_xlabel(
+        "frame of the clip, from 0 (filled: chosen for the step written in it; blue: interval borders)"
+    )
     axes.tick_params(length=0)
     axes.spines[["left", "bottom"]].set_visible(False)
     if title:
@@ -97,7 +99,7 @@ def covering_figure(
     area: (n,) share of the view that the silhouette covers, frames with somebody only. largest:
     (n,) the largest share that it covers of any place. rules: label -> the share of a place that
     must be covered; a frame whose largest share is smaller ends with no place at all, and lies
-    below that rule's line.
+    below that rule's line. The axis of areas is logarithmic.
     """
     area, largest = np.asarray(area, np.float64), np.asarray(largest, np.float64)
     if area.shape != largest.shape or area.ndim != 1 or not len(area) or not rules:
@@ -114,8 +116,10 @@ def covering_figure(
             label, (0.01, 100 * share), xycoords=("axes fraction", "data"), xytext=(0, 2),
             textcoords="offset points", color=line["color"], fontsize=8,
         )  # fmt: skip
-    left.set(xlabel="person's share of the view (%)", ylabel="best covered place (%)")
+    left.set(xlabel="person's share of the view (%, logarithmic)", ylabel="best covered place (%)")
     left.set(xscale="log", ylim=(-2, 104), title="below a line: no place at all under that rule")
+    room = max(1.5, (area.max() / area.min()) ** 0.35)  # at the left, for the lines' names
+    left.set_xlim(100 * area.min() / room, 115 * area.max())
     left.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     left.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
     left.xaxis.set_minor_locator(NullLocator())

@@ -108,10 +108,11 @@ def features_figure(rows: Mapping[str, NDArray], *, first: int = 40, title: str 
     chosen = chosen[np.argsort(table[-1, chosen])]
     figure = new_figure(7.6, 0.42 * len(rows) + (1.3 if title else 1.0))
     axes = figure.subplots()
-    shown = axes.imshow(table[:, chosen], aspect="auto", cmap="Blues", vmin=0)
+    shown = axes.imshow(table[:, chosen], aspect="auto", cmap="magma_r", vmin=0)
     axes.set_yticks(range(len(rows)), list(rows))
-    axes.set(
-        xticks=[], xlabel=f"{len(chosen)} of {table.shape[1]} channels, those that differ most"
+    axes.set_xticks([])
+    axes.set_xlabel(
+        f"{len(chosen)} of {table.shape[1]} channels: those that differ most, sorted by the last row"
     )
     axes.set_yticks(np.arange(len(rows) - 1) + 0.5, minor=True)
     axes.grid(which="minor", axis="y", color="white", linewidth=3)

@@ -73,10 +73,12 @@ def beta_heatmap(
         axis.set_yticklabels(_thin([int(y) + 1 for y in axis.get_yticks()]), rotation=0)
         axis.set(title=label, xlabel="sampled frame" if indices is None else "frame of the clip")
         axis.set_ylabel("step t" if i == 0 else "")
+    hatched = any(np.isnan(table).any() for table in tables.values())
+    unseen = " (hatched: not looked at)" if hatched else ""
     figure.colorbar(
         axes[0].collections[0],
         ax=list(axes),
-        label="frame weight (hatched: not looked at)",
+        label=f"frame weight{unseen}",
         aspect=25,
         shrink=0.8,
     )

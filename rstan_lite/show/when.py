@@ -70,7 +70,7 @@ def frame_sharpness(scores: NDArray, gamma_beta: float = 1.0, *, title: str = ""
     left.set(xlabel="frame n", ylabel="score of Eq. 5")
     _bars(right, names, beta, BLUE, "//")
     right.axhline(1 / len(beta), color="black", linewidth=1.0, linestyle=(0, (3, 2)))
-    right.text(len(beta) - 0.4, 1 / len(beta), " 1/N", va="center", fontsize=8)
+    right.text(len(beta) - 0.5, 1 / len(beta), "1/N", ha="right", va="bottom", fontsize=8)
     right.set(xlabel="frame n", ylabel=r"weight $\beta$ of Eq. 6", ylim=(0, 1.08))
     right.set_title(rf"$\gamma_\beta$ = {gamma_beta:g}: spread over {spread:.2f} frames")
     if title:
@@ -139,7 +139,10 @@ def _weight_bar(axis: Axes, weight: float, most: float, steps: int) -> None:
     """Draw one frame's weight, on a scale that ends a little above `most`."""
     axis.bar([0], [weight], width=0.55, color=BLUE, edgecolor="black", linewidth=0.6)
     axis.axhline(1 / steps, color="black", linewidth=0.9, linestyle=(0, (3, 2)))
-    axis.text(0, weight, f"{weight:.2f}", ha="center", va="bottom", fontsize=8)
+    ground = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}  # hides the line behind it
+    axis.text(
+        0, weight + 0.03 * most, f"{weight:.2f}", ha="center", va="bottom", fontsize=8, bbox=ground
+    )
     axis.set(xlim=(-0.6, 0.6), ylim=(0, 1.3 * most), xticks=[], yticks=[])
 
 
