@@ -112,7 +112,7 @@ def test_fusion_figures_give_the_sums_of_their_maps(fusion: str) -> None:
     else:
         merge = np.maximum if fusion == "max" else lambda a, m: (a + m) / 2
         sums = merge(MAPS["appearance"], MAPS["motion"]).sum(-1)
-        assert f"{fusion}: {', '.join(f'{s:.3f}' for s in sums)}" in alt
+        assert f"fused ({fusion}): {', '.join(f'{s:.3f}' for s in sums)}" in alt
 
 
 def test_the_scale_stays_where_the_fusion_changes() -> None:
