@@ -25,7 +25,7 @@ def _greys(coded: NDArray[np.uint8]) -> dict[str, Any]:
 
 
 def _code_bar(figure: Figure, axes: NDArray, greys: dict[str, Any], names: Sequence[str]) -> None:
-    """Add the colour bar of codes, with a name at its low end, in the middle and at its high end."""
+    """Add the colour bar of codes, named at its low end, in the middle and at its high end."""
     shades = ScalarMappable(Normalize(greys["vmin"], greys["vmax"]), greys["cmap"])
     ticks = [greys["vmin"], 128, greys["vmax"]]
     bar = figure.colorbar(

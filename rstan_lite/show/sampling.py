@@ -47,7 +47,7 @@ def sampling_figure(n_frames: int, rows: Mapping[str, Sequence[int]], *, title: 
     every = max(1, n_frames // 20)
     axes.set_xticks(np.arange(0, n_frames, every) + 0.5, list(map(str, range(0, n_frames, every))))
     axes.set_xlabel(
-        "frame of the clip, from 0 (filled: chosen for the step written in it; blue: interval borders)"
+        "frame of the clip (filled: chosen for the step written in it; blue: the intervals)"
     )
     axes.tick_params(length=0)
     axes.spines[["left", "bottom"]].set_visible(False)

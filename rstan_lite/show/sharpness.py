@@ -112,7 +112,7 @@ def features_figure(rows: Mapping[str, NDArray], *, first: int = 40, title: str 
     axes.set_yticks(range(len(rows)), list(rows))
     axes.set_xticks([])
     axes.set_xlabel(
-        f"{len(chosen)} of {table.shape[1]} channels: those that differ most, sorted by the last row"
+        f"the {len(chosen)} of {table.shape[1]} channels that differ most, sorted by the last row"
     )
     axes.set_yticks(np.arange(len(rows) - 1) + 0.5, minor=True)
     axes.grid(which="minor", axis="y", color="white", linewidth=3)
