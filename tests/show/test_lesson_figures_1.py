@@ -72,6 +72,24 @@ def test_flow_figures_name_codes_channels_and_speeds() -> None:
     assert "frame 7" in texts(rows)
 
 
+def test_flow_panels_name_the_frames_and_stretch_the_greys_about_rest() -> None:
+    said = texts(show.flow_panels(FRAME, FLOW, CODES, index=7)).split("\n")
+    assert {"frame 7", "flow to frame 8, as colour", "128: rest"} <= set(said)
+    low = next(text for text in said if text.endswith(": left, up"))
+    high = next(text for text in said if text.endswith(": right, down"))
+    assert int(low.split(":")[0]) + int(high.split(":")[0]) == 2 * 128
+
+
+def test_attention_strip_says_what_its_colours_are() -> None:
+    maps = {"row": np.eye(49)[:1]}
+    lengths = show.attention_strip(FRAME[None], maps, indices=["widest"], scale="length")
+    assert {"widest", "length of a place"} <= set(texts(lengths).split("\n"))
+    assert "The largest length of a place is 1.00" in show.alt_text(lengths)
+    marked = show.attention_strip(FRAME[None], maps, scale="", peak=1.0)
+    assert "marked places" in show.alt_text(marked)
+    assert len(marked.axes) == 1  # no colour bar
+
+
 def test_receptive_figure_says_what_share_lies_in_the_tile() -> None:
     assert "a: 50% inside its own tile" in show.alt_text(receptive())
 
