@@ -97,7 +97,9 @@ def _execute(
             extra_arguments=["--log-level=ERROR"],
         )
     except PapermillExecutionError as error:
-        raise _cell_error(path, output, origin, error) from None
+        cell = content["cells"][error.cell_index]
+        number = f"cell {origin[error.cell_index]} (counted from 0; id {cell.get('id', 'none')})"
+        raise _cell_error(path, output, number, error) from None
     except NotebookError:
         raise
     except Exception as error:  # the kernel's and papermill's own failures have no common base
@@ -147,7 +149,7 @@ def _literal(value: Any) -> str:
     return repr(value)
 
 
-def _cell_error(path: Path, output: Path, origin: list[int], error: Any) -> NotebookError:
+def _cell_error(path: Path, output: Path, cell: str, error: Any) -> NotebookError:
     """What a user needs of a failed cell: notebook, cell, line, error, and where the rest is."""
     plain = _COLOUR.sub("", "\n".join(error.traceback))
     numbers = _LINE.findall(plain)
@@ -158,7 +160,7 @@ def _cell_error(path: Path, output: Path, origin: list[int], error: Any) -> Note
         line = ""
     message = _COLOUR.sub("", error.evalue).strip()
     return NotebookError(
-        f"{path}, cell {origin[error.cell_index]} (counted from 0){line}",
+        f"{path}, {cell}{line}",
         f"{error.ename}: {message}" if message else error.ename,
         "a cell that runs",
         f"The notebook as far as it ran is {output}.",

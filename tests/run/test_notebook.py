@@ -54,7 +54,9 @@ def test_a_failing_cell_is_named_and_the_rest_kept(tmp_path: Path) -> None:
     with pytest.raises(NotebookError) as raised:
         run_notebook(path, {"split": "3"}, output, progress=False)
     error = raised.value
-    assert error.where == f"{path}, cell 2 (counted from 0), line 2, `b = a / 0`"
+    cell = nbformat.read(path, as_version=4).cells[2]
+    place = f"cell 2 (counted from 0; id {cell.id}), line 2, `b = a / 0`"
+    assert error.where == f"{path}, {place}"
     assert error.found == "ZeroDivisionError: division by zero"
     assert str(output) in error.hint
     assert printed(output) == "ran\n"
@@ -64,7 +66,7 @@ def test_a_failure_inside_a_called_function_points_at_the_cells_own_line(tmp_pat
     path = write(tmp_path / "n.ipynb", "import json\n\n\nx = json.loads('{')\n", parameters=None)
     with pytest.raises(NotebookError) as raised:
         run_notebook(path, {}, tmp_path / "o.ipynb", progress=False)
-    assert "cell 0 (counted from 0), line 4, `x = json.loads('{')`" in raised.value.where
+    assert "), line 4, `x = json.loads('{')`" in raised.value.where
     assert raised.value.found.startswith("JSONDecodeError: ")
 
 
