@@ -12,6 +12,7 @@ from importlib import import_module
 _HOME = {
     "overlay": "pixels",
     "place_map": "pixels",
+    "common_peak": "pixels",
     "draw_contour": "pixels",
     "flow_to_colour": "pixels",
     "overlay_clip": "animation",

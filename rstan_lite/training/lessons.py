@@ -14,6 +14,9 @@ CLIPS_PER_CLASS = 8
 # cross the picture or rise in it, two with the arms, two that bend.
 ACTIONS = ("climb_stairs", "golf", "jump", "pullup", "sit", "wave")
 
+ITERATIONS = 200  # mini-batches, where a lesson does not choose its own number
+LAMBDA_AA = 2.0  # few mini-batches need a strong hint
+
 
 def lesson_config(
     dataset: str = "puppets",
@@ -32,7 +35,8 @@ def lesson_config(
     options: further fields of TrainConfig, for example iterations=60.
     Raises ConfigError for an unknown variant or option, or a value out of its range.
     """
-    chosen = {"dataset": dataset, "root": root, "cache": cache, "seed": seed, **options}
+    chosen = {"dataset": dataset, "root": root, "cache": cache, "seed": seed}
+    chosen |= {"iterations": ITERATIONS, "lambda_aa": LAMBDA_AA, **options}
     config = resolve("tiny", chosen, variant)
     if root or dataset != PUPPETS:
         return config
