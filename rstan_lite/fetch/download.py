@@ -103,6 +103,8 @@ def download(
     path = Path(path)
     if not url.startswith(("http://", "https://")):
         raise ConfigError("address", repr(url), "one that starts with http:// or https://")
+    if not timeout > 0:
+        raise ConfigError("--timeout", str(timeout), "seconds, more than 0")
     if path.exists():
         check_md5(path, md5, progress)
         return path
