@@ -12,7 +12,7 @@ from pathlib import Path
 from rstan_lite.data.datasets import open_clips
 from rstan_lite.doctor.check import as_table
 from rstan_lite.doctor.inputs import check_clips
-from rstan_lite.errors import RstanError
+from rstan_lite.errors import DataError, RstanError
 from rstan_lite.fetch.adopt import adopt, checked
 from rstan_lite.fetch.archives import extract
 from rstan_lite.fetch.download import download
@@ -89,7 +89,13 @@ def _get(
         options.timeout,
         progress=progress,
     )
-    extract(archive, root, piece.folder, piece.nested, progress=progress)
+    try:
+        extract(archive, root, piece.folder, piece.nested, progress=progress)
+    except DataError as error:
+        if piece.md5:
+            raise
+        hint = f"{error.hint} To download it again, remove {archive} first.".strip()
+        raise DataError(error.where, error.found, error.expected, hint) from error
     return f"{piece.folder}: unpacked from {archive}{checked(piece)}; the archive may be removed"
 
 

@@ -215,15 +215,17 @@ def check_md5(path: Path, expected: str, progress: bool = True) -> None:
     """Raise DataError where a file has another MD5; an empty `expected` checks nothing."""
     if not expected:
         return
-    digest, size = hashlib.md5(usedforsecurity=False), path.stat().st_size
-    bar = tqdm(
-        desc="checksum", total=size, unit="B", unit_scale=True, unit_divisor=1024,
-        disable=not progress,
-    )  # fmt: skip
-    with bar, path.open("rb") as file:
-        while block := file.read(CHUNK):
-            digest.update(block)
-            bar.update(len(block))
+    digest = hashlib.md5(usedforsecurity=False)
+    bar = tqdm(desc="checksum", unit="B", unit_scale=True, unit_divisor=1024, disable=not progress)
+    try:
+        size = path.stat().st_size
+        bar.reset(size)
+        with bar, path.open("rb") as file:
+            while block := file.read(CHUNK):
+                digest.update(block)
+                bar.update(len(block))
+    except OSError as error:
+        raise DataError(path, f"an unreadable file ({error.strerror})", "an archive") from error
     if digest.hexdigest() != expected:
         raise DataError(
             path,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import stat
 import tarfile
 import zipfile
@@ -18,6 +19,8 @@ from rstan_lite.fetch.members import Limits, Member, vetted
 
 CHUNK = 2**20
 MAX_HEADER = 2**16  # bytes of a tar header for a long name or attributes, which is read at once
+END_RECORD = 22 + 2**16  # bytes at a zip's end that hold its last record and a comment
+MAX_PADDING = 2**26  # bytes behind the last member; tar fills up to blocks of some KiB
 
 _DAMAGE = (
     zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError,
@@ -29,6 +32,7 @@ def unpack_zip(archive: Path, folder: Path, limits: Limits, bar: Any) -> None:
     """Unpack a zip archive into an empty folder. See `archives.unpack` for the errors."""
     with _reading(archive), zipfile.ZipFile(archive) as opened:
         entries = opened.infolist()
+        _check_count(archive, len(entries))
         members = vetted(archive, map(_zip_member, entries), limits)
         announce(folder, members, bar)
         for entry, member in zip(entries, members, strict=True):
@@ -37,6 +41,17 @@ def unpack_zip(archive: Path, folder: Path, limits: Limits, bar: Any) -> None:
             else:
                 with opened.open(entry) as source:
                     _write(archive, source, folder, member, bar)
+
+
+def _check_count(archive: Path, found: int) -> None:
+    """Compare the number of members with the one at the archive's end: zipfile does not."""
+    with archive.open("rb") as file:
+        file.seek(-min(archive.stat().st_size, END_RECORD), os.SEEK_END)
+        tail = file.read()
+    place = tail.rfind(b"PK\x05\x06")
+    announced = int.from_bytes(tail[place + 10 : place + 12], "little")
+    if announced not in (found, 0xFFFF):  # 0xFFFF: 65,535 or more, told elsewhere
+        raise ValueError(f"{found} members of {announced}")
 
 
 def _zip_member(entry: zipfile.ZipInfo) -> Member:
@@ -71,8 +86,12 @@ def unpack_tar(archive: Path, folder: Path, limits: Limits, bar: Any) -> None:
         with gzip.open(archive) as stream:
             with tarfile.open(fileobj=stream, mode="r:", tarinfo=_TarInfo) as opened:
                 members = vetted(archive, map(_tar_member, opened), limits)
-            while stream.read(CHUNK):  # to the end, where the checksum stands
-                pass
+            # to the end, where the checksum stands
+            for _ in range(MAX_PADDING // CHUNK):
+                if not stream.read(CHUNK):
+                    break
+            else:
+                raise ValueError(f"more than {MAX_PADDING} bytes behind its last member")
         announce(folder, members, bar)
         with tarfile.open(archive, "r:gz", tarinfo=_TarInfo) as opened:
             for entry in opened:

@@ -8,7 +8,6 @@ import stat
 import subprocess
 import tempfile
 import zlib
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,38 +21,13 @@ from rstan_lite.fetch.members import Limits, Member, vetted
 POLL = 1.0  # seconds between two looks at what a program has written
 SLACK = 2**20  # bytes that it may write past what the archive announced before it is stopped
 
-# Names of programs that unpack rar, best first, and how each is called: archive, folder.
-TOOLS: dict[str, Callable[[str, str], list[str]]] = {
-    "unrar": lambda archive, folder: [
-        "x",
-        "-idq",
-        "-p-",
-        "-o-",
-        "--",
-        archive,
-        f"{folder}{os.sep}",
-    ],
-    "bsdtar": lambda archive, folder: ["-x", "-f", archive, "-C", folder],
-    "7z": lambda archive, folder: [
-        "x",
-        "-bd",
-        "-y",
-        "-aos",
-        "-pnone",
-        f"-o{folder}",
-        "--",
-        archive,
-    ],
-    "7zz": lambda archive, folder: [
-        "x",
-        "-bd",
-        "-y",
-        "-aos",
-        "-pnone",
-        f"-o{folder}",
-        "--",
-        archive,
-    ],
+# Programs that unpack rar, best first, and how each is called.
+_SEVEN_ZIP = "x -bd -y -aos -pnone -o{folder} -- {archive}"
+TOOLS = {
+    "unrar": "x -idq -p- -o- -- {archive} {folder}/",
+    "bsdtar": "-x -f {archive} -C {folder}",
+    "7z": _SEVEN_ZIP,
+    "7zz": _SEVEN_ZIP,
 }
 INSTALL = (
     "Install one: unrar (Debian: non-free; macOS: brew install rar) or bsdtar (Debian, Ubuntu: "
@@ -76,7 +50,8 @@ def unpack_rar(archive: Path, folder: Path, limits: Limits, bar: Any) -> None:
     members = vetted(archive, _members(archive), limits)
     announce(folder, members, bar)
     allowed = sum(member.size for member in members) + SLACK
-    command = [tool, *TOOLS[name](str(archive.resolve()), str(folder.resolve()))]
+    places = {"archive": archive.resolve(), "folder": folder.resolve()}
+    command = [tool, *(part.format(**places) for part in TOOLS[name].split())]
     with tempfile.TemporaryFile() as said:
         # no standard input: a program that asks for a password must end, not wait
         process = subprocess.Popen(

@@ -60,7 +60,7 @@ def jhmdb(tmp_path_factory):
 
 
 def run(source: Source, *arguments: object) -> int:
-    return main(source, [*map(str, arguments), "--quiet", "--timeout", "0.5"])
+    return main(source, [*map(str, arguments), "--quiet", "--timeout", "10"])
 
 
 def test_jhmdb_from_an_address(jhmdb, tmp_path, capsys):
@@ -185,6 +185,15 @@ def test_ucf101_from_an_address(tmp_path, capsys):
     assert (
         open_clips("ucf101", tmp_path / "got").identity() == open_clips("ucf101", root).identity()
     )
+
+
+@has_tool
+def test_a_page_in_place_of_an_archive_without_checksum(tmp_path, capsys):
+    with serve(test_train_splits_dot_rar=b"<html>moved</html>") as site:
+        assert run(HMDB51, tmp_path / "got", "--url", site.url) == 2
+    said = capsys.readouterr().err
+    assert "unreadable archive" in said
+    assert f"remove {tmp_path / 'got' / 'archives' / 'test_train_splits.rar'} first" in said
 
 
 @has_tool

@@ -16,7 +16,7 @@ from tests.fetch.server import serve
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 MD5 = hashlib.md5(CONTENT).hexdigest()
-QUICK = {"timeout": 0.3, "pause": 0.0, "attempts": 3, "progress": False}
+QUICK = {"timeout": 10.0, "pause": 0.0, "attempts": 3, "progress": False}
 
 
 @pytest.fixture
@@ -47,12 +47,20 @@ def test_a_plain_download(site, path):
 
 
 @pytest.mark.parametrize("md5", ["", MD5])
-@pytest.mark.parametrize("kind", ["cut", "stall"])
-def test_it_goes_on_where_it_broke_off(site, path, kind, md5):
-    site.script = [(kind, 100_000), (kind, 50_000)]
+def test_it_goes_on_where_it_broke_off(site, path, md5):
+    site.script = [("cut", 100_000), ("cut", 50_000)]
     get(site, path, md5=md5)
     assert whole(path)
     assert [asked for _, asked in site.requests] == [None, "bytes=100000-", "bytes=150000-"]
+
+
+def test_a_server_that_stalls(site, path):
+    """On a busy machine an answer may itself be late: then there are more requests than these."""
+    site.script = [("stall", 100_000), ("stall", 50_000)]
+    get(site, path, timeout=0.5, attempts=30)
+    assert whole(path)
+    assert len(site.requests) >= 3
+    assert site.requests[-1][1] in ("bytes=100000-", "bytes=150000-")
 
 
 def test_another_run_goes_on(site, path):
@@ -211,7 +219,7 @@ def test_a_part_of_unknown_origin_is_thrown_away(site, path, note):
 def test_a_connection_that_closes_after_a_stall(site, path):
     site.script = [("stall", 100_000)]
     threading.Timer(0.3, site.over.set).start()
-    get(site, path, timeout=30, attempts=2)
+    get(site, path, timeout=30, attempts=3)
     assert whole(path)
     assert site.requests[-1] == ("clips.rar", "bytes=100000-")
 
