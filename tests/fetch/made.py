@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import stat
 import struct
 import tarfile
@@ -10,6 +11,12 @@ import zipfile
 import zlib
 from pathlib import Path
 
+import pytest
+
+# 7-Zip is not counted: where it comes without its rar part, it is there and can't unpack rar
+has_tool = pytest.mark.skipif(
+    not any(map(shutil.which, ("unrar", "bsdtar"))), reason="neither unrar nor bsdtar is installed"
+)
 FILE, FOLDER, LINK = stat.S_IFREG | 0o644, stat.S_IFDIR | 0o755, stat.S_IFLNK | 0o777
 
 

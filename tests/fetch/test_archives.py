@@ -18,13 +18,10 @@ from rstan_lite.fetch import members as members_module
 from rstan_lite.fetch import rar
 from rstan_lite.fetch.archives import extract
 from rstan_lite.fetch.members import Limits
-from tests.fetch.made import LINK, write_rar, write_tar, write_zip
+from tests.fetch.made import LINK, has_tool, write_rar, write_tar, write_zip
 
 GOOD = (("clips/a/one.avi", b"1" * 100), ("clips/a/two (x)!.avi", b"22"), ("clips/b/one.avi", b"3"))
 WRITERS = {".zip": write_zip, ".tar.gz": write_tar, ".rar": write_rar}
-has_tool = pytest.mark.skipif(
-    not any(map(shutil.which, rar.TOOLS)), reason=f"none of {', '.join(rar.TOOLS)} is installed"
-)
 kinds = pytest.mark.parametrize("kind", [".zip", ".tar.gz", pytest.param(".rar", marks=has_tool)])
 
 

@@ -13,15 +13,11 @@ import pytest
 from clips import write_dataset, write_hmdb51, write_ucf101
 
 from rstan_lite.data.datasets import open_clips
-from rstan_lite.fetch import command, rar
+from rstan_lite.fetch import command
 from rstan_lite.fetch.command import main
 from rstan_lite.fetch.sources import HMDB51, JHMDB, SOURCES, UCF101, Piece, Source
-from tests.fetch.made import write_rar, write_tar
+from tests.fetch.made import has_tool, write_rar, write_tar
 from tests.fetch.server import serve
-
-has_tool = pytest.mark.skipif(
-    not any(map(shutil.which, rar.TOOLS)), reason=f"none of {', '.join(rar.TOOLS)} is installed"
-)
 
 
 @pytest.fixture(autouse=True)
