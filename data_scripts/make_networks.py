@@ -36,10 +36,14 @@ SETTINGS = TuneSettings(
     lr=0.03,
     head_lr=0.003,
 )
-# Crops about the actor are for telling poses apart; flow shows where the actor is by itself.
+# The puppets of each stream's network, and what its tuning does in its own way. Flow shows
+# movements one by one, so that clips of a single actor serve for motion. What an actor looks like,
+# and that he is the one in the vest, is learnt from clips with rivals; as a frame says little about
+# the action, each place is asked for it.
+RIVALS = {"motion": (0, 0), "appearance": (0, 2)}
 STREAMS: dict[str, dict[str, Any]] = {
     "motion": {"actor": 0.3, "epochs": 40},
-    "appearance": {"actor": 0.7, "epochs": 24},
+    "appearance": {"actor": 0.5, "epochs": 30, "places": 1.0, "colour": 0.25},
 }
 
 
@@ -51,15 +55,18 @@ def main() -> int:
     )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--streams", default=",".join(STREAMS), help="which networks")
     a = parser.parse_args()
     try:
-        root = generate(a.folder / "puppets", CLIPS_PER_CLASS, seed=SEED, workers=a.workers)
-        data = JHMDB(root)
         cache = a.folder / "cache"
-        store = inputs_store(data, cache, FRAMES, camera="similarity")
-        fill_inputs(store, data, data.train + data.validation, a.workers)
-        for stream, own in STREAMS.items():
-            settings = replace(SETTINGS, stream=stream, **own)
+        for stream in a.streams.split(","):
+            fewest, most = RIVALS[stream]
+            folder = a.folder / f"puppets-{fewest}-{most}"
+            generate(folder, CLIPS_PER_CLASS, seed=SEED, workers=a.workers, rivals=(fewest, most))
+            data = JHMDB(folder)
+            store = inputs_store(data, cache, FRAMES, camera="similarity")
+            fill_inputs(store, data, data.train + data.validation, a.workers)
+            settings = replace(SETTINGS, stream=stream, **STREAMS[stream])
             path = tuned_path(cache, store, split_name(data), settings)
             card = tune(
                 store, data.train, data.validation, data.classes, split_name(data), settings, path,

@@ -23,12 +23,14 @@ def main() -> int:
     parser.add_argument(
         "--size", type=int, nargs=2, default=(240, 320), metavar=("HEIGHT", "WIDTH")
     )
+    parser.add_argument("--rivals", type=int, nargs=2, default=(0, 0), metavar=("FEWEST", "MOST"))
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     a = parser.parse_args()
     try:
         generate(
-            a.root, a.clips_per_class, a.classes, a.seed, a.workers, tuple(a.size), not a.quiet
-        )
+            a.root, a.clips_per_class, a.classes, a.seed, a.workers, tuple(a.size), not a.quiet,
+            rivals=tuple(a.rivals),
+        )  # fmt: skip
     except RstanError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -48,6 +48,10 @@ def _add_puppets(subparsers: Any) -> None:
     parser.add_argument("--classes", help="class names, comma separated (all)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument(
+        "--rivals", type=int, nargs=2, default=(0, 0), metavar=("FEWEST", "MOST"),
+        help="people beside the actor who act too; the actor wears a vest then (0 0)",
+    )  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(func=_puppets)
 
@@ -65,6 +69,7 @@ def _puppets(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         workers=arguments.workers,
         progress=not arguments.quiet,
+        rivals=tuple(arguments.rivals),
     )
     print(f"generated clips: {root}")
     return 0

@@ -190,12 +190,15 @@ class FeatureNet(nn.Module):
         vector, cube = self.vector_and_cube(images)
         return {"cubes": cube.flatten(2).transpose(1, 2), "vectors": vector}
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Class logits (B, classes), for fine-tuning."""
+    def classify(self, vector: Tensor) -> Tensor:
+        """Class logits (B, classes) of vectors (B, d_fc), for fine-tuning."""
         if self.norm is None or self.classifier is None:
             raise ConfigError("classes", "0", "a network built with a classifier")
-        vector = self.norm(self.vector_and_cube(images)[0])
-        return self.classifier(self.dropout(vector))
+        return self.classifier(self.dropout(self.norm(vector)))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Class logits (B, classes) of images."""
+        return self.classify(self.vector_and_cube(images)[0])
 
     @torch.no_grad()
     def sizes(self, side: int = 224) -> tuple[int, int, int]:

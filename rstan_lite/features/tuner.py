@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
 from rstan_lite.data.clips import Clip
+from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import Geometry, actor_crop, random_colour, random_crop
 from rstan_lite.errors import CheckpointError
 from rstan_lite.features.backbones import FeatureNet, backbone
@@ -52,55 +53,87 @@ class TuneSettings:
     dropout: float = 0.5
     actor: float = 0.7  # share of crops about the actor, by the training clips' silhouettes if any
     colour: float = 0.4  # strength of colour changes: scenes of few clips are soon known by heart
+    places: float = 0.0  # weight of the loss of each place, see `places_loss`
     average: float = 0.99  # decay of the running average of the weights, which is what is kept
     smoothing: float = 0.1
     validate_every: int = 4  # epochs between looks at the validation clips
     seed: int = 0
 
 
-class Samples(Dataset[tuple[Tensor, int]]):
-    """Random images of a clip, one a segment, drawn from (seed, epoch, clip) alone."""
+class Samples(Dataset[tuple[Tensor, int, Tensor]]):
+    """Random images of a clip, one a segment, drawn from (seed, epoch, clip) alone.
 
-    def __init__(self, store: Store, clips: list[Clip], settings: TuneSettings, epoch: int):
+    k: K, the side of the cube that the network makes of an image.
+    """
+
+    def __init__(self, store: Store, clips: list[Clip], settings: TuneSettings, epoch: int, k: int):
         self.store, self.clips, self.settings, self.epoch = store, clips, settings, epoch
+        self.k = k
 
     def __len__(self) -> int:
         return len(self.clips)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """Images uint8 (segments, size, size, channels) and the label."""
+    def __getitem__(self, index: int) -> tuple[Tensor, int, Tensor]:
+        """Images uint8 (segments, size, size, channels), the label, and the actor's places.
+
+        The places are bool (segments, K * K): those that the silhouette touches, as in Eq. 18.
+        """
         rng = np.random.default_rng([self.settings.seed, self.epoch, index])
         clip = self.clips[index]
         draw = self._frame if self.settings.stream == "appearance" else self._flow
-        images = [draw(clip, segment, rng) for segment in range(self.settings.segments)]
-        return torch.from_numpy(np.stack(images)), clip.label
+        drawn = [draw(clip, segment, rng) for segment in range(self.settings.segments)]
+        images, masks = (np.stack(part) for part in zip(*drawn, strict=True))
+        return torch.from_numpy(images), clip.label, torch.from_numpy(target(masks, self.k) > 0)
 
-    def _frame(self, clip: Clip, segment: int, rng: np.random.Generator) -> np.ndarray:
+    def _frame(
+        self, clip: Clip, segment: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
         frames = self.store.read(clip, "frames")
         row = self._moment(len(frames), segment, rng)
-        frame = frames[row].numpy()
-        seen = self._geometry(clip, row, frame.shape, rng).frame(frame)
-        return random_colour(seen, rng, self.settings.colour)
+        frame, mask = frames[row].numpy(), self._mask(clip, row)
+        geometry = self._geometry(mask, frame.shape, rng)
+        seen = random_colour(geometry.frame(frame), rng, self.settings.colour)
+        return seen, geometry.mask(mask)
 
-    def _flow(self, clip: Clip, segment: int, rng: np.random.Generator) -> np.ndarray:
+    def _flow(
+        self, clip: Clip, segment: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
         flow = self.store.read(clip, "flow").numpy()
         middle = self._moment(len(flow) + 1, segment, rng)
         stored = self.store.read(clip, "index").numpy()
-        row = int(np.abs(stored - middle).argmin())  # the silhouette nearest in time
-        return stack(flow, middle, self._geometry(clip, row, flow.shape[1:3], rng))
+        mask = self._mask(clip, int(np.abs(stored - middle).argmin()))  # the nearest in time
+        geometry = self._geometry(mask, flow.shape[1:3], rng)
+        return stack(flow, middle, geometry), geometry.mask(mask)
+
+    def _mask(self, clip: Clip, row: int) -> np.ndarray:
+        """The silhouette of a stored frame, empty in a data set that has none."""
+        if not has_masks(self.store):
+            return np.zeros(self.store.read(clip, "frames").shape[1:3], np.uint8)
+        return self.store.read(clip, "masks")[row].numpy()
 
     def _moment(self, frames: int, segment: int, rng: np.random.Generator) -> int:
         """A random frame of a segment; the segments divide the clip equally."""
         return min(int((segment + rng.random()) * frames / self.settings.segments), frames - 1)
 
     def _geometry(
-        self, clip: Clip, row: int, shape: Sequence[int], rng: np.random.Generator
+        self, mask: np.ndarray, shape: Sequence[int], rng: np.random.Generator
     ) -> Geometry:
-        if rng.random() < self.settings.actor and has_masks(self.store):
-            mask = self.store.read(clip, "masks")[row].numpy()
-            if mask.any():
-                return actor_crop(mask, self.settings.size, rng)
+        if rng.random() < self.settings.actor and mask.any():
+            return actor_crop(mask, self.settings.size, rng)
         return random_crop(shape, self.settings.size, rng)
+
+
+def places_loss(scores: Tensor, labels: Tensor, actor: Tensor) -> Tensor:
+    """Cross-entropy at every place of a cube: the action where the actor is, "nobody" elsewhere.
+
+    scores: (B, C + 1, P), the last one for nobody. labels: (B,). actor: bool (B, P).
+    Places with and without the actor count half each, however few the former are.
+    """
+    nobody = scores.shape[1] - 1
+    wanted = torch.where(actor, labels[:, None], nobody)  # (B, P)
+    loss = functional.cross_entropy(scores, wanted, reduction="none")
+    shares = [loss[here].mean() for here in (actor, ~actor) if here.any()]
+    return torch.stack(shares).mean()
 
 
 class Tuner:
@@ -116,7 +149,12 @@ class Tuner:
         self.net = net.to(device).to(memory_format=torch.channels_last)
         average = get_ema_multi_avg_fn(settings.average)
         self.mean = AveragedModel(net, multi_avg_fn=average, use_buffers=True)
+        places, _, width = net.sizes(settings.size)
+        self.k = round(places**0.5)
+        # reads the class of each place while the network is tuned, and is left behind after it
+        self.local = nn.Conv1d(width, classes + 1, 1).to(device)
         head = [p for name, p in net.named_parameters() if name.startswith("classifier.")]
+        head += self.local.parameters()
         groups = [
             {"params": list(net.trunk.parameters()), "lr": settings.lr},
             {"params": head, "lr": settings.head_lr},
@@ -139,7 +177,7 @@ class Tuner:
         settings = self.settings
         torch.manual_seed((settings.seed << 20) + self.epoch)  # dropout and the order of clips
         loader = DataLoader(
-            Samples(self.store, self.train, settings, self.epoch),
+            Samples(self.store, self.train, settings, self.epoch, self.k),
             batch_size=settings.batch,
             shuffle=True,
             drop_last=len(self.train) >= settings.batch,
@@ -149,13 +187,15 @@ class Tuner:
         self.net.train()
         frozen = self.epoch < settings.frozen
         self.net.trunk.requires_grad_(not frozen).train(not frozen)
-        for images, labels in loader:  # images (B, segments, size, size, channels)
-            logits = self.net(images.flatten(0, 1).to(self.device))
-            loss = functional.cross_entropy(
-                logits.unflatten(0, images.shape[:2]).mean(1),
-                labels.to(self.device),
-                label_smoothing=settings.smoothing,
-            )
+        for images, labels, actor in loader:  # images (B, segments, size, size, channels)
+            segments, labels = images.shape[1], labels.to(self.device)
+            vector, cube = self.net.vector_and_cube(images.flatten(0, 1).to(self.device))
+            logits = self.net.classify(vector).unflatten(0, (-1, segments)).mean(1)
+            loss = functional.cross_entropy(logits, labels, label_smoothing=settings.smoothing)
+            if settings.places:
+                scores, each = self.local(cube.flatten(2)), labels.repeat_interleave(segments)
+                here = actor.flatten(0, 1).to(self.device)
+                loss = loss + settings.places * places_loss(scores, each, here)
             self.optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self.net.parameters(), CLIP_NORM)
@@ -178,7 +218,7 @@ class Tuner:
             self.best = {"row": row, "state": weights}
 
     def _parts(self) -> dict[str, Any]:
-        names = ("net", "mean", "optimizer", "schedule")
+        names = ("net", "mean", "local", "optimizer", "schedule")
         return {name: getattr(self, name) for name in names}
 
     def save(self, path: Path) -> None:

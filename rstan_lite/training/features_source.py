@@ -22,7 +22,8 @@ from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.train import Parts
 
-PUPPETS = "puppets"  # folder of generated clips, inside the cache, where no root is given
+PUPPETS = "puppets"
+FOLDER = "puppets-tour"  # generated clips, inside the cache, where no root is given
 # A tour of these ends in minutes on two cores. Fewer actions with more clips of each make a table
 # that says more than all twenty with a handful.
 PUPPETS_PER_CLASS = 16
@@ -30,6 +31,10 @@ PUPPETS_ACTIONS = (
     "clap", "climb_stairs", "golf", "jump", "kick_ball", "pick",
     "pullup", "run", "shoot_bow", "sit", "walk", "wave",
 )  # fmt: skip
+
+# In each clip two others perform other actions than the actor: a vector of the whole frame mixes
+# them, so that attention, fusion and silhouettes have something to win.
+PUPPETS_RIVALS = (2, 2)
 
 CLIPS_A_WORKER = 20  # starting a process costs about what decoding so many clips does
 
@@ -53,11 +58,11 @@ def open_dataset(config: TrainConfig) -> ClipDataset:
             "Use --dataset puppets for generated clips.",
         )
     if config.dataset == PUPPETS:
-        root = root or str(cache_folder(config) / PUPPETS)
+        root = root or str(cache_folder(config) / FOLDER)
         if not (Path(root) / "puppets.json").exists():  # written last: absent, or interrupted
             from rstan_lite.data.puppets import generate
 
-            generate(Path(root), PUPPETS_PER_CLASS, PUPPETS_ACTIONS)
+            generate(Path(root), PUPPETS_PER_CLASS, PUPPETS_ACTIONS, rivals=PUPPETS_RIVALS)
     return open_clips(config.dataset, root, config.split, config.missing, config.validation)
 
 

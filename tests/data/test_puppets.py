@@ -192,6 +192,8 @@ def test_other_parameters_and_other_folders_are_refused(small: Path, tmp_path: P
         ({"workers": 0}, "workers: found 0"),
         ({"size": (241, 320)}, "both even"),
         ({"size": (8, 8)}, "both even and from 48"),
+        ({"rivals": (2, 1)}, "rivals: found .2, 1."),
+        ({"rivals": (0, 9)}, "whole numbers from 0 to 3"),
     ],
 )
 def test_bad_options_are_named(tmp_path: Path, options: dict, message: str) -> None:
@@ -241,5 +243,5 @@ def test_the_record_tells_the_parameters(small: Path) -> None:
     record = json.loads((small / "puppets.json").read_text())
     assert record == {
         "data": "puppets", "version": dataset.VERSION, "seed": 3, "clips_per_class": 4,
-        "classes": list(SOME), "size": list(SIZE),
+        "classes": list(SOME), "size": list(SIZE), "rivals": [0, 0],
     }  # fmt: skip

@@ -11,7 +11,7 @@ from rstan_lite.errors import CheckpointError
 from rstan_lite.features.networks import split_name
 from rstan_lite.features.pretrained import read_state
 from rstan_lite.features.tune import tune
-from rstan_lite.features.tuner import Samples, TuneSettings
+from rstan_lite.features.tuner import Samples, Tuner, TuneSettings, places_loss
 
 
 def tune_here(data, inputs, path, **more):
@@ -73,7 +73,7 @@ def test_crops_follow_the_actor_through_the_clip(data, inputs):
     settings = TuneSettings(
         "appearance", "puppetnet", "none", size=64, actor=1.0, segments=1, colour=0.0
     )
-    images, label = Samples(inputs, data.train, settings, epoch=3)[2]
+    images, label, actor = Samples(inputs, data.train, settings, epoch=3, k=4)[2]
     clip = data.train[2]
     assert label == clip.label
     rng = np.random.default_rng([0, 3, 2])
@@ -82,3 +82,36 @@ def test_crops_follow_the_actor_through_the_clip(data, inputs):
     geometry = actor_crop(inputs.read(clip, "masks")[row].numpy(), 64, rng)
     frame = inputs.read(clip, "frames")[row].numpy()
     np.testing.assert_array_equal(images[0], geometry.frame(frame))
+    seen = geometry.mask(inputs.read(clip, "masks")[row].numpy())
+    blocks = seen.reshape(4, 16, 4, 16).any((1, 3))
+    np.testing.assert_array_equal(actor[0], blocks.ravel())
+
+
+def test_places_loss_counts_actor_and_nobody_half_each():
+    scores = torch.randn(2, 4, 9, dtype=torch.float64)  # three classes and nobody
+    labels, actor = torch.tensor([2, 0]), torch.zeros(2, 9, dtype=torch.bool)
+    actor[0, :2], actor[1, 5] = True, True
+    log = scores.log_softmax(1)
+    on = -(log[0, 2, 0] + log[0, 2, 1] + log[1, 0, 5]) / 3
+    off = -(log[0, 3, 2:].sum() + log[1, 3, :5].sum() + log[1, 3, 6:].sum()) / 15
+    torch.testing.assert_close(places_loss(scores, labels, actor), (on + off) / 2)
+    alone = places_loss(scores, labels, torch.zeros_like(actor))
+    torch.testing.assert_close(alone, -log[:, 3].mean())
+
+
+def test_places_loss_teaches_the_cube_where_the_actor_is(data, inputs):
+    settings = TuneSettings(
+        "appearance", "puppetnet", "none", epochs=30, batch=4, size=64, lr=0.03, places=2.0
+    )
+    tuner = Tuner(inputs, data.train, len(data.classes), settings, "cpu")
+    for _ in range(settings.epochs):
+        tuner.run_epoch(workers=0)
+        tuner.note({"loss": 0.0})
+    tuner.net.eval()
+    right = []
+    with torch.no_grad():
+        for images, _, actor in Samples(inputs, data.train, settings, epoch=99, k=tuner.k):
+            scores = tuner.local(tuner.net.vector_and_cube(images)[1].flatten(2))
+            found = scores.argmax(1) < len(data.classes)  # some action rather than nobody
+            right += [found[actor].float().mean(), (~found)[~actor].float().mean()]
+    assert torch.stack(right).mean() > 0.75  # chance: 1/2

@@ -11,9 +11,12 @@ from safetensors.torch import save_file
 
 from rstan_lite.cli import main
 from rstan_lite.data.datasets import open_clips
+from rstan_lite.errors import ConfigError
 from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
 from rstan_lite.features.inputs import fill_inputs, has_masks, inputs_store
+from rstan_lite.features.networks import split_name
 from rstan_lite.features.pipeline import FeatureSettings, prepare
+from rstan_lite.features.tune import tune
 from rstan_lite.features.tuner import Samples, TuneSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*lists of 3 of the:UserWarning")
@@ -52,11 +55,16 @@ def test_tuning_takes_crops_of_the_scene(place):
     assert not has_masks(store)
     fill_inputs(store, data, data.train[:2], workers=1)
     drawn = [
-        Samples(store, data.train[:2], TuneSettings(size=32, segments=2, actor=actor), 0)[1]
+        Samples(store, data.train[:2], TuneSettings(size=32, segments=2, actor=actor), 0, k=3)[1]
         for actor in (1.0, 0.5)
     ]
     assert drawn[0][0].shape == (2, 32, 32, 3)
     np.testing.assert_array_equal(drawn[0][0], drawn[1][0])
+    assert drawn[0][2].shape == (2, 9)
+    assert not drawn[0][2].any()
+    split, settings = split_name(data), TuneSettings(places=1.0)
+    with pytest.raises(ConfigError, match=r"places: found 1\.0; expected 0: the data set has no"):
+        tune(store, data.train, [], data.classes, split, settings, place / "tuned.safetensors")
 
 
 def test_train_by_command(place):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from numpy.random import Generator
 
 from . import daily, gaits, sports, strikes
-from .motion import Clock, Performance
+from .motion import FPS, Clock, Performance
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,16 @@ class Action:
     scenes: tuple[str, ...] = ("room", "hall", "park", "street")
     room: tuple[float, float, float] = (-0.2, 0.2, 1.0)
     long_hair: bool = False
+
+    def clock(self, n_frames: int, rng: Generator) -> Clock:
+        """Put the action somewhere in a clip, idle before and after where there is room."""
+        wanted = rng.uniform(*self.seconds) * FPS
+        length = (
+            min(wanted, n_frames * 0.92) if not self.repeats else n_frames * rng.uniform(0.65, 1.05)
+        )
+        spare = max(n_frames - length, 0.0)
+        onset = spare * rng.uniform(0.1, 0.75)
+        return Clock.over(n_frames, onset, onset + length)
 
 
 _OUT = ("park", "street", "hall")

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.random import Generator
 
-from . import movers
+from . import crowd, movers
 from .actions import ACTIONS, Action
 from .body import Wardrobe, build
 from .film import MOVES, CameraPath, Exposure, camera_path, expose, shadow
-from .motion import FPS, Clock, Performance
-from .scene import Scene, paint
+from .motion import Performance
+from .scene import paint
 from .skeleton import JHMDB_JOINTS, Array
-from .view import Easel, Placement, Stroke, film, strokes
+from .view import Easel, Placement, film, strokes
 
 STAGE = 240  # rows of the frame that scenes are designed for; other sizes are scaled
 MARGIN = 0.35  # of the frame, painted around it on each side
+SHADOW = 0.2  # heights, the radius of the shadow below a person
 SCENE_WIDTH = 2.2  # of the frame's width, one for all clips of a source
 
 
@@ -58,17 +58,6 @@ class Source:
         return cls(kind, seed, look, float(rng.uniform(0.5, 0.64)), bool(rng.random() < 0.5))
 
 
-def _clock(action: Action, n_frames: int, rng: Generator) -> Clock:
-    """Put the action somewhere in the clip, with idle time before and after where there is room."""
-    wanted = rng.uniform(*action.seconds) * FPS
-    length = (
-        min(wanted, n_frames * 0.92) if not action.repeats else n_frames * rng.uniform(0.65, 1.05)
-    )
-    spare = max(n_frames - length, 0.0)
-    onset = spare * rng.uniform(0.1, 0.75)
-    return Clock.over(n_frames, onset, onset + length)
-
-
 def _extent(performance: Performance, action: Action, place: Placement) -> tuple[Array, float]:
     """What must be seen: columns (F, 2) in pixels from the origin, and the height in heights."""
     joints = np.stack(list(performance.skeleton.joints.values()), 1)
@@ -88,13 +77,21 @@ def _extent(performance: Performance, action: Action, place: Placement) -> tuple
 
 
 def _stage(
-    performance: Performance, action: Action, source: Source, size: tuple[int, int], rng: Generator
+    performance: Performance,
+    action: Action,
+    source: Source,
+    size: tuple[int, int],
+    rng: Generator,
+    room: float,
 ) -> tuple[Placement, Array]:
-    """Choose scale, viewpoint and place of the actor; returns it and the camera's centre (F, 2)."""
+    """Choose scale, viewpoint and place of the actor; returns it and the camera's centre (F, 2).
+
+    room: factor of the actor's height.
+    """
     h, w = size
     yaw = np.deg2rad(rng.uniform(*action.yaw))
     mirrored = source.mirrored if rng.random() < 0.8 else not source.mirrored
-    height = rng.uniform(*action.height) * h
+    height = rng.uniform(*action.height) * h * room
     ground_share = rng.uniform(0.86, 0.97)
     place = Placement((0.0, 0.0), height, yaw, mirrored, rng.uniform(0.05, 0.16))
     _, top = _extent(performance, action, place)
@@ -111,60 +108,13 @@ def _stage(
     centre_x = middle.mean() + follow * (smooth - middle.mean())
     left, right = (span[:, 0] - centre_x).min(), (span[:, 1] - centre_x).max()
     slack = max(w - (right - left), 0.0)
-    shift = (left + right) / 2 + slack * rng.uniform(-0.4, 0.4)
+    shift = (left + right) / 2 + slack * room**2 * rng.uniform(-0.4, 0.4)
     scene_h = round(h * (1 + 2 * MARGIN))
     centre = np.stack([centre_x + shift, np.full(len(centre_x), scene_h / 2)], -1)
     ground = scene_h / 2 - h / 2 + ground_share * h
     border = MARGIN * w + w / 2 - centre[:, 0].min()
     centre[:, 0] += border
     return Placement((border, ground), height, yaw, mirrored, place.pitch), centre
-
-
-def _company(
-    scene: Scene,
-    camera: Array,
-    centre: Array,
-    actor: Placement,
-    size: tuple[int, int],
-    rng: Generator,
-) -> tuple[list[Stroke], list[tuple[Placement, float]], int]:
-    """Clutter and other people behind the actor: strokes, where shadows go, number of people."""
-    made: list[Stroke] = []
-    shadows = []
-    n = len(camera)
-    people = int(rng.choice([0, 1, 2], p=[0.45, 0.38, 0.17]))
-    count = int(rng.choice([0, 1, 2], p=[0.4, 0.4, 0.2]))
-    for k in range(people + count):
-        share = rng.uniform(0.5, 0.9)
-        ground = actor.origin[1] - (1 - share) * (actor.origin[1] - scene.horizon)
-        x = centre[:, 0].mean() + rng.uniform(-0.46, 0.46) * size[1]
-        yaw, mirrored = rng.uniform(-0.6, 1.9), bool(rng.random() < 0.5)
-        place = Placement((x, ground), actor.height * share, yaw, mirrored, actor.pitch)
-        layer = -20.0 + 10.0 * share
-        if k < people:
-            behaviour = ("stands", "stands", "walks", "frozen")[rng.integers(4)]
-            made += movers.bystander(rng, camera, place, behaviour, layer)
-            if behaviour != "walks":
-                shadows.append((place, 0.2))
-        else:
-            made += strokes(movers.clutter(n, rng), place, camera, layer, False)
-    return made, shadows, people + 1
-
-
-def _poster(scene: Scene, rng: Generator, x: float, height: float) -> None:
-    """Hang a picture of a person on the wall of an indoor scene."""
-    canvas = scene.canvas
-    bottom = scene.horizon - 12
-    wide, high = int(height * 0.55), int(height * 1.15)
-    left, top = int(np.clip(x, 0, canvas.shape[1] - wide - 2)), max(bottom - high, 2)
-    cv2.rectangle(canvas, (left - 3, top - 3), (left + wide + 3, bottom + 3), (40, 36, 34), -1)
-    back = tuple(int(c) for c in rng.integers(120, 235, 3))
-    cv2.rectangle(canvas, (left, top), (left + wide, bottom), back, -1)
-    still = np.array([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
-    place = Placement((left + wide / 2, bottom - 4.0), (bottom - top) / 1.12, rng.uniform(0.3, 1.5))
-    figure = movers.bystander(rng, still, place, "frozen", 0.0)
-    painted, _ = Easel(figure, 1).paint(canvas, 0)
-    canvas[top:bottom, left : left + wide] = painted[top:bottom, left : left + wide]
 
 
 def _tags(place: Placement, path: CameraPath, people: int, grain: int) -> tuple[str, str]:
@@ -179,22 +129,29 @@ def _tags(place: Placement, path: CameraPath, people: int, grain: int) -> tuple[
 
 
 def make_clip(
-    name: str, source_rng: Generator, rng: Generator, size: tuple[int, int] = (240, 320)
+    name: str,
+    source_rng: Generator,
+    rng: Generator,
+    size: tuple[int, int] = (240, 320),
+    rivals: tuple[int, int] = (0, 0),
 ) -> Clip:
     """Stage and film one clip of action `name`.
 
     source_rng: the source video's stream (equal streams give equal scenes and actors).
-    rng: the clip's own stream. size: (H, W) of the frames.
+    rng: the clip's own stream. size: (H, W) of the frames. rivals: fewest and most of
+    those beside the actor who act too, see `crowd`.
     """
+    # a clip of a set without rivals draws nothing here, so that it stays the same
+    number = int(rng.integers(rivals[0], rivals[1] + 1)) if rivals[1] else 0
     action = ACTIONS[name]
     source = Source.draw(action, source_rng)
     shortest = 22 if action.repeats or rng.random() < 0.75 else 15
     n = 40 if rng.random() < 0.4 else int(rng.integers(shortest, 41))
-    performance = action.perform(_clock(action, n, rng), rng)
+    performance = action.perform(action.clock(n, rng), rng)
     h, w = size
     staged = (STAGE, round(STAGE * w / h))  # everything is measured on a frame of this size
     scale = h / STAGE
-    place, centre = _stage(performance, action, source, staged, rng)
+    place, centre = _stage(performance, action, source, staged, rng, crowd.ROOM if number else 1.0)
     path = camera_path(rng, n, staged, centre, MOVES[rng.integers(len(MOVES))])
     camera = path.affine * scale
 
@@ -204,12 +161,19 @@ def make_clip(
     scene = paint(scene_rng, source.kind, scene_h, scene_w, horizon)
     if source.kind in ("room", "hall") and rng.random() < 0.3:
         x = centre[:, 0].mean() + rng.uniform(-0.45, 0.3) * staged[1]
-        _poster(scene, rng, x, rng.uniform(0.3, 0.5) * STAGE)
+        crowd.poster(scene, rng, x, rng.uniform(0.3, 0.5) * STAGE)
 
     made = movers.surroundings(scene, camera, rng)
-    others, shadows, people = _company(scene, camera, centre, place, staged, rng)
-    made += others
-    body = build(performance.skeleton, source.look)
+    stage = crowd.Stage(scene, camera, centre[:, 0].mean(), place, staged[1])
+    company = crowd.bystanders(stage, rng, strangers=not number)
+    made += company.strokes
+    look = source.look
+    if number:
+        look, acting = crowd.vested(look), crowd.rivals(stage, name, number, rng)
+        made += acting.strokes
+        company.standing += acting.standing
+        company.people += acting.people
+    body = build(performance.skeleton, look)
     made += strokes([*performance.props, *body], place, camera, 0.0, True)
     easel = Easel(made, n)
     exposure = Exposure(rng, size)
@@ -219,17 +183,17 @@ def make_clip(
     under = performance.pose.pelvis * np.array([1.0, 0.0, 1.0])
     feet = film(place.project(under)[0][:, None], camera)[:, 0]
     fixed = [
-        (film(np.tile(np.array(p.origin), (n, 1, 1)), camera)[:, 0], p.height * r * scale)
-        for p, r in shadows
+        (film(np.tile(np.array(p.origin), (n, 1, 1)), camera)[:, 0], p.height * SHADOW * scale)
+        for p in company.standing
     ]
     for f in range(n):
         ground = expose(scene.canvas, camera[f], size)
         for spot, radius in fixed:
             shadow(ground, spot[f], radius)
-        shadow(ground, feet[f], place.height * 0.2 * scale)
+        shadow(ground, feet[f], place.height * SHADOW * scale)
         painted, masks[f] = easel.paint(ground, f)
         frames[f] = exposure.develop(painted)
-    tags, faces = _tags(place, path, people, exposure.strength)
+    tags, faces = _tags(place, path, company.people + 1, exposure.strength)
     zoom = np.hypot(camera[:, 0, 0], camera[:, 1, 0])
     return Clip(frames, masks, _joints(performance, place, camera), tags, faces,
                 place.height * zoom / (0.8 * h))  # fmt: skip

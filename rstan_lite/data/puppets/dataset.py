@@ -22,6 +22,7 @@ from .writer import SPLITS, VIDEOS, clip_done, write_bytes, write_clip
 VERSION = 1  # raise it when the same parameters give other clips
 RECORD, STARTED = "puppets.json", ".puppets_started.json"
 _FRAME_SIZES = (48, 1080)
+MOST_RIVALS = 3
 
 
 def generate(
@@ -32,6 +33,7 @@ def generate(
     workers: int = 2,
     size: tuple[int, int] = (240, 320),
     progress: bool = True,
+    rivals: tuple[int, int] = (0, 0),
 ) -> Path:
     """Write puppet clips into `root` in JHMDB's layout and return `root`.
 
@@ -39,6 +41,8 @@ def generate(
     of CLASSES, or None for all. seed: from 0; clip i of a class is the same whatever the other
     parameters. workers: processes; each costs a core (a script that asks for more than one must
     start from `if __name__ == "__main__":`). size: (height, width), even. progress: show a bar.
+    rivals: fewest and most people beside the actor who perform other actions; where there are
+    any, the actor wears a vest.
 
     A folder that is complete for these parameters is kept; an interrupted one is continued.
     `puppets.json` is written last. Raises ConfigError for a parameter out of range or a folder
@@ -46,7 +50,7 @@ def generate(
     written.
     """
     root = Path(root)
-    parameters = _check(clips_per_class, classes, seed, workers, size)
+    parameters = _check(clips_per_class, classes, seed, workers, size, rivals)
     _claim(root, parameters)
     jobs = {name: plan.jobs(name, clips_per_class) for name in parameters["classes"]}
     names = _known_names(root)
@@ -65,7 +69,7 @@ def generate(
             unit="clip",
             disable=not progress,
         ) as bar:
-            for job, name in _work(root, todo, seed, size, workers):
+            for job, name in _work(root, todo, seed, size, workers, rivals):
                 names[job.action, job.index] = name
                 bar.update()
     for action, made in jobs.items():
@@ -87,6 +91,7 @@ def _check(
     seed: int,
     workers: int,
     size: tuple[int, int],
+    rivals: tuple[int, int],
 ) -> dict[str, Any]:
     """Check the parameters and return those that decide what the clips look like."""
     chosen = list(CLASSES if classes is None else classes)
@@ -113,12 +118,20 @@ def _check(
             found=repr(size),
             expected=f"(height, width), both even and from {_FRAME_SIZES[0]} to {_FRAME_SIZES[1]}",
         )
+    numbers = len(rivals) == 2 and all(isinstance(v, int) for v in rivals)
+    if not numbers or not 0 <= rivals[0] <= rivals[1] <= MOST_RIVALS:
+        raise ConfigError(
+            "rivals",
+            found=repr(rivals),
+            expected=f"(fewest, most), whole numbers from 0 to {MOST_RIVALS}",
+        )
     return {
         "version": VERSION,
         "seed": seed,
         "clips_per_class": clips_per_class,
         "classes": [name for name in CLASSES if name in chosen],
         "size": list(size),
+        "rivals": list(rivals),
     }
 
 
@@ -174,12 +187,14 @@ def _known_names(root: Path) -> dict[tuple[str, int], str]:
     return found
 
 
-def _make(root: Path, job: plan.Job, seed: int, size: tuple[int, int]) -> str:
+def _make(
+    root: Path, job: plan.Job, seed: int, size: tuple[int, int], rivals: tuple[int, int]
+) -> str:
     """Make and write one clip; returns its name."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        clip = make_clip(job.action, job.source_stream(seed), job.stream(seed), size)
+        clip = make_clip(job.action, job.source_stream(seed), job.stream(seed), size, rivals)
     finally:
         cv2.setNumThreads(threads)
     source = plan.source_name(job.action, job.source, seed)
@@ -189,18 +204,23 @@ def _make(root: Path, job: plan.Job, seed: int, size: tuple[int, int]) -> str:
 
 
 def _work(
-    root: Path, todo: list[plan.Job], seed: int, size: tuple[int, int], workers: int
+    root: Path,
+    todo: list[plan.Job],
+    seed: int,
+    size: tuple[int, int],
+    workers: int,
+    rivals: tuple[int, int],
 ) -> Iterator[tuple[plan.Job, str]]:
     """Make the clips of `todo`, in this process or in several; yields them as they are finished."""
     if workers == 1 or len(todo) == 1:
         for job in todo:
-            yield job, _make(root, job, seed, size)
+            yield job, _make(root, job, seed, size, rivals)
         return
     context = multiprocessing.get_context("spawn")  # forking a process that runs threads may hang
     pool = ProcessPoolExecutor(min(workers, len(todo)), mp_context=context)
     try:
         waiting: dict[Future[str], plan.Job] = {
-            pool.submit(_make, root, job, seed, size): job for job in todo
+            pool.submit(_make, root, job, seed, size, rivals): job for job in todo
         }
         while waiting:
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
