@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from clips import write_hmdb51, write_ucf101
 from safetensors.numpy import save_file
 from scipy.io import savemat
 
@@ -187,6 +188,30 @@ def test_no_jhmdb(tmp_path: Path) -> None:
     assert inputs.check_jhmdb(str(root))[0].state == "fail"
 
 
+@pytest.mark.parametrize("name", ["ucf101", "hmdb51"])
+def test_ucf101_and_hmdb51(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part of a data set is said to be one; gaps are counted; a lost list is a failure."""
+    root = {"ucf101": write_ucf101, "hmdb51": write_hmdb51}[name](tmp_path / name, frames=2)
+    checks = inputs.check_clips(name, str(root))
+    title = name.upper()
+    assert [check.name for check in checks] == [f"{title} split {k}" for k in (1, 2, 3)]
+    assert {check.state for check in checks} == {"warn"}
+    assert f"classes of {title}" in checks[0].advice
+    assert "silhouette" not in checks[0].found
+    clip = next(root.rglob("*_4.avi" if name == "hmdb51" else "*_g02_c01.avi"))
+    clip.unlink()
+    check = inputs.check_clips(name, str(root))[0]
+    assert f"1 clips that the lists name are not there ({clip.parent.name} 1)" in check.found
+    assert "--missing skip" in check.advice
+    next(root.glob("*/*1.txt")).write_text("nonsense\n")
+    assert inputs.check_clips(name, str(root))[0].state == "fail"
+    assert inputs.check_clips(name, str(tmp_path / "none"))[0].state == "fail"
+    monkeypatch.setattr(machine, "probe_torch", lambda: GOOD)
+    names = [check.name for check in examine(others={name: str(root)})]
+    assert f"{title} split 3" in names
+    assert not any(title in check.name for check in examine(others={name: None}))
+
+
 def test_puppets(tmp_path: Path) -> None:
     assert inputs.check_puppets(str(tmp_path / "none")).found.startswith("none yet")
     root = _jhmdb(tmp_path)
@@ -279,6 +304,9 @@ def test_examine_looks_at_everything(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_parser_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RSTAN_JHMDB", "somewhere")
+    monkeypatch.setenv("RSTAN_HMDB51", "elsewhere")
     parser = argparse.ArgumentParser()
     cli.add_parser(parser.add_subparsers())
     assert parser.parse_args(["doctor"]).jhmdb == "somewhere"
+    assert parser.parse_args(["doctor"]).hmdb51 == "elsewhere"
+    assert parser.parse_args(["doctor", "--ucf101", "here"]).ucf101 == "here"

@@ -6,6 +6,7 @@ import argparse
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from rstan_lite.doctor import inputs, machine
@@ -25,6 +26,14 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--jhmdb", metavar="DIR", default=environment("RSTAN_JHMDB"), help="JHMDB's folder"
     )
+    for name in ("ucf101", "hmdb51"):
+        variable = f"RSTAN_{name.upper()}"
+        parser.add_argument(
+            f"--{name}",
+            metavar="DIR",
+            default=environment(variable),
+            help=f"{name.upper()}'s folder",
+        )
     parser.add_argument(
         "--puppets", metavar="DIR", help="folder of generated clips (those in the cache)"
     )
@@ -49,8 +58,12 @@ def examine(
     weights: str | None = None,
     puppets: str | None = None,
     cache: str | None = None,
+    others: Mapping[str, str | None] | None = None,
 ) -> list[Check]:
-    """All checks, in the order in which they are shown."""
+    """All checks, in the order in which they are shown.
+
+    others: folders of UCF101 and HMDB51, by name; the ones that are not given are not looked at.
+    """
     said = machine.probe_torch()
     libraries = machine.check_libraries(
         machine.versions(list(machine.LIBRARIES)),
@@ -72,6 +85,12 @@ def examine(
     if libraries.state == "ok":
         checks += [
             *inputs.check_jhmdb(jhmdb),
+            *(
+                c
+                for name, root in (others or {}).items()
+                if root
+                for c in inputs.check_clips(name, root)
+            ),
             inputs.check_puppets(puppets or f"{cache or default_cache()}/puppets"),
         ]
     if checks[1].state == "ok" and libraries.state == "ok":
@@ -87,6 +106,12 @@ def examine(
 
 def main(arguments: argparse.Namespace) -> int:
     """Run what `add_parser` parsed."""
-    checks = examine(arguments.jhmdb, arguments.weights, arguments.puppets, arguments.cache)
+    checks = examine(
+        arguments.jhmdb,
+        arguments.weights,
+        arguments.puppets,
+        arguments.cache,
+        {"ucf101": arguments.ucf101, "hmdb51": arguments.hmdb51},
+    )
     print(as_json(checks) if arguments.json else as_table(checks))
     return exit_code(checks)

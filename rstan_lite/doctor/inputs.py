@@ -1,8 +1,9 @@
-"""Looks at what a user brings: JHMDB, puppets, weights, tuned networks."""
+"""Looks at what a user brings: data sets, puppets, weights, tuned networks."""
 
 from __future__ import annotations
 
 import json
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,13 +12,18 @@ from rstan_lite.doctor.check import Check
 from rstan_lite.errors import RstanError
 
 if TYPE_CHECKING:
-    from rstan_lite.data.jhmdb import Clip
+    from rstan_lite.data.clips import ClipDataset
 
 PACKAGE = Path(__file__).parent.parent
 JHMDB_HELP = (
     "Give it with --jhmdb DIR or RSTAN_JHMDB (README: Using JHMDB). "
     "Without it, everything runs on generated clips."
 )
+README = {
+    "jhmdb": "README: Using JHMDB.",
+    "ucf101": "README: UCF101 and HMDB51.",
+    "hmdb51": "README: UCF101 and HMDB51.",
+}
 WEIGHTS_HELP = (
     "Give them with --weights FILE or RSTAN_SQUEEZENET, or let torchvision download them. "
     "The shipped puppet networks need none."
@@ -25,42 +31,51 @@ WEIGHTS_HELP = (
 
 
 def check_jhmdb(root: str | None) -> list[Check]:
-    """Layout, clips and silhouettes of each split of a JHMDB folder, and what is missing."""
+    """The checks of `check_clips`, or what to do without JHMDB."""
     if not root:
         return [Check("JHMDB", "warn", "not given", JHMDB_HELP)]
-    from rstan_lite.data.jhmdb import JHMDB
+    return check_clips("jhmdb", root)
+
+
+def check_clips(name: str, root: str) -> list[Check]:
+    """Layout, clips and silhouettes of each split of a data set's folder, and what is missing.
+
+    name: jhmdb, ucf101 or hmdb51.
+    """
+    from rstan_lite.data.datasets import open_clips
 
     checks = []
     for split in (1, 2, 3):
-        name = f"JHMDB split {split}"
+        title = f"{name.upper()} split {split}"
         try:
-            data = JHMDB(root, split=split, missing="skip", validation=0.0)
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always", UserWarning)
+                data = open_clips(name, root, split, missing="skip", validation=0.0)
         except RstanError as error:
-            checks.append(Check(name, "fail", str(error), "README: Using JHMDB."))
+            checks.append(Check(title, "fail", str(error), README[name]))
             continue
-        checks.append(_split(name, data.layout, data.train, data.test, data.missing))
+        checks.append(_split(title, data, [str(warning.message) for warning in said]))
     return checks
 
 
-def _split(
-    name: str, layout: str, train: list[Clip], test: list[Clip], missing: tuple[str, ...]
-) -> Check:
-    clips = train + test
-    masks = sum(clip.mask_path.is_file() for clip in clips)
-    found = f"{layout}: {len(train)} training and {len(test)} test clips, {masks} silhouettes"
-    if not train or not test:
-        return Check(name, "fail", found, "README: Using JHMDB says which archives to unpack.")
-    advice = []
-    if missing:
-        classes = Counter(entry.partition("/")[0] for entry in missing)
+def _split(title: str, data: ClipDataset, advice: list[str]) -> Check:
+    clips = data.train + data.test
+    found = f"{data.layout}: {len(data.train)} training and {len(data.test)} test clips"
+    masks = sum(bool(clip.mask_path and clip.mask_path.is_file()) for clip in clips)
+    if data.has_silhouettes:
+        found += f", {masks} silhouettes"
+    if not data.train or not data.test:
+        return Check(title, "fail", found, f"{README[data.NAME]} It says which archives to unpack.")
+    if data.missing:
+        classes = Counter(entry.partition("/")[0] for entry in data.missing)
         worst = ", ".join(f"{action} {number}" for action, number in classes.most_common(4))
         more = " ..." if len(classes) > 4 else ""
-        found += f"; {len(missing)} clips that the lists name are not there ({worst}{more})"
+        found += f"; {len(data.missing)} clips that the lists name are not there ({worst}{more})"
         advice.append("Complete the copy, or train without them: --missing skip.")
-    if masks < len(clips):
+    if data.has_silhouettes and masks < len(clips):
         found += f"; {len(clips) - masks} clips have no silhouette"
         advice.append("Unpack puppet_mask.zip beside the clips.")
-    return Check(name, "warn" if advice else "ok", found, " ".join(advice))
+    return Check(title, "warn" if advice else "ok", found, " ".join(advice))
 
 
 def check_puppets(root: str) -> Check:

@@ -14,10 +14,12 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm.auto import tqdm
 
-from rstan_lite.data.jhmdb import Clip
+from rstan_lite.data.clips import Clip
 from rstan_lite.data.sampling import equally_spaced
+from rstan_lite.errors import ConfigError
 from rstan_lite.features.backbones import FeatureNet
 from rstan_lite.features.images import view_images
+from rstan_lite.features.inputs import has_masks
 from rstan_lite.features.networks import SHIPPED
 from rstan_lite.features.pretrained import weights_hash
 from rstan_lite.features.store import Store, digest, write_atomically
@@ -68,8 +70,11 @@ def tune(
     with settings and history, and, until the end, `<stem>.resume`, from which the same call goes on
     after an interruption.
     SGD with a cosine schedule after one warm-up epoch; the kept weights are a running average.
-    Returns the card. Raises CheckpointError for a damaged resume file.
+    Returns the card. Raises CheckpointError for a damaged resume file, ConfigError for a loss of
+    places (`TuneSettings.places`) in a data set without silhouettes.
     """
+    if settings.places and not has_masks(store):
+        raise ConfigError("places", str(settings.places), "0: the data set has no silhouettes")
     if path.is_file():
         return json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     resume = path.with_suffix(".resume")

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.data.clips import ClipDataset
+from rstan_lite.data.datasets import open_clips
 from rstan_lite.devices import choose_device
 from rstan_lite.errors import CheckpointError, ConfigError
 from rstan_lite.features.cli import default_cache
@@ -43,10 +44,10 @@ def cache_folder(config: TrainConfig) -> Path:
     return Path(config.cache or default_cache())
 
 
-def open_dataset(config: TrainConfig) -> JHMDB:
+def open_dataset(config: TrainConfig) -> ClipDataset:
     """The data set of a configuration; puppets are generated where they are not there yet.
 
-    Raises ConfigError for JHMDB without a root, DataError for what is wrong with the clips.
+    Raises ConfigError for a data set without a root, DataError for what is wrong with the clips.
     """
     root = config.root
     if not root and config.dataset != PUPPETS:
@@ -62,7 +63,7 @@ def open_dataset(config: TrainConfig) -> JHMDB:
             from rstan_lite.data.puppets import generate
 
             generate(Path(root), PUPPETS_PER_CLASS, PUPPETS_ACTIONS, rivals=PUPPETS_RIVALS)
-    return JHMDB(root, config.split, config.missing, config.validation)
+    return open_clips(config.dataset, root, config.split, config.missing, config.validation)
 
 
 def feature_settings(config: TrainConfig, networks: Mapping[str, str]) -> FeatureSettings:
@@ -84,7 +85,10 @@ def feature_settings(config: TrainConfig, networks: Mapping[str, str]) -> Featur
 
 
 def load_part(
-    config: TrainConfig, part: str, networks: Mapping[str, str], dataset: JHMDB | None = None
+    config: TrainConfig,
+    part: str,
+    networks: Mapping[str, str],
+    dataset: ClipDataset | None = None,
 ) -> ClipFeatures:
     """Features of one part ("train", "validation", "test"), made where the store lacks them."""
     dataset = dataset or open_dataset(config)

@@ -1,0 +1,9 @@
+"""Get UCF101: download it, or adopt a copy, and check that it is complete."""
+
+import sys
+
+from rstan_lite.fetch.command import main
+from rstan_lite.fetch.sources import UCF101
+
+if __name__ == "__main__":
+    sys.exit(main(UCF101))

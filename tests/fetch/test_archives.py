@@ -1,0 +1,404 @@
+"""Archives that climb out, link, bomb, collide or break: nothing of them reaches the target."""
+
+import io
+import shutil
+import stat
+import struct
+import tarfile
+import warnings
+import zipfile
+from collections import namedtuple
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rstan_lite.errors import DataError
+from rstan_lite.fetch import members as members_module
+from rstan_lite.fetch import rar
+from rstan_lite.fetch.archives import extract
+from rstan_lite.fetch.members import Limits
+from tests.fetch.made import LINK, has_tool, write_rar, write_tar, write_zip
+
+GOOD = (("clips/a/one.avi", b"1" * 100), ("clips/a/two (x)!.avi", b"22"), ("clips/b/one.avi", b"3"))
+WRITERS = {".zip": write_zip, ".tar.gz": write_tar, ".rar": write_rar}
+kinds = pytest.mark.parametrize("kind", [".zip", ".tar.gz", pytest.param(".rar", marks=has_tool)])
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "target"
+
+
+def refuse(archive: Path, target: Path, match: str, **options) -> None:
+    """The archive is refused, and nothing is left of it: in the target, or beside it."""
+    before = sorted(p for p in target.parent.rglob("*") if p != target)
+    with pytest.raises(DataError, match=match) as caught:
+        extract(archive, target, "clips", progress=False, **options)
+    assert str(archive.parent) in caught.value.where
+    assert [p for p in sorted(target.parent.rglob("*")) if p != target] == before
+
+
+@kinds
+def test_a_good_archive(kind, tmp_path, target):
+    archive = WRITERS[kind](tmp_path / f"good{kind}", *GOOD, ("other/readme.txt", b"not wanted"))
+    assert extract(archive, target, "clips", progress=False) == target / "clips"
+    found = {str(p.relative_to(target)): p.read_bytes() for p in target.rglob("*") if p.is_file()}
+    assert found == dict(GOOD)  # and no hidden folder
+
+
+@kinds
+def test_folders_as_members(kind, tmp_path, target):
+    archive = tmp_path / f"folders{kind}"
+    if kind == ".tar.gz":
+        with tarfile.open(archive, "w:gz") as opened:
+            for name in (".", "./clips", "./clips/a"):
+                entry = tarfile.TarInfo(name)
+                entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+                opened.addfile(entry)
+            entry = tarfile.TarInfo("./clips/a/x.avi")
+            entry.size = 1
+            opened.addfile(entry, io.BytesIO(b"x"))
+    else:
+        WRITERS[kind](archive, ("clips/", b""), ("clips/a/", b""), ("clips/a/x.avi", b"x"))
+    extract(archive, target, "clips", progress=False)
+    assert (target / "clips/a/x.avi").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../out.avi", "clips/../../out.avi", "clips/a/..", "/etc/out.avi", "//out.avi",
+        "C:out.avi", "c:/out.avi", "clips/new\nline.avi", "",
+    ],
+)  # fmt: skip
+def test_names_that_lead_out(kind, name, tmp_path, target, monkeypatch):
+    monkeypatch.setattr(rar, "find_tool", lambda: ("bsdtar", "/no/such/program"))  # not reached
+    archive = WRITERS[kind](tmp_path / f"bad{kind}", *GOOD, (name, b"x"))
+    refuse(archive, target, "a member named|can't be read to its end|unreadable archive")
+
+
+@pytest.mark.parametrize("kind", [".zip", ".tar.gz"])
+@pytest.mark.parametrize("name", ["clips\\a\\x.avi", "..\\out.avi", "\\\\host\\share\\x.avi"])
+def test_backslashes(kind, name, tmp_path, target):
+    archive = WRITERS[kind](tmp_path / f"bad{kind}", *GOOD, (name, b"x"))
+    refuse(archive, target, "a member named")
+
+
+def test_backslashes_in_rar_are_its_separators(tmp_path, target, monkeypatch):
+    monkeypatch.setattr(rar, "find_tool", lambda: ("bsdtar", "/no/such/program"))  # not reached
+    archive = write_rar(tmp_path / "bad.rar", *GOOD, ("clips\\..\\..\\out.avi", b"x"))
+    refuse(archive, target, "a member named")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE],
+)
+def test_links_and_devices_in_tar(kind, tmp_path, target):
+    archive = write_tar(tmp_path / "bad.tar.gz", ("clips/x", b""), kind=kind, target="/etc")
+    refuse(archive, target, "a (link|device or another special file); expected files and folders")
+
+
+@pytest.mark.parametrize("mode", [LINK, stat.S_IFCHR | 0o644, stat.S_IFIFO | 0o644])
+def test_links_and_devices_in_zip(mode, tmp_path, target):
+    archive = write_zip(tmp_path / "bad.zip", ("clips/x", b"/etc/hostname"), mode=mode)
+    refuse(archive, target, "a (link|device); expected files and folders")
+
+
+def test_links_in_rar(tmp_path, target, monkeypatch):
+    monkeypatch.setattr(rar, "find_tool", lambda: ("bsdtar", "/no/such/program"))  # not reached
+    archive = write_rar(tmp_path / "bad.rar", ("clips/x", b"/etc/hostname"), mode=LINK)
+    refuse(archive, target, "a link or special file; expected files and folders")
+
+
+@pytest.mark.parametrize("kind", [".zip", ".tar.gz"])
+def test_a_bomb_that_says_so(kind, tmp_path, target):
+    archive = WRITERS[kind](tmp_path / f"bomb{kind}", ("clips/x", b"\0" * 3_000_000))
+    assert archive.stat().st_size < 10_000
+    refuse(archive, target, "3000000")
+
+
+@pytest.mark.parametrize("kind", [".zip", ".tar.gz"])
+def test_many_small_members_are_a_bomb_together(kind, tmp_path, target):
+    small = [(f"clips/{i}", b"\0" * 100_000) for i in range(30)]
+    archive = WRITERS[kind](tmp_path / f"bomb{kind}", *small)
+    refuse(archive, target, "members or more", limits=Limits(ratio=20))
+    refuse(archive, target, "members or more", limits=Limits(ratio=1e9, members=29))
+    refuse(archive, target, "members or more", limits=Limits(ratio=1e9, total=2_999_999))
+
+
+def test_a_zip_bomb_that_lies(tmp_path, target):
+    """Announced as small: reading ends at the announced size, and the checksum is wrong."""
+    archive = write_zip(tmp_path / "bomb.zip", ("clips/x", b"\0" * 3_000_000))
+    content = archive.read_bytes()
+    lied = content.replace(struct.pack("<L", 3_000_000), struct.pack("<L", 1000))
+    assert lied != content
+    archive.write_bytes(lied)
+    refuse(archive, target, "can't be read to its end|not as large as announced")
+
+
+def test_a_tar_header_as_a_bomb(tmp_path, target):
+    """A long name is read into memory at once: its size must be looked at first."""
+    archive = write_tar(
+        tmp_path / "bad.tar.gz", ("x", b"n" * 100_000), kind=tarfile.GNUTYPE_LONGNAME
+    )
+    refuse(archive, target, "a header of 100000 bytes")
+
+
+COLLISIONS = [
+    ("clips/x", "clips/x", "'clips/x' twice"),
+    ("clips/x", "clips/X", "differ by more than case"),
+    ("clips/a/x", "Clips/b/x", "differ by more than case"),
+    ("clips/stra\u00dfe", "clips/STRASSE", "differ by more than case"),
+    (
+        "clips/\u00e9",
+        "clips/e\u0301",
+        "differ by more than case",
+    ),  # one letter in two spellings
+    ("clips/x", "clips/x/y", "as a file and as a folder"),
+    ("clips/x/y", "clips/x", "as a file and as a folder"),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other", "match"),
+    # the writer of these tests has no names outside ASCII in rar
+    [(k, *c) for k in WRITERS for c in COLLISIONS if k != ".rar" or "".join(c[:2]).isascii()],
+)
+def test_names_that_collide(kind, one, other, match, tmp_path, target, monkeypatch):
+    monkeypatch.setattr(rar, "find_tool", lambda: ("bsdtar", "/no/such/program"))  # not reached
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zipfile's, at a name that is written twice
+        archive = WRITERS[kind](tmp_path / f"bad{kind}", (one, b"1"), (other, b"2"))
+    refuse(archive, target, match)
+
+
+@kinds
+def test_empty_archives(kind, tmp_path, target):
+    refuse(WRITERS[kind](tmp_path / f"empty{kind}"), target, "an archive without a file")
+    if kind != ".tar.gz":
+        hollow = WRITERS[kind](tmp_path / f"hollow{kind}", ("clips/", b""))
+        refuse(hollow, target, "an archive without a file")
+    nothing = tmp_path / f"nothing{kind}"
+    nothing.touch()
+    refuse(nothing, target, "can't be read to its end|unreadable archive")
+
+
+@kinds
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9])
+def test_truncated_archives(kind, share, tmp_path, target):
+    noise = np.random.default_rng(0).bytes(50_000)
+    archive = WRITERS[kind](tmp_path / f"cut{kind}", *((f"clips/{i}", noise) for i in range(4)))
+    content = archive.read_bytes()
+    archive.write_bytes(content[: int(share * len(content))])
+    refuse(archive, target, "cut")
+
+
+@kinds
+def test_damaged_archives(kind, tmp_path, target):
+    noise = np.random.default_rng(0).bytes(50_000)
+    archive = WRITERS[kind](tmp_path / f"damaged{kind}", ("clips/x", noise))
+    content = bytearray(archive.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    archive.write_bytes(content)
+    refuse(archive, target, "damaged")
+
+
+@kinds
+def test_other_files_under_an_archives_name(kind, tmp_path, target):
+    page = tmp_path / f"page{kind}"
+    page.write_text("<html>File not found</html>")
+    refuse(page, target, "can't be read to its end|unreadable archive")
+
+
+def test_unknown_kinds_and_no_file(tmp_path, target):
+    (tmp_path / "a.xz").write_bytes(b"x")
+    refuse(tmp_path / "a.xz", target, "unknown kind of archive")
+    refuse(tmp_path / "none.zip", target, "no such file")
+
+
+def test_encrypted_zip(tmp_path, target):
+    archive = write_zip(tmp_path / "secret.zip", *GOOD)
+    content = bytearray(archive.read_bytes())
+    for sign, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        start = content.find(sign)
+        while start >= 0:
+            content[start + place] |= 1
+            start = content.find(sign, start + 1)
+    archive.write_bytes(content)
+    refuse(archive, target, "encrypted")
+
+
+def test_without_the_wanted_folder(tmp_path, target):
+    archive = write_zip(tmp_path / "other.zip", ("films/x", b"1"))
+    refuse(archive, target, "an archive with films; expected one with the folder clips")
+
+
+def test_a_full_disk_is_seen_before(tmp_path, target, monkeypatch):
+    archive = write_zip(tmp_path / "good.zip", *GOOD)
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, 50))
+    with pytest.raises(DataError, match="GiB free"):
+        extract(archive, target, "clips", progress=False)
+    assert not list(target.iterdir())
+
+
+def test_what_is_there_already(tmp_path, target):
+    """Equal files are left, a file of the user's own stays, and another one stops everything."""
+    archive = write_zip(tmp_path / "good.zip", *GOOD)
+    own = target / "clips/a/mine.txt"
+    own.parent.mkdir(parents=True)
+    own.write_text("mine")
+    (target / "clips/a/one.avi").write_bytes(b"1" * 100)
+    extract(archive, target, "clips", progress=False)
+    assert own.read_text() == "mine"
+    assert (target / "clips/b/one.avi").read_bytes() == b"3"
+    shutil.rmtree(target / "clips/b")
+    (target / "clips/a/one.avi").write_bytes(b"another")
+    with pytest.raises(DataError, match=r"one\.avi: found another file than in the archive"):
+        extract(archive, target, "clips", progress=False)
+    assert (target / "clips/a/one.avi").read_bytes() == b"another"
+    assert not (target / "clips/b").exists()
+    assert not list(target.glob(".unpacking*"))
+
+
+def test_a_link_in_the_target_is_not_followed(tmp_path, target):
+    archive = write_zip(tmp_path / "good.zip", *GOOD)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    target.mkdir()
+    (target / "clips").symlink_to(elsewhere)
+    with pytest.raises(DataError, match="found a link"):
+        extract(archive, target, "clips", progress=False)
+    assert not list(elsewhere.iterdir())
+
+
+def test_what_an_interrupted_run_left_is_cleared(tmp_path, target):
+    archive = write_zip(tmp_path / "good.zip", *GOOD)
+    left = target / ".unpacking-good.zip" / "clips" / "a" / "half.avi"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    extract(archive, target, "clips", progress=False)
+    assert not (target / "clips/a/half.avi").exists()
+    assert [p.name for p in target.iterdir()] == ["clips"]
+
+
+def _nested(folder: Path, **classes: tuple[tuple[str, bytes], ...]) -> Path:
+    parts = []
+    for name, content in classes.items():
+        part = write_rar(folder / f"{name}.rar", *content)
+        parts.append((part.name, part.read_bytes()))
+        part.unlink()
+    return write_rar(folder / "outer.rar", *parts)
+
+
+@has_tool
+def test_rar_of_rars(tmp_path, target):
+    archive = _nested(tmp_path, wave=(("wave/x.avi", b"1"),), run=(("run/x.avi", b"2"),))
+    extract(archive, target, "clips", nested=True, progress=False)
+    found = {str(p.relative_to(target)) for p in target.rglob("*") if p.is_file()}
+    assert found == {"clips/wave/x.avi", "clips/run/x.avi"}
+
+
+@has_tool
+def test_bad_rars_in_a_rar(tmp_path, target):
+    good = (("wave/x.avi", b"1"),)
+    nested = {"nested": True}
+    archive = _nested(tmp_path, wave=good, run=(("../run/x.avi", b"2"),))
+    with pytest.raises(DataError, match="a member named"):
+        extract(archive, target, "clips", progress=False, **nested)
+    archive = _nested(tmp_path, wave=good, run=(("wave/x.avi", b"2"),))  # both have this file
+    with pytest.raises(DataError, match="another file than in the archive"):
+        extract(archive, target, "clips", progress=False, **nested)
+    archive = write_rar(tmp_path / "flat.rar", *good)
+    with pytest.raises(DataError, match="no archive inside"):
+        extract(archive, target, "clips", progress=False, **nested)
+    part = write_tar(tmp_path / "part.tgz", ("wave/x", b"1" * 100_000)).read_bytes()
+    large = write_rar(tmp_path / "large.rar", *((f"{i}.tgz", part) for i in range(3)))
+    limits = Limits(total=250_000)  # each of them would pass by itself
+    with pytest.raises(DataError, match="members or more"):
+        extract(large, target, "clips", progress=False, limits=limits, **nested)
+    assert not list(target.iterdir())
+
+
+def test_no_program_for_rar(tmp_path, target, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    archive = write_rar(tmp_path / "good.rar", *GOOD)
+    with pytest.raises(DataError, match=r"one of unrar, bsdtar, 7z.*libarchive-tools.*--adopt"):
+        extract(archive, target, "clips", progress=False)
+
+
+@pytest.mark.parametrize(
+    ("does", "match"),
+    [
+        ("ln -s /etc/hostname clips/a/one.avi", "a link or device"),
+        ("mkfifo clips/a/one.avi", "a link or device"),
+        ("printf x > one; ln one clips/a/one.avi; ", "a link or device"),
+        ("printf 1 > clips/a/one.avi", "otherwise than announced"),
+        ("printf 1 > clips/a/more.avi", "otherwise than announced"),
+        ("true", "otherwise than announced"),
+        ("echo no room >&2; exit 3", r"ended with code 3 \(no room\)"),
+        ("head -c 3000000 /dev/zero > clips/a/one.avi", "3000000 bytes unpacked"),
+        ("head -c 3000000 /dev/zero > clips/a/one.avi; sleep 60", "3000000 bytes unpacked"),
+        ("cat; exit 4", "ended with code 4"),  # it asks for something: nobody answers
+    ],
+)
+def test_a_program_that_writes_something_else(does, match, tmp_path, target, monkeypatch):
+    """What the program left is compared with what the archive announced."""
+    program = tmp_path / "bin" / "bsdtar"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\ncd "$5" || exit 9\nmkdir -p clips/a\n{does}\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(rar, "find_tool", lambda: ("bsdtar", str(program)))
+    monkeypatch.setattr(rar, "POLL", 0.2)
+    archive = write_rar(tmp_path / "good.rar", ("clips/a/one.avi", b"123"))
+    refuse(archive, target, match)
+
+
+def test_small_files_may_shrink_a_lot(tmp_path, target):
+    """Split lists repeat themselves: they are not bombs."""
+    archive = write_zip(tmp_path / "lists.zip", ("clips/list.txt", b"x" * 500_000))
+    assert 500_000 / archive.stat().st_size > Limits().ratio
+    assert members_module.SMALL > 500_000
+    extract(archive, target, "clips", progress=False)
+
+
+def test_zip_names_cut_at_a_zero_byte(tmp_path, target):
+    archive = write_zip(tmp_path / "bad.zip", *GOOD, ("clips/okay~/../../out", b"x"))
+    content = archive.read_bytes().replace(b"okay~", b"okay\0")
+    archive.write_bytes(content)
+    with zipfile.ZipFile(archive) as opened:
+        assert "clips/okay" in opened.namelist()
+    refuse(archive, target, "a member named")
+
+
+@kinds
+def test_any_damage_ends_in_our_error_or_harms_nothing(kind, tmp_path, target):
+    """Bytes changed, cut out and repeated at random places: never another error or other files."""
+    archive = WRITERS[kind](tmp_path / f"good{kind}", *GOOD)
+    whole, rng = archive.read_bytes(), np.random.default_rng(1)
+    refused = 0
+    rounds = 15 if kind == ".rar" else 60  # each of these starts a program
+    for _ in range(rounds):
+        content = bytearray(whole)
+        for place in rng.integers(0, len(whole), rng.integers(1, 4)):
+            change = rng.integers(3)
+            if change == 0:
+                content[place % len(content)] = rng.integers(256)
+            elif change == 1:
+                del content[place : place + rng.integers(1, 40)]
+            else:
+                content[place:place] = content[place : place + rng.integers(1, 40)]
+        archive.write_bytes(content)
+        try:
+            extract(archive, target, "clips", progress=False)
+        except DataError:
+            refused += 1
+            assert not list(target.iterdir())
+        else:
+            found = {str(p.relative_to(target)): p for p in target.rglob("*") if p.is_file()}
+            assert {name: path.read_bytes() for name, path in found.items()} == dict(GOOD)
+            shutil.rmtree(target)
+    assert refused > rounds / 2

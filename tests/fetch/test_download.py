@@ -1,0 +1,232 @@
+"""Downloads that break off, stall, change or lie: a whole file, or an error and no file."""
+
+import hashlib
+import shutil
+import socket
+import threading
+from collections import namedtuple
+
+import numpy as np
+import pytest
+
+from rstan_lite.errors import ConfigError, DataError
+from rstan_lite.fetch import download as module
+from rstan_lite.fetch.download import check_md5, download
+from tests.fetch.server import serve
+
+CONTENT = np.random.default_rng(0).bytes(300_000)
+MD5 = hashlib.md5(CONTENT).hexdigest()
+QUICK = {"timeout": 10.0, "pause": 0.0, "attempts": 3, "progress": False}
+
+
+@pytest.fixture
+def site():
+    with serve(clips_dot_rar=CONTENT) as served:
+        yield served
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "archives" / "clips.rar"
+
+
+def get(site, path, **more):
+    return download(f"{site.url}/clips.rar", path, **{**QUICK, **more})
+
+
+def whole(path):
+    """The file alone, with nothing half done beside it."""
+    return path.read_bytes() == CONTENT and [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_a_plain_download(site, path):
+    assert get(site, path, md5=MD5) == path
+    assert whole(path)
+    get(site, path, md5=MD5)  # again: checked, not fetched
+    assert site.requests == [("clips.rar", None)]
+
+
+@pytest.mark.parametrize("md5", ["", MD5])
+def test_it_goes_on_where_it_broke_off(site, path, md5):
+    site.script = [("cut", 100_000), ("cut", 50_000)]
+    get(site, path, md5=md5)
+    assert whole(path)
+    assert [asked for _, asked in site.requests] == [None, "bytes=100000-", "bytes=150000-"]
+
+
+def test_a_server_that_stalls(site, path):
+    """On a busy machine an answer may itself be late: then there are more requests than these."""
+    site.script = [("stall", 100_000), ("stall", 50_000)]
+    get(site, path, timeout=0.5, attempts=30)
+    assert whole(path)
+    assert len(site.requests) >= 3
+    assert site.requests[-1][1] in ("bytes=100000-", "bytes=150000-")
+
+
+def test_another_run_goes_on(site, path):
+    site.script = [("cut", 100_000)] + [("cut", 0)] * 2
+    with pytest.raises(DataError, match=r"100000 of 300000 bytes \(3 attempts\).*100000 bytes are"):
+        get(site, path, md5=MD5)
+    assert not path.exists()
+    get(site, path, md5=MD5)
+    assert whole(path)
+    assert site.requests[-1] == ("clips.rar", "bytes=100000-")
+
+
+def test_range_ignored(site, path):
+    """The whole file comes again: it must not be put behind what is there."""
+    site.script = [("cut", 100_000), ("whole",)]
+    get(site, path)
+    assert whole(path)
+
+
+def test_another_range_than_asked_for(site, path):
+    site.script = [("cut", 100_000), ("lie",)]
+    get(site, path)
+    assert whole(path)
+    assert site.requests[-1] == ("clips.rar", None)  # from the start
+
+
+@pytest.mark.parametrize("tagged", [True, False])
+@pytest.mark.parametrize("old", [CONTENT[::-1] + b"more", CONTENT[:200_000]])
+def test_the_file_changes_in_between(site, path, old, tagged):
+    """Told by its tag or, where the server gives none, by its size."""
+    site.tagged = tagged
+    site.files["clips.rar"] = old
+    site.script = [("cut", 100_000)] + [("cut", 0)] * 2
+    with pytest.raises(DataError):
+        get(site, path)
+    site.files["clips.rar"] = CONTENT
+    get(site, path, md5=MD5)
+    assert whole(path)
+
+
+def test_a_shorter_file_than_what_is_there(site, path):
+    site.tagged = False
+    site.files["clips.rar"] = CONTENT * 2
+    site.script = [("cut", 400_000)] + [("cut", 0)] * 2
+    with pytest.raises(DataError):
+        get(site, path)
+    site.files["clips.rar"] = CONTENT
+    get(site, path, md5=MD5)  # the server says 416: begun anew
+    assert whole(path)
+
+
+def test_a_change_without_tag_of_equal_size_ends_at_the_checksum(site, path):
+    site.tagged = False
+    site.files["clips.rar"] = CONTENT[::-1]
+    site.script = [("cut", 100_000)] + [("cut", 0)] * 2
+    with pytest.raises(DataError):
+        get(site, path)
+    site.files["clips.rar"] = CONTENT
+    with pytest.raises(DataError, match=f"expected MD5 {MD5}"):
+        get(site, path, md5=MD5)
+    assert not any(path.parent.iterdir())
+    get(site, path, md5=MD5)
+    assert whole(path)
+
+
+def test_wrong_bytes(site, path):
+    site.files["clips.rar"] = b"an error page"
+    with pytest.raises(DataError, match=f"13 bytes with MD5 .*; expected MD5 {MD5}"):
+        get(site, path, md5=MD5)
+    assert not any(path.parent.iterdir())
+
+
+def test_a_wrong_file_that_is_there_already_is_not_overwritten(site, path):
+    path.parent.mkdir()
+    path.write_bytes(b"something of the user's")
+    with pytest.raises(DataError, match="damaged or another one"):
+        get(site, path, md5=MD5)
+    assert path.read_bytes() == b"something of the user's"
+    assert not site.requests
+
+
+@pytest.mark.parametrize("code", [404, 403, 410])
+def test_a_dead_address(site, path, code):
+    site.script = [("status", code)]
+    with pytest.raises(DataError, match=rf"HTTP {code} .*Ask the authors, or use --adopt"):
+        get(site, path, hint="Ask the authors, or use --adopt.")
+    assert len(site.requests) == 1
+    assert not any(path.parent.iterdir())
+
+
+def test_a_busy_server(site, path):
+    site.script = [("status", 503), ("status", 429)]
+    get(site, path)
+    assert whole(path)
+    site.script = [("status", 500)] * 3
+    with pytest.raises(DataError, match=r"HTTP 500 .*3 attempts"):
+        get(site, path.with_name("other.rar"))
+
+
+def test_no_server(path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(DataError, match=r"connection that failed .*use --adopt"):
+        download(f"http://127.0.0.1:{port}/clips.rar", path, hint="Or use --adopt.", **QUICK)
+    assert not any(path.parent.iterdir())
+
+
+def test_no_size(site, path):
+    site.script = [("unsized",)]
+    with pytest.raises(DataError, match="does not state its size"):
+        get(site, path)
+    assert not any(path.parent.iterdir())
+
+
+def test_other_addresses(path):
+    with pytest.raises(ConfigError, match="http"):
+        download("file:///etc/hostname", path, **QUICK)
+
+
+def test_room_is_looked_at_before_the_first_byte(site, path, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, 500_000))
+    with pytest.raises(DataError, match=r"0\.0 GiB free"):
+        get(site, path, room=1.1)
+    assert not path.exists()
+    get(site, path, room=0.5)
+    assert whole(path)
+
+
+def test_a_disk_that_fails(site, path, monkeypatch):
+    monkeypatch.setattr(module.os, "replace", _full)
+    with pytest.raises(DataError, match="No space left"):
+        get(site, path)
+    assert not path.exists()
+    monkeypatch.undo()
+    get(site, path)
+    assert whole(path)
+    assert len(site.requests) == 1  # all bytes were there
+
+
+def _full(*_):
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("note", ["", "{}", "[1]", '{"url": "http://elsewhere/clips.rar"}'])
+def test_a_part_of_unknown_origin_is_thrown_away(site, path, note):
+    path.parent.mkdir()
+    path.with_name(".clips.rar.part").write_bytes(b"of another file")
+    path.with_name(".clips.rar.part.json").write_text(note)
+    get(site, path)
+    assert whole(path)
+    assert site.requests == [("clips.rar", None)]
+
+
+def test_a_connection_that_closes_after_a_stall(site, path):
+    site.script = [("stall", 100_000)]
+    threading.Timer(0.3, site.over.set).start()
+    get(site, path, timeout=30, attempts=3)
+    assert whole(path)
+    assert site.requests[-1] == ("clips.rar", "bytes=100000-")
+
+
+def test_check_md5(tmp_path):
+    (tmp_path / "a").write_bytes(CONTENT)
+    check_md5(tmp_path / "a", MD5, progress=False)
+    check_md5(tmp_path / "a", "", progress=False)
+    with pytest.raises(DataError, match="found 300000 bytes with MD5"):
+        check_md5(tmp_path / "a", "0" * 32, progress=False)
