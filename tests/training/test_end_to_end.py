@@ -109,6 +109,34 @@ def test_evaluate_and_fuse_read_runs(trained: Path, place: Path, capsys):
     assert fused["test_accuracy"] == metrics["test_accuracy"]
 
 
+def test_a_second_data_set_shares_the_networks_and_is_tested_when_asked(
+    trained: Path, place: Path, capsys
+):
+    others = ["pick", "jump"]
+    generate(place / "others", 2, others, 1, workers=1, size=(120, 160), progress=False)
+    second = ["--second-dataset", "puppets", "--second-root", str(place / "others")]
+    second += ["--second-batch-size", "2", "--second-weight", "0.3"]
+    assert main([*arguments(place, "both"), *second]) == 0
+    assert "beside it puppets" in capsys.readouterr().out
+    metrics = json.loads((place / "both" / "metrics.json").read_text())
+    assert set(metrics["per_class"]) == set(CLASSES)
+    assert (metrics["second"]["n_train"], metrics["second"]["n_classes"]) == (2, 2)
+    before = json.loads((trained / "checkpoint.json").read_text())
+    description = json.loads((place / "both" / "checkpoint.json").read_text())
+    assert description["networks"] == before["networks"]
+    assert description["second_classes"] == sorted(others)
+    assert main(["evaluate", str(place / "both"), "--second", "--device", "cpu"]) == 0
+    found = json.loads((place / "both" / "evaluation-puppets-second-test-4.json").read_text())
+    assert (found["n_test"], set(found["per_class"])) == (2, set(others))
+
+
+def test_a_second_data_set_without_its_folder_is_said_before_any_work(place: Path, capsys):
+    command = [*arguments(place, "none"), "--second-dataset", "jhmdb"]
+    assert main(command) == 2
+    assert "--second-root: found nothing" in capsys.readouterr().err
+    assert not (place / "none").exists()
+
+
 def write_video(path: Path, n: int = 9) -> None:
     """A bright square that moves over a dark ground, encoded."""
     with av.open(str(path), "w") as container:
