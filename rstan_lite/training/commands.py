@@ -28,6 +28,11 @@ def add_parsers(subparsers: Any) -> None:
     )
     parser.add_argument("--out", metavar="RUN", help="run folder (runs/<data set>-<split>-...)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print every setting beside the paper's, and what would be done; do nothing",
+    )
     add_options(parser)
     parser.set_defaults(func=_train)
 
@@ -78,6 +83,11 @@ def _train(arguments: argparse.Namespace) -> int:
     name = f"{config.dataset}-{config.split}-{arguments.profile}"
     name += f"-{arguments.variant}" if arguments.variant else ""
     out = Path(arguments.out or f"runs/{name}-seed{config.seed}")
+    if arguments.dry_run:
+        from rstan_lite.training.dry_run import describe
+
+        print(describe(config, out))
+        return 0
     from rstan_lite.training.train import train
 
     metrics = train(config, out, progress=not arguments.quiet)

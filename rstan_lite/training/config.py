@@ -142,7 +142,7 @@ class TrainConfig:
         """The name of the second data set's classifier; empty where there is none."""
         if self.second_dataset == "none":
             return ""
-        return self.second_dataset + ("-second" if self.second_dataset == self.dataset else "")
+        return self.second_dataset + ("_second" if self.second_dataset == self.dataset else "")
 
     def to_json(self) -> str:
         """The configuration as indented JSON with a newline at the end."""

@@ -126,7 +126,7 @@ def test_a_second_data_set_shares_the_networks_and_is_tested_when_asked(
     assert description["networks"] == before["networks"]
     assert description["second_classes"] == sorted(others)
     assert main(["evaluate", str(place / "both"), "--second", "--device", "cpu"]) == 0
-    found = json.loads((place / "both" / "evaluation-puppets-second-test-4.json").read_text())
+    found = json.loads((place / "both" / "evaluation-puppets_second-test-4.json").read_text())
     assert (found["n_test"], set(found["per_class"])) == (2, set(others))
 
 

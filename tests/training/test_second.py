@@ -187,7 +187,7 @@ def test_the_same_clips_are_no_second_data_set():
     with pytest.raises(ConfigError, match="puppets in the cache, as the first one is"):
         resolve("tiny", {"second_dataset": "puppets"})
     twice = resolve("tiny", {"second_dataset": "puppets", "second_root": "others"})
-    assert twice.second_head == "puppets-second"
+    assert twice.second_head == "puppets_second"
     alone = second_config(twice)
     assert (alone.dataset, alone.root, alone.validation) == ("puppets", "others", 0.0)
     assert alone.second_head == ""
