@@ -69,3 +69,65 @@ def write_dataset(root: Path, per_class: int = 6, frames: int = 14, images: bool
             text = "\n".join(lines) + "\n"
             (root / "splits" / f"{action}_test_split{split}.txt").write_text(text)
     return root
+
+
+def write_ucf101(root: Path, frames: int = 8, images: str = "") -> Path:
+    """UCF101's layout in small: 3 classes, 4 groups of 2 clips, the last group for testing.
+
+    images: ".png" or ".jpg" for folders of frames in place of AVIs.
+    As in UCF101, files of one class differ from its name in case, and the lists end lines in CRLF.
+    """
+    classes = {"HandstandPushups": "HandStandPushups", "JumpRope": "JumpRope", "Pull": "Pull"}
+    lists = root / "ucfTrainTestlist"
+    lists.mkdir(parents=True)
+    listed = {"train": "", "test": ""}
+    for label, (action, spelled) in enumerate(classes.items(), start=1):
+        for group in (1, 2, 3, 4):
+            for part in (1, 2):
+                name = f"v_{spelled}_g{group:02d}_c{part:02d}"
+                video = clip_arrays(list(STEPS)[label - 1], 10 * group + part, frames)[0]
+                _write_clip(root, "UCF-101", action, name, video, images)
+                if group == 4:
+                    listed["test"] += f"{action}/{name}.avi\r\n"
+                else:
+                    listed["train"] += f"{action}/{name}.avi {label}\r\n"
+    rows = "".join(f"{label} {action}\r\n" for label, action in enumerate(classes, start=1))
+    (lists / "classInd.txt").write_bytes(rows.encode())
+    for split in (1, 2, 3):
+        for kind, text in listed.items():
+            (lists / f"{kind}list0{split}.txt").write_bytes(text.encode())
+    return root
+
+
+def write_hmdb51(root: Path, frames: int = 8, images: str = "") -> Path:
+    """HMDB51's layout in small: 3 classes of 4 sources with 2 clips; one clip is in no part.
+
+    One source, `Film_1`, has clips in every class. images: see `write_ucf101`.
+    """
+    lists = root / "testTrainMulti_7030_splits"
+    lists.mkdir(parents=True)
+    for number, action in enumerate(("climb", "climb_stairs", "wave")):
+        rows = []
+        for i in range(8):
+            source = "Film_1" if i < 2 else f"Film_{number}{i // 2}_(x)!"
+            name = f"{source}_{action}_u_nm_np1_fr_goo_{i}"
+            video = clip_arrays(list(STEPS)[number], 10 * i + number, frames)[0]
+            _write_clip(root, "hmdb51_org", action, name, video, images)
+            rows.append(f"{name}.avi {(1, 1, 1, 1, 1, 0, 2, 2)[i]} \n")
+        for split in (1, 2, 3):
+            (lists / f"{action}_test_split{split}.txt").write_text("".join(rows))
+    return root
+
+
+def _write_clip(
+    root: Path, videos: str, action: str, name: str, video: np.ndarray, images: str
+) -> None:
+    if not images:
+        write_avi(root / videos / action / f"{name}.avi", video)
+        return
+    import cv2
+
+    folder = root / "frames" / action / name
+    folder.mkdir(parents=True)
+    for t, frame in enumerate(video, start=1):  # not padded: frame10 must not follow frame1
+        cv2.imwrite(str(folder / f"frame{t}{images}"), frame[..., ::-1])

@@ -1,10 +1,11 @@
-"""JHMDB's split lists, and a validation part carved from the training list."""
+"""Split lists, and a validation part carved from the training list."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -24,30 +25,55 @@ def read_split(path: str | Path, suffix: str = ".avi") -> dict[str, int]:
     Returns {clip name without its suffix: 1, 2 or 0}, in the list's order.
     Raises DataError with the line's number for a bad line, a bad number or a clip named twice.
     """
-    path = Path(path)
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(path, f"an unreadable file ({error})", "a UTF-8 split list") from error
     parts: dict[str, int] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        name, _, part = line.strip().rpartition(" ")
+    for where, line in list_lines(path):
+        name, _, part = line.rpartition(" ")
         name = name.strip()
         if not name.endswith(suffix) or part not in ("0", "1", "2"):
-            raise DataError(
-                f"{path}, line {number}", repr(line[:120]), f"'<clip>{suffix} 1' (train) or '... 2'"
-            )
+            raise DataError(where, repr(line[:120]), f"'<clip>{suffix} 1' (train) or '... 2'")
         name = name.removesuffix(suffix)
-        if not name or "/" in name or "\\" in name or name in (".", ".."):
-            raise DataError(f"{path}, line {number}", repr(name[:120]), "a plain clip name")
+        check_name(where, name)
         if name in parts:
-            raise DataError(f"{path}, line {number}", f"{name} a second time", "each clip once")
+            raise DataError(where, f"{name} a second time", "each clip once")
         parts[name] = int(part)
     if not parts:
         raise DataError(path, "an empty list", f"lines '<clip>{suffix} 1' or '... 2'")
     return parts
+
+
+def read_class_lists(folder: Path, split: int) -> dict[str, dict[str, int]]:
+    """Read one split's lists `<class>_test_split<k>.txt`, as JHMDB and HMDB51 have them.
+
+    Returns {class, in the order of the names: {clip: 1, 2 or 0}}.
+    Raises DataError for a folder without a list and for a bad list (see `read_split`).
+    """
+    end = f"_test_split{split}.txt"
+    # a name that starts with a dot is what some systems leave beside a file when they copy it
+    names = (p.name for p in folder.iterdir() if not p.name.startswith("."))
+    classes = sorted(name.removesuffix(end) for name in names if name.endswith(end))
+    if not classes:
+        raise DataError(folder, f"no list *{end}", f"a list for each class, <class>{end}")
+    return {action: read_split(folder / f"{action}{end}") for action in classes}
+
+
+def list_lines(path: str | Path) -> Iterator[tuple[str, str]]:
+    """The lines of a list that are not blank, each with its place for an error message.
+
+    Raises DataError for a file that can't be read.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(path, f"an unreadable file ({error})", "a UTF-8 split list") from error
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield f"{path}, line {number}", line.strip()
+
+
+def check_name(where: str, name: str) -> None:
+    """Refuse a clip's name that could lead out of its folder."""
+    if not name or "/" in name or "\\" in name or name in (".", ".."):
+        raise DataError(where, repr(name[:120]), "a plain clip name")
 
 
 def source_video(name: str, action: str) -> str:

@@ -11,7 +11,7 @@ from rstan_lite.doctor.check import Check
 from rstan_lite.errors import RstanError
 
 if TYPE_CHECKING:
-    from rstan_lite.data.jhmdb import Clip
+    from rstan_lite.data.clips import Clip
 
 PACKAGE = Path(__file__).parent.parent
 JHMDB_HELP = (
@@ -46,7 +46,7 @@ def _split(
     name: str, layout: str, train: list[Clip], test: list[Clip], missing: tuple[str, ...]
 ) -> Check:
     clips = train + test
-    masks = sum(clip.mask_path.is_file() for clip in clips)
+    masks = sum(bool(clip.mask_path and clip.mask_path.is_file()) for clip in clips)
     found = f"{layout}: {len(train)} training and {len(test)} test clips, {masks} silhouettes"
     if not train or not test:
         return Check(name, "fail", found, "README: Using JHMDB says which archives to unpack.")

@@ -7,6 +7,7 @@ import os
 from dataclasses import replace
 from typing import Any
 
+from rstan_lite.data.datasets import DATASETS
 from rstan_lite.errors import ConfigError
 
 CACHE = "runs/cache"
@@ -25,7 +26,10 @@ def add_parsers(subparsers: Any) -> None:
         description="Fine-tune the networks that features come from, on the training part of a "
         "split. The same command goes on where it was interrupted, and reports where it finished.",
     )
-    parser.add_argument("--root", required=True, help="folder of the clips, in JHMDB's layout")
+    parser.add_argument(
+        "--dataset", default="jhmdb", help=f"{', '.join(DATASETS)} (jhmdb, which reads puppets too)"
+    )
+    parser.add_argument("--root", required=True, help="folder of the data set")
     parser.add_argument("--split", type=int, default=1, help="1, 2 or 3 (1)")
     parser.add_argument("--missing", default="error", help="clips not on the disk: error, skip")
     parser.add_argument("--validation", type=float, default=0.1, help="share held out (0.1)")
@@ -60,7 +64,7 @@ def add_parsers(subparsers: Any) -> None:
 
 
 def _tune(arguments: argparse.Namespace) -> int:
-    from rstan_lite.data.jhmdb import JHMDB
+    from rstan_lite.data.datasets import open_clips
     from rstan_lite.devices import choose_device
     from rstan_lite.features.backbones import STREAMS
     from rstan_lite.features.inputs import fill_inputs, inputs_store
@@ -73,7 +77,9 @@ def _tune(arguments: argparse.Namespace) -> int:
             raise ConfigError("--streams", repr(stream), f"some of {', '.join(STREAMS)}")
     device = choose_device(arguments.device)
     cache = arguments.cache or default_cache()
-    data = JHMDB(arguments.root, arguments.split, arguments.missing, arguments.validation)
+    data = open_clips(
+        arguments.dataset, arguments.root, arguments.split, arguments.missing, arguments.validation
+    )
     store = inputs_store(data, cache, arguments.frames, arguments.flow, arguments.camera)
     fill_inputs(store, data, data.train + data.validation, arguments.workers)
     for stream in streams:

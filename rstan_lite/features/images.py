@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rstan_lite.data.jhmdb import Clip
+from rstan_lite.data.clips import Clip
 from rstan_lite.data.transforms import view
 from rstan_lite.features.flow import stack
 from rstan_lite.features.store import Store

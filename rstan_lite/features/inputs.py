@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from rstan_lite.data.jhmdb import JHMDB, Clip
+from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.errors import DataError
 from rstan_lite.features.flow import BOUND, encode, flow_sequence
@@ -23,13 +23,14 @@ NAMED_IN_ERROR = 3
 
 
 def inputs_store(
-    dataset: JHMDB, cache: str | Path, frames: int, flow: str = "dis", camera: str = "none"
+    dataset: ClipDataset, cache: str | Path, frames: int, flow: str = "dis", camera: str = "none"
 ) -> Store:
     """The store of a data set's inputs.
 
     frames: S, equally spaced frames kept of each clip. flow, camera: see `flow_sequence`.
-    Tensors of a clip: "frames" uint8 (S, H, W, 3); "masks" uint8 (S, H, W); "index" int64 (S,), the
-    frames' places in the clip; "flow" uint8 (F - 1, h, w, 2), coded, of all pairs.
+    Tensors of a clip: "frames" uint8 (S, H, W, 3); "masks" uint8 (S, H, W), in a data set with
+    silhouettes; "index" int64 (S,), the frames' places in the clip; "flow" uint8 (F - 1, h, w, 2),
+    coded, of all pairs.
     """
     key = {
         "content": "inputs 1",
@@ -41,7 +42,14 @@ def inputs_store(
         "bound": BOUND,
         "flow_height": FLOW_HEIGHT,
     }
+    if not dataset.has_silhouettes:
+        key["masks"] = "none"
     return Store.under(cache, "inputs", key)
+
+
+def has_masks(store: Store) -> bool:
+    """Whether a store of inputs holds "masks"."""
+    return store.key.get("masks") != "none"
 
 
 def clip_inputs(
@@ -66,15 +74,15 @@ def _shrink(flow: np.ndarray) -> np.ndarray:
     return np.stack([cv2.resize(field, size, interpolation=cv2.INTER_AREA) for field in flow])
 
 
-def _make(dataset: JHMDB, clip: Clip, store: Store) -> None:
+def _make(dataset: ClipDataset, clip: Clip, store: Store) -> None:
     cv2.setNumThreads(1)  # the clips are what runs in parallel
     frames = dataset.frames(clip)
-    masks = dataset.silhouettes(clip, frames)
+    masks = dataset.silhouettes(clip, frames) if has_masks(store) else None
     key = store.key
     store.write(clip, clip_inputs(frames, masks, key["frames"], key["flow"], key["camera"]))
 
 
-def fill_inputs(store: Store, dataset: JHMDB, clips: list[Clip], workers: int = 2) -> None:
+def fill_inputs(store: Store, dataset: ClipDataset, clips: list[Clip], workers: int = 2) -> None:
     """Make what the store lacks, several clips at a time.
 
     A damaged clip does not stop the others; at the end all damaged ones are reported together, and
@@ -101,7 +109,7 @@ def fill_inputs(store: Store, dataset: JHMDB, clips: list[Clip], workers: int = 
 
 
 def _attempts(
-    store: Store, dataset: JHMDB, clips: list[Clip], workers: int
+    store: Store, dataset: ClipDataset, clips: list[Clip], workers: int
 ) -> Iterator[DataError | None]:
     """Make the clips, in processes of their own where several work; yield each one's complaint."""
     if workers <= 1:

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.data.clips import ClipDataset
 from rstan_lite.errors import CheckpointError
 
 SHIPPED = "puppetnet"  # the backbone whose networks, trained on puppets, are part of the package
@@ -20,7 +20,7 @@ def shipped(stream: str) -> Path:
     )
 
 
-def split_name(dataset: JHMDB) -> dict[str, Any]:
+def split_name(dataset: ClipDataset) -> dict[str, Any]:
     """What names a training part: networks tuned on it must not be tested on other splits."""
     return {
         "dataset": dataset.identity(),
@@ -31,7 +31,7 @@ def split_name(dataset: JHMDB) -> dict[str, Any]:
 
 
 def find_network(
-    dataset: JHMDB, backbone: str, stream: str, cache: str | Path, given: str | Path = ""
+    dataset: ClipDataset, backbone: str, stream: str, cache: str | Path, given: str | Path = ""
 ) -> Path:
     """The weights file of a stream's network.
 
@@ -58,13 +58,14 @@ def find_network(
             folder,
             f"no {stream} network of {backbone} tuned on split {dataset.split}'s training part",
             "one, or a weights file",
-            f"Make it: `rstan-lite tune --root {dataset.root} --split {dataset.split} "
-            f"--backbone {backbone}`, or name a file with --{stream}-weights.",
+            f"Make it: `rstan-lite tune --root {dataset.root} --dataset {dataset.NAME} "
+            f"--split {dataset.split} --backbone {backbone}`, or name a file with "
+            f"--{stream}-weights.",
         )
     return max(fitting)[1]
 
 
-def _unseen(dataset: JHMDB, tuned: dict[str, Any]) -> bool:
+def _unseen(dataset: ClipDataset, tuned: dict[str, Any]) -> bool:
     """Whether the clips that a network was tuned on leave out those held out here."""
     here = split_name(dataset)
     same = all(tuned[name] == here[name] for name in ("dataset", "split"))

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from rstan_lite.data.jhmdb import JHMDB, Clip
+from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import check_views, view
 from rstan_lite.errors import ConfigError
 from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
 from rstan_lite.features.images import view_images
-from rstan_lite.features.inputs import fill_inputs, inputs_store
+from rstan_lite.features.inputs import fill_inputs, has_masks, inputs_store
 from rstan_lite.features.pretrained import load_imagenet, load_tuned, read_state, weights_hash
 from rstan_lite.features.store import Store
 
@@ -119,7 +119,7 @@ class Rows:
 
 
 def prepare(
-    dataset: JHMDB,
+    dataset: ClipDataset,
     part: str,
     settings: FeatureSettings,
     cache: str | Path,
@@ -190,15 +190,23 @@ def _fill(
         net = load_network(settings, kind).to(device).to(memory_format=torch.channels_last)
     for clip in tqdm(clips, desc=f"{kind}, {name}"):
         if net is None:
-            k = round(store.key["places"] ** 0.5)
-            masks = inputs.read(clip, "masks").numpy()
-            geometry = view(name, masks.shape[1:3], settings.size)
-            seen = np.stack([geometry.mask(mask) for mask in masks])
-            store.write(clip, {"target": torch.from_numpy(target(seen, k))})
+            store.write(clip, {"target": _clip_target(inputs, clip, name, settings, store)})
             continue
         frames = range(len(inputs.read(clip, "index")))
         images = view_images(inputs, clip, kind, name, settings.size_of(kind), frames)
         store.write(clip, image_features(net, images, device))
+
+
+def _clip_target(
+    inputs: Store, clip: Clip, name: str, settings: FeatureSettings, store: Store
+) -> Tensor:
+    """M of Eq. 18 of the stored frames, (S, P); zeros where the data set has no silhouettes."""
+    if not has_masks(inputs):
+        return torch.zeros(len(inputs.read(clip, "index")), store.key["places"])
+    masks = inputs.read(clip, "masks").numpy()
+    geometry = view(name, masks.shape[1:3], settings.size)
+    seen = np.stack([geometry.mask(mask) for mask in masks])
+    return torch.from_numpy(target(seen, round(store.key["places"] ** 0.5)))
 
 
 @torch.no_grad()

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from rstan_lite.data.jhmdb import Clip
+from rstan_lite.data.clips import Clip
 from rstan_lite.errors import StoreError
 
 KEY_FILE = "key.json"

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm.auto import tqdm
 
-from rstan_lite.data.jhmdb import Clip
+from rstan_lite.data.clips import Clip
 from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.features.backbones import FeatureNet
 from rstan_lite.features.images import view_images

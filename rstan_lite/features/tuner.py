@@ -15,11 +15,12 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
-from rstan_lite.data.jhmdb import Clip
+from rstan_lite.data.clips import Clip
 from rstan_lite.data.transforms import Geometry, actor_crop, random_colour, random_crop
 from rstan_lite.errors import CheckpointError
 from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.flow import stack
+from rstan_lite.features.inputs import has_masks
 from rstan_lite.features.pretrained import load_start
 from rstan_lite.features.store import Store, write_atomically
 
@@ -49,7 +50,7 @@ class TuneSettings:
     head_lr: float = 0.003  # of the new classifier, whose inputs are normalised and many
     weight_decay: float = 5e-4
     dropout: float = 0.5
-    actor: float = 0.7  # share of crops about the actor, by the training clips' silhouettes
+    actor: float = 0.7  # share of crops about the actor, by the training clips' silhouettes if any
     colour: float = 0.4  # strength of colour changes: scenes of few clips are soon known by heart
     average: float = 0.99  # decay of the running average of the weights, which is what is kept
     smoothing: float = 0.1
@@ -95,7 +96,7 @@ class Samples(Dataset[tuple[Tensor, int]]):
     def _geometry(
         self, clip: Clip, row: int, shape: Sequence[int], rng: np.random.Generator
     ) -> Geometry:
-        if rng.random() < self.settings.actor:
+        if rng.random() < self.settings.actor and has_masks(self.store):
             mask = self.store.read(clip, "masks")[row].numpy()
             if mask.any():
                 return actor_crop(mask, self.settings.size, rng)

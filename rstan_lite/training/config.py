@@ -10,10 +10,10 @@ from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replac
 from pathlib import Path
 from typing import Any
 
+from rstan_lite.data.datasets import DATASETS
 from rstan_lite.errors import ConfigError
 
 STREAMS = ("appearance", "motion")
-DATASETS = ("puppets", "jhmdb")
 SECOND = ("none", *DATASETS)
 
 
@@ -32,7 +32,7 @@ class TrainConfig:
 
     # -- clips
     dataset: str = _option("puppets", "which clips", DATASETS)
-    root: str = _option("", "folder of the clips in JHMDB's layout (puppets: made there if absent)")
+    root: str = _option("", "folder of the data set (puppets: made there if absent)")
     split: int = _option(1, "split list to use", low=1, high=3)
     missing: str = _option("error", "clips that a list names but the disk lacks", ("error", "skip"))
     validation: float = _option(0.1, "share of training source videos held out", low=0, high=0.5)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.data.clips import ClipDataset
+from rstan_lite.data.datasets import open_clips
 from rstan_lite.devices import choose_device
 from rstan_lite.errors import CheckpointError, ConfigError
 from rstan_lite.features.cli import default_cache
@@ -38,10 +40,10 @@ def cache_folder(config: TrainConfig) -> Path:
     return Path(config.cache or default_cache())
 
 
-def open_dataset(config: TrainConfig) -> JHMDB:
+def open_dataset(config: TrainConfig) -> ClipDataset:
     """The data set of a configuration; puppets are generated where they are not there yet.
 
-    Raises ConfigError for JHMDB without a root, DataError for what is wrong with the clips.
+    Raises ConfigError for a data set without a root, DataError for what is wrong with the clips.
     """
     root = config.root
     if not root and config.dataset != PUPPETS:
@@ -57,7 +59,7 @@ def open_dataset(config: TrainConfig) -> JHMDB:
             from rstan_lite.data.puppets import generate
 
             generate(Path(root), PUPPETS_PER_CLASS, PUPPETS_ACTIONS)
-    return JHMDB(root, config.split, config.missing, config.validation)
+    return open_clips(config.dataset, root, config.split, config.missing, config.validation)
 
 
 def feature_settings(config: TrainConfig, networks: Mapping[str, str]) -> FeatureSettings:
@@ -79,7 +81,10 @@ def feature_settings(config: TrainConfig, networks: Mapping[str, str]) -> Featur
 
 
 def load_part(
-    config: TrainConfig, part: str, networks: Mapping[str, str], dataset: JHMDB | None = None
+    config: TrainConfig,
+    part: str,
+    networks: Mapping[str, str],
+    dataset: ClipDataset | None = None,
 ) -> ClipFeatures:
     """Features of one part ("train", "validation", "test"), made where the store lacks them."""
     dataset = dataset or open_dataset(config)
@@ -107,8 +112,11 @@ def _workers(clips: int) -> int:
     return max(1, min(os.cpu_count() or 1, clips // CLIPS_A_WORKER))
 
 
-def open_second(config: TrainConfig) -> JHMDB | None:
-    """A configuration's second data set; None where it has none. Raises as `open_dataset` does."""
+def open_second(config: TrainConfig) -> ClipDataset | None:
+    """A configuration's second data set; None where it has none.
+
+    Warns where the two share clips. Raises as `open_dataset` does.
+    """
     if config.second_dataset == "none":
         return None
     if not config.second_root and config.second_dataset != PUPPETS:
@@ -117,6 +125,12 @@ def open_second(config: TrainConfig) -> JHMDB | None:
             "nothing",
             f"the folder of the {config.second_dataset} clips",
             "Use --second-dataset none to train without them.",
+        )
+    if {config.dataset, config.second_dataset} == {"jhmdb", "hmdb51"}:
+        warnings.warn(
+            "JHMDB was cut from HMDB51 with splits of its own, so test clips of the one stand in "
+            "the training list of the other: the test accuracy is that of clips seen in training.",
+            stacklevel=2,
         )
     return open_dataset(second_config(config))
 

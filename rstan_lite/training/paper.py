@@ -91,7 +91,8 @@ PAPER: dict[str, Stated] = {
     "second_weight": Stated(_MULTI_TASK, {"jhmdb": 0.1}),
 }  # fmt: skip
 
-_CROPS = ("centre", "top-left", "top-right", "bottom-left", "bottom-right")
+_CORNERS = ("centre", "top-left", "top-right", "bottom-left", "bottom-right")
+_CROPS = (*_CORNERS, *(corner + "-mirror" for corner in _CORNERS))
 _NO_SECOND = "used with a second data set alone"
 
 OURS: dict[str, Ours] = {
@@ -107,7 +108,8 @@ OURS: dict[str, Ours] = {
     "camera": Ours("taking camera motion out of flow is not mentioned", _all("none")),
     "stored_frames": Ours("as many as a test reads; training draws from the same", _all(32)),
     "views": Ours(
-        "crops as in [29] and [42] (Sec. IV-B, first point), but fixed, as features are stored", _all(tuple(crop + mirror for mirror in ("", "-mirror") for crop in _CROPS)),
+        "crops as in [29] and [42] (Sec. IV-B, first point), but fixed, as features are stored",
+        _all(_CROPS),
     ),
     "cache": Ours("where this machine keeps features"),
     "scale": Ours("not mentioned", _all("none")),

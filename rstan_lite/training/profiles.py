@@ -71,7 +71,7 @@ def resolve(
     if variant is not None:
         chosen.update(VARIANTS[variant])
     chosen.update(overrides or {})
-    if "iterations" in chosen and "milestone" not in (overrides or {}):
+    if "iterations" in (overrides or {}) and "milestone" not in (overrides or {}):
         chosen["milestone"] = chosen["iterations"] * 3 // 5  # keeps the paper's proportion
     return from_mapping(chosen)
 

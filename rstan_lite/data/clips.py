@@ -1,0 +1,167 @@
+"""What every reader of a data set shares: clips by split, frames, a validation part."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from rstan_lite.data.splits import TEST, TRAIN, carve_validation
+from rstan_lite.data.video import read_frames
+from rstan_lite.errors import ConfigError, DataError
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+NAMED_IN_ERROR = 5
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip: its name, its class, where it lies and the video that it was cut from.
+
+    path: a video file, or a folder of frames. mask_path: the silhouettes' file, where there is one.
+    """
+
+    name: str
+    action: str
+    label: int
+    path: Path
+    mask_path: Path | None
+    source: str
+
+
+class ClipDataset(ABC):
+    """A data set of clips with one of its three splits; each data set's reader derives from it.
+
+    root: the data set's folder. split: 1, 2 or 3.
+    missing: what to do about clips that a list names but the disk lacks: "error" counts and names
+    them; "skip" leaves them out and keeps their names in `.missing`.
+    validation: share of the training list that becomes `.validation`, by source video.
+    seed: of the validation part's draw.
+    Attributes: classes, train, validation, test (lists of Clip), missing ("<class>/<clip>"), layout
+    (the name of the folder that holds the clips).
+    Raises DataError (root, layout, lists, missing clips), ConfigError (options).
+    """
+
+    NAME: ClassVar[str]  # in `datasets.DATASETS`
+    TITLE: ClassVar[str]  # as it is written in a sentence
+    has_silhouettes: ClassVar[bool]
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: int = 1,
+        missing: str = "error",
+        validation: float = 0.1,
+        seed: int = 0,
+    ):
+        if split not in (1, 2, 3):
+            raise ConfigError("split", repr(split), "1, 2 or 3")
+        if missing not in ("error", "skip"):
+            raise ConfigError("missing", repr(missing), "'error' or 'skip'")
+        if not 0 <= validation <= 0.5:
+            raise ConfigError("validation", repr(validation), "a share between 0 and 0.5")
+        self.root, self.split = Path(root), split
+        self.layout = self._find_layout()
+        lists = self._lists()
+        self.classes = tuple(lists)
+        self.missing: tuple[str, ...] = ()
+        clips = [
+            (self._clip(name, action, label), part)
+            for label, (action, parts) in enumerate(lists.items())
+            for name, part in parts.items()
+        ]
+        absent = [clip for clip, part in clips if part in (TRAIN, TEST) and not clip.path.exists()]
+        if absent:
+            self._report(absent, len(clips), missing)
+        train = [clip for clip, part in clips if part == TRAIN and clip.path.exists()]
+        self.train, self.validation = carve_validation(train, validation, seed)
+        self.test = [clip for clip, part in clips if part == TEST and clip.path.exists()]
+
+    @abstractmethod
+    def _find_layout(self) -> str:
+        """The name of the folder that holds the clips; DataError where there is none."""
+
+    @abstractmethod
+    def _lists(self) -> dict[str, dict[str, int]]:
+        """{class, in the order of the labels: {clip: TRAIN, TEST or UNUSED}} of this split."""
+
+    @abstractmethod
+    def _clip(self, name: str, action: str, label: int) -> Clip:
+        """A listed clip, whether or not the disk has it."""
+
+    @abstractmethod
+    def silhouettes(self, clip: Clip, frames: np.ndarray) -> np.ndarray:
+        """The actor's silhouette in each frame, uint8 (F, H, W) of {0, 1}.
+
+        frames: the clip's frames (F, H, W, 3), whose shape the masks must match.
+        All zero in a data set without silhouettes: Eq. 18 then has nothing to ask for.
+        """
+
+    def frames(self, clip: Clip) -> np.ndarray:
+        """All frames of a clip, uint8 RGB (F, H, W, 3)."""
+        if clip.path.is_dir():
+            return read_images(clip.path)
+        return read_frames(clip.path)
+
+    def identity(self) -> str:
+        """A hash of what this data set is: its class and clip names.
+
+        Neither the split nor clips missing from the disk change it.
+        """
+        return self._digest().hexdigest()[:12]
+
+    def _digest(self) -> hashlib._Hash:
+        digest = hashlib.sha256()
+        for action, parts in self._lists().items():
+            digest.update(f"{action}:{','.join(sorted(parts))};".encode())
+        return digest
+
+    def _report(self, absent: list[Clip], total: int, missing: str) -> None:
+        names = [f"{clip.action}/{clip.name}" for clip in absent]
+        if missing == "error":
+            more = len(names) - NAMED_IN_ERROR
+            shown = ", ".join(names[:NAMED_IN_ERROR]) + (f" and {more} more" if more > 0 else "")
+            raise DataError(
+                self.root,
+                f"{len(absent)} of the {total} clips of split {self.split} missing: {shown}",
+                "every clip that the split lists name",
+                "Complete the copy, or leave them out with missing='skip' (--missing skip).",
+            )
+        self.missing = tuple(names)
+
+
+def read_images(folder: Path) -> np.ndarray:
+    """The frames of a folder of PNG or JPEG images, in the order of the numbers in their names.
+
+    Returns uint8 RGB (F, H, W, 3).
+    Raises DataError for a folder without images or with both kinds, an image that does not decode,
+    and images of several sizes.
+    """
+    import cv2
+
+    names = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES]
+    names = sorted((p for p in names if not p.name.startswith(".")), key=_by_number)
+    if not names:
+        raise DataError(folder, "0 PNG or JPEG frames", "at least one frame")
+    if len({p.suffix.lower() == ".png" for p in names}) > 1:
+        raise DataError(folder, "both PNG and JPEG frames", "one kind: no frame twice")
+    frames: list[np.ndarray] = []
+    for name in names:
+        frame = cv2.imdecode(np.fromfile(name, dtype=np.uint8), cv2.IMREAD_COLOR)
+        if frame is None:
+            raise DataError(name, "an image that does not decode", "a PNG or JPEG frame")
+        if frames and frame.shape != frames[0].shape:
+            raise DataError(name, f"a frame of {frame.shape}", f"{frames[0].shape} like the first")
+        frames.append(frame[..., ::-1])
+    return np.stack(frames)
+
+
+def _by_number(path: Path) -> list[tuple[int, str]]:
+    """frame2 before frame10: digits compare by their value, all else as text."""
+    parts = re.split(r"(\d+)", path.name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]

@@ -1,0 +1,77 @@
+"""UCF101 and HMDB51 through the features and a training: Eq. 18 has nothing to add."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+from clips import write_hmdb51, write_ucf101
+from safetensors.torch import save_file
+
+from rstan_lite.cli import main
+from rstan_lite.data.datasets import open_clips
+from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
+from rstan_lite.features.inputs import fill_inputs, has_masks, inputs_store
+from rstan_lite.features.pipeline import FeatureSettings, prepare
+from rstan_lite.features.tuner import Samples, TuneSettings
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*lists of 3 of the:UserWarning")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Both layouts in small, and random networks, so that nothing is trained here."""
+    folder = tmp_path_factory.mktemp("place")
+    write_ucf101(folder / "ucf101")
+    write_hmdb51(folder / "hmdb51")
+    torch.manual_seed(0)
+    for stream in STREAMS:
+        net = FeatureNet(backbone("puppetnet"), stream, 3)
+        save_file(net.state_dict(), str(folder / f"{stream}.safetensors"))
+    return folder
+
+
+@pytest.mark.parametrize("name", ["ucf101", "hmdb51"])
+def test_targets_are_zero(name, place):
+    data = open_clips(name, place / name)
+    settings = FeatureSettings(
+        {"motion": place / "motion.safetensors"}, "puppetnet", ("centre",), 4, 64
+    )
+    found = prepare(data, "test", settings, place / "cache", workers=1)
+    assert found.cubes["motion"].shape[:3] == found.target.shape[:3] == (6, 1, 4)
+    assert found.target.shape[3] == found.cubes["motion"].shape[3]
+    assert not any(found.target[row][0].any() for row in range(6))
+    assert all(found.cubes["motion"][row][0].any() for row in range(6))
+
+
+def test_tuning_takes_crops_of_the_scene(place):
+    """With nobody's silhouette there is no actor to crop about, whatever share is asked for."""
+    data = open_clips("ucf101", place / "ucf101")
+    store = inputs_store(data, place / "cache", frames=4)
+    assert not has_masks(store)
+    fill_inputs(store, data, data.train[:2], workers=1)
+    drawn = [
+        Samples(store, data.train[:2], TuneSettings(size=32, segments=2, actor=actor), 0)[1]
+        for actor in (1.0, 0.5)
+    ]
+    assert drawn[0][0].shape == (2, 32, 32, 3)
+    np.testing.assert_array_equal(drawn[0][0], drawn[1][0])
+
+
+def test_train_by_command(place):
+    options = {
+        "--dataset": "ucf101", "--root": place / "ucf101", "--cache": place / "cache",
+        "--out": place / "run", "--appearance-weights": place / "appearance.safetensors",
+        "--motion-weights": place / "motion.safetensors", "--profile": "tiny", "--size": 64,
+        "--stored-frames": 4, "--frames": 3, "--test-frames": 4, "--iterations": 2,
+        "--validation": 0.3, "--device": "cpu", "--lambda-aa": 2.0, "--aa-kind": "ce",
+    }  # fmt: skip
+    assert main(["train", *(str(x) for pair in options.items() for x in pair), "--quiet"]) == 0
+    metrics = json.loads((place / "run" / "metrics.json").read_text())
+    assert metrics["n_test"] == 6
+    assert set(metrics["per_class"]) == {"HandstandPushups", "JumpRope", "Pull"}
+    rows = list(csv.DictReader((place / "run" / "log.csv").open()))
+    assert rows
+    assert all(float(row["aa_loss"]) == 0 < float(row["main_loss"]) for row in rows)
+    assert metrics["silhouette_area"] is None
