@@ -82,6 +82,7 @@ def _train(arguments: argparse.Namespace) -> int:
     config = from_arguments(arguments)
     name = f"{config.dataset}-{config.split}-{arguments.profile}"
     name += f"-{arguments.variant}" if arguments.variant else ""
+    name += f"-with-{config.second_head}" if config.second_head else ""
     out = Path(arguments.out or f"runs/{name}-seed{config.seed}")
     if arguments.dry_run:
         from rstan_lite.training.dry_run import describe
