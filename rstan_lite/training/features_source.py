@@ -138,6 +138,12 @@ def open_second(config: TrainConfig) -> ClipDataset | None:
 def load_parts(config: TrainConfig) -> Parts:
     """Features of all parts, and which networks made them: the first data set's, for both."""
     dataset, other = open_dataset(config), open_second(config)
+    if other is not None and other.identity() == dataset.identity():
+        raise ConfigError(
+            "--second-root",
+            f"the clips of --root again, in {config.second_root or cache_folder(config)}",
+            "another data set: of the same one, another split trains on test clips",
+        )
     named = {"appearance": config.appearance_weights, "motion": config.motion_weights}
     networks = {}
     for stream in config.streams:

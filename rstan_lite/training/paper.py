@@ -50,7 +50,7 @@ def _by(ucf101: Any, hmdb51: Any, jhmdb: Any) -> dict[str, Any]:
 
 
 _NETWORK = Stated(
-    "Sec. IV-B, first point, and Sec. IV-C, first paragraph: GPCNN (VGG-16), TSN on HMDB51",
+    "Sec. IV-C, first paragraph: GPCNN (VGG-16), TSN on HMDB51; Tables IV and V have TSN as well",
     _by("vgg16", "bninception", "vgg16"),
 )
 _INPUT = Stated("Sec. IV-C, first paragraph", _all(224))

@@ -142,6 +142,13 @@ def test_a_second_data_set_without_its_folder_is_said_before_any_work(place: Pat
     assert not (place / "none").exists()
 
 
+def test_another_split_of_the_same_clips_is_refused(place: Path, capsys):
+    again = ["--second-dataset", "puppets", "--second-root", f"{place}/./clips/../clips"]
+    assert main([*arguments(place, "twice"), *again, "--second-split", "2"]) == 2
+    assert "the clips of --root again" in capsys.readouterr().err
+    assert not (place / "twice").exists()
+
+
 def test_hmdb51_beside_jhmdb_is_warned_of(small_root: Path, tmp_path: Path):
     options = {"dataset": "jhmdb", "root": str(small_root), "second_dataset": "hmdb51"}
     root = write_hmdb51(tmp_path / "hmdb51")
