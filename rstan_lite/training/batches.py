@@ -129,6 +129,24 @@ def epoch_rows(n: int, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
     return [order[i : i + size] for i in range(0, n - size + 1, size)]
 
 
+def endless_rows(n: int, batch_size: int, seed: int, iteration: int) -> Tensor:
+    """The clips of one mini-batch, cut from an endless row of shuffles of all n.
+
+    Whatever the iteration, no clip has been drawn more than once more often than another. It
+    depends on seed and iteration alone, so that a resumed run draws what it would have drawn.
+    """
+    size = min(batch_size, n)
+    first, last = iteration * size, (iteration + 1) * size
+    return torch.cat(
+        [
+            torch.randperm(n, generator=_generator(seed, epoch))[
+                max(first - epoch * n, 0) : last - epoch * n
+            ]
+            for epoch in range(first // n, (last - 1) // n + 1)
+        ]
+    )
+
+
 def training_batch(
     features: ClipFeatures,
     rows: Tensor,

@@ -123,7 +123,7 @@ class Description:
     model: the RSTANConfig. head: the data set whose classifier predicts. classes: its names.
     scales: see ClipFeatures. networks: each stream's weights file and its hash, so that a
     prediction is not made with another one. best_epoch: the epoch that was chosen. versions: of
-    the packages.
+    the packages. second_head, second_classes: those of a second data set, empty without one.
     """
 
     model: dict[str, Any]
@@ -133,6 +133,8 @@ class Description:
     networks: dict[str, tuple[str, str]]
     best_epoch: int
     versions: dict[str, str]
+    second_head: str = ""
+    second_classes: tuple[str, ...] = ()
 
 
 def save_model(folder: Path, model: RSTAN, description: Description) -> None:
@@ -156,6 +158,7 @@ def load_model(folder: Path) -> tuple[RSTAN, Description]:
     try:
         values = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         values["classes"] = tuple(values["classes"])
+        values["second_classes"] = tuple(values.get("second_classes", ()))
         values["scales"] = {k: (float(a), float(b)) for k, (a, b) in values["scales"].items()}
         values["networks"] = {k: (str(a), str(b)) for k, (a, b) in values["networks"].items()}
         description = Description(**values)

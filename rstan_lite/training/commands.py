@@ -28,6 +28,11 @@ def add_parsers(subparsers: Any) -> None:
     )
     parser.add_argument("--out", metavar="RUN", help="run folder (runs/<data set>-<split>-...)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print every setting beside the paper's, and what would be done; do nothing",
+    )
     add_options(parser)
     parser.set_defaults(func=_train)
 
@@ -35,6 +40,9 @@ def add_parsers(subparsers: Any) -> None:
     parser.add_argument("run", metavar="RUN", help="folder of a finished run")
     parser.add_argument("--part", default="test", help="test or validation")
     parser.add_argument("--frames", type=int, help="frames a clip (those of the run)")
+    parser.add_argument(
+        "--second", action="store_true", help="the second data set's classifier, on its test part"
+    )
     parser.add_argument("--root", help="folder of the clips, where they have moved")
     parser.add_argument("--cache", help="folder of stored features, where it has moved")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
@@ -64,6 +72,8 @@ def _extract(arguments: argparse.Namespace) -> int:
     found = {"train": parts.train, "validation": parts.validation, "test": parts.test}
     for name, features in found.items():
         print(f"{name}: {len(features)} clips, {', '.join(features.streams)}")
+    if parts.second is not None:
+        print(f"{config.second_head}, train: {len(parts.second)} clips")
     print(f"stored in {cache_folder(config)}")
     return 0
 
@@ -72,7 +82,13 @@ def _train(arguments: argparse.Namespace) -> int:
     config = from_arguments(arguments)
     name = f"{config.dataset}-{config.split}-{arguments.profile}"
     name += f"-{arguments.variant}" if arguments.variant else ""
+    name += f"-with-{config.second_head}" if config.second_head else ""
     out = Path(arguments.out or f"runs/{name}-seed{config.seed}")
+    if arguments.dry_run:
+        from rstan_lite.training.dry_run import describe
+
+        print(describe(config, out))
+        return 0
     from rstan_lite.training.train import train
 
     metrics = train(config, out, progress=not arguments.quiet)
@@ -92,6 +108,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         root=arguments.root,
         cache=arguments.cache,
         device=arguments.device,
+        second=arguments.second,
     )
     _report(metrics)
     print(f"written: {path}")
@@ -138,5 +155,9 @@ def _report(metrics: dict[str, Any]) -> None:
     share, area = metrics.get("attention_on_silhouette"), metrics.get("silhouette_area")
     if share is not None and area is not None:
         print(f"attention on the silhouette {share:.1%} (even attention: {area:.1%})")
+    second = metrics.get("second")
+    if second:
+        found = f"{second['train_accuracy']:.1%} of {second['n_train']} training clips"
+        print(f"beside it {second['dataset']}: {found} named rightly in the last epoch")
     if metrics.get("missing_clips"):
         print(f"{len(metrics['missing_clips'])} clips of the lists are missing on this disk")

@@ -6,7 +6,7 @@ import difflib
 import json
 import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, asdict, dataclass, field, fields
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from rstan_lite.data.datasets import DATASETS
 from rstan_lite.errors import ConfigError
 
 STREAMS = ("appearance", "motion")
+SECOND = ("none", *DATASETS)
 
 
 def _option(default: Any, help: str, choices: tuple[str, ...] = (), **more: Any) -> Any:
@@ -89,6 +90,17 @@ class TrainConfig:
     clip_norm: float = _option(5.0, "largest global gradient norm, 0: off", low=0)  # ours
     seed: int = _option(0, "seed of weights and sampling", low=0)
 
+    # -- a second data set, trained beside the first (Section IV-B); only the first is tested
+    second_dataset: str = _option(
+        "none", "clips that share the recurrence, with a classifier of their own", SECOND
+    )
+    second_root: str = _option("", "their folder (puppets: made there if absent)")
+    second_split: int = _option(
+        1, "their split list; all of its training part trains", low=1, high=3
+    )
+    second_batch_size: int = _option(8, "their videos in a mini-batch, beside batch_size", low=1)
+    second_weight: float = _option(0.1, "weight of their loss; that of the first is 1", low=0)
+
     # -- machine
     device: str = _option("auto", "where to compute", ("auto", "cpu", "cuda"), place=True)
     precision: str = _option("32", "arithmetic", ("32", "bf16"))
@@ -118,6 +130,19 @@ class TrainConfig:
                     f"at most the {self.stored_frames} stored frames of a clip",
                     "Raise --stored-frames (the features are then computed anew).",
                 )
+        if self.second_dataset == self.dataset and self.second_root == self.root:
+            raise ConfigError(
+                "--second-dataset",
+                f"{self.second_dataset} in {self.second_root or 'the cache'}, as the first one is",
+                "another data set, or another --second-root",
+            )
+
+    @property
+    def second_head(self) -> str:
+        """The name of the second data set's classifier; empty where there is none."""
+        if self.second_dataset == "none":
+            return ""
+        return self.second_dataset + ("_second" if self.second_dataset == self.dataset else "")
 
     def to_json(self) -> str:
         """The configuration as indented JSON with a newline at the end."""
@@ -176,6 +201,25 @@ def from_mapping(values: Mapping[str, Any], where: str = "options") -> TrainConf
             raise ConfigError(where, f"option {name!r}", one_of(names), nearest(name, names))
     given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     return TrainConfig(**given)
+
+
+def second_config(config: TrainConfig) -> TrainConfig:
+    """A run's configuration with its second data set in the first one's place, and none beside it.
+
+    Networks, views and frames stay the same; nothing is held out of the training part.
+    Raises ConfigError where the run has no second data set.
+    """
+    if config.second_dataset == "none":
+        raise ConfigError("--second-dataset", "none", one_of(DATASETS))
+    return replace(
+        config,
+        dataset=config.second_dataset,
+        root=config.second_root,
+        split=config.second_split,
+        validation=0.0,
+        second_dataset="none",
+        second_root="",
+    )
 
 
 def read_config(path: Path) -> TrainConfig:

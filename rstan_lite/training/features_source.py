@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from rstan_lite.features.networks import find_network
 from rstan_lite.features.pipeline import FeatureSettings, prepare
 from rstan_lite.features.pretrained import weights_hash
 from rstan_lite.training.batches import ClipFeatures
-from rstan_lite.training.config import TrainConfig
+from rstan_lite.training.config import TrainConfig, second_config
 from rstan_lite.training.train import Parts
 
 PUPPETS = "puppets"
@@ -116,9 +117,38 @@ def _workers(clips: int) -> int:
     return max(1, min(os.cpu_count() or 1, clips // CLIPS_A_WORKER))
 
 
+def open_second(config: TrainConfig) -> ClipDataset | None:
+    """A configuration's second data set; None where it has none.
+
+    Warns where the two share clips. Raises as `open_dataset` does.
+    """
+    if config.second_dataset == "none":
+        return None
+    if not config.second_root and config.second_dataset != PUPPETS:
+        raise ConfigError(
+            "--second-root",
+            "nothing",
+            f"the folder of the {config.second_dataset} clips",
+            "Use --second-dataset none to train without them.",
+        )
+    if {config.dataset, config.second_dataset} == {"jhmdb", "hmdb51"}:
+        warnings.warn(
+            "JHMDB was cut from HMDB51 with splits of its own, so test clips of the one stand in "
+            "the training list of the other: the test accuracy is that of clips seen in training.",
+            stacklevel=2,
+        )
+    return open_dataset(second_config(config))
+
+
 def load_parts(config: TrainConfig) -> Parts:
-    """Features of all three parts, and which networks made them."""
-    dataset = open_dataset(config)
+    """Features of all parts, and which networks made them: the first data set's, for both."""
+    dataset, other = open_dataset(config), open_second(config)
+    if other is not None and other.identity() == dataset.identity():
+        raise ConfigError(
+            "--second-root",
+            f"the clips of --root again, in {config.second_root or cache_folder(config)}",
+            "another data set: of the same one, another split trains on test clips",
+        )
     named = {"appearance": config.appearance_weights, "motion": config.motion_weights}
     networks = {}
     for stream in config.streams:
@@ -130,12 +160,15 @@ def load_parts(config: TrainConfig) -> Parts:
     )
     clips = [*dataset.train, *dataset.validation, *dataset.test]
     fill_inputs(store, dataset, clips, _workers(len(clips)))  # all at once: starting costs seconds
+    second = None if other is None else load_part(second_config(config), "train", networks, other)
     return Parts(
         train=load_part(config, "train", networks, dataset),
         validation=load_part(config, "validation", networks, dataset),
         test=load_part(config, "test", networks, dataset),
         missing=tuple(dataset.missing),
         networks={stream: (path, weights_hash(path)) for stream, path in networks.items()},
+        second=second,
+        second_missing=() if other is None else tuple(other.missing),
     )
 
 

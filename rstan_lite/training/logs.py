@@ -21,6 +21,8 @@ class EpochLog:
     Eq. 18, a video. gradient_norm: before clipping; clipped: share of mini-batches that were.
     Accuracies are shares in [0, 1]; those of validation are None without a validation part, and
     attention_share (see metrics.attention_on_silhouette) is None without attention or silhouette.
+    main_loss to train_accuracy but the gradient are the first data set's; second_loss (Eq. 17,
+    before its weight) and second_accuracy those of a second one on its training clips, or None.
     """
 
     epoch: int
@@ -34,6 +36,8 @@ class EpochLog:
     validation_loss: float | None
     validation_accuracy: float | None
     attention_share: float | None
+    second_loss: float | None = None
+    second_accuracy: float | None = None
 
 
 def write_csv(path: Path, rows: Sequence[EpochLog]) -> None:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,13 +14,21 @@ from tqdm.auto import tqdm
 
 from rstan_lite.errors import DataError
 from rstan_lite.model.rstan import RSTAN
-from rstan_lite.training.batches import Batch, ClipFeatures, epoch_rows, training_batch
+from rstan_lite.training.batches import (
+    Batch,
+    ClipFeatures,
+    endless_rows,
+    epoch_rows,
+    training_batch,
+)
 from rstan_lite.training.checkpoint import Progress, load_progress, save_progress
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.device import make_fabric
 from rstan_lite.training.evaluate import evaluate
 from rstan_lite.training.logs import EpochLog
 from rstan_lite.training.step import Objective, Task, train_step
+
+SECOND_SEED = 500_009  # apart from the first data set's, so that both draw frames of their own
 
 
 def learning_rate(config: TrainConfig, iteration: int) -> float:
@@ -45,7 +52,7 @@ def fit(
     validation: ClipFeatures,
     config: TrainConfig,
     *,
-    others: Sequence[Task] = (),
+    second: Task | None = None,
     resume: Path | None = None,
     run: str = "",
     on_epoch: Callable[[EpochLog], None] | None = None,
@@ -55,6 +62,7 @@ def fit(
 ) -> Fit:
     """Train a model and leave the weights of its best epoch on validation in it.
 
+    second: another data set, trained along; an epoch is one of the first. It is not validated.
     resume: file to save the run in every `save_every` epochs, and to go on from where it exists;
     run: text that identifies the run there. on_save: called with all epochs' logs after a save.
     on_epoch: called with each epoch's log, live.
@@ -71,7 +79,11 @@ def fit(
     torch.manual_seed(config.seed)  # dropout; a resumed run's state replaces it
     state = (load_progress(resume, run, model, optimizer) if resume else None) or Progress()
     started = time.perf_counter() - state.seconds
-    tasks = [Task(train, config.dataset, 1.0, config.lambda_aa), *others]
+    tasks = [Task(train, config.dataset, config.batch_size, lambda_aa=config.lambda_aa)]
+    if second is not None:
+        if len(second.features) == 0:
+            raise DataError("training part of the second data set", "no clips", "at least one")
+        tasks.append(second)
     shown = {"total": config.iterations, "initial": state.iteration, "disable": not progress}
     with tqdm(unit="it", desc="train", **shown) as bar:
         while state.iteration < config.iterations and state.epoch != stop_after:
@@ -86,9 +98,9 @@ def fit(
                 mixture = _draw(tasks, rows, config, state.iteration, fabric.device)
                 losses, norm = train_step(fabric, objective, stepper, mixture, config.clip_norm)
                 if not math.isfinite(norm):
-                    raise _not_finite(train, rows, float(losses["total"].detach()))
+                    raise _not_finite(mixture, losses)
                 state.iteration += 1
-                sums.add(losses, mixture[0][1].labels, norm, config.clip_norm)
+                sums.add(losses, [batch.labels for _, batch in mixture], norm, config.clip_norm)
                 bar.update()
 
             state.epoch += 1
@@ -114,29 +126,34 @@ def fit(
 def _draw(
     tasks: Sequence[Task], rows: Tensor, config: TrainConfig, iteration: int, device: torch.device
 ) -> list[tuple[Task, Batch]]:
-    """A mini-batch of each task: the given clips of the first, random ones of the others."""
+    """A mini-batch of each task: the given clips of the first, the next ones of the second."""
     mixture: list[tuple[Task, Batch]] = []
     for task in tasks:
+        seed = config.seed + SECOND_SEED * len(mixture)
         if mixture:
-            rows = epoch_rows(len(task.features), config.batch_size, config.seed, iteration)[0]
-        place = (config.frames, config.seed, iteration, device)
-        mixture.append((task, training_batch(task.features, rows, *place)))
+            rows = endless_rows(len(task.features), task.batch_size, seed, iteration)
+        batch = training_batch(task.features, rows, config.frames, seed, iteration, device)
+        mixture.append((task, batch))
     return mixture
 
 
 class _Sums:
-    """Running sums over an epoch's mini-batches."""
+    """Running sums over an epoch's mini-batches; main, clips and right have one entry a task."""
 
     def __init__(self) -> None:
-        self.batches = self.clips = self.right = 0
-        self.main = self.actor = self.norm = self.clipped = 0.0
+        self.batches = 0
+        self.main, self.clips, self.right = [0.0, 0.0], [0, 0], [0, 0]
+        self.actor = self.norm = self.clipped = 0.0
 
-    def add(self, losses: dict[str, Tensor], labels: Tensor, norm: float, limit: float) -> None:
+    def add(
+        self, losses: list[dict[str, Tensor]], labels: list[Tensor], norm: float, limit: float
+    ) -> None:
         self.batches += 1
-        self.clips += len(labels)
-        self.right += int((losses["logits"].argmax(1) == labels).sum())
-        self.main += float(losses["main"].detach())
-        self.actor += float(losses["actor"].detach())
+        for task, (loss, truth) in enumerate(zip(losses, labels, strict=True)):
+            self.main[task] += float(loss["main"].detach())
+            self.clips[task] += len(truth)
+            self.right[task] += int((loss["logits"].argmax(1) == truth).sum())
+        self.actor += float(losses[0]["actor"].detach())
         self.norm += norm
         self.clipped += float(0 < limit < norm)
 
@@ -157,14 +174,16 @@ def _row(
         epoch=state.epoch,
         iteration=state.iteration,
         lr=rate,
-        main_loss=sums.main / sums.batches,
+        main_loss=sums.main[0] / sums.batches,
         aa_loss=sums.actor / sums.batches,
         gradient_norm=sums.norm / sums.batches,
         clipped=sums.clipped / sums.batches,
-        train_accuracy=sums.right / sums.clips,
+        train_accuracy=sums.right[0] / sums.clips[0],
         validation_loss=held_out.loss,
         validation_accuracy=held_out.accuracy,
         attention_share=held_out.attention_share,
+        second_loss=sums.main[1] / sums.batches if sums.clips[1] else None,
+        second_accuracy=sums.right[1] / sums.clips[1] if sums.clips[1] else None,
     )
 
 
@@ -175,18 +194,22 @@ def _brief(row: EpochLog) -> str:
     return text
 
 
-def _not_finite(features: ClipFeatures, rows: Tensor, loss: float) -> Any:
+def _not_finite(
+    mixture: Sequence[tuple[Task, Batch]], losses: Sequence[dict[str, Tensor]]
+) -> DataError:
     """The complaint about a gradient that is not finite: the features' fault, or the rate's."""
     bad = [
-        f"{features.names[row]} ({stream})"
-        for row in rows.tolist()
-        for stream in features.streams
-        for array in (features.cubes[stream], features.vectors[stream])
+        f"{task.features.names[row]} ({stream})"
+        for task, batch in mixture
+        for row in batch.rows.tolist()
+        for stream in task.features.streams
+        for array in (task.features.cubes[stream], task.features.vectors[stream])
         if not all(bool(torch.isfinite(torch.as_tensor(view)).all()) for view in array[row])
     ]
+    shown = ", ".join(f"{float(loss['total'].detach())}" for loss in losses)
     return DataError(
         "training",
-        f"values that are not finite in the features of {bad[0]}" if bad else f"a loss of {loss}",
+        f"values that are not finite in the features of {bad[0]}" if bad else f"a loss of {shown}",
         "finite features and gradients",
         "Extract this clip's features again." if bad else "Lower --lr or --clip-norm.",
     )

@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from rstan_lite.errors import ConfigError
+from rstan_lite.training import paper
 from rstan_lite.training.config import (
     TrainConfig,
     default_of,
@@ -17,8 +18,9 @@ from rstan_lite.training.config import (
     value_types,
 )
 
-# Differences from TrainConfig's defaults, which are the profile `course`.
-PROFILES: dict[str, dict[str, Any]] = {
+# Differences from TrainConfig's defaults, which are the profile `course`. The profile `paper` is
+# another for each data set: see `paper.py`.
+SIZES: dict[str, dict[str, Any]] = {
     # A test: seconds on two cores, with the small networks that ship with the package.
     "tiny": {
         "backbone": "puppetnet",
@@ -35,31 +37,8 @@ PROFILES: dict[str, dict[str, Any]] = {
     # training the squared distance of Eq. 18 hardly moves the attention (its gradient at an even
     # map is some twenty times smaller).
     "course": {},
-    # Section IV-B for JHMDB, without its second data set (multi-task training).
-    "paper": {
-        "backbone": "vgg16",  # the network of GPCNN
-        "motion_backbone": "vgg16",
-        "motion_size": 224,
-        "dropout": 0.0,
-        "aa_kind": "l2",
-        "lambda_aa": 0.5,
-        "flow": "tvl1",
-        "d_h": 1024,
-        "frames": 16,
-        "stored_frames": 32,
-        "test_frames": 32,
-        "iterations": 20_000,
-        "milestone": 12_000,
-        # Four corners and the centre, mirrored: the crops that GPCNN trains on.
-        "views": tuple(
-            corner + mirror
-            for mirror in ("", "-mirror")
-            for corner in ("centre", "top-left", "top-right", "bottom-left", "bottom-right")
-        ),
-        "scale": "none",
-        "save_every": 10,
-    },
 }
+PROFILES = (*SIZES, "paper")
 
 # Rows of Tables I to III. "Two streams without fusion" averages two softmaxes there.
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -80,17 +59,20 @@ def resolve(
 ) -> TrainConfig:
     """The configuration of a profile, changed by a variant and then by single options.
 
+    The profile `paper` has the settings that the paper gives for the data set among the options.
+
     Raises ConfigError for an unknown profile, variant or option, naming the real ones.
     """
     if profile not in PROFILES:
         raise ConfigError("--profile", repr(profile), one_of(PROFILES), nearest(profile, PROFILES))
     if variant is not None and variant not in VARIANTS:
         raise ConfigError("--variant", repr(variant), one_of(VARIANTS), nearest(variant, VARIANTS))
-    chosen = dict(PROFILES[profile])
+    dataset = str((overrides or {}).get("dataset", TrainConfig.dataset))
+    chosen = paper.profile(dataset) if profile == "paper" else dict(SIZES[profile])
     if variant is not None:
         chosen.update(VARIANTS[variant])
     chosen.update(overrides or {})
-    if "iterations" in chosen and "milestone" not in (overrides or {}):
+    if "iterations" in (overrides or {}) and "milestone" not in (overrides or {}):
         chosen["milestone"] = chosen["iterations"] * 3 // 5  # keeps the paper's proportion
     return from_mapping(chosen)
 
@@ -105,7 +87,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     for spec in fields(TrainConfig):
         kind, choices = types[spec.name], spec.metadata["choices"]
         text = spec.metadata["help"] + (f": {', '.join(choices)}" if choices else "")
-        text += f" (course: {_shown(default_of(spec))})"
+        text += f" (course: {shown(default_of(spec))})"
         flag = "--" + spec.name.replace("_", "-")
         if kind is bool:
             parser.add_argument(
@@ -124,7 +106,8 @@ def from_arguments(arguments: argparse.Namespace) -> TrainConfig:
     return resolve(arguments.profile, overrides, arguments.variant)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value as the command line takes it; `none` for an empty text."""
     return ",".join(value) if isinstance(value, tuple) else (str(value) if value != "" else "none")
 
 

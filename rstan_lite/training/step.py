@@ -25,12 +25,14 @@ from rstan_lite.training.batches import Batch, ClipFeatures
 class Task:
     """A data set that is trained on; several of them make multi-task training.
 
-    features: its clips. head: its classifier in the model. weight: of its loss in the sum; the
-    paper gives UCF101 0.1 beside JHMDB's 1. lambda_aa: 0 where there are no silhouettes.
+    features: its clips. head: its classifier in the model. batch_size: its videos in a mini-batch.
+    weight: of its loss in the sum; the paper gives UCF101 0.1 beside JHMDB's 1. lambda_aa: 0 where
+    there are no silhouettes.
     """
 
     features: ClipFeatures
     head: str
+    batch_size: int
     weight: float = 1.0
     lambda_aa: float = 0.0
 
@@ -55,11 +57,11 @@ class Objective(nn.Module):
 
 def train_step(
     fabric: Any, objective: Any, optimizer: Any, mixture: Sequence[tuple[Task, Batch]], limit: float
-) -> tuple[dict[str, Tensor], float]:
+) -> tuple[list[dict[str, Tensor]], float]:
     """One mini-batch of each task: losses, gradient, clipping, step.
 
-    limit: largest global norm of the gradient, 0 for no clipping. Returns the first task's losses
-    and the norm before clipping; where that is not finite, the weights stay as they were.
+    limit: largest global norm of the gradient, 0 for no clipping. Returns each task's losses and
+    the norm before clipping; where that is not finite, the weights stay as they were.
     """
     losses = [objective(batch, task.head, task.lambda_aa) for task, batch in mixture]
     total = multi_task_loss(
@@ -75,4 +77,4 @@ def train_step(
     )
     if math.isfinite(norm):
         optimizer.step()
-    return losses[0], norm
+    return losses, norm

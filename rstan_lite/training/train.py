@@ -22,6 +22,7 @@ from rstan_lite.training.evaluate import Evaluation, evaluate
 from rstan_lite.training.logs import EpochLog, TensorBoard, write_csv
 from rstan_lite.training.loop import Fit, fit
 from rstan_lite.training.metrics import confusion, per_class
+from rstan_lite.training.second import heads, second_metrics, second_task
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Parts:
     """A data set's features, as a run needs them.
 
     missing: clips that the lists name in vain. networks: each stream's weights file, and its hash.
+    second: training clips of a second data set, through the same networks, and its missing clips.
     """
 
     train: ClipFeatures
@@ -36,6 +38,8 @@ class Parts:
     test: ClipFeatures
     missing: tuple[str, ...] = ()
     networks: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    second: ClipFeatures | None = None
+    second_missing: tuple[str, ...] = ()
 
 
 def build_model(
@@ -67,7 +71,10 @@ def build_model(
 
 
 def scaled(config: TrainConfig, parts: Parts) -> Parts:
-    """The parts with the scales of the training part, where the configuration asks for them."""
+    """The parts with the scales of the training part, where the configuration asks for them.
+
+    A second data set has those of the first: it goes through the same networks and recurrence.
+    """
     if config.scale == "none":
         return parts
     scales = measure_scales(parts.train)
@@ -76,6 +83,7 @@ def scaled(config: TrainConfig, parts: Parts) -> Parts:
         train=replace(parts.train, scales=scales),
         validation=replace(parts.validation, scales=scales),
         test=replace(parts.test, scales=scales),
+        second=None if parts.second is None else replace(parts.second, scales=scales),
     )
 
 
@@ -109,7 +117,8 @@ def train(
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     parts = scaled(config, parts)
-    model = build_model(config, parts.train)
+    second = second_task(config, parts.second)
+    model = build_model(config, parts.train, heads(config, parts.train, parts.second))
     if progress:
         sizes = ", ".join(
             f"{len(part)} {name}"
@@ -120,6 +129,8 @@ def train(
             )
         )
         print(f"{config.dataset}, split {config.split}: {sizes} clips", file=sys.stderr)
+        if second is not None:
+            print(f"beside it {second.head}: {len(second.features)} clips", file=sys.stderr)
     board: TensorBoard | None = None
 
     def log(row: EpochLog) -> None:
@@ -137,6 +148,7 @@ def train(
         parts.train,
         parts.validation,
         config,
+        second=second,
         resume=out / runs.RESUME,
         run=_identity(parts),
         on_epoch=log,
@@ -156,7 +168,10 @@ def train(
 def _identity(parts: Parts) -> str:
     """Text that two runs share only if they train on the same clips, through the same networks."""
     hashes = [found for _, found in parts.networks.values()]
-    text = "\n".join([*parts.train.names, "", *parts.validation.names, "", *hashes])
+    names = [*parts.train.names, "", *parts.validation.names, "", *hashes]
+    if parts.second is not None:
+        names += ["", *parts.second.names]
+    text = "\n".join(names)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -175,6 +190,8 @@ def _finish(
             networks=dict(parts.networks),
             best_epoch=trained.best_epoch,
             versions=runs.versions(),
+            second_head=config.second_head,
+            second_classes=parts.second.classes if parts.second is not None else (),
         ),
     )
     write_csv(out / "log.csv", trained.log)
@@ -194,6 +211,7 @@ def _finish(
         "n_train": len(parts.train),
         "n_validation": len(parts.validation),
         "missing_clips": list(parts.missing),
+        "second": second_metrics(config, parts.second, parts.second_missing, trained.log[-1]),
         "best_epoch": trained.best_epoch,
         "epochs": len(trained.log),
         "iterations": trained.log[-1].iteration,

@@ -9,7 +9,14 @@ import pytest
 
 from rstan_lite.errors import ConfigError
 from rstan_lite.training.config import TrainConfig, differences, from_mapping, read_config
-from rstan_lite.training.profiles import PROFILES, VARIANTS, add_options, from_arguments, resolve
+from rstan_lite.training.profiles import (
+    PROFILES,
+    SIZES,
+    VARIANTS,
+    add_options,
+    from_arguments,
+    resolve,
+)
 
 
 def parse(*argv: str) -> TrainConfig:
@@ -27,17 +34,9 @@ def test_every_field_has_help_and_an_option_of_the_command_line():
         assert "--" + spec.name.replace("_", "-") in text
 
 
-def test_paper_profile_holds_the_papers_settings():
-    paper = resolve("paper")
-    assert (paper.d_h, paper.lr, paper.momentum, paper.weight_decay) == (1024, 1e-2, 0.9, 5e-4)
-    assert (paper.iterations, paper.milestone, paper.lambda_aa) == (20_000, 12_000, 0.5)
-    assert (paper.attention, paper.window, paper.test_frames) == ("window", 2, 32)
-    assert (paper.gamma_alpha, paper.gamma_beta) == (1.0, 1.0)
-
-
 def test_options_override_variant_and_variant_overrides_profile():
     config = parse("--profile", "tiny", "--variant", "lstm", "--streams", "motion", "--lr", "0.1")
-    assert config.d_h == PROFILES["tiny"]["d_h"]
+    assert config.d_h == SIZES["tiny"]["d_h"]
     assert (config.attention, config.fusion, config.aa_kind) == ("none", "none", "none")
     assert config.streams == ("motion",)
     assert config.lr == 0.1

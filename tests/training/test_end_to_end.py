@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from clips import write_hmdb51, write_ucf101
 from safetensors.torch import save_file
 
 from rstan_lite.cli import main
@@ -16,6 +17,8 @@ from rstan_lite.data.puppets import generate
 from rstan_lite.data.video import read_frames
 from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.training import runs
+from rstan_lite.training.features_source import open_second
+from rstan_lite.training.profiles import resolve
 
 CLASSES = ["run", "wave", "sit"]
 
@@ -107,6 +110,51 @@ def test_evaluate_and_fuse_read_runs(trained: Path, place: Path, capsys):
     fused = json.loads((place / "fused" / "metrics.json").read_text())
     metrics = json.loads((trained / "metrics.json").read_text())
     assert fused["test_accuracy"] == metrics["test_accuracy"]
+
+
+@pytest.mark.filterwarnings("ignore:.*lists of 3 of the:UserWarning")
+def test_a_second_data_set_shares_the_networks_and_is_tested_when_asked(
+    trained: Path, place: Path, capsys
+):
+    write_ucf101(place / "ucf101")  # without silhouettes, with other classes and frame counts
+    second = ["--second-dataset", "ucf101", "--second-root", str(place / "ucf101")]
+    second += ["--second-batch-size", "5", "--second-weight", "0.3"]
+    assert main([*arguments(place, "both"), *second]) == 0
+    assert "beside it ucf101" in capsys.readouterr().out
+    metrics = json.loads((place / "both" / "metrics.json").read_text())
+    assert set(metrics["per_class"]) == set(CLASSES)
+    assert (metrics["second"]["n_train"], metrics["second"]["n_classes"]) == (18, 3)
+    before = json.loads((trained / "checkpoint.json").read_text())
+    description = json.loads((place / "both" / "checkpoint.json").read_text())
+    assert description["networks"] == before["networks"]
+    assert description["second_classes"] == ["HandstandPushups", "JumpRope", "Pull"]
+    assert main(["evaluate", str(place / "both"), "--second", "--device", "cpu"]) == 0
+    found = json.loads((place / "both" / "evaluation-ucf101-test-4.json").read_text())
+    assert found["n_test"] == 6
+    assert found["silhouette_area"] is None
+    assert set(found["per_class"]) == set(description["second_classes"])
+
+
+def test_a_second_data_set_without_its_folder_is_said_before_any_work(place: Path, capsys):
+    command = [*arguments(place, "none"), "--second-dataset", "jhmdb"]
+    assert main(command) == 2
+    assert "--second-root: found nothing" in capsys.readouterr().err
+    assert not (place / "none").exists()
+
+
+def test_another_split_of_the_same_clips_is_refused(place: Path, capsys):
+    again = ["--second-dataset", "puppets", "--second-root", f"{place}/./clips/../clips"]
+    assert main([*arguments(place, "twice"), *again, "--second-split", "2"]) == 2
+    assert "the clips of --root again" in capsys.readouterr().err
+    assert not (place / "twice").exists()
+
+
+def test_hmdb51_beside_jhmdb_is_warned_of(small_root: Path, tmp_path: Path):
+    options = {"dataset": "jhmdb", "root": str(small_root), "second_dataset": "hmdb51"}
+    root = write_hmdb51(tmp_path / "hmdb51")
+    with pytest.warns(UserWarning, match="JHMDB was cut from HMDB51"):
+        other = open_second(resolve("tiny", {**options, "second_root": str(root)}))
+    assert len(other.validation) == 0 < len(other.train)
 
 
 def write_video(path: Path, n: int = 9) -> None:

@@ -16,7 +16,6 @@ from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.evaluate import evaluate
 from rstan_lite.training.loop import fit, learning_rate
 from rstan_lite.training.profiles import resolve
-from rstan_lite.training.step import Task
 from rstan_lite.training.train import build_model
 
 SMALL = {
@@ -139,16 +138,6 @@ def test_a_resumed_training_is_the_uninterrupted_one_bit_for_bit(data, tmp_path,
     assert found.best_epoch == expected.best_epoch
     for name, value in whole.state_dict().items():
         assert torch.equal(value, model.state_dict()[name]), name
-
-
-def test_two_data_sets_share_the_recurrence(data):
-    other = make_features(40, classes=3, seed=5)
-    config = small(iterations=60)
-    model = build_model(config, data[0], heads={"puppets": 4, "other": 3})
-    tasks = [Task(other, "other", weight=0.5)]
-    fit(model, *data, config, others=tasks, progress=False)
-    assert evaluate(model, data[1], "puppets", 4).accuracy > 0.9
-    assert evaluate(model, other, "other", 4).accuracy > 0.8
 
 
 def test_bfloat16_trains_too(data):

@@ -1,0 +1,177 @@
+"""The profile `paper` against the paper's values, read once more and written down here by hand."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import pytest
+
+from rstan_lite.cli import main
+from rstan_lite.errors import ConfigError
+from rstan_lite.training import paper
+from rstan_lite.training.config import TrainConfig
+from rstan_lite.training.dry_run import describe, rows, steps
+from rstan_lite.training.profiles import resolve
+
+# Sections IV-B and IV-C, word by word. Not to be taken from the package.
+EVERYWHERE = {
+    "split": 1,
+    "size": 224,
+    "motion_size": 224,
+    "streams": ("appearance", "motion"),
+    "d_h": 1024,
+    "fusion": "max",
+    "classifier": "joint",
+    "renormalize": False,
+    "test_frames": 32,
+    "lr": 0.01,
+    "iterations": 20000,
+    "milestone": 12000,
+    "momentum": 0.9,
+    "weight_decay": 0.0005,
+}
+UCF101 = {
+    "backbone": "vgg16",
+    "motion_backbone": "vgg16",
+    "batch_size": 16,
+    "frames": 16,
+    "attention": "all",
+    "gamma_alpha": 5,
+    "gamma_beta": 10,
+    "aa_kind": "none",
+    "second_dataset": "none",
+}
+HMDB51 = {
+    **UCF101,
+    "backbone": "bninception",
+    "motion_backbone": "bninception",
+    "batch_size": 32,
+    "frames": 8,
+}
+JHMDB = {
+    "backbone": "vgg16",
+    "motion_backbone": "vgg16",
+    "batch_size": 8,
+    "attention": "window",
+    "window": 2,
+    "gamma_alpha": 1,
+    "gamma_beta": 1,
+    "aa_kind": "l2",
+    "lambda_aa": 0.5,
+    "second_dataset": "ucf101",
+    "second_batch_size": 8,
+    "second_weight": 0.1,
+}
+WRITTEN = {"ucf101": UCF101, "hmdb51": HMDB51, "jhmdb": JHMDB}
+each = pytest.mark.parametrize("dataset", WRITTEN)
+
+
+def wrong(dataset: str) -> set[str]:
+    """Settings of the profile that are not as written above."""
+    config = resolve("paper", {"dataset": dataset})
+    expected = EVERYWHERE | WRITTEN[dataset]
+    return {name for name, value in expected.items() if getattr(config, name) != value}
+
+
+@each
+def test_the_profile_has_the_papers_values(dataset: str):
+    assert wrong(dataset) == set()
+
+
+def other(name: str, value: object) -> object:
+    """A wrong value of a setting that a configuration takes all the same."""
+    choices = {"attention": "current", "fusion": "mean", "aa_kind": "ce", "streams": ("motion",)}
+    choices["second_dataset"] = "puppets"
+    if name in choices:
+        return choices[name]
+    if isinstance(value, str):
+        return value + "x"
+    return not value if isinstance(value, bool) else type(value)(value / 2)
+
+
+@each
+def test_a_wrong_value_would_be_noticed(dataset: str, monkeypatch: pytest.MonkeyPatch):
+    config = resolve("paper", {"dataset": dataset})
+    names = EVERYWHERE | WRITTEN[dataset]
+    for name in names.keys() - {"classifier", "split"}:  # of which there is no other one here
+        values = {**paper.PAPER[name].values, dataset: other(name, getattr(config, name))}
+        with monkeypatch.context() as patch:
+            patch.setitem(paper.PAPER, name, replace(paper.PAPER[name], values=values))
+            assert wrong(dataset) == {name}
+
+
+@each
+def test_the_table_names_a_value_and_a_place_or_a_reason_for_every_setting(dataset: str):
+    found = {row.name: row for row in rows(resolve("paper", {"dataset": dataset}))}
+    assert list(found) == [spec.name for spec in fields(TrainConfig)]
+    for name, row in found.items():
+        if row.stated is None:
+            assert row.source.startswith("ours: "), name
+            assert len(row.source) > 10, name
+        else:
+            assert row.source.startswith(("Sec. I", "Eq. ")), name
+        assert not row.differs, name
+    written = {name for name in EVERYWHERE | WRITTEN[dataset]}
+    assert {name for name, row in found.items() if row.stated is not None} == written | {"dataset"}
+    for name in written:
+        assert found[name].stated == (EVERYWHERE | WRITTEN[dataset])[name], name
+
+
+def test_settings_of_ours_are_no_copy_of_stated_ones():
+    for name, ours in paper.OURS.items():
+        stated = paper.PAPER[name].values if name in paper.PAPER else {}
+        assert not set(ours.values) & set(stated), name
+
+
+def test_puppets_take_jhmdbs_settings_alone():
+    puppets, jhmdb = resolve("paper"), resolve("paper", {"dataset": "jhmdb"})
+    differing = {
+        spec.name
+        for spec in fields(TrainConfig)
+        if getattr(puppets, spec.name) != getattr(jhmdb, spec.name)
+    }
+    assert differing == {"dataset", "second_dataset", "batch_size"}
+    assert (puppets.second_dataset, puppets.batch_size) == ("none", 16)
+
+
+def test_other_profiles_are_marked_where_they_differ():
+    found = {row.name: row for row in rows(resolve("tiny", {"dataset": "jhmdb"}))}
+    assert found["d_h"].differs
+    assert (found["d_h"].value, found["d_h"].stated) == (64, 1024)
+    assert not found["gamma_alpha"].differs
+    assert found["flow"].source.endswith("(profile paper: tvl1)")
+    assert not found["flow"].differs  # the paper states none
+
+
+@pytest.mark.parametrize("dataset", ["jhmdb", "puppets"])
+def test_dry_run_prints_and_touches_nothing(dataset: str, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = ["train", "--profile", "paper", "--dataset", dataset, "--root", "no such folder"]
+    assert main([*command, "--d-h", "512", "--dry-run"]) == 0
+    text = capsys.readouterr().out
+    lines = {line[3:].split("  ")[0]: line for line in text.splitlines()}
+    assert lines["d_h"].startswith("*")
+    assert lines["gamma_beta"].startswith(" ")
+    assert "Sec. IV-B, third point" in lines["gamma_beta"]
+    assert "not stated" in lines["clip_norm"]
+    assert "20000 mini-batches of" in text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_dry_run_says_what_would_be_done(tmp_path):
+    config = resolve("paper", {"dataset": "jhmdb", "root": "clips", "cache": "kept"})
+    text = "\n".join(steps(config, tmp_path / "run"))
+    for words in (
+        "read jhmdb in clips, split 1",
+        "read ucf101 in a folder that is not given yet",
+        "vgg16 at 224 pixels, with the weights tuned on this split in kept",
+        "10 views of training clips",
+        "8 jhmdb clips and 8 of ucf101 (weight 0.1), 16 frames each, lr 0.01, a tenth",
+        "the last epoch",
+        str(tmp_path / "run"),
+    ):
+        assert words in text, words
+    with pytest.raises(ConfigError, match="--profile"):
+        resolve("papers")
+    assert "5%" in "\n".join(steps(replace(config, validation=0.05), tmp_path))
+    assert describe(config, tmp_path).count("\n") > len(fields(TrainConfig))
