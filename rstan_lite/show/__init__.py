@@ -36,6 +36,8 @@ _HOME = {
     "sharpness_curves": "sharpness",
     "features_figure": "sharpness",
     "effective_number": "sharpness",
+    "sequence_table": "protocol",
+    "protocol_figure": "protocol",
     "result_table": "results",
     "confusion_figure": "results",
     "line_chart": "charts",

@@ -31,10 +31,36 @@ def add_parsers(subparsers: Any) -> None:
     add_options(parser)
     parser.set_defaults(func=_train)
 
-    parser = subparsers.add_parser("evaluate", help="test a finished run again, in other ways")
-    parser.add_argument("run", metavar="RUN", help="folder of a finished run")
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="test finished runs again: other protocols, several splits",
+        description="Test a finished run again, or the runs of several splits, whose mean is "
+        "printed and written. Nothing is chosen here.",
+    )
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        metavar="RUN",
+        help="folder of a finished run; for several splits their folders, or one name with "
+        "{split} in it, for example 'runs/rstan-{split}'",
+    )
+    parser.add_argument(
+        "--splits", type=int, nargs="+", help="splits to average over (those of the runs)"
+    )
+    parser.add_argument(
+        "--protocol",
+        default="centre",
+        help="centre: one centre crop; 22: the average of ten crops and, over three extents and "
+        "two scales, twelve centre crops (centre)",
+    )
+    parser.add_argument(
+        "--table", action="store_true", help="print the protocol's sequences and test nothing"
+    )
+    parser.add_argument("--out", help="folder for a result over splits (beside the first run)")
     parser.add_argument("--part", default="test", help="test or validation")
-    parser.add_argument("--frames", type=int, help="frames a clip (those of the run)")
+    parser.add_argument(
+        "--frames", type=int, help="frames a sequence (centre: those of the run; 22: 32)"
+    )
     parser.add_argument("--root", help="folder of the clips, where they have moved")
     parser.add_argument("--cache", help="folder of stored features, where it has moved")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
@@ -83,18 +109,43 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
+    from rstan_lite.training import splits
     from rstan_lite.training.again import evaluate_run
 
-    metrics, path = evaluate_run(
-        Path(arguments.run),
-        part=arguments.part,
-        frames=arguments.frames,
-        root=arguments.root,
-        cache=arguments.cache,
-        device=arguments.device,
-    )
-    _report(metrics)
+    names = ("part", "frames", "root", "cache", "device", "protocol")
+    how = {name: getattr(arguments, name) for name in names}
+    given = arguments.runs
+    several = len(given) > 1 or arguments.splits is not None or splits.PATTERN in given[0]
+    found = splits.find_runs(given, arguments.splits) if several else [Path(given[0])]
+    if arguments.table:
+        return _table_of_sequences(found[0], arguments)
+    if not several:
+        metrics, path = evaluate_run(Path(given[0]), **how)
+        _report(metrics)
+        print(f"written: {path}")
+        return 0
+    out = Path(arguments.out or Path(given[0]).parent)
+    summary, path = splits.evaluate_splits(found, out, **how)
+    for row in summary["runs"]:
+        lacking = f", {row['missing_clips']} missing" if row["missing_clips"] else ""
+        print(
+            f"split {row['split']}, seed {row['seed']}: {row['accuracy']:.1%} of {row['clips']} "
+            f"clips{lacking}  {row['run']}"
+        )
+    print(f"mean over {len(summary['splits'])} splits: {summary['accuracy']:.1%}")
     print(f"written: {path}")
+    return 0
+
+
+def _table_of_sequences(run: Path, arguments: argparse.Namespace) -> int:
+    """Print what the sequences of a protocol are, for the first clip of the part."""
+    from rstan_lite.show.protocol import sequence_table
+    from rstan_lite.training.again import table_of_sequences
+
+    rows, clip = table_of_sequences(
+        run, arguments.protocol, arguments.frames, arguments.part, arguments.root
+    )
+    print(sequence_table(rows, clip))
     return 0
 
 

@@ -29,6 +29,7 @@ class Parts:
     """A data set's features, as a run needs them.
 
     missing: clips that the lists name in vain. networks: each stream's weights file, and its hash.
+    seen: by stream, whether its network was trained on clips of a part, see `networks_seen`.
     """
 
     train: ClipFeatures
@@ -36,6 +37,7 @@ class Parts:
     test: ClipFeatures
     missing: tuple[str, ...] = ()
     networks: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    seen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def build_model(
@@ -106,6 +108,7 @@ def train(
 
         parts = load_parts(config)
     runs.begin(out, config)
+    warn_of_seen(parts.seen)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     parts = scaled(config, parts)
@@ -194,6 +197,7 @@ def _finish(
         "n_train": len(parts.train),
         "n_validation": len(parts.validation),
         "missing_clips": list(parts.missing),
+        "networks": {stream: dict(seen) for stream, seen in parts.seen.items()},
         "best_epoch": trained.best_epoch,
         "epochs": len(trained.log),
         "iterations": trained.log[-1].iteration,
@@ -207,6 +211,18 @@ def _finish(
     }
     runs.write_json(out / runs.METRICS, metrics)
     return metrics
+
+
+def warn_of_seen(seen: Mapping[str, Mapping[str, Any]]) -> None:
+    """Say, a line a stream, where a network was trained on clips that are judged now."""
+    for stream, found in seen.items():
+        for part in ("test", "validation"):
+            if found.get(f"saw_{part}"):
+                print(
+                    f"warning: the {stream} network {found['file']} has seen {part} clips: "
+                    f"{found[f'{part}_why']}. The {part} accuracy is no measure of unseen clips.",
+                    file=sys.stderr,
+                )
 
 
 def save_predictions(path: Path, features: ClipFeatures, result: Evaluation) -> None:
