@@ -66,10 +66,37 @@ def add_parsers(subparsers: Any) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.set_defaults(func=_evaluate)
 
-    parser = subparsers.add_parser("fuse", help="average the scores of finished runs")
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders or predictions (.npz)")
+    parser = subparsers.add_parser(
+        "fuse",
+        help="average the scores of finished runs and of other systems",
+        description="Late fusion. Clips are matched by name, classes by theirs. Scores of the test "
+        "clips choose nothing.",
+    )
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        metavar="RUN",
+        help="run folders, or files of any system's scores of the test clips: .npz (names, scores, "
+        "classes) or .csv (clip,<class>,<class>,...); those of the validation clips lie beside, "
+        "with test in the name replaced by validation, or _validation behind it",
+    )
     parser.add_argument("--out", required=True, help="folder for the fused result")
-    parser.add_argument("--weights", default="equal", help="equal, or validation: chosen there")
+    parser.add_argument(
+        "--weights",
+        nargs="+",
+        default=["equal"],
+        help="equal; validation: chosen on the validation clips; or a number a system (equal)",
+    )
+    parser.add_argument(
+        "--normalise",
+        default="softmax",
+        help="what becomes of scores that are no probabilities: softmax (of logits), standardise "
+        "(softmax of each clip's scores at mean 0, deviation 1: for margins), none, or "
+        "validation: chosen there (softmax)",
+    )
+    parser.add_argument(
+        "--clips", default="same", help="same: all have the same; common: those that all have"
+    )
     parser.set_defaults(func=_fuse)
 
     parser = subparsers.add_parser("predict", help="name the action in any video file")
@@ -153,12 +180,25 @@ def _fuse(arguments: argparse.Namespace) -> int:
     from rstan_lite.training.fuse import fuse, save_fused
 
     sources = [Path(run) for run in arguments.runs]
-    fused = fuse(sources, arguments.weights)
-    metrics = save_fused(Path(arguments.out), fused, sources, arguments.weights)
-    for source, weight in zip(sources, fused.weights, strict=True):
-        print(f"{weight:6.2f}  {source}")
+    weights = _weights(arguments.weights)
+    fused = fuse(sources, weights, arguments.normalise, arguments.clips)
+    metrics = save_fused(Path(arguments.out), fused, sources, weights)
+    for source, weight, scores in zip(sources, fused.weights, fused.scores, strict=True):
+        left_out = len(fused.left_out.get(str(source), ()))
+        print(
+            f"{weight:6.2f}  {source} ({scores})"
+            + (f", {left_out} clips left out" if left_out else "")
+        )
     _report(metrics)
     return 0
+
+
+def _weights(words: list[str]) -> str | list[float]:
+    """A way to choose weights, or numbers."""
+    try:
+        return [float(word) for word in words]
+    except ValueError:
+        return " ".join(words)  # "equal", "validation", or what the complaint will name
 
 
 def _predict(arguments: argparse.Namespace) -> int:
