@@ -87,7 +87,7 @@ def _compare(
     split, held = about.get("split"), about.get("validation") or []
     if split not in (1, 2, 3):
         return Seen(None, f"its card names no split of {name}")
-    other = JHMDB(dataset.root, int(split), missing="skip", validation=0)
+    other = type(dataset)(dataset.root, int(split), missing="skip", validation=0)
     taught = {clip.name for clip in other.train} - set(held)
     return _counted(taught & set(names), names, part, f" (split {split}'s training part)")
 

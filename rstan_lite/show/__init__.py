@@ -38,6 +38,7 @@ _HOME = {
     "effective_number": "sharpness",
     "sequence_table": "protocol",
     "protocol_figure": "protocol",
+    "interval_figure": "uncertainty",
     "result_table": "results",
     "confusion_figure": "results",
     "line_chart": "charts",

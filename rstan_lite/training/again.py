@@ -10,6 +10,7 @@ from typing import Any
 from rstan_lite.data.sequences import FRAMES, ClipSequence, test_sequences
 from rstan_lite.devices import choose_device
 from rstan_lite.errors import ConfigError
+from rstan_lite.features.pipeline import FeatureSettings
 from rstan_lite.training import runs
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.checkpoint import load_model
@@ -107,12 +108,20 @@ def table_of_sequences(
     from rstan_lite.training import features_source as source
 
     config = read_config(folder / runs.CONFIG)
-    _, description = load_model(folder)
+    settings = run_settings(folder)
     dataset = source.open_dataset(replace(config, root=root or config.root))
     clips = getattr(dataset, part)
     if not clips:
         raise ConfigError("--part", f"{part}, without clips", "a part that has some")
     shape = dataset.frames(clips[0]).shape
-    settings = source.feature_settings(config, source.check_networks(description.networks))
     rows = sequence_rows(sequences_of(config, protocol, frames), shape[0], shape[1:3], settings)
     return rows, f"{clips[0].name}: {shape[0]} frames of {shape[2]} x {shape[1]} pixels"
+
+
+def run_settings(folder: Path) -> FeatureSettings:
+    """What a finished run's features are made with; CheckpointError where a network changed."""
+    from rstan_lite.training import features_source as source
+
+    _, description = load_model(folder)
+    networks = source.check_networks(description.networks)
+    return source.feature_settings(read_config(folder / runs.CONFIG), networks)

@@ -224,8 +224,9 @@ def _report(metrics: dict[str, Any]) -> None:
     for part in ("test", "validation"):
         found = metrics.get(f"{part}_accuracy")
         if found is not None:
-            clips = metrics.get(f"n_{part}")
-            print(f"{part} accuracy {found:.1%}" + (f" of {clips} clips" if clips else ""))
+            clips, ends = metrics.get(f"n_{part}"), metrics.get(f"{part}_interval")
+            line = f"{part} accuracy {found:.1%}" + (f" of {clips} clips" if clips else "")
+            print(line + (f" (95 %: {ends[0]:.1%} to {ends[1]:.1%})" if ends else ""))
     share, area = metrics.get("attention_on_silhouette"), metrics.get("silhouette_area")
     if share is not None and area is not None:
         print(f"attention on the silhouette {share:.1%} (even attention: {area:.1%})")

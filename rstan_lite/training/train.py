@@ -21,7 +21,7 @@ from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.evaluate import Evaluation, evaluate
 from rstan_lite.training.logs import EpochLog, TensorBoard, write_csv
 from rstan_lite.training.loop import Fit, fit
-from rstan_lite.training.metrics import confusion, per_class
+from rstan_lite.training.metrics import accuracy_interval, confusion, per_class
 
 
 @dataclass(frozen=True)
@@ -241,6 +241,9 @@ def part_metrics(result: Evaluation, features: ClipFeatures, part: str = "test")
         f"{part}_accuracy": result.accuracy,
         "per_class": per_class(result.scores, result.labels, features.classes),
         f"n_{part}": len(features),
+        f"{part}_interval": accuracy_interval(
+            int((result.scores.argmax(1) == result.labels).sum()), len(features)
+        ),
         "attention_on_silhouette": result.attention_share,
         "silhouette_area": result.area_share,
     }
