@@ -25,8 +25,8 @@ KIN = {"jhmdb", "hmdb51"}  # one was cut from the other
 class Seen:
     """The answer for one network.
 
-    seen: whether it was trained on clips that are tested; None where that is not known. why: in
-    words.
+    seen: whether it was trained on clips that are judged, or its epoch chosen on clips that are
+    tested; None where that is not known. why: in words.
     """
 
     seen: bool | None
@@ -34,7 +34,7 @@ class Seen:
 
 
 def look(weights: str | Path, dataset: JHMDB, name: str, part: str = "test") -> Seen:
-    """What a network's card says of a part's clips.
+    """What a network's card says of a part's clips: whether it was trained, or chosen, on some.
 
     weights: the network's file; its card is the JSON file of the same name beside it, as `tune`
     writes it, or one by hand: `{"trained_on": {"dataset": "hmdb51", "split": 1, "clips": [...]}}`,
@@ -74,8 +74,10 @@ def _compare(
     same = trained == dataset.identity() or _plain(trained) == name
     kin = {_plain(trained), name} == KIN
     # names of generated clips are alike whatever their seed, those of real ones are not
+    # an epoch that was chosen on clips has learnt from their labels, too
+    held = set(about.get("validation") or []) if part == "test" else set()
     if isinstance(clips, list) and (same or name != PUPPETS):
-        return _counted(set(clips) & set(names), names, part)
+        return _counted((set(clips) | held) & set(names), names, part)
     if kin:
         return Seen(
             True,
@@ -84,21 +86,22 @@ def _compare(
         )
     if not same:
         return Seen(False, f"it was trained on another data set ({trained})")
-    split, held = about.get("split"), about.get("validation") or []
+    split = about.get("split")
     if split not in (1, 2, 3):
         return Seen(None, f"its card names no split of {name}")
     other = type(dataset)(dataset.root, int(split), missing="skip", validation=0)
-    taught = {clip.name for clip in other.train} - set(held)
-    return _counted(taught & set(names), names, part, f" (split {split}'s training part)")
+    taught = {clip.name for clip in other.train} - set(about.get("validation") or [])
+    taught |= held
+    return _counted(taught & set(names), names, part, f" (split {split}'s training list)")
 
 
 def _counted(both: Collection[str], names: Collection[str], part: str, where: str = "") -> Seen:
     if not both:
-        return Seen(False, f"none of the {len(names)} {part} clips is among its training clips")
+        return Seen(False, f"it was trained on none of the {len(names)} {part} clips")
     return Seen(
         True,
-        f"{len(both)} of the {len(names)} {part} clips are among its training clips{where}, for "
-        f"example {min(both)}",
+        f"{len(both)} of the {len(names)} {part} clips are among those that it was trained or "
+        f"chosen on{where}, for example {min(both)}",
     )
 
 

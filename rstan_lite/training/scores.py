@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -94,9 +95,8 @@ def _file(source: Path, part: str) -> Path:
         raise ConfigError("fuse", str(source), "a run folder, an .npz or a .csv file of scores")
     path = source
     if part != "test":
-        name = source.stem
-        name = name.replace("test", part) if "test" in name else f"{name}_{part}"
-        path = source.with_name(name + source.suffix)
+        name, times = re.subn(r"(?<![a-z])test(?![a-z])", part, source.stem)
+        path = source.with_name((name if times else f"{name}_{part}") + source.suffix)
     if not path.is_file():
         hint = "" if part == "test" else f"It stands beside {source.name}, which is of the test."
         raise CheckpointError(path, "no such file", f"scores of the {part} clips", hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
@@ -43,12 +44,12 @@ def find_runs(given: Sequence[str], splits: Sequence[int] | None = None) -> list
     for path, config in there.items():
         if folders[path] not in (0, config.split):
             raise ConfigError(path, f"a run of split {config.split}", f"split {folders[path]}")
-    done = {path: config for path, config in there.items() if (path / runs.METRICS).exists()}
     wanted = sorted(set(splits or (config.split for config in there.values())))
-    missing = [k for k in wanted if k not in {config.split for config in done.values()}]
-    if missing:
-        raise _missing(missing, folders, there)
-    chosen = {path: config for path, config in done.items() if config.split in wanted}
+    chosen = {path: config for path, config in there.items() if config.split in wanted}
+    done = {path for path in chosen if (path / runs.METRICS).exists()}
+    absent = [k for k in wanted if k not in {config.split for config in chosen.values()}]
+    if absent or len(done) < len(chosen):
+        raise _missing(absent, [path for path in chosen if path not in done], folders, there)
     return sorted(chosen, key=lambda path: (chosen[path].split, chosen[path].seed))
 
 
@@ -144,27 +145,36 @@ def _check_alike(there: Mapping[Path, TrainConfig]) -> None:
 
 
 def _missing(
-    splits: Sequence[int], folders: Mapping[Path, int], there: Mapping[Path, TrainConfig]
+    absent: Sequence[int],
+    unfinished: Sequence[Path],
+    folders: Mapping[Path, int],
+    there: Mapping[Path, TrainConfig],
 ) -> ConfigError:
-    """The complaint about splits without a finished run, with the commands that make them."""
+    """The complaint about absent and unfinished runs, with the commands that make them."""
+    splits = sorted({*absent, *(there[path].split for path in unfinished)})
+    commands = [command(there[path], path) for path in unfinished]
     if there:
         path, model = next(iter(there.items()))
-        commands = []
-        for k in splits:
-            begun = [p for p, c in there.items() if c.split == k]
-            named = [p for p, wanted in folders.items() if wanted == k]
-            name = path.name.replace(str(model.split), str(k))
-            name = name if name != path.name else f"{path.name}-split{k}"
-            out = (begun or named or [path.parent / name])[0]
-            commands.append(command(there[begun[0]] if begun else replace(model, split=k), out))
+        for k in absent:
+            named = next((p for p, wanted in folders.items() if wanted == k), None)
+            commands.append(
+                command(replace(model, split=k), named or _sibling(path, model.split, k))
+            )
         hint = "Make them: " + "; ".join(f"`{line}`" for line in commands)
-        if model.appearance_weights or model.motion_weights:
+        if absent and (model.appearance_weights or model.motion_weights):
             hint += " (with the networks of that split, where they were tuned on one)"
     else:
         hint = "Make them with `rstan-lite train --split N --out RUN`."
     return ConfigError(
         "--splits",
         f"no finished run of split {', '.join(map(str, splits))}",
-        "a finished run of each split",
+        "finished runs of each split",
         hint,
     )
+
+
+def _sibling(path: Path, split: int, other: int) -> Path:
+    """A name for the run of another split, beside a run whose name may hold its split."""
+    here = rf"(?<=split){split}(?!\d)|(?<=-){split}(?=-|$)"
+    name = re.sub(here, str(other), path.name, count=1)
+    return path.with_name(name if name != path.name else f"{path.name}-split{other}")

@@ -237,13 +237,13 @@ def save_predictions(path: Path, features: ClipFeatures, result: Evaluation) -> 
 
 def part_metrics(result: Evaluation, features: ClipFeatures, part: str = "test") -> dict[str, Any]:
     """The numbers of an evaluation on a part of the clips, by their names in metrics.json."""
+    right = int((result.scores.argmax(1) == result.labels).sum())
+    ends = accuracy_interval(right, len(features))
     return {
         f"{part}_accuracy": result.accuracy,
         "per_class": per_class(result.scores, result.labels, features.classes),
         f"n_{part}": len(features),
-        f"{part}_interval": accuracy_interval(
-            int((result.scores.argmax(1) == result.labels).sum()), len(features)
-        ),
+        f"{part}_interval": list(ends) if ends else None,
         "attention_on_silhouette": result.attention_share,
         "silhouette_area": result.area_share,
     }

@@ -166,7 +166,11 @@ def test_a_network_that_has_seen_test_clips_is_said_once_and_recorded(
         card.unlink()
     said = capsys.readouterr().err
     assert said.count("warning: the appearance network") == 1
-    assert f"1 of the 4 test clips are among its training clips, for example {clips[0]}" in said
+    assert (
+        "1 of the 4 test clips are among those that it was trained or chosen on, for example"
+        in said
+    )
+    assert f"{clips[0]}. The test accuracy" in said
     metrics = json.loads((place / "seen" / "metrics.json").read_text())
     assert metrics["networks"]["appearance"]["saw_test"] is True
     assert metrics["networks"]["appearance"]["saw_validation"] is False

@@ -129,6 +129,11 @@ def test_missing_splits_come_with_the_command_that_makes_them(folder, tmp_path):
         find_runs(given, [1, 2, 3])
     said = caught.value.hint.split("`")[1]
     assert said == command(resolve("tiny", {**OPTIONS, "split": 3}), folder / "rstan-3-0")
+    config = resolve("tiny", {**OPTIONS, "split": 2, "seed": 7})
+    runs.begin(tmp_path / "begun", config)  # of a split that has a finished run, too
+    with pytest.raises(ConfigError, match="no finished run of split 2") as caught:
+        find_runs([*given, str(tmp_path / "begun")])
+    assert caught.value.hint.split("`")[1] == command(config, tmp_path / "begun")
     with pytest.raises(ConfigError, match=r"no finished run of split 1, 2, 3.*rstan-lite train"):
         find_runs([str(tmp_path / "x-{split}")])
 
