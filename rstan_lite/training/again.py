@@ -50,12 +50,14 @@ def evaluate_run(
     model, description = load_model(folder)
     model.to(choose_device(device))
     seen: dict[str, dict[str, Any]] = {}
+    missing: tuple[str, ...] = ()
     if features is None:
         from rstan_lite.training import features_source as source
 
         networks, dataset = source.check_networks(description.networks), source.open_dataset(config)
         seen = source.networks_seen(networks, dataset, config.dataset, (part,))
         warn_of_seen(seen)
+        missing = dataset.missing
         if protocol == "centre" and steps <= config.stored_frames:
             found = {sequences[0]: source.load_part(config, part, networks, dataset)}
         else:
@@ -74,7 +76,7 @@ def evaluate_run(
     result, listed = judged(each, found)
     metrics = part_metrics(result, found[sequences[0]], part)
     metrics |= {"frames": steps, "part": part, "protocol": protocol, "sequences": listed}
-    metrics |= {"networks": seen, "versions": runs.versions()}
+    metrics |= {"missing_clips": list(missing), "networks": seen, "versions": runs.versions()}
     path = folder / f"{_stem(protocol, part, steps)}.json"
     save_predictions(path.with_suffix(".npz"), found[sequences[0]], result)
     runs.write_json(path, metrics)

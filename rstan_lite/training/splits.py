@@ -71,7 +71,6 @@ def evaluate_splits(found: Iterable[Path], out: Path, **how: Any) -> tuple[dict[
             raise ConfigError(
                 folder, f"no {part} clips in split {config.split}", "some to judge by"
             )
-        trained = runs.read_metrics(folder) or {}
         rows.append(
             {
                 "run": str(folder),
@@ -79,7 +78,7 @@ def evaluate_splits(found: Iterable[Path], out: Path, **how: Any) -> tuple[dict[
                 "seed": config.seed,
                 "accuracy": accuracy,
                 "clips": clips,
-                "missing_clips": len(trained.get("missing_clips", [])),
+                "missing_clips": len(metrics["missing_clips"]),
                 "evaluation": str(path),
             }
         )

@@ -131,6 +131,7 @@ def test_evaluate_by_22_sequences_and_their_table(trained: Path, capsys):
         assert sequence["places"] == k_of_table[tuple(sequence["name"].split())] ** 2
     assert len({row["places"] for row in metrics["sequences"]}) > 1
     assert metrics["networks"]["motion"]["saw_test"] is None  # a file without a card
+    assert metrics["missing_clips"] == []
 
 
 def test_evaluate_averages_over_splits_and_says_what_is_missing(trained: Path, place: Path, capsys):
