@@ -61,10 +61,17 @@ def look(weights: str | Path, dataset: JHMDB, name: str, part: str = "test") -> 
 
 def _trained_on(content: Any) -> Mapping[str, Any]:
     """What a card says of the training: data set, split, clips, or nothing."""
-    found = content.get("trained_on", content.get("split")) if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        return {}
+    found = content.get("trained_on", content.get("split"))
     if isinstance(found, str):
-        found = {"dataset": found}
-    return found if isinstance(found, dict) else {}
+        return {"dataset": found}
+    return found if isinstance(found, dict) else content
+
+
+def _names(value: Any) -> set[str]:
+    """A card's list of clips; a card by hand may hold anything."""
+    return {str(name) for name in value} if isinstance(value, list) else set()
 
 
 def _compare(
@@ -73,11 +80,11 @@ def _compare(
     trained, clips = str(about["dataset"]), about.get("clips")
     same = trained == dataset.identity() or _plain(trained) == name
     kin = {_plain(trained), name} == KIN
+    held = _names(about.get("validation"))
+    chosen = held if part == "test" else set()  # choosing an epoch uses a clip's label, too
     # names of generated clips are alike whatever their seed, those of real ones are not
-    # an epoch that was chosen on clips has learnt from their labels, too
-    held = set(about.get("validation") or []) if part == "test" else set()
     if isinstance(clips, list) and (same or name != PUPPETS):
-        return _counted((set(clips) | held) & set(names), names, part)
+        return _counted((_names(clips) | chosen) & set(names), names, part)
     if kin:
         return Seen(
             True,
@@ -90,8 +97,7 @@ def _compare(
     if split not in (1, 2, 3):
         return Seen(None, f"its card names no split of {name}")
     other = type(dataset)(dataset.root, int(split), missing="skip", validation=0)
-    taught = {clip.name for clip in other.train} - set(about.get("validation") or [])
-    taught |= held
+    taught = {clip.name for clip in other.train} - held | chosen
     return _counted(taught & set(names), names, part, f" (split {split}'s training list)")
 
 

@@ -50,7 +50,8 @@ def test_a_network_of_hmdb51_has_seen_jhmdb(root, weights):
     _, with_card = weights
     data = JHMDB(root, 1)
     for name in ("hmdb51", "HMDB-51"):
-        for card in ({"trained_on": name}, {"trained_on": {"dataset": name, "split": 1}}):
+        about = {"dataset": name, "split": 1, "validation": 0.1}
+        for card in ({"trained_on": name}, {"trained_on": about}, about):
             found = look(with_card(card), data, "jhmdb")
             assert found.seen is True
             assert "JHMDB was cut from HMDB51" in found.why
