@@ -1,4 +1,4 @@
-"""Which frames of a clip stand for the T time steps (Section IV-B)."""
+"""Which frames of a clip stand for the T time steps (Sections IV-B and IV-D)."""
 
 from __future__ import annotations
 
@@ -32,3 +32,27 @@ def equally_spaced(n_frames: int, steps: int, phase: float | np.ndarray = 0.5) -
 def random_offset(n_frames: int, steps: int, rng: np.random.Generator) -> np.ndarray:
     """Equal intervals with a random phase: the sampling of the training. See `equally_spaced`."""
     return equally_spaced(n_frames, steps, rng.random())
+
+
+EXTENTS = ("whole", "first", "last")  # all of a clip, its first and its last two thirds
+
+
+def extent_range(n_frames: int, extent: str) -> tuple[int, int]:
+    """The frames of a temporal extent (Section IV-D), from the first to one past the last.
+
+    n_frames: frames in the clip. extent: one of EXTENTS. Two thirds are rounded up, so that "first"
+    and "last" are of equal length and together leave no frame out.
+    """
+    _check(n_frames, 1)
+    if extent not in EXTENTS:
+        raise ConfigError("extent", repr(extent), f"one of {', '.join(EXTENTS)}")
+    if extent == "whole":
+        return 0, n_frames
+    length = -(-2 * n_frames // 3)
+    return (0, length) if extent == "first" else (n_frames - length, n_frames)
+
+
+def spaced_in_extent(n_frames: int, steps: int, extent: str = "whole") -> np.ndarray:
+    """`equally_spaced` frames of a part of a clip, numbered in the clip: int64 (T,)."""
+    start, end = extent_range(n_frames, extent)
+    return start + equally_spaced(end - start, steps)

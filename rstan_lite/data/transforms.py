@@ -11,7 +11,8 @@ import numpy as np
 from rstan_lite.errors import ConfigError
 
 # A network trained on 224-pixel crops of 256-pixel frames sees this share of the short side.
-CENTRE_SHARE = 224 / 256
+CROP, SHORT_SIDE = 224, 256
+CENTRE_SHARE = CROP / SHORT_SIDE
 # Crop sides of the scale jitter, as shares of the short side (256, 224, 192, 168 of 256 in [29]).
 JITTER = (1.0, 0.875, 0.75, 0.66)
 CORNERS = ("centre", "top-left", "top-right", "bottom-left", "bottom-right")
@@ -174,16 +175,37 @@ VIEWS = ("centre", "whole", *CORNERS[1:])
 
 
 def view(name: str, shape: Sequence[int], size: int) -> Geometry:
-    """A fixed view by name: one of VIEWS, with `-mirror` behind it for the mirrored one."""
+    """A fixed view by name: `<one of VIEWS>[@<pixels>][-mirror]`.
+
+    size: side of the network's input for a plain crop, 224 pixels out of frames whose short side is
+    256. `centre@192` cuts 192 of those 256 pixels at the same magnification, so that its input has
+    192 / 224 of the side and, in a convolutional network, fewer places; `centre@256` has more.
+    """
     base, mirror = name.removesuffix("-mirror"), name.endswith("-mirror")
+    base, scaled, text = base.partition("@")
+    pixels = int(text) if text.isascii() and text.isdigit() else 0
+    known = base in CORNERS or (base == "whole" and not scaled)
+    if not known or (scaled and not 0 < pixels <= SHORT_SIDE):
+        raise ConfigError(
+            "view",
+            repr(name),
+            f"one of {', '.join(VIEWS)}, each also '-mirror'; crops also '@' and 1 to "
+            f"{SHORT_SIDE} pixels, for example 'centre@192-mirror'",
+        )
     if base == "whole":
         return whole(size, mirror)
-    if base not in CORNERS:
-        raise ConfigError("view", repr(name), f"one of {', '.join(VIEWS)}, each also '-mirror'")
-    return crop(shape, size, corner=base, mirror=mirror)
+    pixels = pixels or CROP
+    side = max(1, round(size * pixels / CROP))
+    return crop(shape, side, pixels / SHORT_SIDE, base, mirror)
+
+
+def view_side(name: str, size: int) -> int:
+    """Side in pixels of the network's input in a view, where a plain crop's is `size`."""
+    return view(name, (size, size), size).size
 
 
 def check_views(names: Sequence[str], size: int) -> None:
-    """Raise ConfigError for an unknown view, before any work is done."""
-    for name in names:
-        view(name, (size, size), size)
+    """Raise ConfigError for an unknown view, or views of several sizes, before any work is done."""
+    sides = {name: view_side(name, size) for name in names}
+    if len(set(sides.values())) > 1:
+        raise ConfigError("views", f"inputs of several sides, {sides}", "views of one size")

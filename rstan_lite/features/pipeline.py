@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from tqdm.auto import tqdm
 
 from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.silhouettes import target
-from rstan_lite.data.transforms import check_views, view
+from rstan_lite.data.transforms import check_views, view, view_side
 from rstan_lite.errors import ConfigError
 from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
 from rstan_lite.features.images import view_images
@@ -136,7 +137,7 @@ def prepare(
     clips: list[Clip] = getattr(dataset, part)
     views = settings.views if part == "train" else settings.views[:1]
     inputs = inputs_store(dataset, cache, settings.frames, settings.flow, settings.camera)
-    stores = _stores(settings, inputs, cache)
+    stores = feature_stores(settings, inputs.key, settings.views, cache)
     wanted = {key: store for key, store in stores.items() if key[1] in views}
     todo = {key: store.missing(clips) for key, store in wanted.items()}
     if any(todo.values()):
@@ -146,37 +147,55 @@ def prepare(
     return Features(clips, stores, tuple(settings.weights), views)
 
 
-def _stores(
-    settings: FeatureSettings, inputs: Store, cache: str | Path
+def feature_stores(
+    settings: FeatureSettings, inputs: Mapping[str, Any], views: Sequence[str], cache: str | Path
 ) -> dict[tuple[str, str], Store]:
-    """A store for each (stream or "target", view)."""
-    stores, places = {}, {}
+    """A store for each (stream or "target", view), views of any size.
+
+    inputs: what says which clips and frames the features are of, see `inputs.inputs_store`.
+    Raises ConfigError where the streams' cubes differ in places.
+    """
+    stores = {}
     for stream, weights in settings.weights.items():
         read_state(Path(weights))  # a missing or damaged file is said before its hash is taken
-        net = FeatureNet(backbone(settings.backbone_of(stream)), stream)
-        places[stream] = net.sizes(settings.size_of(stream))[0]
-        for name in settings.views:
+        for name in views:
             key = {
                 "content": f"features 1, {stream}",
-                "inputs": inputs.key,
+                "inputs": inputs,
                 "backbone": settings.backbone_of(stream),
                 "weights": weights_hash(weights),
                 "view": name,
                 "size": settings.size_of(stream),
             }
             stores[stream, name] = Store.under(cache, stream, key)
-    if len(set(places.values())) > 1:
-        raise ConfigError(
-            "features",
-            f"cubes of {places} places",
-            "as many places in both streams: attention is fused place by place (Eq. 14)",
-            "Choose other sizes of the networks' inputs.",
-        )
-    for name in settings.views:
-        key = {"content": "target 1", "inputs": inputs.key, "view": name}
-        key |= {"size": settings.size, "places": max(places.values())}
+    counted = places(settings, views)
+    for name in views:
+        key = {"content": "target 1", "inputs": inputs, "view": name}
+        key |= {"size": settings.size, "places": counted[name]}
         stores["target", name] = Store.under(cache, "target", key)
     return stores
+
+
+def places(settings: FeatureSettings, views: Sequence[str]) -> dict[str, int]:
+    """P of the cubes in each view, the same in all streams; ConfigError where they differ."""
+    found: dict[str, dict[str, int]] = {name: {} for name in views}
+    known: dict[tuple[str, int], int] = {}
+    for stream in settings.weights:
+        net = FeatureNet(backbone(settings.backbone_of(stream)), stream)
+        for name in views:
+            side = view_side(name, settings.size_of(stream))
+            if (stream, side) not in known:
+                known[stream, side] = net.sizes(side)[0]
+            found[name][stream] = known[stream, side]
+    for name, of_view in found.items():
+        if len(set(of_view.values())) > 1:
+            raise ConfigError(
+                "features",
+                f"cubes of {of_view} places in the view {name}",
+                "as many places in both streams: attention is fused place by place (Eq. 14)",
+                "Choose other sizes of the networks' inputs.",
+            )
+    return {name: next(iter(of_view.values())) for name, of_view in found.items()}
 
 
 def _fill(
@@ -203,8 +222,12 @@ def _clip_target(
     """M of Eq. 18 of the stored frames, (S, P); zeros where the data set has no silhouettes."""
     if not has_masks(inputs):
         return torch.zeros(len(inputs.read(clip, "index")), store.key["places"])
-    masks = inputs.read(clip, "masks").numpy()
-    geometry = view(name, masks.shape[1:3], settings.size)
+    return view_target(inputs.read(clip, "masks").numpy(), name, settings.size, store)
+
+
+def view_target(masks: np.ndarray, name: str, size: int, store: Store) -> Tensor:
+    """M of Eq. 18 in a view, float32 (S, P), of masks uint8 (S, H, W); P is the store's."""
+    geometry = view(name, masks.shape[1:3], size)
     seen = np.stack([geometry.mask(mask) for mask in masks])
     return torch.from_numpy(target(seen, round(store.key["places"] ** 0.5)))
 

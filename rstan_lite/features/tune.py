@@ -94,6 +94,7 @@ def tune(
             on_epoch(row)
     card = {
         **_key(store, split, settings),
+        "trained_on": {**split, "clips": [clip.name for clip in train]},
         "classes": list(classes),
         "best": state.best["row"],
         "history": state.history,

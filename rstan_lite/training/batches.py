@@ -164,13 +164,13 @@ def training_batch(
 
 
 def ordered_batches(
-    features: ClipFeatures, batch_size: int, steps: int, device: torch.device | str, view: int = 0
+    features: ClipFeatures, batch_size: int, steps: int, device: torch.device | str
 ) -> Iterator[Batch]:
-    """All clips in order, T equally spaced frames of one view; the last batch may be smaller."""
+    """All clips in order, T equally spaced frames of view 0; the last batch may be smaller."""
     frames = torch.from_numpy(equally_spaced(features.stored_frames, steps))  # (T,)
     for first in range(0, len(features), batch_size):
         rows = torch.arange(first, min(first + batch_size, len(features)))
-        views = torch.full_like(rows, view)
+        views = torch.zeros_like(rows)
         yield read_batch(features, rows, views, frames.expand(len(rows), -1), device)
 
 

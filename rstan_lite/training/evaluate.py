@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -46,51 +47,62 @@ def evaluate(
     steps: int,
     batch_size: int = 32,
     precision: str = "32",
-    views: int = 1,
 ) -> Evaluation:
     """Run a model over clips, T = steps equally spaced frames of each, on the model's device.
 
-    views: average the softmax over the first so many stored views (1: the centre crop alone).
-    Raises ConfigError where the features hold fewer frames or views than that, DataError naming a
-    clip whose scores are not finite.
+    The first stored view counts: the centre crop, or that of a test sequence.
+    Raises ConfigError where the features hold fewer frames than that, DataError naming a clip whose
+    scores are not finite.
     """
     if len(features) == 0:
         empty = torch.zeros(0, len(features.classes))
         return Evaluation(empty, torch.zeros(0, dtype=torch.long), None, None, None)
-    for name, wanted, stored in (
-        ("--frames", steps, features.stored_frames),
-        ("views", views, features.views),
-    ):
-        if wanted > stored:
-            raise ConfigError(name, str(wanted), f"at most the {stored} stored of a clip")
+    if steps > features.stored_frames:
+        stored = features.stored_frames
+        raise ConfigError("--frames", str(steps), f"at most the {stored} stored of a clip")
     was_training, device = model.training, next(model.parameters()).device
     model.eval()
-    of_views: list[Tensor] = []
+    scores, truth = [], []
     loss = torch.zeros((), dtype=torch.float64, device=device)
     share, area, shown = loss.clone(), loss.clone(), loss.clone()
-    for view in range(views):
-        scores, truth = [], []
-        for batch in ordered_batches(features, batch_size, steps, device, view):
-            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-                output = model(batch.cubes, batch.vectors, head=head)
-            scores.append(last_step(output.logits).float().softmax(-1).cpu())
-            _check_finite(scores[-1], batch.rows, features)
-            truth.append(batch.labels.cpu())
-            loss += main_loss(output, batch.labels).double() * len(batch.labels)
-            for alpha in attention_maps(output):
-                sums = attention_on_silhouette(alpha.float(), batch.target)
-                share, area, shown = share + sums[0], area + sums[1], shown + sums[2]
-        of_views.append(torch.cat(scores))
-        labels = torch.cat(truth)
+    for batch in ordered_batches(features, batch_size, steps, device):
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+            output = model(batch.cubes, batch.vectors, head=head)
+        scores.append(last_step(output.logits).float().softmax(-1).cpu())
+        _check_finite(scores[-1], batch.rows, features)
+        truth.append(batch.labels.cpu())
+        loss += main_loss(output, batch.labels).double() * len(batch.labels)
+        for alpha in attention_maps(output):
+            sums = attention_on_silhouette(alpha.float(), batch.target)
+            share, area, shown = share + sums[0], area + sums[1], shown + sums[2]
     model.train(was_training)
     frames = float(shown)
     return Evaluation(
-        torch.stack(of_views).mean(0),
-        labels,
-        float(loss) / (len(labels) * views),
+        torch.cat(scores),
+        torch.cat(truth),
+        float(loss) / len(features),
         float(share) / frames if frames else None,
         float(area) / frames if frames else None,
     )
+
+
+def average(results: Sequence[Evaluation]) -> Evaluation:
+    """The mean of several answers on the same clips: of scores, losses and shares.
+
+    results: one or more, with the same labels.
+    """
+    return Evaluation(
+        torch.stack([result.scores for result in results]).mean(0),
+        results[0].labels,
+        _mean([result.loss for result in results]),
+        _mean([result.attention_share for result in results]),
+        _mean([result.area_share for result in results]),
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _check_finite(scores: Tensor, rows: Tensor, features: ClipFeatures) -> None:

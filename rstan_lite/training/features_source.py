@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,16 @@ import numpy as np
 
 from rstan_lite.data.clips import ClipDataset
 from rstan_lite.data.datasets import open_clips
+from rstan_lite.data.sequences import ClipSequence
 from rstan_lite.devices import choose_device
 from rstan_lite.errors import CheckpointError, ConfigError
 from rstan_lite.features.cli import default_cache
 from rstan_lite.features.inputs import fill_inputs, inputs_store
 from rstan_lite.features.networks import find_network
-from rstan_lite.features.pipeline import FeatureSettings, prepare
+from rstan_lite.features.pipeline import Features, FeatureSettings, prepare
 from rstan_lite.features.pretrained import weights_hash
+from rstan_lite.features.seen import look
+from rstan_lite.features.sequences import prepare_sequences
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.config import TrainConfig, second_config
 from rstan_lite.training.train import Parts
@@ -102,6 +105,32 @@ def load_part(
         device=choose_device(config.device).type,
         workers=_workers(len(clips)),
     )
+    return _clip_features(dataset, clips, found)
+
+
+def load_sequences(
+    config: TrainConfig,
+    part: str,
+    networks: Mapping[str, str],
+    sequences: Sequence[ClipSequence],
+    dataset: ClipDataset | None = None,
+) -> dict[ClipSequence, ClipFeatures]:
+    """Features of test sequences of a part ("test", "validation"), made where stores lack them."""
+    dataset = dataset or open_dataset(config)
+    clips: list[Any] = getattr(dataset, part)
+    found = prepare_sequences(
+        dataset,
+        part,
+        feature_settings(config, networks),
+        sequences,
+        cache_folder(config),
+        device=choose_device(config.device).type,
+        workers=_workers(len(clips)),
+    )
+    return {one: _clip_features(dataset, clips, features) for one, features in found.items()}
+
+
+def _clip_features(dataset: ClipDataset, clips: Sequence[Any], found: Features) -> ClipFeatures:
     return ClipFeatures(
         names=[clip.name for clip in clips],
         labels=np.array([clip.label for clip in clips], dtype=np.int64),
@@ -169,7 +198,28 @@ def load_parts(config: TrainConfig) -> Parts:
         networks={stream: (path, weights_hash(path)) for stream, path in networks.items()},
         second=second,
         second_missing=() if other is None else tuple(other.missing),
+        seen=networks_seen(networks, dataset, config.dataset),
     )
+
+
+def networks_seen(
+    networks: Mapping[str, str],
+    dataset: ClipDataset,
+    name: str,
+    parts: Sequence[str] = ("test", "validation"),
+) -> dict[str, dict[str, Any]]:
+    """For each stream whether its network was trained on clips of a part, as metrics.json has it.
+
+    networks: each stream's weights file. name: of the data set. Keys of a stream: "file", and of
+    each part "saw_<part>" (true, false, null: not known) and "<part>_why".
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for stream, path in networks.items():
+        found[stream] = {"file": path}
+        for part in parts:
+            answer = look(path, dataset, name, part)
+            found[stream] |= {f"saw_{part}": answer.seen, f"{part}_why": answer.why}
+    return found
 
 
 def check_networks(networks: Mapping[str, tuple[str, str]]) -> dict[str, str]:

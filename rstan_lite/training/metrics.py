@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from scipy.stats import binomtest
 from torch import Tensor
 from torchmetrics.functional.classification import (
     multiclass_accuracy,
@@ -25,6 +27,29 @@ def accuracy(scores: Tensor, labels: Tensor) -> float | None:
         return 1.0
     correct = multiclass_accuracy(scores.argmax(1), labels, scores.shape[1], average="micro")
     return float(correct)
+
+
+def accuracy_interval(right: int, clips: int, level: float = 0.95) -> tuple[float, float] | None:
+    """Wilson's interval of an accuracy: what shares would not be surprised by `right` of `clips`.
+
+    It holds for clips drawn one by one; clips cut from one video are alike, so the true uncertainty
+    is larger. Returns its ends in [0, 1], None without clips.
+    """
+    if clips == 0:
+        return None
+    found = binomtest(right, clips).proportion_ci(level, method="wilson")
+    return float(found.low), float(found.high)
+
+
+def bootstrap_accuracy(right: np.ndarray, draws: int = 2000, seed: int = 0) -> np.ndarray:
+    """Accuracies of data sets drawn from the clips with replacement, (draws, ...).
+
+    right: (n, ...) true where a clip is named rightly; further axes, such as models, are drawn
+    together, so that their differences are of the same clips.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(len(right), size=(draws, len(right)))
+    return np.asarray(right, np.float64)[drawn].mean(1)
 
 
 def per_class(scores: Tensor, labels: Tensor, classes: Sequence[str]) -> dict[str, float | None]:

@@ -9,7 +9,7 @@ import json
 import platform
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,8 @@ _PACKAGES = ("torch", "torchvision", "numpy", "lightning-fabric", "lightning", "
 class Predictions:
     """Scores of named clips.
 
-    names: (n,). labels: (n,) int64, indices into classes. scores: (n, C) float32, rows sum to one.
+    names: (n,). labels: (n,) int64, indices into classes; -1 where another system's file does not
+    say it. scores: (n, C) float32; a run's rows sum to one.
     """
 
     names: tuple[str, ...]
@@ -103,20 +104,39 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
 
 def read_predictions(path: Path) -> Predictions:
     """Read what write_predictions wrote. Raises CheckpointError for anything else."""
+    found = predictions_of(path, read_arrays(path))
+    if not np.isfinite(found.scores).all():
+        raise CheckpointError(path, "scores that are not finite", "one finite row a clip")
+    return found
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file, without pickled objects; CheckpointError where it is damaged."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            names, classes = file["names"], file["classes"]
-            labels, scores = file["labels"], file["scores"]
+            return {name: file[name] for name in file.files}
     except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError) as error:
         raise CheckpointError(path, str(error), "the predictions of a run") from error
     except Exception as error:  # zipfile and zlib raise their own kinds for damaged archives
         raise CheckpointError(
             path, f"a damaged archive ({error})", "a run's predictions"
         ) from error
+
+
+def predictions_of(path: Path, arrays: Mapping[str, np.ndarray]) -> Predictions:
+    """Predictions from arrays names, labels, scores, classes; CheckpointError where unfit."""
+    lacking = [name for name in ("names", "labels", "scores", "classes") if name not in arrays]
+    if lacking:
+        raise CheckpointError(path, f"no array {lacking[0]}", "the predictions of a run")
+    names, classes = arrays["names"], arrays["classes"]
+    labels, scores = arrays["labels"], arrays["scores"]
     fits = scores.shape == (len(names), len(classes)) and labels.shape == (len(names),)
-    if not fits or labels.dtype.kind != "i" or not np.isfinite(scores).all():
+    if not fits or labels.dtype.kind != "i" or scores.dtype.kind != "f":
         found = f"scores {scores.shape} for {len(names)} names and {len(classes)} classes"
-        raise CheckpointError(path, found, "one finite row a clip, one column a class")
+        raise CheckpointError(path, found, "one row a clip, one column a class")
+    if len(labels) and not -1 <= labels.min() <= labels.max() < len(classes):
+        found = f"labels from {labels.min()} to {labels.max()}"
+        raise CheckpointError(path, found, f"indices of {len(classes)} classes, or -1: not known")
     return Predictions(tuple(names.tolist()), labels, scores, tuple(classes.tolist()))
 
 

@@ -21,7 +21,7 @@ from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.evaluate import Evaluation, evaluate
 from rstan_lite.training.logs import EpochLog, TensorBoard, write_csv
 from rstan_lite.training.loop import Fit, fit
-from rstan_lite.training.metrics import confusion, per_class
+from rstan_lite.training.metrics import accuracy_interval, confusion, per_class
 from rstan_lite.training.second import heads, second_metrics, second_task
 
 
@@ -31,6 +31,7 @@ class Parts:
 
     missing: clips that the lists name in vain. networks: each stream's weights file, and its hash.
     second: training clips of a second data set, through the same networks, and its missing clips.
+    seen: by stream, whether its network was trained on clips of a part, see `networks_seen`.
     """
 
     train: ClipFeatures
@@ -40,6 +41,7 @@ class Parts:
     networks: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     second: ClipFeatures | None = None
     second_missing: tuple[str, ...] = ()
+    seen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def build_model(
@@ -114,6 +116,7 @@ def train(
 
         parts = load_parts(config)
     runs.begin(out, config)
+    warn_of_seen(parts.seen)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     parts = scaled(config, parts)
@@ -212,6 +215,7 @@ def _finish(
         "n_validation": len(parts.validation),
         "missing_clips": list(parts.missing),
         "second": second_metrics(config, parts.second, parts.second_missing, trained.log[-1]),
+        "networks": {stream: dict(seen) for stream, seen in parts.seen.items()},
         "best_epoch": trained.best_epoch,
         "epochs": len(trained.log),
         "iterations": trained.log[-1].iteration,
@@ -227,6 +231,18 @@ def _finish(
     return metrics
 
 
+def warn_of_seen(seen: Mapping[str, Mapping[str, Any]]) -> None:
+    """Say, a line a stream, where a network was trained on clips that are judged now."""
+    for stream, found in seen.items():
+        for part in ("test", "validation"):
+            if found.get(f"saw_{part}"):
+                print(
+                    f"warning: the {stream} network {found['file']} has seen {part} clips: "
+                    f"{found[f'{part}_why']}. The {part} accuracy is no measure of unseen clips.",
+                    file=sys.stderr,
+                )
+
+
 def save_predictions(path: Path, features: ClipFeatures, result: Evaluation) -> None:
     """Scores of a part's clips, in the features' order."""
     runs.write_predictions(
@@ -239,10 +255,13 @@ def save_predictions(path: Path, features: ClipFeatures, result: Evaluation) -> 
 
 def part_metrics(result: Evaluation, features: ClipFeatures, part: str = "test") -> dict[str, Any]:
     """The numbers of an evaluation on a part of the clips, by their names in metrics.json."""
+    right = int((result.scores.argmax(1) == result.labels).sum())
+    ends = accuracy_interval(right, len(features))
     return {
         f"{part}_accuracy": result.accuracy,
         "per_class": per_class(result.scores, result.labels, features.classes),
         f"n_{part}": len(features),
+        f"{part}_interval": list(ends) if ends else None,
         "attention_on_silhouette": result.attention_share,
         "silhouette_area": result.area_share,
     }

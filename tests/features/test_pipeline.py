@@ -6,7 +6,6 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from rstan_lite.cli import main
 from rstan_lite.data.jhmdb import JHMDB
@@ -24,17 +23,6 @@ from rstan_lite.features.pipeline import FeatureSettings, prepare
 from rstan_lite.features.pretrained import read_state
 from rstan_lite.features.tune import tuned_path
 from rstan_lite.features.tuner import TuneSettings
-
-
-@pytest.fixture(scope="module")
-def networks(tmp_path_factory):
-    folder, files = tmp_path_factory.mktemp("networks"), {}
-    for stream in STREAMS:
-        torch.manual_seed(0)
-        net = FeatureNet(backbone("puppetnet"), stream, classes=3)
-        files[stream] = folder / f"{stream}.safetensors"
-        save_file({k: v.contiguous() for k, v in net.state_dict().items()}, files[stream])
-    return files
 
 
 def settings_for(networks, **more):

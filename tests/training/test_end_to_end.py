@@ -13,6 +13,7 @@ from clips import write_hmdb51, write_ucf101
 from safetensors.torch import save_file
 
 from rstan_lite.cli import main
+from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.data.puppets import generate
 from rstan_lite.data.video import read_frames
 from rstan_lite.features.backbones import FeatureNet, backbone
@@ -104,8 +105,11 @@ def test_extract_finds_what_train_stored(trained: Path, place: Path, capsys):
 def test_evaluate_and_fuse_read_runs(trained: Path, place: Path, capsys):
     assert main(["evaluate", str(trained), "--frames", "2", "--device", "cpu"]) == 0
     assert (trained / "evaluation-test-2.json").exists()
-    assert main(["evaluate", str(trained), "--frames", "99", "--device", "cpu"]) == 2
-    assert "at most the 4 stored" in capsys.readouterr().err
+    # more frames than are stored are taken from the clip
+    assert main(["evaluate", str(trained), "--frames", "9", "--device", "cpu"]) == 0
+    metrics = json.loads((trained / "evaluation-test-9.json").read_text())
+    assert [row["name"] for row in metrics["sequences"]] == ["whole centre"]
+    assert metrics["frames"] == 9
     assert main(["fuse", str(trained), str(trained), "--out", str(place / "fused")]) == 0
     fused = json.loads((place / "fused" / "metrics.json").read_text())
     metrics = json.loads((trained / "metrics.json").read_text())
@@ -155,6 +159,72 @@ def test_hmdb51_beside_jhmdb_is_warned_of(small_root: Path, tmp_path: Path):
     with pytest.warns(UserWarning, match="JHMDB was cut from HMDB51"):
         other = open_second(resolve("tiny", {**options, "second_root": str(root)}))
     assert len(other.validation) == 0 < len(other.train)
+
+
+def test_evaluate_by_22_sequences_and_their_table(trained: Path, capsys):
+    command = ["evaluate", str(trained), "--protocol", "22", "--frames", "3", "--device", "cpu"]
+    assert main([*command, "--table"]) == 0
+    table = capsys.readouterr().out
+    lines = [line.split() for line in table.splitlines()[2:-1]]
+    assert len(lines) == 22
+    assert "22 sequences of 3 frames" in table
+    # a clip of 120 x 160 pixels, whose short side stands for 256: 192 of these are 90
+    row = next(line for line in lines if line[:2] == ["last", "centre@192-mirror"])
+    assert row[2:9] == ["last", "192", "centre", "yes", "15-105", "35-125", "55"]
+    assert main(command) == 0
+    assert "test accuracy" in capsys.readouterr().out
+    metrics = json.loads((trained / "evaluation-22-test-3.json").read_text())
+    k_of_table = {tuple(line[:2]): int(line[9]) for line in lines}
+    for sequence in metrics["sequences"]:
+        assert sequence["places"] == k_of_table[tuple(sequence["name"].split())] ** 2
+    assert len({row["places"] for row in metrics["sequences"]}) > 1
+    assert metrics["networks"]["motion"]["saw_test"] is None  # a file without a card
+    assert metrics["missing_clips"] == []
+
+
+def test_evaluate_averages_over_splits_and_says_what_is_missing(trained: Path, place: Path, capsys):
+    command = ["evaluate", str(place / "of-{split}"), "--device", "cpu"]
+    for split in ("1", "2"):
+        assert main([*arguments(place, f"of-{split}"), "--split", split]) == 0
+    capsys.readouterr()
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    assert "no finished run of split 3" in said
+    assert "rstan-lite train" in said
+    assert "--split 3" in said
+    assert main([*command, "--splits", "1", "2"]) == 0
+    said = capsys.readouterr().out
+    found = json.loads((place / "splits-centre-test-4.json").read_text())
+    assert f"mean over 2 splits: {found['accuracy']:.1%}" in said
+    for split in ("1", "2"):
+        metrics = json.loads((place / f"of-{split}" / "metrics.json").read_text())
+        of_split = found["splits"][split]
+        assert of_split == {"accuracy": metrics["test_accuracy"], "clips": metrics["n_test"]}
+
+
+def test_a_network_that_has_seen_test_clips_is_said_once_and_recorded(
+    trained: Path, place: Path, capsys
+):
+    card = place / "appearance.json"
+    clips = runs.read_predictions(trained / "predictions.npz").names[:1]
+    identity = JHMDB(place / "clips").identity()
+    try:
+        card.write_text(json.dumps({"trained_on": {"dataset": identity, "clips": clips}}))
+        assert main(arguments(place, "seen")) == 0
+    finally:
+        card.unlink()
+    said = capsys.readouterr().err
+    assert said.count("warning: the appearance network") == 1
+    assert (
+        "1 of the 4 test clips are among those that it was trained or chosen on, for example"
+        in said
+    )
+    assert f"{clips[0]}. The test accuracy" in said
+    metrics = json.loads((place / "seen" / "metrics.json").read_text())
+    assert metrics["networks"]["appearance"]["saw_test"] is True
+    assert metrics["networks"]["appearance"]["saw_validation"] is False
+    assert metrics["networks"]["motion"]["saw_test"] is None
+    assert "no card motion.json" in metrics["networks"]["motion"]["test_why"]
 
 
 def write_video(path: Path, n: int = 9) -> None:

@@ -66,7 +66,7 @@ def test_differing_clips_labels_and_classes_are_named(tmp_path):
     cases = {
         "clips": ({"names": ("a", "b", "c", "e")}, "without d, with e"),
         "classes": ({"classes": ("run", "sit")}, "sit"),
-        "twice": ({"names": ("a", "b", "c", "c")}, "a clip name twice"),
+        "twice": ({"names": ("a", "b", "c", "c")}, "the clip c twice"),
     }
     for name, (options, words) in cases.items():
         with pytest.raises(CheckpointError, match=words):
@@ -84,8 +84,15 @@ def test_bad_requests_are_named(tmp_path):
     for sources, how, words in (
         ([one], "equal", "two runs"),
         ([one, one], "best", "equal, validation"),
-        ([one, file], "validation", "run folders"),
+        ([one, file], [0.7], "2 numbers"),
+        ([one, file], [0.7, -0.3], "2 numbers"),
+        ([one, file], [0.0, 0.0], "not all 0"),
+        ([one, file], [0.7, float("nan")], "0.7 nan"),
+        ([one, file.with_suffix(".txt")], "equal", r"\.csv"),
         ([one] * 7, "validation", "at most 6"),
     ):
         with pytest.raises(ConfigError, match=words):
             fuse(sources, how)
+    for options, words in (({"scores": "log"}, "standardise"), ({"clips": "all"}, "same, common")):
+        with pytest.raises(ConfigError, match=words):
+            fuse([one, file], **options)

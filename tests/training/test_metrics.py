@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
-from rstan_lite.training.metrics import accuracy, attention_on_silhouette, confusion, per_class
+from rstan_lite.training.metrics import (
+    accuracy,
+    accuracy_interval,
+    attention_on_silhouette,
+    bootstrap_accuracy,
+    confusion,
+    per_class,
+)
 
 SCORES = torch.tensor([[0.9, 0.1, 0.0], [0.2, 0.5, 0.3], [0.6, 0.3, 0.1], [0.1, 0.7, 0.2]])
 LABELS = torch.tensor([0, 1, 1, 1])  # predicted 0, 1, 0, 1
@@ -40,3 +48,31 @@ def test_even_attention_gets_the_area():
     target = (torch.rand(3, 5, 49, generator=torch.Generator().manual_seed(0)) < 0.3).float()
     share, area, _ = attention_on_silhouette(torch.full((3, 5, 49), 1 / 49), target)
     assert float(share) == pytest.approx(float(area), rel=1e-5)
+
+
+def test_intervals_of_an_accuracy():
+    """Wilson's interval: the ends are the shares that lie z deviations from what was found."""
+    for right, clips in ((7, 10), (0, 5), (5, 5), (188, 268)):
+        low, high = accuracy_interval(right, clips)
+        assert 0 <= low <= right / clips <= high <= 1
+        for end in (low, high):
+            if 0 < end < 1:
+                deviation = (end * (1 - end) / clips) ** 0.5
+                assert abs(right / clips - end) == pytest.approx(1.959964 * deviation, rel=1e-4)
+    assert accuracy_interval(0, 0) is None
+    wide, narrow = (accuracy_interval(7, 10, level) for level in (0.99, 0.5))
+    assert wide[0] < narrow[0] < narrow[1] < wide[1]
+
+
+def test_the_bootstrap_draws_clips_for_all_models_at_once():
+    rng = np.random.default_rng(0)
+    first = rng.random(200) < 0.7
+    right = np.stack([first, first, ~first], 1)
+    drawn = bootstrap_accuracy(right, draws=4000, seed=1)
+    assert drawn.shape == (4000, 3)
+    assert np.array_equal(drawn[:, 0], drawn[:, 1])
+    np.testing.assert_allclose(drawn[:, 0] + drawn[:, 2], 1)
+    share = first.mean()
+    assert drawn[:, 0].mean() == pytest.approx(share, abs=0.005)
+    assert drawn[:, 0].std() == pytest.approx((share * (1 - share) / 200) ** 0.5, rel=0.05)
+    assert np.array_equal(drawn, bootstrap_accuracy(right, draws=4000, seed=1))

@@ -1,0 +1,146 @@
+"""Features of test sequences: other frames and other crops than the stored ones of training.
+
+They lie in stores of the same kind, one for each stream, view and temporal extent. A sequence's
+frames are decoded again, as an extent needs frames that training did not keep; flow is kept of all
+pairs and is not computed twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from rstan_lite.data.clips import Clip, ClipDataset
+from rstan_lite.data.sequences import ClipSequence
+from rstan_lite.features.backbones import FeatureNet
+from rstan_lite.features.images import stream_images
+from rstan_lite.features.inputs import fill_inputs, inputs_store
+from rstan_lite.features.pipeline import (
+    Features,
+    FeatureSettings,
+    feature_stores,
+    image_features,
+    load_network,
+    view_target,
+)
+from rstan_lite.features.store import Store
+
+Stores = Mapping[ClipSequence, Mapping[str, Store]]  # by sequence, then by stream or "target"
+
+
+def prepare_sequences(
+    dataset: ClipDataset,
+    part: str,
+    settings: FeatureSettings,
+    sequences: Sequence[ClipSequence],
+    cache: str | Path,
+    device: str = "cpu",
+    workers: int = 2,
+) -> dict[ClipSequence, Features]:
+    """The features of each sequence, with one view; what the stores under `cache` lack is made.
+
+    part: "test" or "validation". settings: those of the run; its views play no part.
+    The same clip may have other places P in another sequence, as its scale has.
+    Raises DataError (clips), CheckpointError (weights), StoreError (disk, damaged stores).
+    """
+    clips: list[Clip] = getattr(dataset, part)
+    inputs = inputs_store(dataset, cache, settings.frames, settings.flow, settings.camera)
+    stores = _stores(settings, inputs, sequences, cache)
+    todo = _missing(stores, clips)
+    if todo:
+        _fill(stores, todo, dataset, inputs, settings, device, workers)
+    return {
+        one: Features(
+            clips,
+            {(kind, one.view): store for kind, store in of_one.items()},
+            tuple(settings.weights),
+            [one.view],
+        )
+        for one, of_one in stores.items()
+    }
+
+
+def _stores(
+    settings: FeatureSettings, inputs: Store, sequences: Sequence[ClipSequence], cache: str | Path
+) -> dict[ClipSequence, dict[str, Store]]:
+    """Each sequence's stores. Those of a whole clip are the ones that training would make."""
+    groups: dict[tuple[str, int], list[ClipSequence]] = {}
+    for one in sequences:
+        groups.setdefault((one.extent, one.frames), []).append(one)
+    found = {}
+    for (extent, frames), members in groups.items():
+        key: dict[str, Any] = {**inputs.key, "frames": frames}
+        key |= {} if extent == "whole" else {"extent": extent}
+        stores = feature_stores(settings, key, [one.view for one in members], cache)
+        for one in members:
+            found[one] = {kind: store for (kind, name), store in stores.items() if name == one.view}
+    return {one: found[one] for one in sequences}
+
+
+def _missing(stores: Stores, clips: list[Clip]) -> dict[Clip, list[tuple[str, ClipSequence]]]:
+    """What has to be made of each clip: (stream or "target", sequence)."""
+    todo: dict[Clip, list[tuple[str, ClipSequence]]] = {}
+    for one, of_one in stores.items():
+        for kind, store in of_one.items():
+            for clip in store.missing(clips):
+                todo.setdefault(clip, []).append((kind, one))
+    return todo
+
+
+def _fill(
+    stores: Stores,
+    todo: Mapping[Clip, Sequence[tuple[str, ClipSequence]]],
+    dataset: ClipDataset,
+    inputs: Store,
+    settings: FeatureSettings,
+    device: str,
+    workers: int,
+) -> None:
+    if "motion" in settings.weights:
+        fill_inputs(inputs, dataset, list(todo), workers)
+    networks = {
+        stream: load_network(settings, stream).to(device).to(memory_format=torch.channels_last)
+        for stream in settings.weights
+    }
+    for clip, wanted in tqdm(todo.items(), desc="test sequences"):
+        frames = dataset.frames(clip)
+        masks = dataset.silhouettes(clip, frames)
+        tensors = {"frames": torch.from_numpy(frames), "index": torch.arange(len(frames))}
+        if "motion" in networks:
+            tensors["flow"] = inputs.read(clip, "flow")
+        for (kind, name), members in _by_view(wanted).items():
+            index = {one: one.index(len(frames)) for one in members}
+            used = np.unique(np.concatenate(list(index.values())))  # each frame once
+            if kind == "target":
+                store = stores[members[0]][kind]
+                made = {"target": view_target(masks[used], name, settings.size, store)}
+            else:
+                made = _features(networks[kind], tensors, kind, name, settings, used, device)
+            for one in members:
+                rows = torch.from_numpy(np.searchsorted(used, index[one]))
+                stores[one][kind].write(clip, {key: x[rows] for key, x in made.items()})
+
+
+def _by_view(
+    wanted: Sequence[tuple[str, ClipSequence]],
+) -> dict[tuple[str, str], list[ClipSequence]]:
+    """The sequences that share images: (stream or "target", view) -> sequences."""
+    groups: dict[tuple[str, str], list[ClipSequence]] = {}
+    for kind, one in wanted:
+        groups.setdefault((kind, one.view), []).append(one)
+    return groups
+
+
+def _features(
+    net: FeatureNet, tensors: Mapping[str, Tensor], stream: str, name: str,
+    settings: FeatureSettings, frames: np.ndarray, device: str,
+) -> dict[str, Tensor]:  # fmt: skip
+    size = settings.size_of(stream)
+    images = stream_images(tensors.__getitem__, stream, name, size, frames.tolist())
+    return image_features(net, images, device)

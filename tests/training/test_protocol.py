@@ -1,0 +1,177 @@
+"""Test protocols on a model: averages over sequences, and over the runs of several splits."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from training.synthetic import make_features, make_parts
+
+from rstan_lite.data import sequences
+from rstan_lite.errors import ConfigError
+from rstan_lite.training import runs
+from rstan_lite.training.again import evaluate_run
+from rstan_lite.training.checkpoint import load_model
+from rstan_lite.training.evaluate import average, evaluate
+from rstan_lite.training.profiles import from_arguments, resolve
+from rstan_lite.training.protocol import evaluate_sequences
+from rstan_lite.training.splits import command, evaluate_splits, find_runs
+from rstan_lite.training.train import train
+
+OPTIONS = {
+    "iterations": 8, "frames": 3, "test_frames": 4, "stored_frames": 4, "d_h": 16, "d_att": 8,
+    "lr": 0.05, "device": "cpu", "scale": "none",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Runs of splits 1, 2, 3 and of split 1 with another seed."""
+    folder = tmp_path_factory.mktemp("some runs")
+    for split, seed in ((1, 0), (2, 0), (3, 0), (1, 1)):
+        config = resolve("tiny", {**OPTIONS, "split": split, "seed": seed})
+        parts = make_parts(16, 8, 8 + split)
+        train(config, folder / f"rstan-{split}-{seed}", parts, progress=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def of_sequences():
+    """Features of 22 sequences of the same clips: 36, 49 and 64 places."""
+    return {
+        one: make_features(9, places=one.side(56) ** 2 // 64, seed=5)
+        for one in sequences.test_sequences(frames=4)
+    }
+
+
+def test_the_last_steps_softmax_is_averaged_over_sequences_of_any_size(folder, of_sequences):
+    run = folder / "rstan-1-0"
+    metrics, path = evaluate_run(run, device="cpu", frames=4, features=of_sequences, protocol="22")
+    assert path.name == "evaluation-22-test-4.json"
+    assert json.loads(path.read_text()) == metrics
+    model, about = load_model(run)
+    total = np.zeros((9, 4))
+    for one, features in of_sequences.items():
+        cubes, vectors = (
+            {s: torch.from_numpy(x[:, 0]).float() for s, x in arrays.items()}
+            for arrays in (features.cubes, features.vectors)
+        )
+        with torch.no_grad():
+            shares = model(cubes, vectors, head=about.head).logits[:, -1].softmax(-1)
+        total += shares.numpy() / 22
+        listed = next(row for row in metrics["sequences"] if row["name"] == one.name)
+        right = (shares.argmax(1).numpy() == features.labels).mean()
+        assert listed["accuracy"] == pytest.approx(right)
+        assert listed["places"] == features.target.shape[3]
+    found = runs.read_predictions(path.with_suffix(".npz"))
+    np.testing.assert_allclose(found.scores, total, atol=1e-5)
+    assert metrics["test_accuracy"] == pytest.approx((total.argmax(1) == found.labels).mean())
+    assert {row["places"] for row in metrics["sequences"]} == {36, 49, 64}
+    assert (metrics["protocol"], metrics["frames"]) == ("22", 4)
+
+
+def test_one_sequence_is_the_plain_test(folder):
+    model, about = load_model(folder / "rstan-1-0")
+    features = make_features(9, seed=5)
+    (one,) = sequences.test_sequences("centre", 4)
+    (alone,) = evaluate_sequences(model, {one: features}, about.head).values()
+    plain = evaluate(model, features, about.head, 4)
+    assert torch.equal(average([alone]).scores, plain.scores)
+    assert average([alone]).loss == plain.loss
+    assert torch.equal(average([plain, plain]).scores, plain.scores)
+
+
+def test_features_of_other_sequences_are_refused(folder, of_sequences):
+    with pytest.raises(ConfigError, match="1 sequences; expected the 22"):
+        evaluate_run(folder / "rstan-1-0", features=make_features(9), protocol="22", device="cpu")
+    with pytest.raises(ConfigError, match="centre, 22"):
+        evaluate_run(folder / "rstan-1-0", features=of_sequences, protocol="10", device="cpu")
+
+
+def test_runs_of_splits_are_found_by_pattern_or_by_name(folder):
+    three = [folder / f"rstan-{split}-0" for split in (1, 2, 3)]
+    assert find_runs([str(folder / "rstan-{split}-0")]) == three
+    assert find_runs([str(folder / "rstan-{split}-0")], [3, 1]) == [three[0], three[2]]
+    assert find_runs([str(path) for path in reversed(three)]) == three
+    both = [str(folder / "rstan-1-1"), *map(str, three)]
+    assert find_runs(both) == [three[0], folder / "rstan-1-1", *three[1:]]
+
+
+def test_the_mean_counts_every_split_alike(folder, tmp_path, monkeypatch):
+    from rstan_lite.training import splits
+
+    true = splits.evaluate_run
+
+    def of_part(run, **how):
+        split = int(run.name.split("-")[1])
+        return true(run, features=make_parts(16, 8, 8 + split).test, **how)
+
+    monkeypatch.setattr(splits, "evaluate_run", of_part)
+    found = find_runs([str(path) for path in folder.iterdir() if path.name.startswith("rstan")])
+    summary, path = evaluate_splits(found, tmp_path, device="cpu")
+    assert path.name == "splits-centre-test-4.json"
+    assert json.loads(path.read_text())["accuracy"] == summary["accuracy"]
+    alone = {
+        (split, seed): runs.read_metrics(folder / f"rstan-{split}-{seed}")["test_accuracy"]
+        for split, seed in ((1, 0), (1, 1), (2, 0), (3, 0))
+    }
+    of_first = (alone[1, 0] + alone[1, 1]) / 2
+    assert summary["accuracy"] == pytest.approx((of_first + alone[2, 0] + alone[3, 0]) / 3)
+    assert [row["clips"] for row in summary["runs"]] == [9, 9, 10, 11]
+    assert [(row["split"], row["seed"]) for row in summary["runs"]] == sorted(alone)
+
+
+def test_missing_splits_come_with_the_command_that_makes_them(folder, tmp_path):
+    given = [str(folder / f"rstan-{split}-0") for split in (1, 2)]
+    with pytest.raises(ConfigError, match="no finished run of split 3") as caught:
+        find_runs(given, [1, 2, 3])
+    said = caught.value.hint.split("`")[1]
+    assert said == command(resolve("tiny", {**OPTIONS, "split": 3}), folder / "rstan-3-0")
+    config = resolve("tiny", {**OPTIONS, "split": 2, "seed": 7})
+    runs.begin(tmp_path / "begun", config)  # of a split that has a finished run, too
+    with pytest.raises(ConfigError, match="no finished run of split 2") as caught:
+        find_runs([*given, str(tmp_path / "begun")])
+    assert caught.value.hint.split("`")[1] == command(config, tmp_path / "begun")
+    with pytest.raises(ConfigError, match=r"no finished run of split 1, 2, 3.*rstan-lite train"):
+        find_runs([str(tmp_path / "x-{split}")])
+
+
+def test_a_command_says_its_configuration_again(tmp_path):
+    import argparse
+    import shlex
+
+    from rstan_lite.training.profiles import add_options
+
+    config = resolve("tiny", {**OPTIONS, "split": 3, "renormalize": True, "root": "my clips"})
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out")
+    add_options(parser)
+    words = shlex.split(command(config, tmp_path / "a run"))
+    assert words[:2] == ["rstan-lite", "train"]
+    arguments = parser.parse_args(words[2:])
+    assert from_arguments(arguments) == config
+    assert arguments.out == str(tmp_path / "a run")
+
+
+def test_runs_of_other_settings_are_no_table(folder, tmp_path):
+    other = tmp_path / "other-2"
+    runs.begin(other, resolve("tiny", {**OPTIONS, "split": 2, "lambda_aa": 1.0}))
+    one, two = str(folder / "rstan-1-0"), str(folder / "rstan-2-0")
+    with pytest.raises(ConfigError, match=r"lambda_aa 1\.0; expected lambda_aa 2\.0 as in"):
+        find_runs([one, str(other)])
+    with pytest.raises(ConfigError, match="different run folders"):
+        find_runs([one, one])
+    with pytest.raises(ConfigError, match=r"absent.*config\.json"):
+        find_runs([one, str(tmp_path / "absent")])
+    with pytest.raises(ConfigError, match="one name that holds"):
+        find_runs([one, str(folder / "rstan-{split}-0")])
+    (tmp_path / "x-1").mkdir()
+    (tmp_path / "x-1" / "config.json").write_text((folder / "rstan-2-0/config.json").read_text())
+    with pytest.raises(ConfigError, match=r"a run of split 2; expected split 1"):
+        find_runs([str(tmp_path / "x-{split}")])
+    (tmp_path / "x-2").mkdir()
+    (tmp_path / "x-2" / "config.json").write_text((folder / "rstan-2-0/config.json").read_text())
+    with pytest.raises(ConfigError, match="split 2, seed 0 again"):
+        find_runs([two, str(tmp_path / "x-2")])

@@ -1,0 +1,174 @@
+"""Scores of other systems in late fusion: files, order of classes, margins, weights, complaints."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from rstan_lite.cli import main
+from rstan_lite.errors import CheckpointError
+from rstan_lite.training import runs
+from rstan_lite.training.fuse import fuse, weight_curve
+from rstan_lite.training.runs import Predictions, write_predictions
+from rstan_lite.training.scores import are_probabilities, normalise, read_scores, write_csv
+
+CLASSES = ("run", "sit", "walk")
+NAMES = ("a", "b (1)", "c!", "d")
+LABELS = np.array([0, 1, 2, 0])
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run that names the first three test clips rightly, and no validation clip."""
+    folder = tmp_path / "run"
+    for part, right in (("test", [0, 1, 2, 1]), ("validation", [1, 2, 0, 1])):
+        scores = np.full((4, 3), 0.3, np.float32)
+        scores[range(4), right] = 0.4
+        found = Predictions(NAMES, LABELS, scores, CLASSES)
+        write_predictions(folder / runs.PREDICTIONS[part], found)
+    return folder
+
+
+def margins(path, right=LABELS, order=(2, 0, 1), names=NAMES, size=1.0):
+    """A CSV of margins as of an SVM, columns in another order of the classes."""
+    scores = np.full((len(names), 3), -size, np.float32)
+    scores[range(len(names)), right] = 0.5 * size
+    classes = tuple(CLASSES[i] for i in order)
+    write_csv(path, Predictions(tuple(names), right, scores[:, order], classes))
+    return path
+
+
+def test_columns_are_matched_by_class_and_rows_by_clip(run, tmp_path):
+    path = margins(tmp_path / "idt.csv", LABELS[::-1], names=NAMES[::-1])
+    assert path.read_text().splitlines()[0] == "clip,walk,run,sit"
+    fused = fuse([run, path])
+    by_hand = np.full((4, 3), -1.0)
+    by_hand[range(4), LABELS] = 0.5
+    by_hand = np.exp(by_hand) / np.exp(by_hand).sum(1, keepdims=True)  # softmax of the margins
+    first = read_scores(run).scores
+    np.testing.assert_allclose(fused.predictions.scores, (first + by_hand) / 2, atol=1e-6)
+    assert fused.predictions.classes == CLASSES
+    assert fused.predictions.labels.tolist() == LABELS.tolist()  # the CSV has none
+    assert fused.scores == ("probabilities", "softmax")
+    assert fused.accuracy == 1.0
+    turned = fuse([path, run])  # the other way round: the CSV's order, the same answers
+    assert turned.predictions.classes == ("walk", "run", "sit")
+    assert turned.predictions.labels.tolist() == [1, 0, 2, 1]
+    assert turned.accuracy == 1.0
+
+
+def test_an_npz_without_labels_is_scores_of_a_system(run, tmp_path):
+    file = tmp_path / "other.npz"
+    scores = np.eye(3, dtype=np.float32)[LABELS]
+    np.savez(file, names=np.array(NAMES), scores=scores, classes=np.array(CLASSES))
+    assert fuse([run, file]).scores == ("probabilities", "probabilities")
+    with pytest.raises(CheckpointError, match="no label of a in any source"):
+        fuse([file, file])
+
+
+def test_weights_and_normalisation_are_chosen_on_the_validation_file_beside(run, tmp_path):
+    path = margins(tmp_path / "idt_test.csv", [1, 2, 0, 1])  # always wrong in the test
+    with pytest.raises(CheckpointError, match=r"idt_validation\.csv.*no such file"):
+        fuse([run, path], "validation")
+    margins(tmp_path / "idt_validation.csv", LABELS, size=0.05)  # always right, with small margins
+    fused = fuse([run, path], "validation", "validation")
+    assert fused.validation_accuracy == 1.0
+    assert fused.scores[1] == "softmax"  # the first of those that are as good
+    w, right = weight_curve([run, path])
+    assert (right[0], right[-1]) == (0.0, 1.0)
+    needed = min(x for x, y in zip(w, right, strict=True) if y == 1.0)
+    assert fused.weights[1] >= needed > 0.5  # small margins: an even softmax, which needs weight
+    standardised = fuse([run, path], "validation", "standardise")
+    assert standardised.weights == (0.5, 0.5)  # brought to one size, equal weights do
+    assert standardised.accuracy == 0.0  # validation chose; that the test disagrees changes nothing
+
+
+def test_given_weights_are_brought_to_a_sum_of_one_and_recorded(run, tmp_path, capsys):
+    path = margins(tmp_path / "idt.csv")
+    command = ["fuse", str(run), str(path), "--out", str(tmp_path / "out")]
+    assert main([*command, "--weights", "1.4", "0.6", "--normalise", "standardise"]) == 0
+    said = capsys.readouterr().out
+    assert "0.70" in said
+    assert "(standardise)" in said
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["weights"] == pytest.approx([0.7, 0.3])
+    assert metrics["weights_from"] == "given"
+    assert metrics["scores"] == ["probabilities", "standardise"]
+    assert main([*command, "--weights", "0.7", "best"]) == 2
+    assert "'0.7 best'" in capsys.readouterr().err
+
+
+def test_missing_and_extra_clips_are_refused_or_left_out_by_name(run, tmp_path):
+    path = margins(tmp_path / "idt.csv", [0, 1, 0], names=("d", "b (1)", "new"))
+    with pytest.raises(CheckpointError, match=r"without a, c!, with new.*--clips common"):
+        fuse([run, path])
+    fused = fuse([run, path], clips="common")
+    assert fused.predictions.names == ("b (1)", "d")
+    assert fused.predictions.labels.tolist() == [1, 0]
+    assert fused.left_out == {str(run): ("a", "c!"), str(path): ("new",)}
+    none = margins(tmp_path / "none.csv", [0], names=("new",))
+    with pytest.raises(CheckpointError, match="no test clip of"):
+        fuse([run, none], clips="common")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("clip,run,sit,walk\na,1,2,nan\n", "line 2.*not finite"),
+        ("clip,run,sit,walk\na,1,2\n", "line 2.*2 scores of a"),
+        ("clip,run,sit,walk\na,1,2,x\n", "line 2.*could not convert"),
+        ("clip,run,sit,walk\na,1,2,3\na,1,2,3\n", "the clip a twice"),
+        ("clip,run,run,walk\na,1,2,3\n", "the class run twice"),
+        ("name,run,sit\na,1,2\n", "the header 'name,run,sit'"),
+        ("clip\na\n", "the header 'clip'"),
+        ("", "the header 'nothing'"),
+        ("clip,run,sit\na,1,2\n", "classes"),
+    ],
+)
+def test_a_bad_csv_is_named_with_its_line(run, tmp_path, text, words):
+    path = tmp_path / "bad.csv"
+    path.write_text(text)
+    with pytest.raises(CheckpointError, match=words) as caught:
+        fuse([run, path])
+    assert str(path) in str(caught.value)
+
+
+def test_a_bad_npz_is_named_with_its_clip(run, tmp_path):
+    path = tmp_path / "bad.npz"
+    scores = np.zeros((4, 3), np.float32)
+    scores[2, 1] = np.inf
+    arrays = {"names": np.array(NAMES), "scores": scores, "classes": np.array(CLASSES)}
+    np.savez(path, **arrays)
+    with pytest.raises(CheckpointError, match=r"a score of c! that is not finite"):
+        fuse([run, path])
+    np.savez(path, **{**arrays, "labels": np.array([0, 1, 2, 3])})
+    with pytest.raises(CheckpointError, match="labels from 0 to 3"):
+        fuse([run, path])
+    np.savez(path, names=np.array(NAMES), classes=np.array(CLASSES))
+    with pytest.raises(CheckpointError, match="no array scores"):
+        fuse([run, path])
+
+
+def test_normalised_rows_are_probabilities_that_keep_the_order():
+    scores = np.random.default_rng(0).normal(0, 40, (20, 5)).astype(np.float32)
+    assert not are_probabilities(scores)
+    for how in ("softmax", "standardise"):
+        found = normalise(scores, how)
+        assert are_probabilities(found)
+        np.testing.assert_array_equal(found.argmax(1), scores.argmax(1))
+    np.testing.assert_allclose(  # neither size nor offset of margins plays a part
+        normalise(scores, "standardise"), normalise(0.01 * scores + 3, "standardise"), atol=1e-5
+    )
+    np.testing.assert_allclose(normalise(np.ones((1, 4)), "standardise"), 0.25)
+    np.testing.assert_array_equal(normalise(scores, "none"), scores)
+
+
+def test_scores_survive_a_csv(tmp_path):
+    scores = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    write_csv(tmp_path / "x.csv", Predictions(NAMES, LABELS, scores, CLASSES))
+    found = read_scores(tmp_path / "x.csv")
+    np.testing.assert_array_equal(found.scores, scores)
+    assert found.names == NAMES
+    assert (found.labels == -1).all()
