@@ -26,8 +26,8 @@ PRESETS = {
     # places: of another map (8 x 8 at 256 pixels, 6 x 6 at 192) torchvision first averages
     # overlapping places to so many, so the vector stays 4096, and the cube is the map itself
     "vgg16": Backbone("vgg16", "features.30", "classifier.1"),
-    # TSN's nodes: inception-5a, 7 x 7 x 1024, and the last pooling, 1024. A side that is no multiple
-    # of 32 comes to an odd map, whose halves by convolution and by pooling don't fit together
+    # TSN's nodes: inception-5a, 7 x 7 x 1024, and the last pooling, 1024. Another side than a
+    # multiple of 32 comes to an odd map, whose halves by convolution and by pooling are unlike
     bninception.NAME: Backbone(
         bninception.NAME, "inception_5a_output", "global_pool", pairs=5, pixels=CAFFE, step=32
     ),

@@ -1,4 +1,4 @@
-"""BN-Inception, TSN's network: Inception with batch normalisation (Ioffe and Szegedy, ICML 2015)."""
+"""BN-Inception, TSN's network: Inception with batch normalisation (Ioffe, Szegedy, ICML 2015)."""
 
 from __future__ import annotations
 
@@ -128,26 +128,32 @@ class BNInception(nn.Module):
         return self.last_linear(self.global_pool(x).flatten(1))
 
 
+def needless(name: str) -> str:
+    """Why a tensor of this name is left where it is: "classifier", "counters", or "" if it isn't.
+
+    The trunk ends before the classifier, and nothing reads how many batches were seen.
+    """
+    if name.partition(".")[0] in CLASSIFIERS:
+        return "classifier"
+    return "counters" if name.endswith("num_batches_tracked") else ""
+
+
 def mend(
     state: Mapping[str, Tensor], expected: Mapping[str, Tensor]
 ) -> tuple[dict[str, Tensor], dict[str, list[str]]]:
-    """The tensors that a network needs, of a published file's, in the shapes of today.
+    """The tensors that a trunk needs, of a published file's, in the shapes of today.
 
     state: of a file. expected: of the network, by name.
     Batch normalisation's tensors of shape (1, C), which old files hold, become (C,).
-    Returns the tensors, and the names of those left out by reason: "classifier", "counters" (of
-    batches, which nothing reads) and "unknown".
+    Returns the tensors, and the names of those left out by reason: see `needless`, and "unknown".
     """
     kept: dict[str, Tensor] = {}
-    out: dict[str, list[str]] = {"classifier": [], "counters": [], "unknown": []}
+    out: dict[str, list[str]] = {}
     for name, tensor in state.items():
-        if name.partition(".")[0] in CLASSIFIERS:
-            out["classifier"].append(name)
-        elif name.endswith("num_batches_tracked"):
-            out["counters"].append(name)
-        elif name not in expected:
-            out["unknown"].append(name)
+        reason = needless(name) or ("" if name in expected else "unknown")
+        if reason:
+            out.setdefault(reason, []).append(name)
         else:
             old = tensor.shape == (1, *expected[name].shape)
             kept[name] = tensor[0] if old else tensor
-    return kept, {reason: names for reason, names in out.items() if names}
+    return kept, out

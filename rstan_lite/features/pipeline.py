@@ -20,6 +20,7 @@ from rstan_lite.features.images import view_images
 from rstan_lite.features.inputs import fill_inputs, inputs_store
 from rstan_lite.features.pretrained import load_imagenet, load_tuned, read_state, weights_hash
 from rstan_lite.features.store import Store
+from rstan_lite.features.uninitialised import Uninitialised
 
 BATCH = 16  # images through a network at a time
 
@@ -71,7 +72,10 @@ def load_network(settings: FeatureSettings, stream: str) -> FeatureNet:
     path = settings.weights[stream]
     state = read_state(Path(path))
     classes = len(state["classifier.bias"]) if any(k.startswith("trunk.") for k in state) else 0
-    net = FeatureNet(backbone(settings.backbone_of(stream)), stream, classes)
+    with Uninitialised():
+        net = FeatureNet(
+            backbone(settings.backbone_of(stream)), stream, classes, side=settings.size_of(stream)
+        )
     if classes:
         load_tuned(net, path)
     else:
@@ -141,20 +145,40 @@ def prepare(
     todo = {key: store.missing(clips) for key, store in wanted.items()}
     if any(todo.values()):
         fill_inputs(inputs, dataset, clips, workers)
-        for (kind, name), missing in todo.items():
-            _fill(stores[kind, name], inputs, missing, kind, name, settings, device)
+        for kind in dict.fromkeys(kind for kind, _ in todo):
+            _fill(kind, wanted, inputs, todo, settings, device)
     return Features(clips, stores, tuple(settings.weights), views)
+
+
+def places(settings: FeatureSettings) -> int:
+    """P, places of the streams' cubes; nothing but shapes is computed.
+
+    Raises ConfigError for an unknown network or node, a side of images that a network can't take,
+    and streams with other numbers of places.
+    """
+    found = {}
+    for stream in settings.weights:
+        side = settings.size_of(stream)
+        with Uninitialised():
+            net = FeatureNet(backbone(settings.backbone_of(stream)), stream, side=side)
+        found[stream] = net.sizes()[0]
+    if len(set(found.values())) > 1:
+        raise ConfigError(
+            "features",
+            f"cubes of {found} places",
+            "as many places in both streams: attention is fused place by place (Eq. 14)",
+            "Choose other sizes of the networks' inputs.",
+        )
+    return next(iter(found.values()))
 
 
 def _stores(
     settings: FeatureSettings, inputs: Store, cache: str | Path
 ) -> dict[tuple[str, str], Store]:
     """A store for each (stream or "target", view)."""
-    stores, places = {}, {}
+    stores, grid = {}, places(settings)
     for stream, weights in settings.weights.items():
         read_state(Path(weights))  # a missing or damaged file is said before its hash is taken
-        net = FeatureNet(backbone(settings.backbone_of(stream)), stream)
-        places[stream] = net.sizes(settings.size_of(stream))[0]
         for name in settings.views:
             key = {
                 "content": f"features 1, {stream}",
@@ -163,42 +187,38 @@ def _stores(
                 "weights": weights_hash(weights),
                 "view": name,
                 "size": settings.size_of(stream),
+                **backbone(settings.backbone_of(stream)).content(stream),
             }
             stores[stream, name] = Store.under(cache, stream, key)
-    if len(set(places.values())) > 1:
-        raise ConfigError(
-            "features",
-            f"cubes of {places} places",
-            "as many places in both streams: attention is fused place by place (Eq. 14)",
-            "Choose other sizes of the networks' inputs.",
-        )
     for name in settings.views:
         key = {"content": "target 1", "inputs": inputs.key, "view": name}
-        key |= {"size": settings.size, "places": max(places.values())}
+        key |= {"size": settings.size, "places": grid}
         stores["target", name] = Store.under(cache, "target", key)
     return stores
 
 
 def _fill(
-    store: Store, inputs: Store, clips: list[Clip], kind: str, name: str,
-    settings: FeatureSettings, device: str,
+    kind: str, stores: Mapping[tuple[str, str], Store], inputs: Store,
+    todo: Mapping[tuple[str, str], list[Clip]], settings: FeatureSettings, device: str,
 ) -> None:  # fmt: skip
-    if not clips:
-        return
+    """Make what the stores of a stream, or of "target", lack, in all views."""
+    todo = {key: clips for key, clips in todo.items() if key[0] == kind and clips}
     net = None
-    if kind != "target":
+    if todo and kind != "target":  # loaded once for all views: it may hold half a gigabyte
         net = load_network(settings, kind).to(device).to(memory_format=torch.channels_last)
-    for clip in tqdm(clips, desc=f"{kind}, {name}"):
-        if net is None:
-            k = round(store.key["places"] ** 0.5)
-            masks = inputs.read(clip, "masks").numpy()
-            geometry = view(name, masks.shape[1:3], settings.size)
-            seen = np.stack([geometry.mask(mask) for mask in masks])
-            store.write(clip, {"target": torch.from_numpy(target(seen, k))})
-            continue
-        frames = range(len(inputs.read(clip, "index")))
-        images = view_images(inputs, clip, kind, name, settings.size_of(kind), frames)
-        store.write(clip, image_features(net, images, device))
+    for (_, name), clips in todo.items():
+        store = stores[kind, name]
+        for clip in tqdm(clips, desc=f"{kind}, {name}"):
+            if net is None:
+                k = round(store.key["places"] ** 0.5)
+                masks = inputs.read(clip, "masks").numpy()
+                geometry = view(name, masks.shape[1:3], settings.size)
+                seen = np.stack([geometry.mask(mask) for mask in masks])
+                store.write(clip, {"target": torch.from_numpy(target(seen, k))})
+                continue
+            frames, size = range(len(inputs.read(clip, "index"))), settings.size_of(kind)
+            images = view_images(inputs, clip, kind, name, size, frames, net.spec.pairs)
+            store.write(clip, image_features(net, images, device))
 
 
 @torch.no_grad()

@@ -27,7 +27,7 @@ def as_cube(output: Tensor, side: int, node: str) -> Tensor:
         raise _unlike(node, f"an output of shape {shape}", "a map of places or tokens")
     usual, last = shape[2] == shape[3], shape[1] == shape[2]
     if usual and last and shape[1] > 1:
-        raise _unlike(node, f"a map of shape {shape}", "channels that can be told from places by their number")
+        raise _unlike(node, f"a map of shape {shape}", "other numbers of channels than of rows")
     if usual:
         return output
     if last:

@@ -22,6 +22,7 @@ from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.flow import stack
 from rstan_lite.features.pretrained import load_start
 from rstan_lite.features.store import Store, write_atomically
+from rstan_lite.features.uninitialised import Uninitialised
 
 CLIP_NORM = 5.0  # of the gradient: the first steps on flow are steep
 
@@ -57,6 +58,14 @@ class TuneSettings:
     seed: int = 0
 
 
+def check(settings: TuneSettings) -> None:
+    """Raise ConfigError for an unknown network, or sides of images that it can't take."""
+    with Uninitialised():
+        net = FeatureNet(backbone(settings.backbone), settings.stream, side=settings.size)
+    net.sizes()
+    net.sizes(settings.test_size)
+
+
 class Samples(Dataset[tuple[Tensor, int]]):
     """Random images of a clip, one a segment, drawn from (seed, epoch, clip) alone."""
 
@@ -86,7 +95,8 @@ class Samples(Dataset[tuple[Tensor, int]]):
         middle = self._moment(len(flow) + 1, segment, rng)
         stored = self.store.read(clip, "index").numpy()
         row = int(np.abs(stored - middle).argmin())  # the silhouette nearest in time
-        return stack(flow, middle, self._geometry(clip, row, flow.shape[1:3], rng))
+        geometry = self._geometry(clip, row, flow.shape[1:3], rng)
+        return stack(flow, middle, geometry, backbone(self.settings.backbone).pairs)
 
     def _moment(self, frames: int, segment: int, rng: np.random.Generator) -> int:
         """A random frame of a segment; the segments divide the clip equally."""
@@ -109,7 +119,9 @@ class Tuner:
         self, store: Store, train: list[Clip], classes: int, settings: TuneSettings, device: str
     ):
         torch.manual_seed(settings.seed)
-        net = FeatureNet(backbone(settings.backbone), settings.stream, classes, settings.dropout)
+        net = FeatureNet(
+            backbone(settings.backbone), settings.stream, classes, settings.dropout, settings.size
+        )
         load_start(net, settings.weights)
         self.store, self.train, self.settings, self.device = store, train, settings, device
         self.net = net.to(device).to(memory_format=torch.channels_last)

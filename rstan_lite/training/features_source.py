@@ -12,10 +12,11 @@ import numpy as np
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.devices import choose_device
 from rstan_lite.errors import CheckpointError, ConfigError
+from rstan_lite.features.backbones import backbone
 from rstan_lite.features.cli import default_cache
 from rstan_lite.features.inputs import fill_inputs, inputs_store
 from rstan_lite.features.networks import find_network
-from rstan_lite.features.pipeline import FeatureSettings, prepare
+from rstan_lite.features.pipeline import FeatureSettings, places, prepare
 from rstan_lite.features.pretrained import weights_hash
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.config import TrainConfig
@@ -113,9 +114,11 @@ def load_parts(config: TrainConfig) -> Parts:
     named = {"appearance": config.appearance_weights, "motion": config.motion_weights}
     networks = {}
     for stream in config.streams:
-        backbone = (config.motion_backbone if stream == "motion" else "") or config.backbone
-        found = find_network(dataset, backbone, stream, cache_folder(config), named[stream])
+        name = (config.motion_backbone if stream == "motion" else "") or config.backbone
+        backbone(name)  # a name that there isn't is said before its weights are looked for
+        found = find_network(dataset, name, stream, cache_folder(config), named[stream])
         networks[stream] = str(found)
+    places(feature_settings(config, networks))  # complain before the work, not after it
     store = inputs_store(
         dataset, cache_folder(config), config.stored_frames, config.flow, config.camera
     )

@@ -36,9 +36,9 @@ PROFILES: dict[str, dict[str, Any]] = {
     "course": {},
     # Section IV-B for JHMDB, without its second data set (multi-task training).
     "paper": {
-        "backbone": "vgg16",  # the network of GPCNN
-        "motion_backbone": "vgg16",
-        "motion_size": 224,
+        "backbone": "vgg16",  # the network of GPCNN; that of TSN is "bninception"
+        "motion_backbone": "",  # the same
+        "motion_size": 0,  # the same
         "dropout": 0.0,
         "aa_kind": "l2",
         "lambda_aa": 0.5,

@@ -10,9 +10,8 @@ from rstan_lite.features.backbones import (
     backbone,
     build,
     channels,
-    rescale,
-    to_motion,
 )
+from rstan_lite.features.first_convolution import rescale, to_motion
 from rstan_lite.features.pretrained import load_imagenet, load_start, load_tuned, read_state
 
 SHAPES = {  # side: (P, d_fc, d_cv)
