@@ -161,13 +161,26 @@ def test_the_forward_pass_is_the_walks(network):
     np.testing.assert_allclose(found["last_linear"][0], logits, rtol=1e-9, atol=1e-10)
 
 
-def test_sides_of_blocks_at_224_pixels():
-    for row in TABLE.split("\n")[2:-1]:
-        name, side, *_, out = row.split()
-        node = f"bninception:inception_{name}_output:global_pool"
-        net = FeatureNet(backbone(node), "motion")
-        assert net.sizes(224) == (int(side) ** 2, 1024, int(out))
-        assert net.inputs == 10
+def test_shapes_of_blocks_at_224_pixels():
+    from torchvision.models.feature_extraction import create_feature_extractor
+
+    rows = [row.split() for row in TABLE.split("\n")[2:-1]]
+    with torch.device("meta"):  # shapes alone
+        nodes = [f"inception_{row[0]}_output" for row in rows]
+        found = create_feature_extractor(BNInception(), nodes)(torch.zeros(2, 3, 224, 224))
+    for node, (_, side, *_, out) in zip(nodes, rows, strict=True):
+        assert found[node].shape == (2, int(out), int(side), int(side))
+
+
+@pytest.mark.parametrize("stream", ["appearance", "motion"])
+def test_tsns_nodes_and_pairs(stream):
+    net = FeatureNet(backbone("bninception"), stream)
+    assert [net.sizes(side)[0] for side in (224, 256, 192)] == [49, 64, 36]
+    assert net.sizes()[1:] == (1024, 1024)
+    assert net.inputs == (3 if stream == "appearance" else 10)
+    other = FeatureNet(backbone("bninception:inception_4e_output:global_pool"), stream)
+    assert (other.inputs, other.spec.pixels) == (net.inputs, net.spec.pixels)
+    assert other.sizes() == (49, 1024, 1056)
 
 
 def test_sides_whose_halves_do_not_fit_are_refused():
