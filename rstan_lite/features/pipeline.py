@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,28 @@ class FeatureSettings:
     def size_of(self, stream: str) -> int:
         """The side of a stream's images in pixels."""
         return (self.motion_size if stream == "motion" else 0) or self.size
+
+    @cached_property
+    def places(self) -> int:
+        """P, places of the streams' cubes; nothing but shapes is computed.
+
+        Raises ConfigError for an unknown network or node, a side of images that a network can't
+        take, and streams with other numbers of places.
+        """
+        found = {}
+        for stream in self.weights:
+            with Uninitialised():
+                spec = backbone(self.backbone_of(stream))
+                net = FeatureNet(spec, stream, side=self.size_of(stream))
+            found[stream] = net.sizes()[0]
+        if len(set(found.values())) > 1:
+            raise ConfigError(
+                "features",
+                f"cubes of {found} places",
+                "as many places in both streams: attention is fused place by place (Eq. 14)",
+                "Choose other sizes of the networks' inputs.",
+            )
+        return next(iter(found.values()))
 
 
 def load_network(settings: FeatureSettings, stream: str) -> FeatureNet:
@@ -150,33 +173,11 @@ def prepare(
     return Features(clips, stores, tuple(settings.weights), views)
 
 
-def places(settings: FeatureSettings) -> int:
-    """P, places of the streams' cubes; nothing but shapes is computed.
-
-    Raises ConfigError for an unknown network or node, a side of images that a network can't take,
-    and streams with other numbers of places.
-    """
-    found = {}
-    for stream in settings.weights:
-        side = settings.size_of(stream)
-        with Uninitialised():
-            net = FeatureNet(backbone(settings.backbone_of(stream)), stream, side=side)
-        found[stream] = net.sizes()[0]
-    if len(set(found.values())) > 1:
-        raise ConfigError(
-            "features",
-            f"cubes of {found} places",
-            "as many places in both streams: attention is fused place by place (Eq. 14)",
-            "Choose other sizes of the networks' inputs.",
-        )
-    return next(iter(found.values()))
-
-
 def _stores(
     settings: FeatureSettings, inputs: Store, cache: str | Path
 ) -> dict[tuple[str, str], Store]:
     """A store for each (stream or "target", view)."""
-    stores, grid = {}, places(settings)
+    stores, grid = {}, settings.places
     for stream, weights in settings.weights.items():
         read_state(Path(weights))  # a missing or damaged file is said before its hash is taken
         for name in settings.views:

@@ -16,7 +16,7 @@ from rstan_lite.features.backbones import backbone
 from rstan_lite.features.cli import default_cache
 from rstan_lite.features.inputs import fill_inputs, inputs_store
 from rstan_lite.features.networks import find_network
-from rstan_lite.features.pipeline import FeatureSettings, places, prepare
+from rstan_lite.features.pipeline import FeatureSettings, prepare
 from rstan_lite.features.pretrained import weights_hash
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.config import TrainConfig
@@ -79,16 +79,19 @@ def feature_settings(config: TrainConfig, networks: Mapping[str, str]) -> Featur
     )
 
 
-def load_part(
-    config: TrainConfig, part: str, networks: Mapping[str, str], dataset: JHMDB | None = None
-) -> ClipFeatures:
+def load_part(config: TrainConfig, part: str, networks: Mapping[str, str]) -> ClipFeatures:
     """Features of one part ("train", "validation", "test"), made where the store lacks them."""
-    dataset = dataset or open_dataset(config)
+    return _load_part(config, part, feature_settings(config, networks), open_dataset(config))
+
+
+def _load_part(
+    config: TrainConfig, part: str, settings: FeatureSettings, dataset: JHMDB
+) -> ClipFeatures:
     clips: list[Any] = getattr(dataset, part)
     found = prepare(
         dataset,
         part,
-        feature_settings(config, networks),
+        settings,
         cache_folder(config),
         device=choose_device(config.device).type,
         workers=_workers(len(clips)),
@@ -118,16 +121,17 @@ def load_parts(config: TrainConfig) -> Parts:
         backbone(name)  # a name that there isn't is said before its weights are looked for
         found = find_network(dataset, name, stream, cache_folder(config), named[stream])
         networks[stream] = str(found)
-    places(feature_settings(config, networks))  # complain before the work, not after it
+    settings = feature_settings(config, networks)
+    _ = settings.places  # complains before the work, not after it
     store = inputs_store(
         dataset, cache_folder(config), config.stored_frames, config.flow, config.camera
     )
     clips = [*dataset.train, *dataset.validation, *dataset.test]
     fill_inputs(store, dataset, clips, _workers(len(clips)))  # all at once: starting costs seconds
     return Parts(
-        train=load_part(config, "train", networks, dataset),
-        validation=load_part(config, "validation", networks, dataset),
-        test=load_part(config, "test", networks, dataset),
+        train=_load_part(config, "train", settings, dataset),
+        validation=_load_part(config, "validation", settings, dataset),
+        test=_load_part(config, "test", settings, dataset),
         missing=tuple(dataset.missing),
         networks={stream: (path, weights_hash(path)) for stream, path in networks.items()},
     )

@@ -9,6 +9,7 @@ import pytest
 
 from rstan_lite.errors import ConfigError
 from rstan_lite.training.config import TrainConfig, differences, from_mapping, read_config
+from rstan_lite.training.features_source import feature_settings
 from rstan_lite.training.profiles import PROFILES, VARIANTS, add_options, from_arguments, resolve
 
 
@@ -33,6 +34,19 @@ def test_paper_profile_holds_the_papers_settings():
     assert (paper.iterations, paper.milestone, paper.lambda_aa) == (20_000, 12_000, 0.5)
     assert (paper.attention, paper.window, paper.test_frames) == ("window", 2, 32)
     assert (paper.gamma_alpha, paper.gamma_beta) == (1.0, 1.0)
+
+
+def test_the_papers_two_networks_are_one_option_apart():
+    """GPCNN's is the profile's; TSN's for both streams, at the same side, by its name alone."""
+    for config, name in (
+        (parse("--profile", "paper"), "vgg16"),
+        (parse("--profile", "paper", "--backbone", "bninception"), "bninception"),
+    ):
+        settings = feature_settings(config, {"appearance": "a", "motion": "m"})
+        for stream in ("appearance", "motion"):
+            assert settings.backbone_of(stream) == name
+            assert settings.size_of(stream) == 224
+        assert settings.places == 49
 
 
 def test_options_override_variant_and_variant_overrides_profile():
