@@ -59,7 +59,7 @@ def find_network(
             f"no {stream} network of {backbone} tuned on split {dataset.split}'s training part",
             "one, or a weights file",
             f"Make it: `rstan-lite tune --root {dataset.root} --split {dataset.split} "
-            f"--backbone {backbone}`, or name a file, tuned or ImageNet's, with --{stream}-weights.",
+            f"--backbone {backbone}`, or name a tuned or ImageNet file with --{stream}-weights.",
         )
     return max(fitting)[1]
 

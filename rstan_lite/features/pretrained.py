@@ -43,7 +43,7 @@ def load_start(net: FeatureNet, weights: str | Path) -> None:
     state = read_state(Path(weights))
     trunk = {k.removeprefix("trunk."): v for k, v in state.items() if k.startswith("trunk.")}
     if trunk:
-        _load(net.trunk, for_side(trunk, net.side), str(weights))
+        _load(net.trunk, for_side(trunk, net.side, str(weights)), str(weights))
     else:
         load_imagenet(net, weights)
 
@@ -65,7 +65,7 @@ def load_imagenet(net: FeatureNet, weights: str | Path | None) -> None:
             said = "; ".join(f"{reason}: {_some(names)}" for reason, names in out.items())
             tqdm.write(f"{path.name}: not taken over: {said}", file=sys.stderr)
         state |= {k: v for k, v in full.state_dict().items() if bninception.needless(k)}
-    _load(full, for_side(state, net.side), str(path))
+    _load(full, for_side(state, net.side, str(path)), str(path))
     if net.stream == "motion":
         full = to_motion(full, net.inputs)
     if net.spec.homogeneous:
@@ -78,19 +78,26 @@ def _some(names: list[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def for_side(state: Mapping[str, Tensor], side: int) -> dict[str, Tensor]:
+def for_side(state: Mapping[str, Tensor], side: int, where: str) -> dict[str, Tensor]:
     """A state with a vision transformer's positions interpolated to images of a side in pixels.
 
-    Other networks' states are returned as they are.
+    Other networks' states are returned as they are. where: the file, for the complaint.
+    Raises CheckpointError for positions that fill no square.
     """
     state = dict(state)
-    if POSITIONS in state and "conv_proj.weight" in state:
-        from torchvision.models.vision_transformer import interpolate_embeddings
+    if POSITIONS not in state or "conv_proj.weight" not in state:
+        return state
+    from torchvision.models.vision_transformer import interpolate_embeddings
 
-        state[POSITIONS] = state[POSITIONS].float()  # not every processor interpolates halves
+    positions = state[POSITIONS] = state[POSITIONS].float()  # not all processors do it in halves
+    try:
         patch = state["conv_proj.weight"].shape[-1]
-        state = dict(interpolate_embeddings(side, patch, state))
-    return state
+        return dict(interpolate_embeddings(side, patch, state))
+    except ValueError as error:
+        found = f"positions of shape {tuple(positions.shape)} ({error})"
+        raise CheckpointError(
+            where, found, "one of a class token and a square of patches"
+        ) from error
 
 
 def _load(module: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
@@ -182,7 +189,7 @@ def load_tuned(net: FeatureNet, path: str | Path) -> None:
     """Load a network that `rstan-lite tune` wrote (trunk and classifier)."""
     state = read_state(Path(path))
     trunk = {k.removeprefix("trunk."): v for k, v in state.items() if k.startswith("trunk.")}
-    moved = {"trunk." + name: v for name, v in for_side(trunk, net.side).items()}
+    moved = {"trunk." + name: v for name, v in for_side(trunk, net.side, str(path)).items()}
     _load(net, {**state, **moved}, str(path))
 
 

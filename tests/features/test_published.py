@@ -103,9 +103,9 @@ def test_positions_are_interpolated_for_another_side():
         POSITIONS: torch.cat([first, places])[None].half(),
         "conv_proj.weight": torch.zeros(3, 3, 16, 16),
     }
-    same = for_side(state, 224)
+    same = for_side(state, 224, "f")
     torch.testing.assert_close(same[POSITIONS], state[POSITIONS].float())
-    found = for_side(state, 256)[POSITIONS]
+    found = for_side(state, 256, "f")[POSITIONS]
     assert found.shape == (1, 1 + 256, 3)
     torch.testing.assert_close(found[0, :1], first)  # the class token has no place
     grid = found[0, 1:].unflatten(0, (16, 16))
@@ -114,3 +114,6 @@ def test_positions_are_interpolated_for_another_side():
     assert ((grid[15, 15, :2] - 13).abs() < 0.1).all()
     assert (grid[1:, :, 0] > grid[:-1, :, 0]).all()
     assert state[POSITIONS].shape == (1, 197, 3)
+    state[POSITIONS] = torch.zeros(1, 200, 3)
+    with pytest.raises(CheckpointError, match=r"f: found positions of shape \(1, 200, 3\)"):
+        for_side(state, 256, "f")
