@@ -17,7 +17,8 @@ from rstan_lite.cli import main
 from rstan_lite.features.backbones import backbone, build
 from rstan_lite.features.uninitialised import Uninitialised
 
-SIDES = {224: 7, 256: 8, 192: 6}
+BOTH = ("appearance", "motion")
+SIDES = {224: (7, BOTH), 256: (8, ("motion",)), 192: (6, ("appearance",))}  # K, streams
 SIZES = {  # d_fc, d_cv
     "squeezenet1_0": (512, 512),
     "vgg16": (4096, 512),
@@ -73,7 +74,7 @@ def test_clips_become_features_a_trained_model_and_its_test(name, root, tmp_path
     d_fc, d_cv = SIZES[name]
     weights = write_weights(name, tmp_path / "weights.pth")
     assert weights.stat().st_size < 120e6
-    for side, k in SIDES.items():
+    for side, (k, streams) in SIDES.items():
         run = tmp_path / f"run-{side}"
         options = {
             "--dataset": "jhmdb", "--root": root, "--cache": tmp_path / "cache", "--out": run,
@@ -81,17 +82,17 @@ def test_clips_become_features_a_trained_model_and_its_test(name, root, tmp_path
             "--appearance-weights": weights, "--motion-weights": weights, "--flow": "dis",
             "--views": "centre", "--stored-frames": 1, "--frames": 1, "--test-frames": 1,
             "--validation": 0, "--iterations": 1, "--d-h": 8, "--d-att": 8, "--scale": "rms",
-            "--device": "cpu",
+            "--device": "cpu", "--streams": ",".join(streams),
+            "--fusion": "max" if streams == BOTH else "none",
         }  # fmt: skip
         assert main(["train", "--quiet", *(str(x) for pair in options.items() for x in pair)]) == 0
         metrics = json.loads((run / "metrics.json").read_text())
         assert (metrics["n_train"], metrics["n_test"], metrics["iterations"]) == (1, 1, 1)
         assert metrics["test_accuracy"] in (0, 1)
         model = json.loads((run / "checkpoint.json").read_text())["model"]
-        both = {"appearance", "motion"}
-        assert model["d_cv"] == dict.fromkeys(both, d_cv)
-        assert model["d_fc"] == dict.fromkeys(both, d_fc)
-        for stream in both:
+        assert model["d_cv"] == dict.fromkeys(streams, d_cv)
+        assert model["d_fc"] == dict.fromkeys(streams, d_fc)
+        for stream in streams:
             found = list(stored(tmp_path / "cache", stream, side))
             assert len(found) == 2
             for tensors in found:
