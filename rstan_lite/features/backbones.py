@@ -1,44 +1,43 @@
-"""Two-stream networks: any torchvision network, by the names of two of its nodes (Eq. 1)."""
+"""Two-stream networks: BN-Inception or one of torchvision, by the names of two nodes (Eq. 1)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional
 
 from rstan_lite.errors import ConfigError
+from rstan_lite.features import bninception
+from rstan_lite.features.first_convolution import to_motion
 from rstan_lite.features.flow import PAIRS, ZERO
+from rstan_lite.features.spec import CAFFE, Backbone
+from rstan_lite.features.tokens import as_cube, as_vector
 
 STREAMS = ("appearance", "motion")
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, for RGB in [0, 1]
-FLOW_SCALE = 16.0  # 8-bit codes a unit: brings flow to about the spread of a normalised image
-
-
-@dataclass(frozen=True)
-class Backbone:
-    """A network of torchvision, and where to read it.
-
-    name: of `torchvision.models` (or "puppetnet"). cube: the node of the convolutional cube.
-    vector: the node of the feature vector; a node that still has places is averaged over them.
-    cube_pool: max-pooling of the cube, for networks whose last map is finer than 7 x 7 places.
-    homogeneous: nothing but convolutions, ReLU and pooling, see `rescale`.
-    """
-
-    name: str
-    cube: str
-    vector: str
-    cube_pool: int = 1
-    homogeneous: bool = False
 
 
 PRESETS = {
     # 13 x 13 x 512 after the last fire module, pooled to 7 x 7; SqueezeNet has no dense layer
     "squeezenet1_0": Backbone("squeezenet1_0", "features.12", "features.12", 2, homogeneous=True),
-    # GPCNN's nodes: the last pooling, 7 x 7 x 512, and fc6 after its ReLU, 4096
+    # GPCNN's nodes: the last pooling, 7 x 7 x 512, and fc6 after its ReLU, 4096. fc6 takes 7 x 7
+    # places: of another map (8 x 8 at 256 pixels, 6 x 6 at 192) torchvision first averages
+    # overlapping places to so many, so the vector stays 4096, and the cube is the map itself
     "vgg16": Backbone("vgg16", "features.30", "classifier.1"),
+    # TSN's nodes: inception-5a, 7 x 7 x 1024, and the last pooling, 1024. Another side than a
+    # multiple of 32 comes to an odd map, whose halves by convolution and by pooling are unlike
+    bninception.NAME: Backbone(
+        bninception.NAME, "inception_5a_output", "global_pool", pairs=5, pixels=CAFFE, step=32
+    ),
     "resnet18": Backbone("resnet18", "layer4", "avgpool"),
+    "resnet50": Backbone("resnet50", "layer4", "avgpool"),
+    # the vectors of the next three are those that the classifier reads, after their normalisation
+    "convnext_tiny": Backbone("convnext_tiny", "features", "classifier.1"),
+    "swin_t": Backbone("swin_t", "norm", "flatten"),  # the cube has its channels last
+    # 14 x 14 patches, pooled to 7 x 7; the vector is the class token
+    "vit_b_16": Backbone("vit_b_16", "encoder.ln", "encoder.ln", 2, step=16),
     "puppetnet": Backbone("puppetnet", "trunk", "pool"),
 }
 
@@ -47,82 +46,55 @@ def backbone(name: str) -> Backbone:
     """A preset by name, or `network:cube node:vector node[:cube pooling]`."""
     if name in PRESETS:
         return PRESETS[name]
-    parts = name.split(":")
-    if len(parts) not in (3, 4) or (len(parts) == 4 and not parts[3].isdigit()):
+    network, *nodes = name.split(":")
+    if len(nodes) not in (2, 3) or (len(nodes) == 3 and not nodes[2].isdigit()):
         raise ConfigError(
             "backbone",
             repr(name),
             f"one of {', '.join(PRESETS)}, or 'network:cube node:vector node'",
         )
-    return Backbone(parts[0], parts[1], parts[2], int(parts[3]) if len(parts) == 4 else 1)
+    # pixels, pairs and step belong to the network, whichever nodes are read
+    known = PRESETS.get(network, Backbone(network, "", ""))
+    pooling = int(nodes[2]) if len(nodes) == 3 else 1
+    return replace(known, cube=nodes[0], vector=nodes[1], cube_pool=pooling, homogeneous=False)
 
 
-def channels(stream: str) -> int:
-    """Input channels of a stream's network: 3 for RGB, 20 for ten pairs of flow."""
+def channels(stream: str, pairs: int = PAIRS) -> int:
+    """Input channels of a stream's network: 3 for RGB, two for each pair of flow."""
     if stream not in STREAMS:
         raise ConfigError("stream", repr(stream), f"one of {', '.join(STREAMS)}")
-    return 3 if stream == "appearance" else 2 * PAIRS
+    return 3 if stream == "appearance" else 2 * pairs
 
 
-def build(spec: Backbone) -> nn.Module:
-    """The whole network without weights, for RGB."""
+def build(spec: Backbone, side: int = 224) -> nn.Module:
+    """The whole network without weights, for RGB.
+
+    side: of the images in pixels, which networks with a position for each patch are built for.
+    """
     if spec.name == "puppetnet":
         from rstan_lite.features.puppetnet import PuppetNet
 
         return PuppetNet()
+    if spec.name == bninception.NAME:
+        return bninception.BNInception()
     from torchvision.models import get_model, list_models
 
     if spec.name not in list_models():
-        raise ConfigError("backbone", repr(spec.name), "a network of torchvision.models")
-    return get_model(spec.name, weights=None)
+        networks = f"a network of torchvision.models, {bninception.NAME} or puppetnet"
+        raise ConfigError("backbone", repr(spec.name), networks)
+    try:
+        return get_model(spec.name, weights=None, **({"image_size": side} if spec.one_side else {}))
+    except AssertionError as error:  # a side that the patches don't divide
+        raise _size(spec.name, side, f"pixels that its patches divide ({error})") from error
 
 
-def to_motion(network: nn.Module, inputs: int) -> nn.Module:
-    """Cross-modality initialisation: the RGB network with a first convolution for flow.
-
-    The first convolution's weights are averaged over R, G and B and repeated over `inputs`
-    channels (TSN's way to start a motion network from ImageNet).
-    """
-    name, first = _first_convolution(network)
-    new = nn.Conv2d(
-        inputs,
-        first.out_channels,
-        first.kernel_size,  # type: ignore[arg-type]
-        first.stride,  # type: ignore[arg-type]
-        first.padding,  # type: ignore[arg-type]
-        bias=first.bias is not None,
+def _size(network: str, found: int, expected: str) -> ConfigError:
+    return ConfigError(
+        f"images of {network}",
+        f"a side of {found} pixels",
+        expected,
+        "Options: --size and --motion-size, or --size and --test-size of `rstan-lite tune`.",
     )
-    with torch.no_grad():
-        new.weight.copy_(first.weight.mean(1, keepdim=True).expand_as(new.weight))
-        if first.bias is not None and new.bias is not None:
-            new.bias.copy_(first.bias)
-    setattr(network.get_submodule(name.rpartition(".")[0]), name.rpartition(".")[2], new)
-    return network
-
-
-def _first_convolution(network: nn.Module) -> tuple[str, nn.Conv2d]:
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Conv2d):
-            return name, module
-    raise ConfigError("backbone", type(network).__name__, "a network with a convolution")
-
-
-@torch.no_grad()
-def rescale(network: nn.Module) -> None:
-    """Bring a homogeneous network's first convolution to the size of a fresh one.
-
-    ImageNet's SqueezeNet has first weights 50 times as large as a fresh layer's. Gradient steps
-    that suit the other layers then leave it as it is: harmless for RGB, but a motion network can't
-    learn to tell x from y. Dividing the first convolution and every bias by the same number
-    divides all outputs by it and changes nothing else, as ReLU and pooling commute with scaling.
-    """
-    first = _first_convolution(network)[1]
-    fan_in = first.weight[0].numel()
-    factor = first.weight.square().mean().sqrt() / (2 / fan_in) ** 0.5
-    first.weight.div_(factor)
-    for name, parameter in network.named_parameters():
-        if name.endswith("bias"):
-            parameter.div_(factor)
 
 
 class FeatureNet(nn.Module):
@@ -130,19 +102,29 @@ class FeatureNet(nn.Module):
 
     stream: "appearance" (uint8 RGB images) or "motion" (uint8 flow stacks).
     classes: of the classifier that fine-tuning trains on the vector; 0 for none.
+    side: of the images in pixels. A vision transformer takes images of this side alone; others also
+    take images of other sides.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, spec: Backbone, stream: str, classes: int = 0, dropout: float = 0.5):
+    def __init__(
+        self,
+        spec: Backbone,
+        stream: str,
+        classes: int = 0,
+        dropout: float = 0.5,
+        side: int = 224,
+    ):
         super().__init__()
         from torchvision.models.feature_extraction import create_feature_extractor
 
-        network, inputs = build(spec), channels(stream)
+        self.spec, self.stream, self.side = spec, stream, side
+        self.inputs = channels(stream, spec.pairs)
+        network = build(spec, side)
         if stream == "motion":
-            network = to_motion(network, inputs)
-        self.spec, self.stream = spec, stream
+            network = to_motion(network, self.inputs)
         try:
             self.trunk = create_feature_extractor(network, list({spec.cube, spec.vector}))
         except ValueError as error:
@@ -151,11 +133,12 @@ class FeatureNet(nn.Module):
                 f"nodes {spec.cube!r}, {spec.vector!r} ({error})",
                 "nodes of the network",
             ) from error
-        rgb = stream == "appearance"
-        self.register_buffer("mean", torch.tensor(_MEAN if rgb else [ZERO / 255.0]).view(-1, 1, 1))
-        self.register_buffer(
-            "std", torch.tensor(_STD if rgb else [FLOW_SCALE / 255]).view(-1, 1, 1)
-        )
+        pixels, rgb = spec.pixels, stream == "appearance"
+        for name, values in (
+            ("mean", pixels.mean if rgb else [ZERO / 255]),
+            ("std", pixels.std if rgb else [pixels.flow_unit / 255]),
+        ):
+            self.register_buffer(name, torch.tensor(values).view(-1, 1, 1))
         self.dropout = nn.Dropout(dropout)
         self.norm: nn.BatchNorm1d | None = None
         self.classifier: nn.Linear | None = None
@@ -169,16 +152,31 @@ class FeatureNet(nn.Module):
     def normalise(self, images: Tensor) -> Tensor:
         """uint8 (B, s, s, channels) to float (B, channels, s, s), channels last in memory."""
         x = images.permute(0, 3, 1, 2).to(self.mean.dtype).div_(255)
+        if self.stream == "appearance" and self.spec.pixels.bgr:
+            x = x.flip(1)
         return x.sub_(self.mean).div_(self.std)
 
     def vector_and_cube(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The nodes' outputs: (B, d_fc) and (B, d_cv, K, K)."""
-        nodes = self.trunk(self.normalise(images))
-        cube, vector = nodes[self.spec.cube], nodes[self.spec.vector]
-        if vector.ndim == 4:
-            vector = vector.mean((2, 3))
-        if self.spec.cube_pool > 1:
-            cube = functional.max_pool2d(cube, self.spec.cube_pool, ceil_mode=True)
+        """The nodes' outputs: (B, d_fc) and (B, d_cv, K, K).
+
+        Raises ConfigError for a side that the network can't take, or nodes without square maps.
+        """
+        side = images.shape[1]
+        self._check_side(side)
+        return self._read(self.trunk(self.normalise(images)), side)
+
+    def _check_side(self, side: int) -> None:
+        if side % self.spec.step:
+            raise _size(self.spec.name, side, f"a multiple of {self.spec.step}")
+        if self.spec.one_side and side != self.side:
+            raise _size(self.spec.name, side, f"the {self.side} pixels that it is built for")
+
+    def _read(self, nodes: dict[str, Tensor], side: int) -> tuple[Tensor, Tensor]:
+        spec = self.spec
+        vector = as_vector(nodes[spec.vector], side, spec.vector)
+        cube = as_cube(nodes[spec.cube], side, spec.cube)
+        if spec.cube_pool > 1:
+            cube = functional.max_pool2d(cube, spec.cube_pool, ceil_mode=True)
         return vector, cube
 
     def features(self, images: Tensor) -> dict[str, Tensor]:
@@ -200,12 +198,23 @@ class FeatureNet(nn.Module):
         """Class logits (B, classes) of images."""
         return self.classify(self.vector_and_cube(images)[0])
 
-    @torch.no_grad()
-    def sizes(self, side: int = 224) -> tuple[int, int, int]:
-        """P, d_fc and d_cv for images of `side` pixels."""
+    def sizes(self, side: int = 0) -> tuple[int, int, int]:
+        """P, d_fc and d_cv for images of `side` pixels (0: those that it was built for).
+
+        Shapes alone are computed. Raises ConfigError for a side that the network can't take.
+        """
+        side = side or self.side
+        self._check_side(side)
+        tensors = [*self.trunk.named_parameters(), *self.trunk.named_buffers()]
+        shapes = {name: tensor.to("meta") for name, tensor in tensors}
+        image = torch.zeros(1, self.inputs, side, side, device="meta")
         training = self.training
         self.eval()
-        image = torch.zeros(1, side, side, channels(self.stream), dtype=torch.uint8)
-        vector, cube = self.vector_and_cube(image.to(self.mean.device))
-        self.train(training)
+        try:
+            nodes = functional_call(self.trunk, shapes, (image,))
+        except RuntimeError as error:  # a map that has shrunk to nothing, for example
+            raise _size(self.spec.name, side, f"one that it can take ({error})") from error
+        finally:
+            self.train(training)
+        vector, cube = self._read(nodes, side)
         return cube.shape[2] * cube.shape[3], vector.shape[1], cube.shape[1]

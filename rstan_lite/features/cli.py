@@ -42,15 +42,15 @@ def add_parsers(subparsers: Any) -> None:
         "--weights",
         default="torchvision",
         help="what to start from: a file of ImageNet weights or of a tuned network, torchvision "
-        "(ImageNet's, downloaded) or none",
+        "(the network's published ones, from torch hub's folder or downloaded) or none",
     )
     parser.add_argument(
         "--motion-weights",
         help="the same for the motion network (puppetnet: the shipped one; others: as --weights)",
     )
     parser.add_argument("--epochs", type=int, help="passes over the clips (20, motion 40)")
-    parser.add_argument("--size", type=int, help="side of the training crops (160, motion 112)")
-    parser.add_argument("--test-size", type=int, help="side of the features' crops (224, 112)")
+    parser.add_argument("--size", type=int, help="side of the training crops (160; puppetnet: 112)")
+    parser.add_argument("--test-size", type=int, help="side of the features' crops (224; 112)")
     parser.add_argument("--batch", type=int, help="clips a mini-batch (32)")
     parser.add_argument("--lr", type=float, help="learning rate of the trunk (0.002, motion 0.01)")
     parser.add_argument("--flow", default="dis", help="dis or tvl1")
@@ -70,11 +70,26 @@ def _tune(arguments: argparse.Namespace) -> int:
     from rstan_lite.features.inputs import fill_inputs, inputs_store
     from rstan_lite.features.networks import SHIPPED, shipped, split_name
     from rstan_lite.features.tune import DEFAULTS, tune, tuned_path
+    from rstan_lite.features.tuner import TuneSettings, check
 
     streams = [name.strip() for name in arguments.streams.split(",")]
     for stream in streams:
         if stream not in STREAMS:
             raise ConfigError("--streams", repr(stream), f"some of {', '.join(STREAMS)}")
+    chosen = []
+    for stream in streams:
+        names = ("backbone", "epochs", "batch", "size", "test_size", "lr", "seed")
+        given = {name: getattr(arguments, name) for name in names}
+        given = {name: value for name, value in given.items() if value is not None}
+        settings = DEFAULTS[stream]
+        if given.get("backbone", SHIPPED) != SHIPPED:  # the motion stream's 112 pixels are for it
+            settings = replace(settings, size=TuneSettings.size, test_size=TuneSettings.test_size)
+        settings = replace(settings, **given)
+        start = (stream == "motion" and arguments.motion_weights) or (
+            shipped(stream) if settings.backbone == SHIPPED else arguments.weights
+        )
+        chosen.append(replace(settings, weights=str(start)))
+        check(chosen[-1])  # complain before the work, not after it
     device = choose_device(arguments.device)
     cache = arguments.cache or default_cache()
     data = open_clips(
@@ -82,15 +97,7 @@ def _tune(arguments: argparse.Namespace) -> int:
     )
     store = inputs_store(data, cache, arguments.frames, arguments.flow, arguments.camera)
     fill_inputs(store, data, data.train + data.validation, arguments.workers)
-    for stream in streams:
-        names = ("backbone", "epochs", "batch", "size", "test_size", "lr", "seed")
-        given = {name: getattr(arguments, name) for name in names}
-        given = {name: value for name, value in given.items() if value is not None}
-        settings = replace(DEFAULTS[stream], **given)
-        start = (stream == "motion" and arguments.motion_weights) or (
-            shipped(stream) if settings.backbone == SHIPPED else arguments.weights
-        )
-        settings = replace(settings, weights=str(start))
+    for settings in chosen:
         path = tuned_path(cache, store, split_name(data), settings)
         card = tune(
             store,
@@ -104,7 +111,7 @@ def _tune(arguments: argparse.Namespace) -> int:
             workers=arguments.workers,
         )
         print(
-            f"{stream}: validation accuracy {card['best']['validation_accuracy']:.1%} of "
+            f"{settings.stream}: validation accuracy {card['best']['validation_accuracy']:.1%} of "
             f"{len(data.validation)} clips at epoch {card['best']['epoch']}; {path}"
         )
     return 0

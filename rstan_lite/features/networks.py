@@ -59,8 +59,8 @@ def find_network(
             f"no {stream} network of {backbone} tuned on split {dataset.split}'s training part",
             "one, or a weights file",
             f"Make it: `rstan-lite tune --root {dataset.root} --dataset {dataset.NAME} "
-            f"--split {dataset.split} --backbone {backbone}`, or name a file with "
-            f"--{stream}-weights.",
+            f"--split {dataset.split} --backbone {backbone}`, or name a tuned or ImageNet file "
+            f"with --{stream}-weights.",
         )
     return max(fitting)[1]
 

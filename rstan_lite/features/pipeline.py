@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from rstan_lite.features.images import view_images
 from rstan_lite.features.inputs import fill_inputs, has_masks, inputs_store
 from rstan_lite.features.pretrained import load_imagenet, load_tuned, read_state, weights_hash
 from rstan_lite.features.store import Store
+from rstan_lite.features.uninitialised import Uninitialised
 
 BATCH = 16  # images through a network at a time
 
@@ -62,6 +64,38 @@ class FeatureSettings:
         """The side of a stream's images in pixels."""
         return (self.motion_size if stream == "motion" else 0) or self.size
 
+    @cached_property
+    def places(self) -> int:
+        """P, places of the streams' cubes in the first view, see `places_of`."""
+        return self.places_of(self.views)[self.views[0]]
+
+    def places_of(self, views: Sequence[str]) -> dict[str, int]:
+        """P of the cubes in each view, the same in all streams; only shapes are computed.
+
+        Raises ConfigError for an unknown network or node, a side of images that a network can't
+        take, and streams with other numbers of places.
+        """
+        found: dict[str, dict[str, int]] = {name: {} for name in views}
+        known: dict[tuple[str, int], int] = {}
+        for stream in self.weights:
+            spec, size = backbone(self.backbone_of(stream)), self.size_of(stream)
+            with Uninitialised():
+                net = FeatureNet(spec, stream, side=size)
+            for name in views:
+                side = view_side(name, size)
+                if (stream, side) not in known:
+                    known[stream, side] = net.sizes(side)[0]
+                found[name][stream] = known[stream, side]
+        for name, of_view in found.items():
+            if len(set(of_view.values())) > 1:
+                raise ConfigError(
+                    "features",
+                    f"cubes of {of_view} places in the view {name}",
+                    "as many places in both streams: attention is fused place by place (Eq. 14)",
+                    "Choose other sizes of the networks' inputs.",
+                )
+        return {name: next(iter(of_view.values())) for name, of_view in found.items()}
+
 
 def load_network(settings: FeatureSettings, stream: str) -> FeatureNet:
     """A stream's network with its weights, ready to extract features.
@@ -72,7 +106,10 @@ def load_network(settings: FeatureSettings, stream: str) -> FeatureNet:
     path = settings.weights[stream]
     state = read_state(Path(path))
     classes = len(state["classifier.bias"]) if any(k.startswith("trunk.") for k in state) else 0
-    net = FeatureNet(backbone(settings.backbone_of(stream)), stream, classes)
+    with Uninitialised():
+        net = FeatureNet(
+            backbone(settings.backbone_of(stream)), stream, classes, side=settings.size_of(stream)
+        )
     if classes:
         load_tuned(net, path)
     else:
@@ -142,8 +179,8 @@ def prepare(
     todo = {key: store.missing(clips) for key, store in wanted.items()}
     if any(todo.values()):
         fill_inputs(inputs, dataset, clips, workers)
-        for (kind, name), missing in todo.items():
-            _fill(stores[kind, name], inputs, missing, kind, name, settings, device)
+        for kind in dict.fromkeys(kind for kind, _ in todo):
+            _fill(kind, wanted, inputs, todo, settings, device)
     return Features(clips, stores, tuple(settings.weights), views)
 
 
@@ -155,7 +192,7 @@ def feature_stores(
     inputs: what says which clips and frames the features are of, see `inputs.inputs_store`.
     Raises ConfigError where the streams' cubes differ in places.
     """
-    stores = {}
+    stores, counted = {}, settings.places_of(views)
     for stream, weights in settings.weights.items():
         read_state(Path(weights))  # a missing or damaged file is said before its hash is taken
         for name in views:
@@ -166,9 +203,9 @@ def feature_stores(
                 "weights": weights_hash(weights),
                 "view": name,
                 "size": settings.size_of(stream),
+                **backbone(settings.backbone_of(stream)).content(stream),
             }
             stores[stream, name] = Store.under(cache, stream, key)
-    counted = places(settings, views)
     for name in views:
         key = {"content": "target 1", "inputs": inputs, "view": name}
         key |= {"size": settings.size, "places": counted[name]}
@@ -176,44 +213,24 @@ def feature_stores(
     return stores
 
 
-def places(settings: FeatureSettings, views: Sequence[str]) -> dict[str, int]:
-    """P of the cubes in each view, the same in all streams; ConfigError where they differ."""
-    found: dict[str, dict[str, int]] = {name: {} for name in views}
-    known: dict[tuple[str, int], int] = {}
-    for stream in settings.weights:
-        net = FeatureNet(backbone(settings.backbone_of(stream)), stream)
-        for name in views:
-            side = view_side(name, settings.size_of(stream))
-            if (stream, side) not in known:
-                known[stream, side] = net.sizes(side)[0]
-            found[name][stream] = known[stream, side]
-    for name, of_view in found.items():
-        if len(set(of_view.values())) > 1:
-            raise ConfigError(
-                "features",
-                f"cubes of {of_view} places in the view {name}",
-                "as many places in both streams: attention is fused place by place (Eq. 14)",
-                "Choose other sizes of the networks' inputs.",
-            )
-    return {name: next(iter(of_view.values())) for name, of_view in found.items()}
-
-
 def _fill(
-    store: Store, inputs: Store, clips: list[Clip], kind: str, name: str,
-    settings: FeatureSettings, device: str,
+    kind: str, stores: Mapping[tuple[str, str], Store], inputs: Store,
+    todo: Mapping[tuple[str, str], list[Clip]], settings: FeatureSettings, device: str,
 ) -> None:  # fmt: skip
-    if not clips:
-        return
+    """Make what the stores of a stream, or of "target", lack, in all views."""
+    todo = {key: clips for key, clips in todo.items() if key[0] == kind and clips}
     net = None
-    if kind != "target":
+    if todo and kind != "target":  # loaded once for all views: it may hold half a gigabyte
         net = load_network(settings, kind).to(device).to(memory_format=torch.channels_last)
-    for clip in tqdm(clips, desc=f"{kind}, {name}"):
-        if net is None:
-            store.write(clip, {"target": _clip_target(inputs, clip, name, settings, store)})
-            continue
-        frames = range(len(inputs.read(clip, "index")))
-        images = view_images(inputs, clip, kind, name, settings.size_of(kind), frames)
-        store.write(clip, image_features(net, images, device))
+    for (_, name), clips in todo.items():
+        store = stores[kind, name]
+        for clip in tqdm(clips, desc=f"{kind}, {name}"):
+            if net is None:
+                store.write(clip, {"target": _clip_target(inputs, clip, name, settings, store)})
+                continue
+            frames, size = range(len(inputs.read(clip, "index"))), settings.size_of(kind)
+            images = view_images(inputs, clip, kind, name, size, frames, net.spec.pairs)
+            store.write(clip, image_features(net, images, device))
 
 
 def _clip_target(

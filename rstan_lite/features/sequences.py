@@ -142,5 +142,5 @@ def _features(
     settings: FeatureSettings, frames: np.ndarray, device: str,
 ) -> dict[str, Tensor]:  # fmt: skip
     size = settings.size_of(stream)
-    images = stream_images(tensors.__getitem__, stream, name, size, frames.tolist())
+    images = stream_images(tensors.__getitem__, stream, name, size, frames.tolist(), net.spec.pairs)
     return image_features(net, images, device)

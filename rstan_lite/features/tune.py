@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from rstan_lite.data.clips import Clip
 from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.errors import ConfigError
-from rstan_lite.features.backbones import FeatureNet
+from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.images import view_images
 from rstan_lite.features.inputs import has_masks
 from rstan_lite.features.networks import SHIPPED
@@ -48,7 +48,8 @@ def _key(store: Store, split: dict[str, Any], settings: TuneSettings) -> dict[st
     start = settings.weights
     if start not in ("none", "torchvision"):
         start = weights_hash(start)  # the file's content counts, not where it lies
-    return {"inputs": store.key, "split": split, **asdict(settings), "weights": start}
+    key = {"inputs": store.key, "split": split, **asdict(settings), "weights": start}
+    return key | backbone(settings.backbone).content(settings.stream)
 
 
 def tune(
@@ -128,6 +129,6 @@ def clip_scores(
     for clip in clips:
         stored = len(store.read(clip, "index"))
         frames = equally_spaced(stored, min(stored, VALIDATION_FRAMES)).tolist()
-        images = view_images(store, clip, net.stream, "centre", size, frames)
+        images = view_images(store, clip, net.stream, "centre", size, frames, net.spec.pairs)
         scores.append(net(images.to(device)).softmax(1).mean(0).cpu())
     return torch.stack(scores)

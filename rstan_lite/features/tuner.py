@@ -24,6 +24,7 @@ from rstan_lite.features.flow import stack
 from rstan_lite.features.inputs import has_masks
 from rstan_lite.features.pretrained import load_start
 from rstan_lite.features.store import Store, write_atomically
+from rstan_lite.features.uninitialised import Uninitialised
 
 CLIP_NORM = 5.0  # of the gradient: the first steps on flow are steep
 
@@ -60,8 +61,17 @@ class TuneSettings:
     seed: int = 0
 
 
+def check(settings: TuneSettings) -> None:
+    """Raise ConfigError for an unknown network, or sides of images that it can't take."""
+    with Uninitialised():
+        net = FeatureNet(backbone(settings.backbone), settings.stream, side=settings.size)
+    net.sizes()
+    net.sizes(settings.test_size)
+
+
 class Samples(Dataset[tuple[Tensor, int, Tensor]]):
     """Random images of a clip, one a segment, drawn from (seed, epoch, clip) alone.
+
 
     k: K, the side of the cube that the network makes of an image.
     """
@@ -103,7 +113,8 @@ class Samples(Dataset[tuple[Tensor, int, Tensor]]):
         stored = self.store.read(clip, "index").numpy()
         mask = self._mask(clip, int(np.abs(stored - middle).argmin()))  # the nearest in time
         geometry = self._geometry(mask, flow.shape[1:3], rng)
-        return stack(flow, middle, geometry), geometry.mask(mask)
+        pairs = backbone(self.settings.backbone).pairs
+        return stack(flow, middle, geometry, pairs), geometry.mask(mask)
 
     def _mask(self, clip: Clip, row: int) -> np.ndarray:
         """The silhouette of a stored frame, empty in a data set that has none."""
@@ -143,7 +154,9 @@ class Tuner:
         self, store: Store, train: list[Clip], classes: int, settings: TuneSettings, device: str
     ):
         torch.manual_seed(settings.seed)
-        net = FeatureNet(backbone(settings.backbone), settings.stream, classes, settings.dropout)
+        net = FeatureNet(
+            backbone(settings.backbone), settings.stream, classes, settings.dropout, settings.size
+        )
         load_start(net, settings.weights)
         self.store, self.train, self.settings, self.device = store, train, settings, device
         self.net = net.to(device).to(memory_format=torch.channels_last)

@@ -15,6 +15,7 @@ from rstan_lite.data.datasets import open_clips
 from rstan_lite.data.sequences import ClipSequence
 from rstan_lite.devices import choose_device
 from rstan_lite.errors import CheckpointError, ConfigError
+from rstan_lite.features.backbones import backbone
 from rstan_lite.features.cli import default_cache
 from rstan_lite.features.inputs import fill_inputs, inputs_store
 from rstan_lite.features.networks import find_network
@@ -95,12 +96,18 @@ def load_part(
     dataset: ClipDataset | None = None,
 ) -> ClipFeatures:
     """Features of one part ("train", "validation", "test"), made where the store lacks them."""
-    dataset = dataset or open_dataset(config)
+    settings = feature_settings(config, networks)
+    return _load_part(config, part, settings, dataset or open_dataset(config))
+
+
+def _load_part(
+    config: TrainConfig, part: str, settings: FeatureSettings, dataset: ClipDataset
+) -> ClipFeatures:
     clips: list[Any] = getattr(dataset, part)
     found = prepare(
         dataset,
         part,
-        feature_settings(config, networks),
+        settings,
         cache_folder(config),
         device=choose_device(config.device).type,
         workers=_workers(len(clips)),
@@ -181,9 +188,12 @@ def load_parts(config: TrainConfig) -> Parts:
     named = {"appearance": config.appearance_weights, "motion": config.motion_weights}
     networks = {}
     for stream in config.streams:
-        backbone = (config.motion_backbone if stream == "motion" else "") or config.backbone
-        found = find_network(dataset, backbone, stream, cache_folder(config), named[stream])
+        name = (config.motion_backbone if stream == "motion" else "") or config.backbone
+        backbone(name)  # a name that there isn't is said before its weights are looked for
+        found = find_network(dataset, name, stream, cache_folder(config), named[stream])
         networks[stream] = str(found)
+    settings = feature_settings(config, networks)
+    _ = settings.places  # complains before the work, not after it
     store = inputs_store(
         dataset, cache_folder(config), config.stored_frames, config.flow, config.camera
     )
@@ -191,9 +201,9 @@ def load_parts(config: TrainConfig) -> Parts:
     fill_inputs(store, dataset, clips, _workers(len(clips)))  # all at once: starting costs seconds
     second = None if other is None else load_part(second_config(config), "train", networks, other)
     return Parts(
-        train=load_part(config, "train", networks, dataset),
-        validation=load_part(config, "validation", networks, dataset),
-        test=load_part(config, "test", networks, dataset),
+        train=_load_part(config, "train", settings, dataset),
+        validation=_load_part(config, "validation", settings, dataset),
+        test=_load_part(config, "test", settings, dataset),
         missing=tuple(dataset.missing),
         networks={stream: (path, weights_hash(path)) for stream, path in networks.items()},
         second=second,

@@ -88,8 +88,10 @@ def video_features(
     for stream in config.streams:
         size = settings.size_of(stream)
         stored = range(config.stored_frames)
-        images = stream_images(inputs.__getitem__, stream, config.views[0], size, stored)
         network = load_network(settings, stream).to(device)
+        images = stream_images(
+            inputs.__getitem__, stream, config.views[0], size, stored, network.spec.pairs
+        )
         found = image_features(network, images, device.type)
         cubes[stream] = found["cubes"][None, None]  # (1, 1, S, P, d_cv)
         vectors[stream] = found["vectors"][None, None]  # (1, 1, S, d_fc)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rstan_lite.data.sequences import ClipSequence
-from rstan_lite.features.pipeline import FeatureSettings, places
+from rstan_lite.features.pipeline import FeatureSettings
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.evaluate import Evaluation, average, evaluate
@@ -42,7 +42,7 @@ def sequence_rows(
 
     Raises ConfigError where the streams' cubes differ in places.
     """
-    counted = places(settings, [one.view for one in sequences])
+    counted = settings.places_of([one.view for one in sequences])
     rows = []
     for one in sequences:
         box = one.geometry(shape, settings.size).box(*shape[:2])

@@ -10,10 +10,10 @@ from rstan_lite.features.backbones import (
     backbone,
     build,
     channels,
-    rescale,
-    to_motion,
 )
+from rstan_lite.features.first_convolution import rescale, to_motion
 from rstan_lite.features.pretrained import load_imagenet, load_start, load_tuned, read_state
+from rstan_lite.features.uninitialised import Uninitialised
 
 SHAPES = {  # side: (P, d_fc, d_cv)
     "squeezenet1_0": {224: (49, 512, 512), 192: (36, 512, 512)},
@@ -37,11 +37,32 @@ def test_shapes(name, stream):
     assert found["vectors"].shape == (2, sizes[1])
 
 
+@torch.no_grad()
 def test_vgg16_has_gpcnns_nodes():
-    """Cube 7 x 7 x 512 after the last pooling, vector 4096 after fc6's ReLU."""
-    net = FeatureNet(backbone("vgg16"), "appearance")
-    assert net.sizes(224) == (49, 4096, 512)
-    assert net.sizes(192) == (36, 4096, 512)
+    """The cube is the last pooling; the vector fc6's ReLU, of 7 x 7 averages of the cube's places.
+
+    fc6 is a layer for 7 x 7 places: of 8 x 8 or 6 x 6 it sees averages of overlapping ones.
+    """
+    with Uninitialised():
+        net = FeatureNet(backbone("vgg16"), "appearance").eval()
+    for layer in net.trunk.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    # 103 million weights, cheaply: each output looks at one channel, in its own way
+    fc6 = net.trunk.get_submodule("classifier.0")
+    own = torch.arange(4096) % 512
+    fc6.weight.zero_().view(4096, 512, 49)[torch.arange(4096), own] = torch.randn(4096, 49)
+    fc6.bias.normal_()
+    for side, k in ((224, 7), (256, 8), (192, 6)):
+        images = torch.randint(0, 255, (1, side, side, 3), dtype=torch.uint8)
+        vector, cube = net.vector_and_cube(images)
+        assert cube.shape == (1, 512, k, k)
+        bins = [slice(i * k // 7, -(-(i + 1) * k // 7)) for i in range(7)]
+        seen = torch.stack([cube[0, :, i, j].mean((1, 2)) for i in bins for j in bins], 1)
+        weights = fc6.weight.view(4096, 512, 49)[torch.arange(4096), own]
+        expected = ((weights * seen[own]).sum(1) + fc6.bias).relu()
+        assert 0.2 < (vector == 0).float().mean() < 0.8  # after the ReLU
+        torch.testing.assert_close(vector[0], expected, rtol=1e-3, atol=1e-3)
 
 
 def test_places_go_row_by_row():

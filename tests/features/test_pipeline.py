@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from rstan_lite.cli import main
 from rstan_lite.data.jhmdb import JHMDB
@@ -14,13 +15,13 @@ from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import view
 from rstan_lite.errors import CheckpointError, ConfigError, DataError
 from rstan_lite.features import tune as tune_module
-from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
+from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone, build
 from rstan_lite.features.flow import encode, flow_sequence, stack
 from rstan_lite.features.images import view_images
 from rstan_lite.features.inputs import fill_inputs, inputs_store
 from rstan_lite.features.networks import find_network, shipped, split_name
 from rstan_lite.features.pipeline import FeatureSettings, prepare
-from rstan_lite.features.pretrained import read_state
+from rstan_lite.features.pretrained import load_imagenet, read_state
 from rstan_lite.features.tune import tuned_path
 from rstan_lite.features.tuner import TuneSettings
 
@@ -65,6 +66,60 @@ def test_features_are_the_networks_on_the_views(data, inputs, cache, networks):
     np.testing.assert_allclose(found.target[row][1], target(seen, 6))
     plain = np.stack([view("centre", m.shape, 96).mask(m) for m in masks])
     np.testing.assert_array_equal(plain[:, :, ::-1], seen)
+
+
+def test_tsns_motion_network_sees_five_pairs(data, inputs, cache, tmp_path):
+    """Its stack, coding and key are its own; the appearance network's input is BGR."""
+    torch.manual_seed(0)
+    weights = tmp_path / "w.safetensors"
+    save_file(build(backbone("bninception")).state_dict(), weights)
+    settings = settings_for(dict.fromkeys(STREAMS, weights), backbone="bninception", size=64)
+    found = prepare(data, "test", settings, cache, workers=1)
+    clip = data.test[2]
+    flow, index = inputs.read(clip, "flow").numpy(), inputs.read(clip, "index").tolist()
+    seen = np.stack([stack(flow, t, view("centre", flow.shape[1:3], 64), 5) for t in index])
+    net = FeatureNet(backbone("bninception"), "motion").eval()
+    load_imagenet(net, weights)
+    with torch.no_grad():
+        alone = net.features(torch.from_numpy(seen))
+    assert alone["cubes"].shape == (5, 4, 1024)
+    for name, features in (("cubes", found.cubes), ("vectors", found.vectors)):
+        stored = features["motion"][2][0].float()
+        torch.testing.assert_close(stored, alone[name], atol=2e-3, rtol=2e-3)
+    keys = [json.loads(path.read_text()) for path in cache.glob("*/key.json")]
+    keys = {key["content"]: key for key in keys if key.get("backbone") == "bninception"}
+    assert (keys["features 1, motion"]["pairs"], keys["features 1, motion"]["flow_unit"]) == (5, 1)
+    assert keys["features 1, appearance"]["pixels"]["bgr"] is True
+    usual = FeatureNet(backbone("puppetnet"), "motion").spec
+    assert usual.content("motion") == usual.content("appearance") == {}  # old stores stay valid
+
+
+def test_sides_and_networks_are_checked_before_any_work(small_root, tmp_path, capsys):
+    """By `tune` for both streams, and by `train`, before a clip is decoded."""
+    cache = tmp_path / "cache"
+    here = ["--root", str(small_root), "--cache", str(cache), "--device", "cpu"]
+    for words, said in (
+        (
+            ["--backbone", "vit_b_16"],
+            "images of vit_b_16: found a side of 224 pixels; expected the",
+        ),
+        (["--backbone", "bninception", "--size", "112"], "expected a multiple of 32"),
+        (["--backbone", "resnet18:layer5:avgpool"], "nodes 'layer5', 'avgpool'"),
+    ):
+        assert main(["tune", *here, *words]) == 2
+        assert said in capsys.readouterr().err
+    weights = tmp_path / "w.pth"
+    torch.save({}, weights)
+    files = ["--appearance-weights", str(weights), "--motion-weights", str(weights)]
+    for words, said in (
+        (["--backbone", "bninceptoin"], "backbone: found 'bninceptoin'; expected one of"),
+        (["--backbone", "bninception", "--size", "240"], "found a side of 240 pixels"),
+        (["--backbone", "vgg16", "--motion-size", "192"], "'appearance': 49, 'motion': 36"),
+    ):
+        command = ["train", "--dataset", "jhmdb", "--profile", "paper", *here, *files]
+        assert main([*command, "--out", str(tmp_path / "run"), *words]) == 2
+        assert said in capsys.readouterr().err
+    assert not list(cache.glob("*/push"))  # nothing was stored of a clip
 
 
 def test_tests_see_the_first_view_only(data, inputs, cache, networks):

@@ -9,6 +9,7 @@ import torch
 from rstan_lite.data.transforms import actor_crop
 from rstan_lite.errors import CheckpointError
 from rstan_lite.features.networks import split_name
+from rstan_lite.features.pipeline import FeatureSettings, load_network
 from rstan_lite.features.pretrained import read_state
 from rstan_lite.features.tune import tune
 from rstan_lite.features.tuner import Samples, Tuner, TuneSettings, places_loss
@@ -59,6 +60,21 @@ def test_tuning_resumes_to_the_same_weights(data, inputs, tmp_path):
     tune(*args, workers=0)
     one, other = read_state(whole), read_state(parts)
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_tsns_network_is_tuned_on_its_own_stacks(data, inputs, tmp_path):
+    """Ten channels from the samples to the file, which an extraction reads."""
+    path = tmp_path / "tsn.safetensors"
+    card = tune_here(
+        data, inputs, path, stream="motion", backbone="bninception", epochs=1, segments=1, size=64
+    )
+    assert (card["pairs"], card["flow_unit"]) == (5, 1)
+    settings = FeatureSettings({"motion": path}, "bninception", size=64)
+    assert settings.places == 4
+    net = load_network(settings, "motion")
+    first = read_state(path)["trunk.conv1_7x7_s2.weight"]
+    assert first.shape == (64, 10, 7, 7)
+    torch.testing.assert_close(net.trunk.state_dict()["conv1_7x7_s2.weight"], first.float())
 
 
 def test_damaged_resume_file(data, inputs, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 
 from rstan_lite.errors import ConfigError
 from rstan_lite.training.config import TrainConfig, differences, from_mapping, read_config
+from rstan_lite.training.features_source import feature_settings
 from rstan_lite.training.profiles import (
     PROFILES,
     SIZES,
@@ -32,6 +33,22 @@ def test_every_field_has_help_and_an_option_of_the_command_line():
     for spec in fields(TrainConfig):
         assert spec.metadata["help"]
         assert "--" + spec.name.replace("_", "-") in text
+
+
+def test_the_papers_two_networks_are_one_option_apart():
+    """GPCNN's is the profile's; TSN's for both streams, at the same side, by its name alone."""
+    for config, name in (
+        (parse("--profile", "paper", "--dataset", "jhmdb"), "vgg16"),
+        (
+            parse("--profile", "paper", "--dataset", "jhmdb", "--backbone", "bninception"),
+            "bninception",
+        ),
+    ):
+        settings = feature_settings(config, {"appearance": "a", "motion": "m"})
+        for stream in ("appearance", "motion"):
+            assert settings.backbone_of(stream) == name
+            assert settings.size_of(stream) == 224
+        assert settings.places == 49
 
 
 def test_options_override_variant_and_variant_overrides_profile():

@@ -1,0 +1,159 @@
+"""BN-Inception, TSN's network: Inception with batch normalisation (Ioffe, Szegedy, ICML 2015)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+NAME = "bninception"
+# ImageNet's weights, which TSN starts from, in the release whose names are used here
+URL = "http://data.lip6.fr/cadene/pretrainedmodels/bn_inception-52deb4733.pth"
+CLASSIFIERS = ("last_linear", "fc")  # the second in TSN's own release of the same weights
+
+
+class Block(NamedTuple):
+    """Output channels of a block's four branches, which are concatenated in this order.
+
+    one: of the 1 x 1 convolution; 0 for none. three: of the 1 x 1 and the 3 x 3 convolution.
+    double: of the 1 x 1 and of each of the two 3 x 3 convolutions. pool: "average" or "maximum", of
+    3 x 3 places. project: of the 1 x 1 convolution after it; 0 for none.
+    A block without its first and last convolution halves the side, and passes the maximum on as it
+    is.
+    """
+
+    one: int
+    three: tuple[int, int]
+    double: tuple[int, int]
+    pool: str
+    project: int
+
+    @property
+    def stride(self) -> int:
+        return 1 if self.one else 2
+
+    def outputs(self, inputs: int) -> int:
+        """Channels of the concatenation."""
+        return self.one + self.three[1] + self.double[1] + (self.project or inputs)
+
+
+BLOCKS = {
+    "3a": Block(64, (64, 64), (64, 96), "average", 32),
+    "3b": Block(64, (64, 96), (64, 96), "average", 64),
+    "3c": Block(0, (128, 160), (64, 96), "maximum", 0),
+    "4a": Block(224, (64, 96), (96, 128), "average", 128),
+    "4b": Block(192, (96, 128), (96, 128), "average", 128),
+    "4c": Block(160, (128, 160), (128, 160), "average", 128),
+    "4d": Block(96, (128, 192), (160, 192), "average", 128),
+    "4e": Block(0, (128, 192), (192, 256), "maximum", 0),
+    "5a": Block(352, (192, 320), (160, 224), "average", 128),
+    "5b": Block(352, (192, 320), (192, 224), "maximum", 128),
+}
+
+
+class Concatenation(nn.Module):
+    """The end of a block, so that it is a node with a name."""
+
+    def forward(self, branches: list[Tensor]) -> Tensor:
+        return torch.cat(branches, 1)
+
+
+class BNInception(nn.Module):
+    """Images (B, 3, s, s) to logits (B, classes); s is a multiple of 32.
+
+    The parameters bear the published files' names. Nodes of use are `inception_<block>_output` (the
+    cube of TSN is that of 5a, 7 x 7 x 1024 at 224 pixels) and `global_pool` (1024), which averages
+    over all places, at 224 pixels over the 7 x 7 that it was trained with.
+    """
+
+    def __init__(self, classes: int = 1000):
+        super().__init__()
+        self._add("conv1_7x7_s2", 3, 64, 7, 2)
+        self._add("conv2_3x3_reduce", 64, 64)
+        self._add("conv2_3x3", 64, 192, 3)
+        width = 192
+        for name, block in BLOCKS.items():
+            at = f"inception_{name}_"
+            if block.one:
+                self._add(at + "1x1", width, block.one)
+            self._add(at + "3x3_reduce", width, block.three[0])
+            self._add(at + "3x3", *block.three, 3, block.stride)
+            self._add(at + "double_3x3_reduce", width, block.double[0])
+            self._add(at + "double_3x3_1", *block.double, 3)
+            self._add(at + "double_3x3_2", block.double[1], block.double[1], 3, block.stride)
+            if block.project:
+                self._add(at + "pool_proj", width, block.project)
+            self.add_module(at + "output", Concatenation())
+            width = block.outputs(width)
+        self.global_pool = nn.AdaptiveAvgPool2d(1)
+        self.last_linear = nn.Linear(width, classes)
+
+    def _add(self, name: str, inputs: int, outputs: int, kernel: int = 1, stride: int = 1) -> None:
+        # with a bias, though normalised right after: the published files hold one
+        self.add_module(name, nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2))
+        # eps and momentum are torch's defaults, 1e-5 and 0.1; Caffe writes the latter as 0.9, the
+        # share that a running average keeps
+        self.add_module(name + "_bn", nn.BatchNorm2d(outputs))
+
+    def _apply_unit(self, name: str, x: Tensor) -> Tensor:
+        normed = self.get_submodule(name + "_bn")(self.get_submodule(name)(x))
+        return functional.relu(normed)
+
+    def _block(self, name: str, block: Block, x: Tensor) -> Tensor:
+        at, unit = f"inception_{name}_", self._apply_unit
+        branches = [unit(at + "1x1", x)] if block.one else []
+        branches.append(unit(at + "3x3", unit(at + "3x3_reduce", x)))
+        inner = unit(at + "double_3x3_1", unit(at + "double_3x3_reduce", x))
+        branches.append(unit(at + "double_3x3_2", inner))
+        if block.pool == "average":
+            pooled = functional.avg_pool2d(x, 3, 1, padding=1)  # zeros at the border count
+        elif block.stride == 1:
+            pooled = functional.max_pool2d(x, 3, 1, padding=1)
+        else:
+            pooled = functional.max_pool2d(x, 3, 2, ceil_mode=True)
+        branches.append(unit(at + "pool_proj", pooled) if block.project else pooled)
+        return self.get_submodule(at + "output")(branches)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self._apply_unit("conv1_7x7_s2", images)  # (B, 64, s/2, s/2)
+        # rounded up, as Caffe does: 112 places become 56, not 55
+        x = functional.max_pool2d(x, 3, 2, ceil_mode=True)
+        x = self._apply_unit("conv2_3x3", self._apply_unit("conv2_3x3_reduce", x))
+        x = functional.max_pool2d(x, 3, 2, ceil_mode=True)  # (B, 192, s/8, s/8)
+        for name, block in BLOCKS.items():
+            x = self._block(name, block, x)
+        return self.last_linear(self.global_pool(x).flatten(1))
+
+
+def needless(name: str) -> str:
+    """Why a tensor of this name is left where it is: "classifier", "counters", or "" if it isn't.
+
+    The trunk ends before the classifier, and nothing reads how many batches were seen.
+    """
+    if name.partition(".")[0] in CLASSIFIERS:
+        return "classifier"
+    return "counters" if name.endswith("num_batches_tracked") else ""
+
+
+def mend(
+    state: Mapping[str, Tensor], expected: Mapping[str, Tensor]
+) -> tuple[dict[str, Tensor], dict[str, list[str]]]:
+    """The tensors that a trunk needs, of a published file's, in the shapes of today.
+
+    state: of a file. expected: of the network, by name.
+    Batch normalisation's tensors of shape (1, C), which old files hold, become (C,).
+    Returns the tensors, and the names of those left out by reason: see `needless`, and "unknown".
+    """
+    kept: dict[str, Tensor] = {}
+    out: dict[str, list[str]] = {}
+    for name, tensor in state.items():
+        reason = needless(name) or ("" if name in expected else "unknown")
+        if reason:
+            out.setdefault(reason, []).append(name)
+        else:
+            old = tensor.shape == (1, *expected[name].shape)
+            kept[name] = tensor[0] if old else tensor
+    return kept, out

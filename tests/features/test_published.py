@@ -1,0 +1,119 @@
+"""Published weights: where they are looked for, and what is said where they can't be had."""
+
+import hashlib
+from urllib.error import URLError
+
+import pytest
+import torch
+
+from rstan_lite.errors import CheckpointError
+from rstan_lite.features import pretrained
+from rstan_lite.features.backbones import FeatureNet, backbone, build
+from rstan_lite.features.pretrained import (
+    POSITIONS,
+    for_side,
+    load_imagenet,
+    load_start,
+    published_file,
+    weights_hash,
+)
+
+ADDRESSES = {
+    "bninception": "http://data.lip6.fr/cadene/pretrainedmodels/bn_inception-52deb4733.pth",
+    "vgg16": "https://download.pytorch.org/models/vgg16-397923af.pth",
+    "resnet50": "https://download.pytorch.org/models/resnet50-11ad3fa6.pth",
+    "convnext_tiny": "https://download.pytorch.org/models/convnext_tiny-983f1562.pth",
+    "vit_b_16": "https://download.pytorch.org/models/vit_b_16-c867db91.pth",
+    "swin_t": "https://download.pytorch.org/models/swin_t-704ceda3.pth",
+}
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """An empty torch hub folder, and no internet."""
+    asked = []
+
+    def refuse(url, path, hash_prefix=None, progress=True):
+        asked.append((url, path, hash_prefix))
+        raise URLError("no network here")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
+    return tmp_path / "hub" / "checkpoints", asked
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_without_internet_file_address_folder_and_options_are_named(name, hub):
+    folder, asked = hub
+    with pytest.raises(CheckpointError) as caught:
+        published_file(backbone(name))
+    file = ADDRESSES[name].rpartition("/")[2]
+    for words in (
+        f"weights of {name}: found no file, and no download",
+        f"expected {file}.",
+        f"Get it from {ADDRESSES[name]} and put it into {folder}",
+        "--weights FILE of `rstan-lite tune`",
+        "--appearance-weights FILE",
+    ):
+        assert words in str(caught.value)
+    assert asked == [(ADDRESSES[name], str(folder / file), file[:-4].rpartition("-")[2])]
+
+
+def test_a_file_in_torch_hubs_folder_is_taken_without_asking(hub):
+    folder, asked = hub
+    file = folder / "resnet18-f37072fd.pth"
+    file.parent.mkdir(parents=True)
+    torch.save(build(backbone("resnet18")).state_dict(), file)
+    net = FeatureNet(backbone("resnet18"), "appearance")
+    with pytest.raises(CheckpointError, match="a file whose SHA-256 begins with"):
+        load_start(net, "torchvision")  # it is there, but not what its name says
+    assert not asked
+
+
+def test_a_download_is_taken(hub, monkeypatch):
+    folder, _ = hub
+    state = build(backbone("squeezenet1_0")).state_dict()
+    torch.save(state, folder.parent.parent / "there.pth")
+    content = (folder.parent.parent / "there.pth").read_bytes()
+    url = f"http://somewhere/net-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+
+    def download(url, path, hash_prefix=None, progress=True):
+        with open(path, "wb") as file:
+            file.write(content)
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", download)
+    monkeypatch.setattr(pretrained, "_url", lambda spec: url)
+    net = FeatureNet(backbone("squeezenet1_0"), "appearance")
+    load_imagenet(net, None)
+    fire = "features.12.squeeze.weight"
+    torch.testing.assert_close(net.trunk.state_dict()[fire], state[fire])
+    assert weights_hash(folder / url.rpartition("/")[2]) in hashlib.sha256(content).hexdigest()
+
+
+def test_a_network_without_published_weights_is_named():
+    with pytest.raises(CheckpointError, match="weights of puppetnet: found none"):
+        published_file(backbone("puppetnet"))
+
+
+def test_positions_are_interpolated_for_another_side():
+    rows, columns = torch.meshgrid(torch.arange(14.0), torch.arange(14.0), indexing="ij")
+    places = torch.stack([rows, columns, torch.ones(14, 14)], -1).flatten(0, 1)  # (196, 3)
+    first = torch.tensor([[5.0, 6.0, 7.0]])
+    state = {
+        POSITIONS: torch.cat([first, places])[None].half(),
+        "conv_proj.weight": torch.zeros(3, 3, 16, 16),
+    }
+    same = for_side(state, 224, "f")
+    torch.testing.assert_close(same[POSITIONS], state[POSITIONS].float())
+    found = for_side(state, 256, "f")[POSITIONS]
+    assert found.shape == (1, 1 + 256, 3)
+    torch.testing.assert_close(found[0, :1], first)  # the class token has no place
+    grid = found[0, 1:].unflatten(0, (16, 16))
+    torch.testing.assert_close(grid[..., 2], torch.ones(16, 16), atol=1e-3, rtol=0)
+    assert (grid[0, 0, :2].abs() < 0.1).all()  # corners stay corners
+    assert ((grid[15, 15, :2] - 13).abs() < 0.1).all()
+    assert (grid[1:, :, 0] > grid[:-1, :, 0]).all()
+    assert state[POSITIONS].shape == (1, 197, 3)
+    state[POSITIONS] = torch.zeros(1, 200, 3)
+    with pytest.raises(CheckpointError, match=r"f: found positions of shape \(1, 200, 3\)"):
+        for_side(state, 256, "f")
