@@ -20,8 +20,9 @@ from rstan_lite.features.flow import encode, flow_sequence, stack
 from rstan_lite.features.images import view_images
 from rstan_lite.features.inputs import fill_inputs, inputs_store
 from rstan_lite.features.networks import find_network, shipped, split_name
-from rstan_lite.features.pipeline import FeatureSettings, prepare
+from rstan_lite.features.pipeline import prepare
 from rstan_lite.features.pretrained import read_state
+from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.features.tune import tuned_path
 from rstan_lite.features.tuner import TuneSettings
 
@@ -85,10 +86,10 @@ def test_tests_see_the_first_view_only(data, inputs, cache, networks):
 
 
 def test_extraction_goes_on_where_it_stopped(data, inputs, cache, networks, monkeypatch):
-    from rstan_lite.features import pipeline
+    from rstan_lite.features import extraction
 
     settings = settings_for(networks, views=("whole",))
-    true, calls = pipeline.image_features, []
+    true, calls = extraction.image_features, []
 
     def stop_at_third(*args):
         calls.append(1)
@@ -96,10 +97,10 @@ def test_extraction_goes_on_where_it_stopped(data, inputs, cache, networks, monk
             raise KeyboardInterrupt
         return true(*args)
 
-    monkeypatch.setattr(pipeline, "image_features", stop_at_third)
+    monkeypatch.setattr(extraction, "image_features", stop_at_third)
     with pytest.raises(KeyboardInterrupt):
         prepare(data, "test", settings, cache, workers=1)
-    monkeypatch.setattr(pipeline, "image_features", lambda *a: calls.append(1) or true(*a))
+    monkeypatch.setattr(extraction, "image_features", lambda *a: calls.append(1) or true(*a))
     prepare(data, "test", settings, cache, workers=1)
     assert len(calls) == 3 + (2 * 6 - 2)  # two streams of six clips; two were done
     calls.clear()
