@@ -55,14 +55,16 @@ def load_imagenet(net: FeatureNet, weights: str | Path | None) -> None:
     net.trunk.load_state_dict({k: full.state_dict()[k] for k in net.trunk.state_dict()})
 
 
-def load_weights(module: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
-    """Load a state; where: its file, that a CheckpointError about other tensors names."""
+def load_weights(
+    module: nn.Module, state: Mapping[str, Tensor], where: str, network: str = ""
+) -> None:
+    """Load a state; where, network: what a CheckpointError about other tensors names."""
     try:
         module.load_state_dict(dict(state))
     except RuntimeError as error:
         first = " ".join(str(error).split())[:300]
         raise CheckpointError(
-            where, f"other tensors ({first})", f"those of {type(module).__name__}"
+            where, f"other tensors ({first})", f"those of {network or type(module).__name__}"
         ) from error
 
 

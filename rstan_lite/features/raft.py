@@ -34,7 +34,7 @@ class Raft:
         default = get_model_weights(variant).DEFAULT
         path = Path(weights or torchvision_file(default, variant, "--flow-weights"))
         self._net, self._device = get_model(variant, weights=None), device
-        load_weights(self._net, read_state(path), str(path))
+        load_weights(self._net, read_state(path), str(path), variant)
         self._net.eval().to(device)
         self.parameters: dict[str, Any] = {
             "method": variant,
