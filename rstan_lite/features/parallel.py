@@ -69,13 +69,16 @@ def over_clips(
         multiprocessing_context="spawn" if several else None,
     )
     damaged: list[DataError] = []
-    for i, value in tqdm(loader, title, len(clips)):
-        try:
-            if isinstance(value, RstanError):
-                raise value
-            _through(local, clips[i], value)
-        except DataError as error:
-            damaged.append(error)
+    # the bar beside the loop: tqdm.auto begins an iteration of its own, with processes of its own
+    with tqdm(total=len(clips), desc=title) as bar:
+        for i, value in loader:
+            try:
+                if isinstance(value, RstanError):
+                    raise value
+                _through(local, clips[i], value)
+            except DataError as error:
+                damaged.append(error)
+            bar.update()
     if len(damaged) == 1:
         raise damaged[0]
     if damaged:
