@@ -25,7 +25,8 @@ class Features:
     """A data set's features on disk, for a choice of clips.
 
     cubes[stream]: n clips of (V, S, P, d_cv); vectors[stream]: (V, S, d_fc); target: (V, S, P);
-    all are lazy: `cubes[stream][i][v]` is read from the disk when it is touched.
+    all are lazy: `cubes[stream][i][v]` is read from the disk when it is touched. stores: by
+    (stream or "target", view).
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Features:
         streams: Sequence[str],
         views: Sequence[str],
     ):
+        self.stores = stores
         self.cubes, self.vectors = (
             {s: Rows([stores[s, v] for v in views], clips, name) for s in streams}
             for name in ("cubes", "vectors")
