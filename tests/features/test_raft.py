@@ -1,5 +1,11 @@
 """RAFT: padding, complaints, stores. Its weights are random here: a test has no download."""
 
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +14,10 @@ from torchvision.models.optical_flow import Raft_Small_Weights
 
 from rstan_lite.errors import CheckpointError, ConfigError, StoreError
 from rstan_lite.features.flow import estimator, flow_sequence
-from rstan_lite.features.inputs import InputStore, fill_inputs, inputs_store
+from rstan_lite.features.inputs import inputs_store
+from rstan_lite.features.networks import shipped
+from rstan_lite.features.pipeline import prepare
+from rstan_lite.features.settings import FeatureSettings
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +78,49 @@ def test_stores_tell_variants_and_weights_apart(data, raft, weights, tmp_path):
         inputs_store(data, tmp_path, 4, estimator("raft_small", other))
 
 
-def test_inputs_with_processes_that_only_decode(data, raft, tmp_path):
-    """Two processes decode; the network, which no process may hold, computes here."""
-    store = inputs_store(data, tmp_path, 4, raft)
-    clip = data.test[0]
-    fill_inputs(store, data, [clip], workers=2)
-    assert isinstance(store, InputStore)
-    assert store.missing([clip]) == []
-    assert store.read(clip, "flow").shape == (len(data.frames(clip)) - 1, 48, 64, 2)
+EXTRACT = """
+import sys
+from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.features.networks import shipped
+from rstan_lite.features.pipeline import prepare
+from rstan_lite.features.settings import FeatureSettings
+
+if __name__ == "__main__":
+    root, weights, cache = sys.argv[1:]
+    settings = FeatureSettings(
+        {"motion": shipped("motion")}, "puppetnet", ("whole",), 4, 96, flow="raft_small",
+        flow_weights=weights, camera="none",
+    )
+    prepare(JHMDB(root, validation=0.4), "test", settings, cache, workers=2)
+"""
+
+
+def test_a_killed_extraction_goes_on_with_processes_that_only_decode(data, weights, tmp_path):
+    """Two processes decode while the main one, the only one with RAFT, computes; SIGKILL ends it.
+
+    What it stored stays as it is, and the rest is made as if nothing had happened.
+    """
+    script, cache = tmp_path / "extract.py", tmp_path / "cache"
+    script.write_text(EXTRACT)
+    words = [sys.executable, str(script), str(data.root), str(weights), str(cache)]
+    run = subprocess.Popen(words, cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL)
+    while not (kept := list(cache.glob("motion-*/*/*.safetensors"))) and run.poll() is None:
+        time.sleep(0.01)
+    run.kill()
+    assert run.wait() == -signal.SIGKILL
+    before = {path: path.stat().st_mtime_ns for path in kept}
+    assert before
+
+    names = FeatureSettings(
+        {"motion": shipped("motion")}, "puppetnet", ("whole",), 4, 96,
+        flow="raft_small", flow_weights=weights, camera="none",
+    )  # fmt: skip
+    resumed = prepare(data, "test", names, cache, workers=1)
+    anew = prepare(data, "test", names, tmp_path / "other", workers=1)
+    assert {path: path.stat().st_mtime_ns for path in kept} == before
+    for i in range(len(data.test)):
+        assert torch.equal(resumed.cubes["motion"][i][0], anew.cubes["motion"][i][0])
+    assert len(list(cache.glob("inputs-*/*/*"))) == 0  # no frame or flow is stored on the way
 
 
 def test_complaints_about_weights(weights, tmp_path, monkeypatch):
