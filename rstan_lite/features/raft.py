@@ -42,6 +42,10 @@ class Raft:
             "weights": weights_hash(path),
         }
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a process that only decodes gets: no network, which may lie on a GPU."""
+        return {"parameters": self.parameters}
+
     @torch.no_grad()
     def fields(self, frames: np.ndarray) -> Iterator[np.ndarray]:
         """Frames uint8 RGB (F, H, W, 3) to F - 1 fields, float32 (H, W, 2), x then y, pixels."""

@@ -14,6 +14,8 @@ from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import view
 from rstan_lite.errors import CheckpointError, ConfigError, DataError
+from rstan_lite.features import inputs as inputs_module
+from rstan_lite.features import store as store_module
 from rstan_lite.features import tune as tune_module
 from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
 from rstan_lite.features.flow import encode, flow_sequence, stack
@@ -106,6 +108,24 @@ def test_extraction_goes_on_where_it_stopped(data, inputs, cache, networks, monk
     calls.clear()
     prepare(data, "test", settings, cache, workers=1)
     assert not calls
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["from the files", "from stored inputs"])
+def test_a_clip_is_read_once_for_all_streams_and_views(
+    data, inputs, cache, networks, tmp_path, monkeypatch, stored
+):
+    """One decode and one fingerprint a clip; no decode where its inputs are stored."""
+    decoded, hashed, true = [], [], store_module.fingerprint
+    frames = JHMDB.frames
+    monkeypatch.setattr(JHMDB, "frames", lambda s, c: decoded.append(c) or frames(s, c))
+    for module in (store_module, inputs_module):
+        monkeypatch.setattr(module, "fingerprint", lambda p: hashed.append(p) or true(p))
+    # other views than the other tests', so that the shared cache has none of them yet
+    settings = settings_for(networks, views=("top-left", "top-left-mirror"))
+    found = prepare(data, "train", settings, cache if stored else tmp_path, workers=1)
+    assert found.cubes["motion"].shape[:2] == (len(data.train), 2)
+    assert decoded == ([] if stored else data.train)
+    assert sorted(hashed) == sorted(clip.path for clip in data.train)
 
 
 def test_damaged_clips_are_named_together_and_the_others_are_kept(small_root, tmp_path):

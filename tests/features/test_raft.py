@@ -1,5 +1,6 @@
 """RAFT: padding, complaints, stores. Its weights are random here: a test has no download."""
 
+import pickle
 import signal
 import subprocess
 import sys
@@ -60,6 +61,12 @@ def test_the_camera_is_removed_from_it_as_from_any(raft):
     left = flow_sequence(frames, raft, "median")[0]
     assert np.abs(np.median(left, axis=(0, 1))).max() < 0.1
     assert np.abs(np.median(flow_sequence(frames, raft)[0], axis=(0, 1))).max() > 0.2
+
+
+def test_a_process_gets_no_network(raft):
+    sent = pickle.loads(pickle.dumps(raft))
+    assert vars(sent) == {"parameters": raft.parameters}
+    assert not sent.forks
 
 
 def test_stores_tell_variants_and_weights_apart(data, raft, weights, tmp_path):
