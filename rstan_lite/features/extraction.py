@@ -17,7 +17,6 @@ from rstan_lite.data.transforms import view
 from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.images import stream_images
 from rstan_lite.features.inputs import InputSteps, InputStore, Made
-from rstan_lite.features.packing import Images
 from rstan_lite.features.parallel import Step, over_clips
 from rstan_lite.features.pretrained import load_imagenet, load_tuned, read_state
 from rstan_lite.features.settings import FeatureSettings
@@ -87,15 +86,14 @@ class Extraction:
         return self._steps.decode(clip, None)
 
     def compute(self, clip: Clip, made: Made) -> Made:
-        """The clip's inputs; no tensors where they are stored."""
-        return self._steps.compute(clip, made) if made.tensors else made
+        """The clip's inputs, from its frames or, where they are stored, from there."""
+        if not made.tensors:
+            return Made(made.clip_print, self.inputs.read_all(clip))
+        return self._steps.compute(clip, made)
 
     def extract(self, clip: Clip, made: Made) -> None:
         """Write the clip's features and targets."""
-
-        def read(name: str) -> Tensor | Images:
-            return made.tensors[name] if made.tensors else self.inputs.lazy(clip, name)
-
+        read = made.tensors.__getitem__
         for kind, name in self.todo[clip]:
             store, size = self.stores[kind, name], self.settings.size_of(kind)
             if kind == "target":
@@ -119,8 +117,8 @@ class Extraction:
         over_clips(list(self.todo), *steps, workers, "features", self.dataset.root)
 
 
-def _target(masks: Tensor | Images, name: str, size: int, places: int) -> Tensor:
+def _target(masks: Tensor, name: str, size: int, places: int) -> Tensor:
     """M of Eq. 18 for a clip's masks (S, H, W) in a view: (S, P)."""
     geometry = view(name, masks.shape[1:3], size)
-    seen = np.stack([geometry.mask(np.asarray(masks[i])) for i in range(len(masks))])
+    seen = np.stack([geometry.mask(mask) for mask in masks.numpy()])
     return torch.from_numpy(target(seen, round(places**0.5)))

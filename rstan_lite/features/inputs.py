@@ -51,6 +51,12 @@ class InputStore(Store):
         found = self.lazy(clip, name)
         return torch.from_numpy(np.stack(list(found))) if isinstance(found, Images) else found
 
+    def read_all(self, clip: Clip) -> dict[str, Tensor]:
+        """All tensors of a clip, whole."""
+        with self._open(self.path(clip)) as file:
+            names = [name for name in file.keys() if "." not in name]  # noqa: SIM118
+        return {name: self.read(clip, name) for name in names}
+
     def lazy(self, clip: Clip, name: str) -> Images | Tensor:
         """A tensor, of which a packed one is read image by image as it is indexed."""
         if name not in PACKED:

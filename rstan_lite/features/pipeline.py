@@ -18,7 +18,7 @@ from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.features.store import Fingerprints, Store
 
 PARTS = ("train", "validation", "test")
-KEPT_OPEN = 4096  # files of a tensor: a system allows a process some 65,000 maps in all
+KEPT_OPEN = 2048  # files of one tensor of one part: Linux allows a process some 65,000 maps in all
 
 
 class Features:

@@ -47,7 +47,7 @@ def _key(store: InputStore, split: dict[str, Any], settings: TuneSettings) -> di
     start = settings.weights
     if start not in ("none", "torchvision"):
         start = weights_hash(start)  # the file's content counts, not where it lies
-    return {"inputs": store.key, "split": split, **asdict(settings), "weights": start}
+    return {"inputs": store.recipe, "split": split, **asdict(settings), "weights": start}
 
 
 def tune(
