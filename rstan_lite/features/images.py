@@ -10,12 +10,13 @@ from torch import Tensor
 
 from rstan_lite.data.clips import Clip
 from rstan_lite.data.transforms import view
-from rstan_lite.features.flow import PAIRS, stack
-from rstan_lite.features.store import Store
+from rstan_lite.features.flow import PAIRS, stacks
+from rstan_lite.features.inputs import InputStore
+from rstan_lite.features.packing import Images
 
 
 def stream_images(
-    read: Callable[[str], Tensor],
+    read: Callable[[str], Tensor | Images],
     stream: str,
     name: str,
     size: int,
@@ -24,24 +25,24 @@ def stream_images(
 ) -> Tensor:
     """A clip's images for a stream in a fixed view.
 
-    read: gives the clip's tensors "frames", "flow" and "index" (see `inputs.inputs_store`). name:
-    of the view. size: side in pixels. frames: which of the S stored frames. pairs: of flow, those
-    that the motion network takes.
+    read: gives the clip's "frames", "flow" and "index" (see `inputs.InputStore`). name: of the
+    view. size: side in pixels. frames: which of the S stored frames. pairs: of flow, those that
+    the motion network takes.
     Returns uint8 (len(frames), size, size, channels).
     """
     if stream == "appearance":
-        pictures = read("frames").numpy()
+        pictures = read("frames")
         geometry = view(name, pictures.shape[1:3], size)
-        images = [geometry.frame(pictures[i]) for i in frames]
+        images = [geometry.frame(np.asarray(pictures[i])) for i in frames]
     else:
-        flow, index = read("flow").numpy(), read("index").tolist()
+        flow, index = read("flow"), np.asarray(read("index"))
         geometry = view(name, flow.shape[1:3], size)
-        images = [stack(flow, index[i], geometry, pairs) for i in frames]
+        images = stacks(flow, index[list(frames)].tolist(), geometry, pairs)
     return torch.from_numpy(np.ascontiguousarray(np.stack(images)))
 
 
 def view_images(
-    store: Store,
+    store: InputStore,
     clip: Clip,
     stream: str,
     name: str,
@@ -50,4 +51,4 @@ def view_images(
     pairs: int = PAIRS,
 ) -> Tensor:
     """`stream_images` of a clip in a store."""
-    return stream_images(lambda tensor: store.read(clip, tensor), stream, name, size, frames, pairs)
+    return stream_images(lambda tensor: store.lazy(clip, tensor), stream, name, size, frames, pairs)

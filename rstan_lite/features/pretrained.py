@@ -43,7 +43,7 @@ def load_start(net: FeatureNet, weights: str | Path) -> None:
     state = read_state(Path(weights))
     trunk = {k.removeprefix("trunk."): v for k, v in state.items() if k.startswith("trunk.")}
     if trunk:
-        _load(net.trunk, for_side(trunk, net.side, str(weights)), str(weights))
+        load_weights(net.trunk, for_side(trunk, net.side, str(weights)), str(weights))
     else:
         load_imagenet(net, weights)
 
@@ -65,13 +65,13 @@ def load_imagenet(net: FeatureNet, weights: str | Path | None) -> None:
             said = "; ".join(f"{reason}: {_some(names)}" for reason, names in out.items())
             tqdm.write(f"{path.name}: not taken over: {said}", file=sys.stderr)
         state |= {k: v for k, v in full.state_dict().items() if bninception.needless(k)}
-    _load(full, for_side(state, net.side, str(path)), str(path))
+    load_weights(full, for_side(state, net.side, str(path)), str(path))
     if net.stream == "motion":
         full = to_motion(full, net.inputs)
     if net.spec.homogeneous:
         rescale(full)
     whole = full.state_dict()
-    _load(net.trunk, {k: whole[k] for k in net.trunk.state_dict()}, str(path))
+    load_weights(net.trunk, {k: whole[k] for k in net.trunk.state_dict()}, str(path))
 
 
 def _some(names: list[str], most: int = 3) -> str:
@@ -100,15 +100,21 @@ def for_side(state: Mapping[str, Tensor], side: int, where: str) -> dict[str, Te
         ) from error
 
 
-def _load(module: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
-    """Make a state's tensors the module's own, in single precision."""
+def load_weights(
+    module: nn.Module, state: Mapping[str, Tensor], where: str, network: str = ""
+) -> None:
+    """Make a state's tensors the module's own, in single precision.
+
+    where, network: the file and the name of the module, for the complaint.
+    Raises CheckpointError for other tensors.
+    """
     own = {k: v.float().contiguous() if v.is_floating_point() else v for k, v in state.items()}
     try:
         module.load_state_dict(own, strict=True, assign=True)
     except RuntimeError as error:
         first = " ".join(str(error).split())[:300]
         raise CheckpointError(
-            where, f"other tensors ({first})", f"those of {type(module).__name__}"
+            where, f"other tensors ({first})", f"those of {network or type(module).__name__}"
         ) from error
 
 
@@ -144,12 +150,21 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 
 def published_file(spec: Backbone) -> Path:
-    """The file of a network's published ImageNet weights, in torch hub's folder.
+    """The file of a network's published ImageNet weights, see `hub_file`."""
+    return hub_file(
+        _url(spec),
+        spec.name,
+        "--weights FILE of `rstan-lite tune`, or --appearance-weights FILE and "
+        "--motion-weights FILE",
+    )
 
-    A file that lies there already is taken; else it is downloaded to there.
+
+def hub_file(url: str, network: str, options: str) -> Path:
+    """A file of weights in torch hub's folder; it is downloaded where it is not there yet.
+
+    network: what the weights are of. options: of the command line, that name a local copy.
     Raises CheckpointError, with the address and the folder, where that fails.
     """
-    url = _url(spec)
     name = url.rpartition("/")[2]
     path = Path(torch.hub.get_dir()) / "checkpoints" / name
     if path.is_file():
@@ -160,11 +175,10 @@ def published_file(spec: Backbone) -> Path:
         torch.hub.download_url_to_file(url, str(path), named[1] if named else None)
     except (OSError, RuntimeError, http.client.HTTPException) as error:  # RuntimeError: its hash
         raise CheckpointError(
-            f"weights of {spec.name}",
+            f"weights of {network}",
             f"no file, and no download ({error})",
             name,
-            f"Get it from {url} and put it into {path.parent}, or name a copy with --weights FILE "
-            "of `rstan-lite tune`, or --appearance-weights FILE and --motion-weights FILE.",
+            f"Get it from {url} and put it into {path.parent}, or name a copy with {options}.",
         ) from error
     return path
 
@@ -190,7 +204,7 @@ def load_tuned(net: FeatureNet, path: str | Path) -> None:
     state = read_state(Path(path))
     trunk = {k.removeprefix("trunk."): v for k, v in state.items() if k.startswith("trunk.")}
     moved = {"trunk." + name: v for name, v in for_side(trunk, net.side, str(path)).items()}
-    _load(net, {**state, **moved}, str(path))
+    load_weights(net, {**state, **moved}, str(path))
 
 
 def _sha256(path: Path) -> str:

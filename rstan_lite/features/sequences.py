@@ -19,16 +19,12 @@ from tqdm.auto import tqdm
 from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.sequences import ClipSequence
 from rstan_lite.features.backbones import FeatureNet
+from rstan_lite.features.extraction import image_features, load_network, view_target
+from rstan_lite.features.flow import estimator
 from rstan_lite.features.images import stream_images
-from rstan_lite.features.inputs import fill_inputs, inputs_store
-from rstan_lite.features.pipeline import (
-    Features,
-    FeatureSettings,
-    feature_stores,
-    image_features,
-    load_network,
-    view_target,
-)
+from rstan_lite.features.inputs import InputStore, fill_inputs, inputs_store
+from rstan_lite.features.pipeline import Features, feature_stores
+from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.features.store import Store
 
 Stores = Mapping[ClipSequence, Mapping[str, Store]]  # by sequence, then by stream or "target"
@@ -50,7 +46,8 @@ def prepare_sequences(
     Raises DataError (clips), CheckpointError (weights), StoreError (disk, damaged stores).
     """
     clips: list[Clip] = getattr(dataset, part)
-    inputs = inputs_store(dataset, cache, settings.frames, settings.flow, settings.camera)
+    flow = estimator(settings.flow, settings.flow_weights, device)
+    inputs = inputs_store(dataset, cache, settings.frames, flow, settings.camera)
     stores = _stores(settings, inputs, sequences, cache)
     todo = _missing(stores, clips)
     if todo:
@@ -67,7 +64,10 @@ def prepare_sequences(
 
 
 def _stores(
-    settings: FeatureSettings, inputs: Store, sequences: Sequence[ClipSequence], cache: str | Path
+    settings: FeatureSettings,
+    inputs: InputStore,
+    sequences: Sequence[ClipSequence],
+    cache: str | Path,
 ) -> dict[ClipSequence, dict[str, Store]]:
     """Each sequence's stores. Those of a whole clip are the ones that training would make."""
     groups: dict[tuple[str, int], list[ClipSequence]] = {}
@@ -75,7 +75,7 @@ def _stores(
         groups.setdefault((one.extent, one.frames), []).append(one)
     found = {}
     for (extent, frames), members in groups.items():
-        key: dict[str, Any] = {**inputs.key, "frames": frames}
+        key: dict[str, Any] = {**inputs.recipe, "frames": frames}
         key |= {} if extent == "whole" else {"extent": extent}
         stores = feature_stores(settings, key, [one.view for one in members], cache)
         for one in members:
@@ -97,7 +97,7 @@ def _fill(
     stores: Stores,
     todo: Mapping[Clip, Sequence[tuple[str, ClipSequence]]],
     dataset: ClipDataset,
-    inputs: Store,
+    inputs: InputStore,
     settings: FeatureSettings,
     device: str,
     workers: int,

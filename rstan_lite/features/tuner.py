@@ -21,9 +21,9 @@ from rstan_lite.data.transforms import Geometry, actor_crop, random_colour, rand
 from rstan_lite.errors import CheckpointError
 from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.flow import stack
-from rstan_lite.features.inputs import has_masks
+from rstan_lite.features.inputs import InputStore, has_masks
 from rstan_lite.features.pretrained import load_start
-from rstan_lite.features.store import Store, write_atomically
+from rstan_lite.features.store import write_atomically
 from rstan_lite.features.uninitialised import Uninitialised
 
 CLIP_NORM = 5.0  # of the gradient: the first steps on flow are steep
@@ -72,11 +72,12 @@ def check(settings: TuneSettings) -> None:
 class Samples(Dataset[tuple[Tensor, int, Tensor]]):
     """Random images of a clip, one a segment, drawn from (seed, epoch, clip) alone.
 
-
     k: K, the side of the cube that the network makes of an image.
     """
 
-    def __init__(self, store: Store, clips: list[Clip], settings: TuneSettings, epoch: int, k: int):
+    def __init__(
+        self, store: InputStore, clips: list[Clip], settings: TuneSettings, epoch: int, k: int
+    ):
         self.store, self.clips, self.settings, self.epoch = store, clips, settings, epoch
         self.k = k
 
@@ -98,9 +99,9 @@ class Samples(Dataset[tuple[Tensor, int, Tensor]]):
     def _frame(
         self, clip: Clip, segment: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        frames = self.store.read(clip, "frames")
+        frames = self.store.lazy(clip, "frames")
         row = self._moment(len(frames), segment, rng)
-        frame, mask = frames[row].numpy(), self._mask(clip, row)
+        frame, mask = np.asarray(frames[row]), self._mask(clip, row)
         geometry = self._geometry(mask, frame.shape, rng)
         seen = random_colour(geometry.frame(frame), rng, self.settings.colour)
         return seen, geometry.mask(mask)
@@ -108,7 +109,7 @@ class Samples(Dataset[tuple[Tensor, int, Tensor]]):
     def _flow(
         self, clip: Clip, segment: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        flow = self.store.read(clip, "flow").numpy()
+        flow = self.store.lazy(clip, "flow")
         middle = self._moment(len(flow) + 1, segment, rng)
         stored = self.store.read(clip, "index").numpy()
         mask = self._mask(clip, int(np.abs(stored - middle).argmin()))  # the nearest in time
@@ -119,8 +120,8 @@ class Samples(Dataset[tuple[Tensor, int, Tensor]]):
     def _mask(self, clip: Clip, row: int) -> np.ndarray:
         """The silhouette of a stored frame, empty in a data set that has none."""
         if not has_masks(self.store):
-            return np.zeros(self.store.read(clip, "frames").shape[1:3], np.uint8)
-        return self.store.read(clip, "masks")[row].numpy()
+            return np.zeros(self.store.lazy(clip, "frames").shape[1:3], np.uint8)
+        return np.asarray(self.store.lazy(clip, "masks")[row])
 
     def _moment(self, frames: int, segment: int, rng: np.random.Generator) -> int:
         """A random frame of a segment; the segments divide the clip equally."""
@@ -151,7 +152,12 @@ class Tuner:
     """All that a tuning is made of, so that it can be saved after an epoch and taken up again."""
 
     def __init__(
-        self, store: Store, train: list[Clip], classes: int, settings: TuneSettings, device: str
+        self,
+        store: InputStore,
+        train: list[Clip],
+        classes: int,
+        settings: TuneSettings,
+        device: str,
     ):
         torch.manual_seed(settings.seed)
         net = FeatureNet(

@@ -10,7 +10,7 @@ from typing import Any
 from rstan_lite.data.sequences import FRAMES, ClipSequence, test_sequences
 from rstan_lite.devices import choose_device
 from rstan_lite.errors import ConfigError
-from rstan_lite.features.pipeline import FeatureSettings
+from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.training import runs
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.checkpoint import load_model

@@ -10,19 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from rstan_lite.data.clips import ClipDataset
+from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.datasets import open_clips
 from rstan_lite.data.sequences import ClipSequence
 from rstan_lite.devices import choose_device
 from rstan_lite.errors import CheckpointError, ConfigError
 from rstan_lite.features.backbones import backbone
 from rstan_lite.features.cli import default_cache
-from rstan_lite.features.inputs import fill_inputs, inputs_store
 from rstan_lite.features.networks import find_network
-from rstan_lite.features.pipeline import Features, FeatureSettings, prepare
+from rstan_lite.features.pipeline import PARTS, Features, prepare_parts
 from rstan_lite.features.pretrained import weights_hash
 from rstan_lite.features.seen import look
 from rstan_lite.features.sequences import prepare_sequences
+from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.config import TrainConfig, second_config
 from rstan_lite.training.train import Parts
@@ -41,7 +41,7 @@ PUPPETS_ACTIONS = (
 # them, so that attention, fusion and silhouettes have something to win.
 PUPPETS_RIVALS = (2, 2)
 
-CLIPS_A_WORKER = 20  # starting a process costs about what decoding so many clips does
+CLIPS_A_WORKER = 20  # starting a process costs about what so many clips do
 
 
 def cache_folder(config: TrainConfig) -> Path:
@@ -85,6 +85,7 @@ def feature_settings(config: TrainConfig, networks: Mapping[str, str]) -> Featur
         motion_backbone=config.motion_backbone,
         motion_size=config.motion_size,
         flow=config.flow,
+        flow_weights=config.flow_weights,
         camera=config.camera,
     )
 
@@ -96,23 +97,7 @@ def load_part(
     dataset: ClipDataset | None = None,
 ) -> ClipFeatures:
     """Features of one part ("train", "validation", "test"), made where the store lacks them."""
-    settings = feature_settings(config, networks)
-    return _load_part(config, part, settings, dataset or open_dataset(config))
-
-
-def _load_part(
-    config: TrainConfig, part: str, settings: FeatureSettings, dataset: ClipDataset
-) -> ClipFeatures:
-    clips: list[Any] = getattr(dataset, part)
-    found = prepare(
-        dataset,
-        part,
-        settings,
-        cache_folder(config),
-        device=choose_device(config.device).type,
-        workers=_workers(len(clips)),
-    )
-    return _clip_features(dataset, clips, found)
+    return _load(config, (part,), networks, dataset or open_dataset(config))[part]
 
 
 def load_sequences(
@@ -124,7 +109,7 @@ def load_sequences(
 ) -> dict[ClipSequence, ClipFeatures]:
     """Features of test sequences of a part ("test", "validation"), made where stores lack them."""
     dataset = dataset or open_dataset(config)
-    clips: list[Any] = getattr(dataset, part)
+    clips: list[Clip] = getattr(dataset, part)
     found = prepare_sequences(
         dataset,
         part,
@@ -137,7 +122,7 @@ def load_sequences(
     return {one: _clip_features(dataset, clips, features) for one, features in found.items()}
 
 
-def _clip_features(dataset: ClipDataset, clips: Sequence[Any], found: Features) -> ClipFeatures:
+def _clip_features(dataset: ClipDataset, clips: Sequence[Clip], found: Features) -> ClipFeatures:
     return ClipFeatures(
         names=[clip.name for clip in clips],
         labels=np.array([clip.label for clip in clips], dtype=np.int64),
@@ -148,8 +133,24 @@ def _clip_features(dataset: ClipDataset, clips: Sequence[Any], found: Features) 
     )
 
 
+def _load(
+    config: TrainConfig, parts: Sequence[str], networks: Mapping[str, str], dataset: ClipDataset
+) -> dict[str, ClipFeatures]:
+    """Parts by name; what several of them lack is made in one go, as starting costs seconds."""
+    clips: dict[str, list[Clip]] = {part: getattr(dataset, part) for part in parts}
+    found = prepare_parts(
+        dataset,
+        parts,
+        feature_settings(config, networks),
+        cache_folder(config),
+        device=choose_device(config.device).type,
+        workers=_workers(sum(map(len, clips.values()))),
+    )
+    return {part: _clip_features(dataset, clips[part], found[part]) for part in parts}
+
+
 def _workers(clips: int) -> int:
-    """Processes that decode clips: no more than cores, or than pays for a few clips."""
+    """Processes that extract: no more than cores, or than pays for a few clips."""
     return max(1, min(os.cpu_count() or 1, clips // CLIPS_A_WORKER))
 
 
@@ -192,18 +193,13 @@ def load_parts(config: TrainConfig) -> Parts:
         backbone(name)  # a name that there isn't is said before its weights are looked for
         found = find_network(dataset, name, stream, cache_folder(config), named[stream])
         networks[stream] = str(found)
-    settings = feature_settings(config, networks)
-    _ = settings.places  # complains before the work, not after it
-    store = inputs_store(
-        dataset, cache_folder(config), config.stored_frames, config.flow, config.camera
-    )
-    clips = [*dataset.train, *dataset.validation, *dataset.test]
-    fill_inputs(store, dataset, clips, _workers(len(clips)))  # all at once: starting costs seconds
+    _ = feature_settings(config, networks).places  # complains before the work, not after it
+    loaded = _load(config, PARTS, networks, dataset)
     second = None if other is None else load_part(second_config(config), "train", networks, other)
     return Parts(
-        train=_load_part(config, "train", settings, dataset),
-        validation=_load_part(config, "validation", settings, dataset),
-        test=_load_part(config, "test", settings, dataset),
+        train=loaded["train"],
+        validation=loaded["validation"],
+        test=loaded["test"],
         missing=tuple(dataset.missing),
         networks={stream: (path, weights_hash(path)) for stream, path in networks.items()},
         second=second,

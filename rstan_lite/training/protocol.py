@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rstan_lite.data.sequences import ClipSequence
-from rstan_lite.features.pipeline import FeatureSettings
+from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.evaluate import Evaluation, average, evaluate

@@ -10,8 +10,9 @@ from rstan_lite.data.silhouettes import target
 from rstan_lite.features import sequences as module
 from rstan_lite.features.backbones import STREAMS
 from rstan_lite.features.flow import encode, flow_sequence, stack
-from rstan_lite.features.pipeline import FeatureSettings, prepare
+from rstan_lite.features.pipeline import prepare
 from rstan_lite.features.sequences import prepare_sequences
+from rstan_lite.features.settings import FeatureSettings
 
 SIZE, FRAMES = 112, 4
 SOME = (

@@ -8,9 +8,10 @@ import torch
 
 from rstan_lite.data.transforms import actor_crop
 from rstan_lite.errors import CheckpointError
+from rstan_lite.features.extraction import load_network
 from rstan_lite.features.networks import split_name
-from rstan_lite.features.pipeline import FeatureSettings, load_network
 from rstan_lite.features.pretrained import read_state
+from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.features.tune import tune
 from rstan_lite.features.tuner import Samples, Tuner, TuneSettings, places_loss
 

@@ -15,7 +15,8 @@ from rstan_lite.errors import ConfigError
 from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
 from rstan_lite.features.inputs import fill_inputs, has_masks, inputs_store
 from rstan_lite.features.networks import split_name
-from rstan_lite.features.pipeline import FeatureSettings, prepare
+from rstan_lite.features.pipeline import prepare
+from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.features.tune import tune
 from rstan_lite.features.tuner import Samples, TuneSettings
 

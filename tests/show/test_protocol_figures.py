@@ -6,7 +6,7 @@ import pytest
 from rstan_lite import show
 from rstan_lite.data import sequences
 from rstan_lite.features.networks import shipped
-from rstan_lite.features.pipeline import FeatureSettings
+from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.show.protocol import runs_of
 from rstan_lite.training.protocol import sequence_rows
 
