@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from rstan_lite.features.store import Store
 
 FLOW_HEIGHT = 192  # px; flow is smooth, so it is stored smaller than the frames it comes from
 NAMED_IN_ERROR = 3
+
+Maker = Callable[[JHMDB, Clip, Store], None]
 
 
 def inputs_store(
@@ -75,8 +77,21 @@ def _make(dataset: JHMDB, clip: Clip, store: Store) -> None:
 
 
 def fill_inputs(store: Store, dataset: JHMDB, clips: list[Clip], workers: int = 2) -> None:
-    """Make what the store lacks, several clips at a time.
+    """Make what the store lacks, several clips at a time: `fill_store` of frames and flow."""
+    fill_store(store, dataset, clips, _make, "frames and flow", workers)
 
+
+def fill_store(
+    store: Store,
+    dataset: JHMDB,
+    clips: list[Clip],
+    make: Maker,
+    title: str,
+    workers: int = 2,
+) -> None:
+    """Make what a store lacks, several clips at a time.
+
+    make: a module's function that stores a clip's tensors. title: of the progress bar.
     A damaged clip does not stop the others; at the end all damaged ones are reported together, and
     a second call, once they are mended, makes only them.
     Raises DataError (damaged clips), StoreError (disk).
@@ -85,7 +100,7 @@ def fill_inputs(store: Store, dataset: JHMDB, clips: list[Clip], workers: int = 
     if not todo:
         return
     damaged: list[DataError] = []
-    for error in tqdm(_attempts(store, dataset, todo, workers), "frames and flow", len(todo)):
+    for error in tqdm(_attempts(store, dataset, todo, make, workers), title, len(todo)):
         if error is not None:
             damaged.append(error)
     if len(damaged) == 1:
@@ -101,13 +116,13 @@ def fill_inputs(store: Store, dataset: JHMDB, clips: list[Clip], workers: int = 
 
 
 def _attempts(
-    store: Store, dataset: JHMDB, clips: list[Clip], workers: int
+    store: Store, dataset: JHMDB, clips: list[Clip], make: Maker, workers: int
 ) -> Iterator[DataError | None]:
     """Make the clips, in processes of their own where several work; yield each one's complaint."""
     if workers <= 1:
         for clip in clips:
             try:
-                _make(dataset, clip, store)
+                make(dataset, clip, store)
                 yield None
             except DataError as damage:
                 yield damage
@@ -116,7 +131,7 @@ def _attempts(
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         try:
-            for future in as_completed([pool.submit(_make, dataset, c, store) for c in clips]):
+            for future in as_completed([pool.submit(make, dataset, c, store) for c in clips]):
                 error = future.exception()
                 if isinstance(error, DataError):
                     yield error
