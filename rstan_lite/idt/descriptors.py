@@ -24,17 +24,18 @@ def orientation_histogram(dx: np.ndarray, dy: np.ndarray, still: float = 0.0) ->
     vote to a ninth bin instead.
     dx, dy: float32 (h, w). Returns float32 (h, w, 8), or (h, w, 9) with `still`.
     """
-    magnitude, angle = cv2.cartToPolar(dx, dy)
-    place = angle.ravel() * np.float32(ORIENTATIONS / (2 * np.pi))
-    low = place.astype(np.int64)
-    share = (place - low) * magnitude.ravel()
     bins = ORIENTATIONS + (still > 0)
+    magnitude, place = (part.ravel() for part in cv2.cartToPolar(dx, dy))
+    place *= np.float32(ORIENTATIONS / (2 * np.pi))  # in place throughout: this is where time goes
+    low = place.astype(np.int32)
+    place -= low
+    place *= magnitude  # the share of the upper one
     votes = np.zeros((dx.size, bins), dtype=np.float32)
-    flat, base = votes.ravel(), np.arange(dx.size) * bins
-    flat[base + low % ORIENTATIONS] = magnitude.ravel() - share
-    flat[base + (low + 1) % ORIENTATIONS] = share
+    flat, base = votes.ravel(), np.arange(0, votes.size, bins)
+    flat[base + low % ORIENTATIONS] = magnitude - place
+    flat[base + (low + 1) % ORIENTATIONS] = place
     if still > 0:
-        slow = magnitude.ravel() <= still
+        slow = magnitude <= still
         votes[slow] = 0
         votes[slow, ORIENTATIONS] = 1
     return votes.reshape(*dx.shape, bins)

@@ -7,7 +7,7 @@ from typing import cast
 import cv2
 import numpy as np
 
-FEATURES = 500  # ORB key points a frame
+FEATURES = 300  # ORB key points a frame
 CORNERS = 500  # good features that the flow carries
 QUALITY, DISTANCE = 0.001, 3.0  # of the good features; px between them
 REPROJECTION = 1.0  # px, of RANSAC's inliers
@@ -17,12 +17,13 @@ FEWEST, FEWEST_INLIERS = 50, 25  # correspondences; below, the camera is taken t
 def dense_flow(grey: np.ndarray) -> np.ndarray:
     """Optical flow from each frame to the next, by dense inverse search at full resolution.
 
-    The networks' flow (`features.flow`) is searched at half the resolution, which is four times as
-    fast and falls a few per cent short of a small displacement. Trajectories add up 15 of them.
+    The networks' flow (`features.flow`) is searched at half the resolution and falls a few per cent
+    short of a small displacement; trajectories add up 15 of them.
     grey: uint8 (F, H, W). Returns float32 (F - 1, H, W, 2): x and y displacements, pixels a frame.
     """
-    engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     engine.setFinestScale(0)
+    engine.setVariationalRefinementIterations(2)
     flow = np.zeros((len(grey) - 1, *grey.shape[1:], 2), dtype=np.float32)
     for t in range(len(flow)):
         flow[t] = engine.calc(grey[t], grey[t + 1], flow[t].copy())
