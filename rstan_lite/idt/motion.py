@@ -71,7 +71,9 @@ def _fit(pairs: np.ndarray) -> np.ndarray:
     """A homography (3, 3) through correspondences (n, 2, 2), or the identity."""
     if len(pairs) <= FEWEST:
         return np.eye(3)
-    cv2.setRNGSeed(0)  # RANSAC draws from a generator of the process: the same clip, the same answer
+    cv2.setRNGSeed(
+        0
+    )  # RANSAC draws from a generator of the process: the same clip, the same answer
     matrix, inliers = cv2.findHomography(pairs[:, 0], pairs[:, 1], cv2.RANSAC, REPROJECTION)
     fitted = cast("np.ndarray | None", matrix)
     if fitted is None or inliers.sum() <= FEWEST_INLIERS or abs(np.linalg.det(fitted)) < 1e-6:
