@@ -25,7 +25,9 @@ def orientation_histogram(dx: np.ndarray, dy: np.ndarray, still: float = 0.0) ->
     dx, dy: float32 (h, w). Returns float32 (h, w, 8), or (h, w, 9) with `still`.
     """
     bins = ORIENTATIONS + (still > 0)
-    magnitude, place = (part.ravel() for part in cv2.cartToPolar(dx, dy))
+    magnitude, place = (
+        np.asarray(part, dtype=np.float32).ravel() for part in cv2.cartToPolar(dx, dy)
+    )
     place *= np.float32(ORIENTATIONS / (2 * np.pi))  # in place throughout: this is where time goes
     low = place.astype(np.int32)
     place -= low

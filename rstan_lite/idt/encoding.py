@@ -22,8 +22,8 @@ from rstan_lite.idt.libraries import check_libraries
 class EncodingSettings:
     """How descriptors become a vector a clip.
 
-    components: K, Gaussians of each kind's mixture. samples: training trajectories, drawn at random,
-    that PCA and mixtures are fitted to. iterations: at most so many of EM. seed: of draw and start.
+    components: K, Gaussians of each kind's mixture. samples: training trajectories, drawn at
+    random, that PCA and mixtures are fitted to. iterations: of EM, at most. seed: of draw and start.
     Raises ConfigError.
     """
 
@@ -41,8 +41,8 @@ class EncodingSettings:
 class Codebook:
     """PCA and Gaussian mixture of one kind of descriptor.
 
-    mean: (d,). axes: (d // 2, d), rows of unit length. weights: (K,). means, variances: (K, d // 2).
-    All float32.
+    mean: (d,). axes: (d // 2, d), rows of unit length. weights: (K,). means, variances:
+    (K, d // 2). All float32.
     """
 
     PARTS = ("mean", "axes", "weights", "means", "variances")

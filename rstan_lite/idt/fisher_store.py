@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -79,7 +80,7 @@ def sample_rows(counts: Sequence[int], samples: int, seed: int) -> list[np.ndarr
     drawn.sort()
     return [
         drawn[np.searchsorted(drawn, low) : np.searchsorted(drawn, high)] - low
-        for low, high in zip(edges[:-1], edges[1:], strict=True)
+        for low, high in itertools.pairwise(edges)
     ]
 
 
