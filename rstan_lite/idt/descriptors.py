@@ -73,9 +73,8 @@ def cell_sums(votes: np.ndarray, points: np.ndarray) -> np.ndarray:
     """
     total = cv2.integral(votes, sdepth=cv2.CV_64F)  # (h + 1, w + 1, b)
     height, width = votes.shape[:2]
-    corner = np.clip(
-        np.rint(points).astype(np.int64) - PATCH // 2, 0, (width - PATCH, height - PATCH)
-    )
+    corner = np.rint(points).astype(np.int64) - PATCH // 2
+    corner = np.clip(corner, 0, (width - PATCH, height - PATCH))
     edges = np.arange(CELLS + 1) * (PATCH // CELLS)
     column = (corner[:, 0, None] + edges)[:, None, :]
     row = (corner[:, 1, None] + edges)[:, :, None]

@@ -23,7 +23,7 @@ class EncodingSettings:
     """How descriptors become a vector a clip.
 
     components: K, Gaussians of each kind's mixture. samples: training trajectories, drawn at
-    random, that PCA and mixtures are fitted to. iterations: of EM, at most. seed: of draw and start.
+    random, that PCA and mixtures are fitted to. iterations: of EM, at most. seed: of the draw.
     Raises ConfigError.
     """
 

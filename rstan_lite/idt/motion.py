@@ -57,9 +57,8 @@ def camera_homographies(grey: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
 def _moved_corners(grey: np.ndarray, field: np.ndarray) -> np.ndarray:
     """Good features and where the flow takes them, float32 (n, 2, 2)."""
-    corners = cast(
-        "np.ndarray | None", cv2.goodFeaturesToTrack(grey, CORNERS, QUALITY, DISTANCE)
-    )  # None where a frame is flat, whatever the stubs say
+    found = cv2.goodFeaturesToTrack(grey, CORNERS, QUALITY, DISTANCE)
+    corners = cast("np.ndarray | None", found)  # None where a frame is flat, say the stubs or not
     if corners is None:
         return np.zeros((0, 2, 2), dtype=np.float32)
     start = corners.reshape(-1, 2)
@@ -71,9 +70,7 @@ def _fit(pairs: np.ndarray) -> np.ndarray:
     """A homography (3, 3) through correspondences (n, 2, 2), or the identity."""
     if len(pairs) <= FEWEST:
         return np.eye(3)
-    cv2.setRNGSeed(
-        0
-    )  # RANSAC draws from a generator of the process: the same clip, the same answer
+    cv2.setRNGSeed(0)  # RANSAC draws from a generator of the process
     matrix, inliers = cv2.findHomography(pairs[:, 0], pairs[:, 1], cv2.RANSAC, REPROJECTION)
     fitted = cast("np.ndarray | None", matrix)
     if fitted is None or inliers.sum() <= FEWEST_INLIERS or abs(np.linalg.det(fitted)) < 1e-6:
