@@ -29,7 +29,7 @@ class EncodingSettings:
 
     components: int = 256
     samples: int = 100_000
-    iterations: int = 100
+    iterations: int = 30
     seed: int = 0
 
     def __post_init__(self) -> None:
