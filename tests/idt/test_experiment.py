@@ -77,7 +77,7 @@ def test_a_second_run_from_the_same_stores_has_the_same_scores(finished, puppets
     np.testing.assert_allclose(fused.predictions.scores, one.scores, atol=1e-6)
 
 
-def test_a_finished_run_only_reports_and_another_one_is_refused(finished, puppets, tmp_path, capsys):
+def test_a_finished_run_only_reports_and_another_is_refused(finished, puppets, tmp_path, capsys):
     assert cli.main(command(puppets, tmp_path / "unused", finished)) == 0
     assert "test accuracy" in capsys.readouterr().out
     assert not (tmp_path / "unused").exists()
