@@ -28,6 +28,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--validation", type=float, default=0.1, help="share held out (0.1)")
     parser.add_argument("--out", metavar="RUN", help="run folder (runs/idt-<split>)")
     parser.add_argument("--length", type=int, help="steps of a trajectory (15)")
+    parser.add_argument("--height", type=int, help="shrink taller clips to so many pixels (240)")
     parser.add_argument("--step", type=int, help="pixels between sampled points (5)")
     parser.add_argument("--scales", type=int, help="spatial scales at most (8)")
     parser.add_argument("--camera", help="camera motion: homography, or none to leave it in")
@@ -64,7 +65,7 @@ def _idt(arguments: argparse.Namespace) -> int:
         validation=arguments.validation,
         components=_numbers("--components", arguments.components, int),
         costs=_numbers("--costs", arguments.costs, float),
-        tracks=TrackSettings(**given("length", "step", "scales", "camera")),
+        tracks=TrackSettings(**given("length", "height", "step", "scales", "camera")),
         encoding=EncodingSettings(**given("samples", "seed")),
     )
     out = Path(arguments.out or f"runs/idt-{config.split}")

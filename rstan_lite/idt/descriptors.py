@@ -65,16 +65,22 @@ def frame_votes(grey: np.ndarray, flow: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def cell_sums(votes: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Histograms of the 2 x 2 cells of the patch around each point, by an integral image.
+def patch_corners(points: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Upper left corners of the patches around points (n, 2), int64 (n, 2).
 
     A patch that would stick out of the frame is moved inside.
-    votes: float32 (h, w, b). points: (n, 2), x and y. Returns float32 (n, 2, 2, b), row by row.
+    """
+    corner = np.rint(points).astype(np.int64) - PATCH // 2
+    return np.clip(corner, 0, (width - PATCH, height - PATCH))
+
+
+def cell_sums(votes: np.ndarray, corner: np.ndarray) -> np.ndarray:
+    """Histograms of the 2 x 2 cells of patches, by an integral image.
+
+    votes: float32 (h, w, b). corner: int64 (n, 2), upper left, x and y. Returns float32
+    (n, 2, 2, b), row by row.
     """
     total = cv2.integral(votes, sdepth=cv2.CV_64F)  # (h + 1, w + 1, b)
-    height, width = votes.shape[:2]
-    corner = np.rint(points).astype(np.int64) - PATCH // 2
-    corner = np.clip(corner, 0, (width - PATCH, height - PATCH))
     edges = np.arange(CELLS + 1) * (PATCH // CELLS)
     column = (corner[:, 0, None] + edges)[:, None, :]
     row = (corner[:, 1, None] + edges)[:, :, None]
@@ -138,8 +144,13 @@ def volume_histograms(scale: Scale) -> dict[str, np.ndarray]:
             continue
         age = t - scale.start[rows]
         weight = 1 / frames_in_span[span[age]].astype(np.float32)
-        for name, votes in frame_votes(scale.grey[t], scale.residual[t]).items():
-            cells = cell_sums(votes, scale.points[rows, age])
+        corner = patch_corners(scale.points[rows, age], *scale.grey[t].shape)
+        # what no patch touches needs no votes; one more pixel around, for the gradient
+        left, top = np.maximum(corner.min(axis=0) - 1, 0)
+        right, bottom = corner.max(axis=0) + PATCH + 1
+        part = (slice(top, bottom), slice(left, right))
+        for name, votes in frame_votes(scale.grey[t][part], scale.residual[t][part]).items():
+            cells = cell_sums(votes, corner - (left, top))
             if name not in sums:
                 sums[name] = np.zeros((n, SPANS, *cells.shape[1:]), dtype=np.float32)
             sums[name][rows, span[age]] += cells * weight[:, None, None, None]

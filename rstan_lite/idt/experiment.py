@@ -141,10 +141,21 @@ def _json(config: IdtConfig) -> bytes:
 
 
 def _check(out: Path, config: IdtConfig) -> None:
-    """Raise ConfigError where a folder holds another run, or one of other settings."""
+    """Raise ConfigError where a folder holds results of another run, naming what differs."""
     path = out / runs.CONFIG
-    if path.exists() and path.read_bytes() != _json(config):
-        raise ConfigError(out, "a run with other settings", "an empty folder, or this run's own")
+    begun = any((out / name).exists() for name in (runs.METRICS, runs.RESUME, runs.WEIGHTS))
+    if not begun:
+        return
+    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    wanted = json.loads(_json(config))
+    names = sorted(n for n in {*found, *wanted} if found.get(n) != wanted.get(n))
+    if names:
+        raise ConfigError(
+            out,
+            "a run with " + ", ".join(f"{name} {found.get(name)!r}" for name in names),
+            ", ".join(f"{name} {wanted.get(name)!r}" for name in names),
+            "Give another --out folder, or the settings that this run began with.",
+        )
 
 
 def _labels(clips: Sequence[Clip]) -> np.ndarray:

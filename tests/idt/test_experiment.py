@@ -82,7 +82,9 @@ def test_a_finished_run_only_reports_and_another_is_refused(finished, puppets, t
     assert "test accuracy" in capsys.readouterr().out
     assert not (tmp_path / "unused").exists()
     assert cli.main([*command(puppets, tmp_path, finished), "--seed", "1"]) == 2
-    assert "a run with other settings" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "a run with encoding" in error
+    assert "Give another --out folder" in error
 
 
 def test_a_clip_without_trajectories_is_reported(small_root, tmp_path, capsys):

@@ -125,6 +125,15 @@ def test_short_clips_give_shorter_trajectories():
     assert len(scale.start)  # 15 frames: less than 15 steps, and still found
 
 
+def test_a_shrunk_clip_keeps_its_own_pixels_for_displacements():
+    scale = next(trajectories(square_clip(), TrackSettings(height=60, camera="none")))
+    assert scale.grey.shape[1:] == (60, 100)
+    assert scale.factor == 0.5
+    rows = inside_square(scale.points * 2, scale.start)
+    assert rows.sum() > 4
+    assert np.abs(scale.steps[rows] - (SPEED, 0)).max() < 0.5
+
+
 def test_the_same_clip_gives_the_same_trajectories():
     once, again = (next(trajectories(square_clip(pan=2), TrackSettings())) for _ in range(2))
     np.testing.assert_array_equal(once.points, again.points)
@@ -151,6 +160,13 @@ def test_complaints():
         list(trajectories(square_clip(1), TrackSettings()))
     with pytest.raises(DataError, match="20 x 48"):
         list(trajectories(np.zeros((8, 48, 20, 3), np.uint8), TrackSettings()))
-    for options in ({"length": 2}, {"step": 0}, {"scales": 0}, {"quality": 1.0}, {"camera": "x"}):
+    for options in (
+        {"length": 2},
+        {"height": 31},
+        {"step": 0},
+        {"scales": 0},
+        {"quality": 1.0},
+        {"camera": "x"},
+    ):
         with pytest.raises(ConfigError, match=next(iter(options))):
             TrackSettings(**options)
