@@ -47,12 +47,8 @@ class TrackSettings:
     camera: str = "homography"
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("length", FEWEST_FRAMES - 1),
-            ("height", PATCH),
-            ("step", 1),
-            ("scales", 1),
-        ):
+        lowest = {"length": FEWEST_FRAMES - 1, "height": PATCH, "step": 1, "scales": 1}
+        for name, least in lowest.items():
             if getattr(self, name) < least:
                 raise ConfigError(name, str(getattr(self, name)), f"{least} or more")
         if not 0 <= self.quality < 1:
@@ -89,11 +85,11 @@ def trajectories(frames: np.ndarray, settings: TrackSettings) -> Iterator[Scale]
     count, height, width = frames.shape[:3]
     if count < FEWEST_FRAMES:
         raise DataError("clip", f"{count} frames", f"at least {FEWEST_FRAMES} for trajectories")
-    if min(height, width) < PATCH:
-        raise DataError("clip", f"frames of {width} x {height}", f"at least {PATCH} x {PATCH}")
     grey = np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames])
     shrunk = min(1.0, settings.height / height)
     height, width = round(height * shrunk), round(width * shrunk)
+    if min(height, width) < PATCH:
+        raise DataError("clip", f"frames of {width} x {height}", f"at least {PATCH} x {PATCH}")
     grey = _resized(grey, (width, height))
     flow = dense_flow(grey)
     homographies = np.repeat(np.eye(3)[None], len(flow), axis=0)

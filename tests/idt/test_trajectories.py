@@ -160,13 +160,7 @@ def test_complaints():
         list(trajectories(square_clip(1), TrackSettings()))
     with pytest.raises(DataError, match="20 x 48"):
         list(trajectories(np.zeros((8, 48, 20, 3), np.uint8), TrackSettings()))
-    for options in (
-        {"length": 2},
-        {"height": 31},
-        {"step": 0},
-        {"scales": 0},
-        {"quality": 1.0},
-        {"camera": "x"},
-    ):
-        with pytest.raises(ConfigError, match=next(iter(options))):
-            TrackSettings(**options)
+    bad = {"length": 2, "height": 31, "step": 0, "scales": 0, "quality": 1.0, "camera": "x"}
+    for name, value in bad.items():
+        with pytest.raises(ConfigError, match=name):
+            TrackSettings(**{name: value})
