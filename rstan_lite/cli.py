@@ -17,6 +17,7 @@ def build_parser() -> tuple[argparse.ArgumentParser, Any]:
     """The parser, and the action that holds the commands' own parsers."""
     from rstan_lite import doctor, gpu_report
     from rstan_lite.features import cli as features_cli
+    from rstan_lite.idt import cli as idt_cli
     from rstan_lite.run import cli as run_cli
     from rstan_lite.training import commands
 
@@ -31,6 +32,7 @@ def build_parser() -> tuple[argparse.ArgumentParser, Any]:
     _add_puppets(subparsers)
     features_cli.add_parsers(subparsers)
     commands.add_parsers(subparsers)
+    idt_cli.add_parser(subparsers)
     run_cli.add_parser(subparsers)
     run_cli.add_copies_parser(subparsers)
     gpu_report.add_parser(subparsers)

@@ -19,6 +19,7 @@ COMMANDS = (
     "evaluate",
     "fuse",
     "predict",
+    "idt",
     "run",
     "copies",
     "gpu",

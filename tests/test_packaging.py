@@ -29,6 +29,8 @@ MODULES = {
     "lightning-fabric": "lightning_fabric",
     "opencv-contrib-python-headless": "cv2",
     "pyyaml": "yaml",
+    "scikit-image": "skimage",
+    "scikit-learn": "sklearn",
 }
 # Distributions that are run rather than imported, or that another one loads.
 TOOLS = {

@@ -89,7 +89,7 @@ def _compare(
         return Seen(
             True,
             f"it was trained on {trained}, and {name} holds clips of the same videos under other "
-            "splits: ClipDataset was cut from HMDB51",
+            "splits: JHMDB was cut from HMDB51",
         )
     if not same:
         return Seen(False, f"it was trained on another data set ({trained})")

@@ -49,11 +49,6 @@ def _by(ucf101: Any, hmdb51: Any, jhmdb: Any) -> dict[str, Any]:
     return {"ucf101": ucf101, "hmdb51": hmdb51, "jhmdb": jhmdb}
 
 
-_NETWORK = Stated(
-    "Sec. IV-C, first paragraph: GPCNN (VGG-16), TSN on HMDB51; Tables IV and V have TSN as well",
-    _by("vgg16", "bninception", "vgg16"),
-)
-_INPUT = Stated("Sec. IV-C, first paragraph", _all(224))
 _SHARPNESS = "Sec. IV-B, third point"
 _SCHEDULE = "Sec. IV-B, last point"
 _MULTI_TASK = "Sec. IV-B, second point"
@@ -61,10 +56,11 @@ _MULTI_TASK = "Sec. IV-B, second point"
 PAPER: dict[str, Stated] = {
     "dataset": Stated("Sec. IV-A", {name: name for name in DATASETS}),
     "split": Stated("Sec. IV-C, first paragraph; Tables IV and V: mean over 1 to 3", _all(1)),
-    "backbone": _NETWORK,
-    "motion_backbone": _NETWORK,
-    "size": _INPUT,
-    "motion_size": _INPUT,
+    "backbone": Stated(
+        "Sec. IV-C, first paragraph: GPCNN (VGG-16), TSN on HMDB51; Tables IV and V: TSN as well",
+        _by("vgg16", "bninception", "vgg16"),
+    ),
+    "size": Stated("Sec. IV-C, first paragraph", _all(224)),
     "streams": Stated("Sec. III-A", _all(("appearance", "motion"))),
     "d_h": Stated("Sec. IV-B, first point", _all(1024)),
     "attention": Stated(_SHARPNESS, _by("all", "all", "window")),
@@ -104,6 +100,9 @@ OURS: dict[str, Ours] = {
     ),
     "appearance_weights": Ours("those of the paper cannot be had; `rstan-lite tune` makes some"),
     "motion_weights": Ours("as appearance_weights"),
+    "motion_backbone": Ours("empty: as backbone, which thus sets both streams", _all("")),
+    "motion_size": Ours("0: as size, which thus sets both streams", _all(0)),
+    "flow_weights": Ours("read by RAFT alone"),
     "flow": Ours("the method is left open; the networks of [29] and [42] have TV-L1", _all("tvl1")),
     "camera": Ours("taking camera motion out of flow is not mentioned", _all("none")),
     "stored_frames": Ours("as many as a test reads; training draws from the same", _all(32)),

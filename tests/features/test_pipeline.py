@@ -91,8 +91,8 @@ def test_tsns_motion_network_sees_five_pairs(data, inputs, cache, tmp_path):
         torch.testing.assert_close(stored, alone[name], atol=2e-3, rtol=2e-3)
     keys = [json.loads(path.read_text()) for path in cache.glob("*/key.json")]
     keys = {key["content"]: key for key in keys if key.get("backbone") == "bninception"}
-    assert (keys["features 1, motion"]["pairs"], keys["features 1, motion"]["flow_unit"]) == (5, 1)
-    assert keys["features 1, appearance"]["pixels"]["bgr"] is True
+    assert (keys["features 2, motion"]["pairs"], keys["features 2, motion"]["flow_unit"]) == (5, 1)
+    assert keys["features 2, appearance"]["pixels"]["bgr"] is True
     usual = FeatureNet(backbone("puppetnet"), "motion").spec
     assert usual.content("motion") == usual.content("appearance") == {}  # old stores stay valid
 
@@ -120,6 +120,7 @@ def test_sides_and_networks_are_checked_before_any_work(small_root, tmp_path, ca
         (["--backbone", "vgg16", "--motion-size", "192"], "'appearance': 49, 'motion': 36"),
     ):
         command = ["train", "--dataset", "jhmdb", "--profile", "paper", *here, *files]
+        command += ["--second-dataset", "none"]
         assert main([*command, "--out", str(tmp_path / "run"), *words]) == 2
         assert said in capsys.readouterr().err
     assert not list(cache.glob("*/push"))  # nothing was stored of a clip

@@ -14,6 +14,7 @@ from torchvision.models import get_model
 from torchvision.models.optical_flow import Raft_Small_Weights
 
 from rstan_lite.errors import CheckpointError, ConfigError, StoreError
+from rstan_lite.features import pretrained
 from rstan_lite.features.flow import estimator, flow_sequence
 from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.networks import shipped
@@ -144,7 +145,11 @@ def test_complaints_about_weights(weights, tmp_path, monkeypatch):
         assert part in str(caught.value)
     place = tmp_path / "checkpoints" / name
     place.parent.mkdir(exist_ok=True)
-    place.write_bytes(weights.read_bytes())  # put where the message says, it is found
+    place.write_bytes(weights.read_bytes())
+    with pytest.raises(CheckpointError, match="a file whose SHA-256 begins with"):
+        estimator("raft_small")
+    # put where the message says, it is found; as if it were the real one
+    monkeypatch.setattr(pretrained, "_sha256", lambda path: "01064c6d" + 56 * "0")
     assert estimator("raft_small").parameters == estimator("raft_small", weights).parameters
     with pytest.raises(CheckpointError, match=r"small\.pth: found other tensors .* of raft_large"):
         estimator("raft_large", weights)

@@ -82,7 +82,7 @@ def test_clips_become_features_a_trained_model_and_its_test(name, root, tmp_path
             "--appearance-weights": weights, "--motion-weights": weights, "--flow": "dis",
             "--views": "centre", "--stored-frames": 1, "--frames": 1, "--test-frames": 1,
             "--validation": 0, "--iterations": 1, "--d-h": 8, "--d-att": 8, "--scale": "rms",
-            "--device": "cpu", "--streams": ",".join(streams),
+            "--device": "cpu", "--second-dataset": "none", "--streams": ",".join(streams),
             "--fusion": "max" if streams == BOTH else "none",
         }  # fmt: skip
         assert main(["train", "--quiet", *(str(x) for pair in options.items() for x in pair)]) == 0

@@ -11,13 +11,13 @@ from rstan_lite.errors import ConfigError
 from rstan_lite.training import paper
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.dry_run import describe, rows, steps
+from rstan_lite.training.features_source import feature_settings
 from rstan_lite.training.profiles import resolve
 
 # Sections IV-B and IV-C, word by word. Not to be taken from the package.
 EVERYWHERE = {
     "split": 1,
     "size": 224,
-    "motion_size": 224,
     "streams": ("appearance", "motion"),
     "d_h": 1024,
     "fusion": "max",
@@ -32,7 +32,6 @@ EVERYWHERE = {
 }
 UCF101 = {
     "backbone": "vgg16",
-    "motion_backbone": "vgg16",
     "batch_size": 16,
     "frames": 16,
     "attention": "all",
@@ -44,13 +43,11 @@ UCF101 = {
 HMDB51 = {
     **UCF101,
     "backbone": "bninception",
-    "motion_backbone": "bninception",
     "batch_size": 32,
     "frames": 8,
 }
 JHMDB = {
     "backbone": "vgg16",
-    "motion_backbone": "vgg16",
     "batch_size": 8,
     "attention": "window",
     "window": 2,
@@ -87,6 +84,15 @@ def other(name: str, value: object) -> object:
     if isinstance(value, str):
         return value + "x"
     return not value if isinstance(value, bool) else type(value)(value / 2)
+
+
+@each
+def test_both_streams_have_the_papers_network_and_input(dataset: str):
+    config = resolve("paper", {"dataset": dataset})
+    settings = feature_settings(config, {"appearance": "a", "motion": "m"})
+    for stream in ("appearance", "motion"):
+        assert settings.backbone_of(stream) == WRITTEN[dataset]["backbone"]
+        assert settings.size_of(stream) == EVERYWHERE["size"]
 
 
 @each

@@ -159,7 +159,7 @@ def test_runs_of_other_settings_are_no_table(folder, tmp_path):
     other = tmp_path / "other-2"
     runs.begin(other, resolve("tiny", {**OPTIONS, "split": 2, "lambda_aa": 1.0}))
     one, two = str(folder / "rstan-1-0"), str(folder / "rstan-2-0")
-    with pytest.raises(ConfigError, match=r"lambda_aa 1\.0; expected lambda_aa 2\.0 as in"):
+    with pytest.raises(ConfigError, match=r"lambda_aa 1\.0; expected lambda_aa 0\.5 as in"):
         find_runs([one, str(other)])
     with pytest.raises(ConfigError, match="different run folders"):
         find_runs([one, one])

@@ -144,7 +144,7 @@ def test_a_stopped_run_goes_on_to_the_same_files(finished, tmp_path):
 
 def test_another_configuration_is_refused_naming_what_differs(finished):
     other = resolve("tiny", {**OPTIONS, "seed": 3, "lambda_aa": 1.0})
-    with pytest.raises(ConfigError, match=r"lambda_aa 2\.0, seed 0.*lambda_aa 1\.0, seed 3"):
+    with pytest.raises(ConfigError, match=r"lambda_aa 0\.5, seed 0.*lambda_aa 1\.0, seed 3"):
         train(other, finished[0], make_parts(), progress=False)
 
 

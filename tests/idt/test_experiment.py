@@ -1,0 +1,163 @@
+"""The command `idt` from clips to a run folder that can be fused."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from rstan_lite import cli
+from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.data.puppets import generate
+from rstan_lite.idt import libraries
+from rstan_lite.idt.extract import descriptor_store, fill_descriptors
+from rstan_lite.idt.trajectories import TrackSettings
+from rstan_lite.training.fuse import fuse
+from rstan_lite.training.runs import read_predictions
+
+CLASSES = ["clap", "jump", "run"]
+OPTIONS = ["--scales", "2", "--components", "2,4", "--samples", "2000", "--workers", "1",
+           "--validation", "0.3", "--quiet"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def puppets(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("puppets") / "clips"
+    return generate(folder, 4, CLASSES, workers=1, size=(96, 128), progress=False)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("idt-cache")
+
+
+@pytest.fixture(scope="module")
+def finished(puppets, cache, tmp_path_factory):
+    out = tmp_path_factory.mktemp("idt") / "run"
+    assert cli.main(command(puppets, cache, out)) == 0
+    return out
+
+
+def command(root, cache, out):
+    return ["idt", "--root", str(root), "--cache", str(cache), "--out", str(out), *OPTIONS]
+
+
+def test_a_run_folder_holds_what_its_predictions_say(finished, puppets):
+    metrics = json.loads((finished / "metrics.json").read_text())
+    data = JHMDB(puppets, validation=0.3)
+    for part, clips in (("test", data.test), ("validation", data.validation)):
+        end = "" if part == "test" else "_validation"
+        found = read_predictions(finished / f"predictions{end}.npz")
+        assert list(found.names) == [clip.name for clip in clips]
+        assert found.labels.tolist() == [clip.label for clip in clips]
+        np.testing.assert_allclose(found.scores.sum(axis=1), 1, rtol=1e-5)
+        right = (found.scores.argmax(axis=1) == found.labels).mean()
+        assert metrics[f"{part}_accuracy"] == pytest.approx(right)
+        assert metrics[f"n_{part}"] == len(clips)
+        with (finished / f"predictions{end}.csv").open() as file:
+            header, *rows = list(csv.reader(file))
+        assert header == ["clip", *CLASSES]
+        assert [row[0] for row in rows] == list(found.names)
+        np.testing.assert_allclose(np.array([r[1:] for r in rows], float), found.scores)
+    assert metrics["validation_accuracy"] > 1 / 3
+    assert metrics["components"] in (2, 4)
+    assert metrics["cost"] in (0.1, 1, 10, 100)
+    assert metrics["trajectories_a_clip"] > 10
+    assert metrics["versions"]["scikit-learn"]
+
+
+def test_a_second_run_from_the_same_stores_has_the_same_scores(finished, puppets, cache, tmp_path):
+    again = tmp_path / "again"
+    shutil.rmtree(next(cache.glob("idt-fisher-*")))  # codebooks are fitted anew
+    assert cli.main(command(puppets, cache, again)) == 0
+    one, other = (read_predictions(out / "predictions.npz") for out in (finished, again))
+    np.testing.assert_array_equal(one.scores, other.scores)
+    fused = fuse([finished, again], "validation")
+    np.testing.assert_allclose(fused.predictions.scores, one.scores, atol=1e-6)
+
+
+def test_damaged_codebooks_are_named(finished, puppets, cache, tmp_path, capsys):
+    copy = shutil.copytree(cache, tmp_path / "cache")
+    for folder in copy.glob("idt-fisher-*"):
+        (folder / "codebooks.safetensors").write_bytes(b"no codebooks")
+        next(folder.glob("*/*.safetensors")).unlink()
+    assert cli.main(command(puppets, copy, tmp_path / "run")) == 2
+    error = capsys.readouterr().err
+    assert "codebooks.safetensors: found a damaged file" in error
+    assert "Remove its folder" in error
+
+
+def test_a_finished_run_only_reports_and_another_is_refused(finished, puppets, tmp_path, capsys):
+    assert cli.main(command(puppets, tmp_path / "unused", finished)) == 0
+    assert "test accuracy" in capsys.readouterr().out
+    assert not (tmp_path / "unused").exists()
+    assert cli.main([*command(puppets, tmp_path, finished), "--seed", "1"]) == 2
+    error = capsys.readouterr().err
+    assert "a run with encoding" in error
+    assert "Give another --out folder" in error
+
+
+def test_a_clip_without_trajectories_is_reported(small_root, tmp_path, capsys):
+    from clips import clip_arrays, write_avi
+
+    root = tmp_path / "still"
+    shutil.copytree(small_root, root)
+    name = "src2_jump_f_nm_np1_fr_med_5"
+    still = np.repeat(clip_arrays("jump", 0, 1)[0], 15, axis=0)
+    write_avi(root / "ReCompress_Videos" / "jump" / f"{name}.avi", still)
+    out = tmp_path / "run"
+    line = command(root, tmp_path / "cache", out)
+    assert cli.main([*line, "--components", "2", "--samples", "200"]) == 0
+    assert f"1 clips without a trajectory, as zero vectors: {name}" in capsys.readouterr().out
+    assert json.loads((out / "metrics.json").read_text())["clips_without_trajectories"] == [name]
+    assert np.isfinite(read_predictions(out / "predictions.npz").scores).all()
+
+
+def test_a_clip_of_one_frame_is_named_and_the_others_are_stored(small_root, tmp_path, capsys):
+    from clips import clip_arrays, write_avi
+
+    root = tmp_path / "short"
+    shutil.copytree(small_root, root)
+    path = root / "ReCompress_Videos" / "jump" / "src2_jump_f_nm_np1_fr_med_5.avi"
+    write_avi(path, clip_arrays("jump", 0, 1)[0])
+    assert cli.main(command(root, tmp_path / "cache", tmp_path / "run")) == 2
+    error = capsys.readouterr().err
+    assert f"{path}: found 1 frames; expected at least 4" in error
+    data = JHMDB(root)
+    store = descriptor_store(data, tmp_path / "cache", TrackSettings(scales=2))
+    everything = data.train + data.validation + data.test
+    assert [clip.path for clip in store.missing(everything)] == [path]
+    assert not (tmp_path / "run").exists()
+    write_avi(path, clip_arrays("jump", 5, 15)[0])
+    before = store.path(data.train[0]).stat().st_mtime_ns
+    fill_descriptors(store, data, everything, workers=1)
+    assert not store.missing(everything)
+    assert store.path(data.train[0]).stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--components", "many"], ("--components", "numbers")),
+        (["--components", "0"], ("--components", "positive")),
+        (["--costs", "-1"], ("--costs", "positive")),
+        (["--validation", "0"], ("--validation", "choose")),
+        (["--camera", "affine"], ("camera", "homography, none")),
+        (["--root", "no such folder"], ("no such folder",)),
+    ],
+)
+def test_complaints(options, words, tmp_path, capsys):
+    line = ["idt", "--root", str(tmp_path), "--out", str(tmp_path / "run"), *options]
+    assert cli.main(line) == 2
+    error = capsys.readouterr().err
+    for word in words:
+        assert word in error
+    assert not (tmp_path / "run").exists()
+
+
+def test_missing_libraries_are_said_before_any_work(monkeypatch, puppets, tmp_path, capsys):
+    monkeypatch.setitem(libraries.MODULES, "scikit-learn", "no_such_module")
+    assert cli.main(command(puppets, tmp_path / "cache", tmp_path / "run")) == 2
+    assert "pip install rstan-lite[idt]" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
