@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from rstan_lite.model.context import attended_frames
 from rstan_lite.model.fast.forward import Tensors, recurrent_weights
@@ -22,7 +21,7 @@ from rstan_lite.model.fast.fused import (
 )
 from rstan_lite.model.fast.inputs import Kept, Setup
 from rstan_lite.model.fast.kernels import open_kernel
-from rstan_lite.model.fast.product import Product
+from rstan_lite.model.fast.product import product
 
 
 def backward(
@@ -50,9 +49,8 @@ class _Backward:
         self.setup, self.config, self.given, self.kept = setup, config, given, kept
         self.wanted = wanted
         T, S, B, _ = kept.gates.shape
-        weights = recurrent_weights(setup, given)
-        self.W_h = [Product(w.T, B) for w in weights]
-        self.d_before = kept.h.new_empty(T, S, B, weights[0].shape[0])
+        self.W_h = recurrent_weights(setup, given)
+        self.d_before = kept.h.new_empty(T, S, B, self.W_h[0].shape[0])
         self.dh, self.dc = torch.zeros_like(kept.h[0]), torch.zeros_like(kept.c[0])
         self.attending = config.attention != "none"
         if self.attending:
@@ -60,7 +58,7 @@ class _Backward:
             v_a = torch.stack(given["v_a"])
             self.kernel = open_kernel(setup.kernel, kept.projected, v_a, kept.product_form)
             self.cubes = [cubes.to(setup.low) for cubes in given["cubes"]]
-            self.U_phi = [Product(w.to(setup.low).T, B) for w in given["U_phi"]]
+            self.U_phi = [w.to(setup.low) for w in given["U_phi"]]
             self.B_L = [w.to(setup.low) for w in given["B_L"]]
             self.v_b = torch.stack(given["v_b"])
             self.dv_b = torch.zeros_like(self.v_b)
@@ -92,7 +90,9 @@ class _Backward:
             self._attend(t, d_gates, d_diagonal)
         self.dc = dc * f
         if t > 0:
-            self.dh = torch.stack([W(self.d_before[t, s]) for s, W in enumerate(self.W_h)])
+            self.dh = torch.stack(
+                [product(self.d_before[t, s], W.T) for s, W in enumerate(self.W_h)]
+            )
             self.dh = self.dh.to(kept.h.dtype)
         if past is not None:
             self.dh, self.dc = self.dh + past[0], self.dc + past[1]
@@ -110,7 +110,7 @@ class _Backward:
         L, d_phi, d_beta = [], [], []
         for s, cubes in enumerate(seen):
             L.append(pooled(alpha_used[s % len(alpha_used)], cubes))  # (B, n, d_cv), Eq. 4
-            d_phi.append(self.U_phi[s](d_gates[s]))  # (B, d_cv)
+            d_phi.append(product(d_gates[s], self.U_phi[s].T))  # (B, d_cv)
             if setup.masks is not None:
                 d_phi[s] = d_phi[s] * setup.masks[t][s]
             d_beta.append(pooled_backward(d_phi[s], L[s]))
@@ -122,14 +122,14 @@ class _Backward:
         d_guides = self.d_before[t, ..., 4 * d_h :]  # (S, B, 2 d_att)
         d_alpha = []
         for s, cubes in enumerate(seen):
-            u = functional.linear(L[s], self.B_L[s]) + guides[s, :, None, d_att:]
+            u = product(L[s], self.B_L[s]) + guides[s, :, None, d_att:]
             u = u.tanh_()  # (B, n, d_att), Eq. 5
             self.dv_b[s] += q[s].flatten() @ u.flatten(0, 1)
             du = torch.ops.aten.tanh_backward(q[s][..., None] * self.v_b[s], u)
             torch.sum(du, dim=1, out=d_guides[s, :, d_att:])
             du = du.flatten(0, 1).to(setup.low)
-            self.dB_L[s] += du.T @ L[s].flatten(0, 1)
-            dL = (du @ self.B_L[s]).view_as(L[s])
+            self.dB_L[s] += product(du.T, L[s].flatten(0, 1).T)
+            dL = product(du, self.B_L[s].T).view_as(L[s])
             dL = dL + beta_used[s % len(beta_used)][..., None] * d_phi[s][:, None]
             d_alpha.append(pooled_backward(dL, cubes))  # (B, n, P)
             if self.d_cubes:
@@ -156,17 +156,17 @@ class _Backward:
         for s in range(len(config.streams)):
             d_before = self.d_before[:, s].to(setup.low)  # (T, B, 4 d_h + 2 d_att)
             d_gates = d_before[..., : 4 * d_h]
-            of_h = (d_before.flatten(0, 1).T @ kept.h[:-1, s].flatten(0, 1).to(setup.low)).to(kind)
-            by_video = d_gates.transpose(0, 1).flatten(0, 1)  # (B * T, 4 d_h)
+            of_h = _of_matrix(d_before, kept.h[:-1, s]).to(kind)
+            by_video = d_gates.transpose(0, 1)  # (B, T, 4 d_h)
             x = given["x"][s]
-            found["U_x"].append((by_video.T @ x.flatten(0, 1).to(setup.low)).to(kind))
+            found["U_x"].append(_of_matrix(by_video, x).to(kind))
             found["U_h"].append(of_h[: 4 * d_h])
             found["b"].append(sums[s, : 4 * d_h])
             if "x" in self.wanted:
-                found["x"].append((by_video @ given["U_x"][s].to(setup.low)).view_as(x).to(x.dtype))
+                d_x = product(by_video, given["U_x"][s].to(setup.low).T)
+                found["x"].append(d_x.to(x.dtype))
             if self.attending:
-                of_phi = d_gates.flatten(0, 1).T @ kept.phi[s].flatten(0, 1).to(setup.low)
-                found["U_phi"].append(of_phi.to(kind))
+                found["U_phi"].append(_of_matrix(d_gates, kept.phi[s]).to(kind))
                 found["A_h"].append(of_h[4 * d_h : 4 * d_h + d_att])
                 found["B_h"].append(of_h[4 * d_h + d_att :])
                 found["b_a"].append(sums[s, 4 * d_h : 4 * d_h + d_att])
@@ -179,10 +179,15 @@ class _Backward:
         dv, d_projected = self.kernel.gradients()
         found["v_a"], found["v_b"], found["B_L"] = list(dv), list(self.dv_b), self.dB_L
         for s, cubes in enumerate(self.cubes):
-            rows = d_projected[s].flatten(0, 2).to(self.setup.low)  # (B * T * P, d_att)
-            of_A = rows.T @ cubes.flatten(0, 2)
-            found["A_cv"].append(of_A.to(self.kept.h.dtype))
+            rows = d_projected[s].to(self.setup.low)  # (B, T, P, d_att)
+            found["A_cv"].append(_of_matrix(rows, cubes).to(self.kept.h.dtype))
             if self.d_cubes:
                 A_cv = self.given["A_cv"][s].to(self.setup.low)
-                whole = self.d_cubes[s] + (rows @ A_cv).view_as(cubes)
+                whole = self.d_cubes[s] + product(rows, A_cv.T)
                 found["cubes"].append(whole.to(self.given["cubes"][s].dtype))
+
+
+def _of_matrix(grad: Tensor, x: Tensor) -> Tensor:
+    """Gradient of a matrix W (m, k) from those (..., m) of x W^T, for x (..., k)."""
+    rows = grad.reshape(-1, grad.shape[-1])
+    return product(rows.T, x.reshape(-1, x.shape[-1]).to(rows.dtype).T)

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from rstan_lite.model.attention import sharpened_softmax
 from rstan_lite.model.context import attended_frames
 from rstan_lite.model.fast.fused import fuse, pooled
 from rstan_lite.model.fast.inputs import Kept, Setup
 from rstan_lite.model.fast.kernels import open_kernel, prepare_kernel
-from rstan_lite.model.fast.product import Product
+from rstan_lite.model.fast.product import product
 
 Tensors = dict[str, list[Tensor]]
 
@@ -47,12 +46,11 @@ class _Forward:
         self.setup, self.config, self.given = setup, config, given
         self.videos, self.steps = given["x"][0].shape[:2]
         S, B, T = len(config.streams), self.videos, self.steps
-        like, d_h = given["b"][0], config.d_h
+        like, d_h, low = given["b"][0], config.d_h, setup.low
         self.ux = like.new_empty(S, B, T, 4 * d_h)
         for s in range(S):
-            product = Product(given["U_x"][s].to(setup.low), B * T)
-            torch.add(product(given["x"][s]), given["b"][s], out=self.ux[s])
-        self.W_h = [Product(w, B) for w in recurrent_weights(setup, given)]
+            torch.add(product(given["x"][s], given["U_x"][s].to(low)), given["b"][s], out=self.ux[s])
+        self.W_h = recurrent_weights(setup, given)
         self.kept = Kept(
             h=like.new_zeros(T + 1, S, B, d_h),
             c=like.new_zeros(T + 1, S, B, d_h),
@@ -71,13 +69,13 @@ class _Forward:
         self.cubes = [cubes.to(setup.low) for cubes in given["cubes"]]
         projected = like.new_empty(S, B, T, P, d_att)
         for s, cubes in enumerate(self.cubes):
-            projected[s] = Product(given["A_cv"][s].to(setup.low), B * T * P)(cubes)
+            projected[s] = product(cubes, given["A_cv"][s].to(setup.low))
         kept.projected, kept.product_form = prepare_kernel(setup.kernel, projected)
         v_a = torch.stack(given["v_a"])
         self.kernel = open_kernel(setup.kernel, kept.projected, v_a, kept.product_form)
         biases = (torch.stack(given["b_a"]), torch.stack(given["b_b"]))
         self.guide_bias = torch.cat(biases, dim=-1)[:, None]  # (S, 1, 2 d_att)
-        self.U_phi = [Product(w.to(setup.low), B) for w in given["U_phi"]]
+        self.U_phi = [w.to(setup.low) for w in given["U_phi"]]
         self.B_L = [w.to(setup.low) for w in given["B_L"]]
         N = len(attended_frames(config, 0, T))
         used = 1 if config.fusion != "none" else S
@@ -99,12 +97,12 @@ class _Forward:
         """One step of all streams: h and c at t become those at t + 1."""
         kept, d_h = self.kept, self.config.d_h
         h, c = kept.h[t], kept.c[t]
-        before = torch.stack([W(h[s]) for s, W in enumerate(self.W_h)])  # (S, B, 4 d_h + 2 d_att)
+        before = torch.stack([product(h[s], W) for s, W in enumerate(self.W_h)])  # (S, B, 4 d_h + 2 d_att)
         gates = before[..., : 4 * d_h] + self.ux[:, :, t]  # (S, B, 4 d_h)
         if self.attending:
             guides = before[..., 4 * d_h :] + self.guide_bias  # (S, B, 2 d_att)
             for s, phi in enumerate(self._attend(t, guides)):
-                gates[s] += self.U_phi[s](phi)
+                gates[s] += product(phi, self.U_phi[s])
         gates[..., : 3 * d_h].sigmoid_()
         gates[..., 3 * d_h :].tanh_()
         i, f, o, g = gates.chunk(4, dim=-1)  # (S, B, d_h) each
@@ -129,7 +127,7 @@ class _Forward:
         L, rated = [], []
         for s, cubes in enumerate(self.cubes):
             L.append(pooled(alpha_used[s % len(alpha_used)], cubes[:, window]))  # Eq. 4
-            u = functional.linear(L[s], self.B_L[s]) + guides[s, :, None, d_att:]
+            u = product(L[s], self.B_L[s]) + guides[s, :, None, d_att:]
             rated.append(u.tanh_() @ self.given["v_b"][s])  # Eq. 5
         beta = sharpened_softmax(torch.stack(rated), config.gamma_beta, valid)  # Eq. 6, (S, B, n)
         beta_used = fuse(config, beta)  # Eq. 15

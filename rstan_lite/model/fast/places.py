@@ -61,6 +61,7 @@ class BlockKernel:
         self.a, self.v, self.product_form, self.block = a, v, product_form, block
         self.limit = LARGEST[a.dtype] * 4 / 3
         self.one = v.new_ones(())
+        self.scratch = v.new_empty(0)
         self.dv = torch.zeros_like(v)
         self.da: Tensor | None = None
 
@@ -114,9 +115,12 @@ class BlockKernel:
 
     def _r(self, part: Part, prepared: Tensor, frames: range) -> Tensor:
         a, g = self._frames(self.a, part, frames), prepared[part[:2]]
+        if self.scratch.numel() < a.numel():  # the same memory for every block: it stays in the cache
+            self.scratch = self.a.new_empty(a.numel())
+        r = self.scratch[: a.numel()].view(a.shape)
         if self.product_form:
-            return torch.addcmul(self.one, a, g).reciprocal_()
-        return torch.add(a, g).mul_(-2).sigmoid_()
+            return torch.addcmul(self.one, a, g, out=r).reciprocal_()
+        return torch.add(a, g, out=r).mul_(-2).sigmoid_()
 
     def _frames(self, clip: Tensor, part: Part, frames: range) -> Tensor:
         window = slice(frames.start + part.frames.start, frames.start + part.frames.stop)

@@ -1,4 +1,4 @@
-"""x W^T for a matrix that is multiplied again and again."""
+"""x W^T, by the fastest multiplication at hand."""
 
 from __future__ import annotations
 
@@ -6,28 +6,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-SMALLEST = 1 << 22  # products in x W^T from which oneDNN's overhead, some 30 us, is repaid
+SMALLEST = 1 << 21  # multiplications from which oneDNN's overhead, some 10 us, is repaid
 
 
-class Product:
-    """A matrix W (m, k), held as its multiplication is fastest.
+def has_onednn() -> bool:
+    """Whether this build of torch can hand a product of plain tensors to oneDNN."""
+    known = hasattr(torch.ops.mkldnn, "_linear_pointwise")  # what torch.compile uses
+    return known and torch.backends.mkldnn.is_available()
 
-    In float32 on a CPU a large one goes through oneDNN, which uses the widest registers of every
-    maker's processors; torch's own choice, MKL, does so on Intel's alone.
+
+def product(x: Tensor, weight: Tensor) -> Tensor:
+    """x: (..., k).  weight: (m, k), of any strides.  Returns (..., m), in the weight's type.
+
+    In float32 on a CPU a large product goes through oneDNN, which uses the widest registers of
+    every maker's processors and reads transposed matrices as they are; torch's own choice, MKL,
+    uses them on Intel's alone.
     """
-
-    def __init__(self, weight: Tensor, rows: int) -> None:
-        """rows: number of rows that x has."""
-        self.onednn = (
-            weight.device.type == "cpu"
-            and weight.dtype == torch.float32
-            and rows * weight.numel() >= SMALLEST
-            and torch.backends.mkldnn.is_available()
-        )
-        self.weight = weight.contiguous().to_mkldnn() if self.onednn else weight
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """x: (..., k), turned into the matrix's type.  Returns (..., m)."""
-        if self.onednn:
-            return functional.linear(x.contiguous().to_mkldnn(), self.weight).to_dense()
-        return functional.linear(x.to(self.weight.dtype), self.weight)
+    x = x.to(weight.dtype)
+    large = x.numel() * weight.shape[0] >= SMALLEST
+    if large and x.device.type == "cpu" and x.dtype == torch.float32 and has_onednn():
+        found: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")
+        return found
+    return functional.linear(x, weight)
