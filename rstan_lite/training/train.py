@@ -62,6 +62,7 @@ def build_model(
             classifier=config.classifier,
             renormalize=config.renormalize,
             dropout=config.dropout,
+            recurrence=config.recurrence,
         )
     )
 
@@ -119,7 +120,10 @@ def train(
                 strict=True,
             )
         )
-        print(f"{config.dataset}, split {config.split}: {sizes} clips", file=sys.stderr)
+        print(
+            f"{config.dataset}, split {config.split}: {sizes} clips; recurrence {model.plan(device)}",
+            file=sys.stderr,
+        )
     board: TensorBoard | None = None
 
     def log(row: EpochLog) -> None:
@@ -202,6 +206,7 @@ def _finish(
         "peak_memory": runs.peak_memory(),
         "peak_gpu_memory": runs.peak_gpu_memory(),
         "device": str(next(model.parameters()).device),
+        "recurrence": str(model.plan(next(model.parameters()).device)),
         "seed": config.seed,
         "versions": runs.versions(),
     }
