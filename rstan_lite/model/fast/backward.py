@@ -84,7 +84,9 @@ class _Backward:
         torch.mul(dc, kept.c[t], out=df)
         torch.mul(dc, i, out=dg)
         first, last = slice(0, 3 * d_h), slice(3 * d_h, 4 * d_h)
-        d_gates[..., first] = torch.ops.aten.sigmoid_backward(d_gates[..., first], gates[..., first])
+        d_gates[..., first] = torch.ops.aten.sigmoid_backward(
+            d_gates[..., first], gates[..., first]
+        )
         d_gates[..., last] = torch.ops.aten.tanh_backward(dg, g)
         if self.attending:
             self._attend(t, d_gates, d_diagonal)

@@ -49,7 +49,9 @@ class _Forward:
         like, d_h, low = given["b"][0], config.d_h, setup.low
         self.ux = like.new_empty(S, B, T, 4 * d_h)
         for s in range(S):
-            torch.add(product(given["x"][s], given["U_x"][s].to(low)), given["b"][s], out=self.ux[s])
+            torch.add(
+                product(given["x"][s], given["U_x"][s].to(low)), given["b"][s], out=self.ux[s]
+            )
         self.W_h = recurrent_weights(setup, given)
         self.kept = Kept(
             h=like.new_zeros(T + 1, S, B, d_h),
@@ -97,7 +99,9 @@ class _Forward:
         """One step of all streams: h and c at t become those at t + 1."""
         kept, d_h = self.kept, self.config.d_h
         h, c = kept.h[t], kept.c[t]
-        before = torch.stack([product(h[s], W) for s, W in enumerate(self.W_h)])  # (S, B, 4 d_h + 2 d_att)
+        before = torch.stack(
+            [product(h[s], W) for s, W in enumerate(self.W_h)]
+        )  # (S, B, 4 d_h + 2 d_att)
         gates = before[..., : 4 * d_h] + self.ux[:, :, t]  # (S, B, 4 d_h)
         if self.attending:
             guides = before[..., 4 * d_h :] + self.guide_bias  # (S, B, 2 d_att)

@@ -42,7 +42,9 @@ def softmax_backward(weights: Tensor, grad: Tensor, gamma: float) -> Tensor:
 
 
 def _merged(config: RSTANConfig, weights: Tensor) -> Tensor:
-    return weights.amax(0, keepdim=True) if config.fusion == "max" else weights.mean(0, keepdim=True)
+    return (
+        weights.amax(0, keepdim=True) if config.fusion == "max" else weights.mean(0, keepdim=True)
+    )
 
 
 def pooled(weights: Tensor, values: Tensor) -> Tensor:

@@ -53,5 +53,7 @@ class _Recurrence(torch.autograd.Function):
         given = setup.by_name(saved[: ctx.count])
         with torch.autocast(d_hidden.device.type, enabled=False):
             found = backward(setup, given, kept, d_hidden, d_diagonal, wanted)
-        by_stream = [found[name][s] if name in found else None for s in range(count) for name in names]
+        by_stream = [
+            found[name][s] if name in found else None for s in range(count) for name in names
+        ]
         return None, *by_stream

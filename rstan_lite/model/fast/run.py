@@ -74,9 +74,7 @@ def _masks(
 
 def _by_stream(config: RSTANConfig, values: Tensor) -> dict[str, Tensor]:
     """(T, S or 1, B, ...) as (B, T, ...) of each stream."""
-    return {
-        s: values[:, i % values.shape[1]].transpose(0, 1) for i, s in enumerate(config.streams)
-    }
+    return {s: values[:, i % values.shape[1]].transpose(0, 1) for i, s in enumerate(config.streams)}
 
 
 def _attention(config: RSTANConfig, scores: Scores, frame_mask: Tensor | None) -> Attention:
