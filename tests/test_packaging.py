@@ -54,6 +54,7 @@ COMPANIONS = {
     "PIL": "matplotlib",
     "pandas": "seaborn",
     "traitlets": "ipykernel",
+    "triton": "torch",
 }
 
 

@@ -120,10 +120,8 @@ def train(
                 strict=True,
             )
         )
-        print(
-            f"{config.dataset}, split {config.split}: {sizes} clips; recurrence {model.plan(device)}",
-            file=sys.stderr,
-        )
+        said = f"{sizes} clips; recurrence {model.plan(device)}"
+        print(f"{config.dataset}, split {config.split}: {said}", file=sys.stderr)
     board: TensorBoard | None = None
 
     def log(row: EpochLog) -> None:

@@ -102,7 +102,9 @@ class _Backward:
     def _attend(self, t: int, d_gates: Tensor, d_diagonal: Tensor | None) -> None:
         """Eq. 2-7 and 14-15 of a step backward: fills the part of d_before that is the guides'."""
         setup, config, kept = self.setup, self.config, self.kept
-        assert kept.guides is not None and kept.alpha is not None and kept.beta is not None
+        assert kept.guides is not None
+        assert kept.alpha is not None
+        assert kept.beta is not None
         d_att, d_h = config.d_att, config.d_h
         frames = attended_frames(config, t, len(kept.gates))
         n, window = len(frames), slice(frames.start, frames.stop)

@@ -11,7 +11,7 @@ from rstan_lite.model.attention import sharpened_softmax
 from rstan_lite.model.context import attended_frames
 from rstan_lite.model.fast.fused import fuse, pooled
 from rstan_lite.model.fast.inputs import Kept, Setup
-from rstan_lite.model.fast.kernels import open_kernel, prepare_kernel
+from rstan_lite.model.fast.kernels import TRITON, open_kernel, prepare_kernel
 from rstan_lite.model.fast.product import product
 
 Tensors = dict[str, list[Tensor]]
@@ -69,7 +69,8 @@ class _Forward:
         S, B, T = len(config.streams), self.videos, self.steps
         P, d_att = given["cubes"][0].shape[2], config.d_att
         self.cubes = [cubes.to(setup.low) for cubes in given["cubes"]]
-        projected = like.new_empty(S, B, T, P, d_att)
+        held = setup.low if setup.kernel == TRITON else like.dtype  # others compute in this type
+        projected = like.new_empty(S, B, T, P, d_att, dtype=held)
         for s, cubes in enumerate(self.cubes):
             projected[s] = product(cubes, given["A_cv"][s].to(setup.low))
         kept.projected, kept.product_form = prepare_kernel(setup.kernel, projected)
@@ -99,9 +100,8 @@ class _Forward:
         """One step of all streams: h and c at t become those at t + 1."""
         kept, d_h = self.kept, self.config.d_h
         h, c = kept.h[t], kept.c[t]
-        before = torch.stack(
-            [product(h[s], W) for s, W in enumerate(self.W_h)]
-        )  # (S, B, 4 d_h + 2 d_att)
+        # (S, B, 4 d_h + 2 d_att)
+        before = torch.stack([product(h[s], W) for s, W in enumerate(self.W_h)])
         gates = before[..., : 4 * d_h] + self.ux[:, :, t]  # (S, B, 4 d_h)
         if self.attending:
             guides = before[..., 4 * d_h :] + self.guide_bias  # (S, B, 2 d_att)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 
 from rstan_lite.errors import ConfigError
+from rstan_lite.model.fast.kernels import TRITON, kernel_for
+from rstan_lite.model.fast.product import has_onednn
 
 
 @dataclass(frozen=True)
@@ -43,4 +45,10 @@ def choose_plan(recurrence: str, device: torch.device, scores_with_gradient: boo
                 "torch.no_grad(), or recurrence 'plain' or 'auto'",
             )
         return Plan("plain", "", "all scores asked for while gradients are recorded")
-    return Plan("fast", "blocks", "as asked" if recurrence == "fast" else "chosen")
+    kernel = kernel_for(device)
+    why = "as asked" if recurrence == "fast" else "chosen"
+    if device.type == "cuda" and kernel != TRITON:
+        why += "; Triton is not installed"
+    if device.type == "cpu" and not has_onednn():
+        why += "; this torch has no oneDNN, so products are slower"
+    return Plan("fast", kernel, why)

@@ -53,7 +53,6 @@ class _Recurrence(torch.autograd.Function):
         given = setup.by_name(saved[: ctx.count])
         with torch.autocast(d_hidden.device.type, enabled=False):
             found = backward(setup, given, kept, d_hidden, d_diagonal, wanted)
-        by_stream = [
-            found[name][s] if name in found else None for s in range(count) for name in names
-        ]
+        empty: list[Tensor | None] = [None] * count
+        by_stream = [found.get(name, empty)[s] for s in range(count) for name in names]
         return None, *by_stream

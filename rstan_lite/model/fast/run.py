@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rstan_lite.model.config import RSTANConfig
-from rstan_lite.model.context import common, join_diagonals, record_attention
+from rstan_lite.model.context import join_diagonals, record_attention
 from rstan_lite.model.fast.forward import Scores
 from rstan_lite.model.fast.inputs import Setup
 from rstan_lite.model.fast.plan import choose_plan
