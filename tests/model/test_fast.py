@@ -147,7 +147,7 @@ def test_training_ends_at_the_same_weights(case):
                     parameter.sub_(0.05 * parameter.grad)
         moved = {k: p.detach() - start[k] for k, p in given.model.named_parameters()}
         weights[recurrence] = moved
-    assert min(float(change.norm()) for change in weights["plain"].values()) > 0.01
+    assert min(float(change.norm()) for change in weights["plain"].values()) > 1e-3
     assert error(weights["fast"], weights["plain"]) < 1e-3
 
 
@@ -173,11 +173,10 @@ def test_the_kernel_of_eq_2_in_any_blocks_and_sizes(kind, size, block):
     found = kernel.scores(guide.detach().to(kind), range(1, 3))
     d_guide = kernel.backward(guide.detach().to(kind), range(1, 3), q.to(kind))
     dv, da = kernel.gradients()
-    tolerance = (
-        {"atol": 1e-5, "rtol": 1e-5} if kind == torch.float32 else {"atol": 1e-12, "rtol": 1e-12}
-    )
-    even = lambda x: x.double() - x.double().mean(-1, keepdim=True)  # noqa: E731
-    torch.testing.assert_close(even(found), even(expected.detach()), **tolerance)
+    near = 1e-5 if kind == torch.float32 else 1e-12
+    tolerance = {"atol": near, "rtol": near}
+    shifts = found.double() - expected.detach()  # the same at all places of a frame
+    torch.testing.assert_close(shifts, shifts.mean(-1, True).expand(found.shape), **tolerance)
     for one, other in ((d_guide, guide), (dv, v), (da, a)):
         torch.testing.assert_close(one.double(), other.grad, **tolerance)
     assert bool((da[:, :, 3] == 0).all())  # a frame that was not attended

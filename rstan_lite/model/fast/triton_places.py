@@ -17,6 +17,11 @@ TILE = 4096  # numbers of A_cv CV that a program reads
 
 
 @triton.jit
+def _plus(one, other):  # type: ignore[no-untyped-def]
+    return one + other
+
+
+@triton.jit
 def _scores(a_ptr, g_ptr, v_ptr, out_ptr, rows, videos, clip, D, R: tl.constexpr, W: tl.constexpr):  # type: ignore[no-untyped-def]
     pair = tl.program_id(0).to(tl.int64)  # of a stream and a video
     row, unit = tl.program_id(1) * R + tl.arange(0, R), tl.arange(0, W)
@@ -25,7 +30,7 @@ def _scores(a_ptr, g_ptr, v_ptr, out_ptr, rows, videos, clip, D, R: tl.constexpr
     v = tl.load(v_ptr + (pair // videos) * D + unit, mask=inside, other=0.0)
     a = tl.load(a_ptr + pair * clip + row[:, None] * D + unit[None, :], mask=here, other=0.0)
     r = 1 / (1 + tl.exp(2 * (a.to(g.dtype) + g[None, :])))
-    tl.store(out_ptr + pair * rows + row, tl.sum(-2 * v[None, :] * r, axis=1), mask=row < rows)
+    tl.store(out_ptr + pair * rows + row, tl.reduce(-2 * v[None, :] * r, 1, _plus), mask=row < rows)
 
 
 @triton.jit
@@ -43,8 +48,8 @@ def _backward(  # type: ignore[no-untyped-def]
     qw = q[:, None] * r * (1 - r)
     tl.store(da_ptr + at, tl.load(da_ptr + at, mask=here, other=0.0) + qw, mask=here)
     slot = (pair * tl.num_programs(1) + tl.program_id(1)) * D + unit
-    tl.store(dg_ptr + slot, tl.sum(qw, axis=0), mask=inside)
-    tl.store(dv_ptr + slot, tl.sum(q[:, None] * r, axis=0), mask=inside)
+    tl.store(dg_ptr + slot, tl.reduce(qw, 0, _plus), mask=inside)
+    tl.store(dv_ptr + slot, tl.reduce(q[:, None] * r, 0, _plus), mask=inside)
 
 
 class TritonKernel:
