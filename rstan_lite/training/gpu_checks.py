@@ -113,8 +113,8 @@ def agreement(device: str, sizes: Sizes) -> list[dict[str, Any]]:
 
     A row for each device, precision and recurrence.
 
-    Keys: device, precision, recurrence, logits (relative error), gradient (of the whole gradient), worst (of
-    the single parameter that is furthest off) and its name, agrees.
+    Keys: device, precision, recurrence, logits (relative error), gradient (of the whole gradient),
+    worst (of the single parameter that is furthest off) and its name, agrees.
     """
     model, batch = make_case(replace(sizes, recurrence="plain"))
     logits, gradients = outcome(model, batch, "cpu", "64")
@@ -127,10 +127,11 @@ def agreement(device: str, sizes: Sizes) -> list[dict[str, Any]]:
             errors = {k: relative_error(of[k], gradients[k]) for k in gradients}
             worst = max(errors, key=errors.__getitem__)
             gradient = relative_error(torch.cat([of[k].flatten() for k in gradients]), whole)
-            row = {"device": where, "precision": precision, "recurrence": recurrence}
+            row: dict[str, Any] = {"device": where, "precision": precision}
+            row |= {"recurrence": recurrence, "agrees": gradient < TOLERANCE[precision]}
             row |= {"logits": relative_error(found, logits), "gradient": gradient}
             row |= {"worst": errors[worst], "worst_parameter": worst}
-            rows.append({**row, "agrees": gradient < TOLERANCE[precision]})
+            rows.append(row)
     return rows
 
 
@@ -144,8 +145,8 @@ def speed(device: str, precision: str, sizes: Sizes, seconds: float = 5.0) -> di
     """Training steps a second (forward, backward, clipping, SGD) on features already in place.
 
     Three steps warm up; then steps are counted for `seconds`, and the device is waited for.
-    Keys: device, precision, attention, recurrence, iterations_per_second, clips_per_second, peak_memory (MiB
-    that tensors took on the GPU; None on a CPU).
+    Keys: device, precision, attention, recurrence, iterations_per_second, clips_per_second,
+    peak_memory (MiB that tensors took on the GPU; None on a CPU).
     """
     model, batch = make_case(sizes)
     fabric = make_fabric(device, precision)

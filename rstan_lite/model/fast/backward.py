@@ -54,7 +54,6 @@ class _Backward:
         self.dh, self.dc = torch.zeros_like(kept.h[0]), torch.zeros_like(kept.c[0])
         self.attending = config.attention != "none"
         if self.attending:
-            assert kept.projected is not None
             v_a = torch.stack(given["v_a"])
             self.kernel = open_kernel(setup.kernel, kept.projected, v_a, kept.product_form)
             self.cubes = [cubes.to(setup.low) for cubes in given["cubes"]]
@@ -102,9 +101,6 @@ class _Backward:
     def _attend(self, t: int, d_gates: Tensor, d_diagonal: Tensor | None) -> None:
         """Eq. 2-7 and 14-15 of a step backward: fills the part of d_before that is the guides'."""
         setup, config, kept = self.setup, self.config, self.kept
-        assert kept.guides is not None
-        assert kept.alpha is not None
-        assert kept.beta is not None
         d_att, d_h = config.d_att, config.d_h
         frames = attended_frames(config, t, len(kept.gates))
         n, window = len(frames), slice(frames.start, frames.stop)

@@ -57,6 +57,10 @@ class _Forward:
             h=like.new_zeros(T + 1, S, B, d_h),
             c=like.new_zeros(T + 1, S, B, d_h),
             gates=like.new_empty(T if setup.keep else 0, S, B, 4 * d_h),
+            guides=like.new_empty(0),
+            alpha=like.new_empty(0),
+            beta=like.new_empty(0),
+            projected=like.new_empty(0),
         )
         self.diagonal = like.new_empty(0)
         self.scores: Scores | None = None

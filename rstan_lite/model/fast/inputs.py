@@ -56,24 +56,26 @@ class Kept:
     sigmoid and tanh.  guides: (T, S, B, 2 d_att), A_h h + b_a and B_h h + b_b.  alpha: (T, S, B, N,
     P) and beta (T, S, B, N), 0 past the end of the clip.  phi: of each stream, (T, B, d_cv).
     projected: A_cv CV, (S, B, T, P, d_att), as the kernel holds it; product_form: see there.
+    Without attention, the last five are empty.
     """
 
     h: Tensor
     c: Tensor
     gates: Tensor
-    guides: Tensor | None = None
-    alpha: Tensor | None = None
-    beta: Tensor | None = None
-    projected: Tensor | None = None
+    guides: Tensor
+    alpha: Tensor
+    beta: Tensor
+    projected: Tensor
     phi: list[Tensor] = field(default_factory=list)
     product_form: bool = False
 
-    def tensors(self) -> tuple[Tensor | None, ...]:
+    def tensors(self) -> tuple[Tensor, ...]:
         """All tensors, in the order of the constructor."""
         single = (self.h, self.c, self.gates, self.guides, self.alpha, self.beta, self.projected)
         return (*single, *self.phi)
 
     @classmethod
-    def of(cls, tensors: Sequence[Tensor | None], product_form: bool) -> Kept:
+    def of(cls, tensors: Sequence[Tensor], product_form: bool) -> Kept:
         """Undo tensors."""
-        return cls(*tensors[:7], phi=list(tensors[7:]), product_form=product_form)  # type: ignore
+        h, c, gates, guides, alpha, beta, projected, *phi = tensors
+        return cls(h, c, gates, guides, alpha, beta, projected, phi, product_form)

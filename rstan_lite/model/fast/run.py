@@ -46,9 +46,10 @@ def run_fast(
         record=return_attention and bool(cubes),
         kernel=choose_plan("fast", device).kernel,
     )
-    tensors = []
+    tensors: list[Tensor] = []
     for s, p in streams.items():
-        known = {"x": vectors[s], "cubes": cubes.get(s), **dict(p.named_parameters())}
+        known = {"x": vectors[s], **dict(p.named_parameters())}
+        known |= {"cubes": cubes[s]} if cubes else {}
         tensors += [known[name] for name in setup.names]
     keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
     hidden, diagonal, scores = recur(replace(setup, keep=keep), tensors)
