@@ -30,7 +30,7 @@ help:  ## say what can be made
 	@echo "make lint                ruff and mypy alone"
 	@echo "make gpu [JHMDB=/path]   speed, memory and agreement of a GPU, into runs/gpu; needs no Jupyter"
 	@echo "                         (GPU='--missing skip ...': further options of rstan-lite gpu)"
-	@echo "make bench               speed, memory and growth beside a plain reference, into runs/bench"
+	@echo "make bench [JHMDB=/path] speed, memory and growth beside a plain reference, into runs/bench"
 	@echo "                         (BENCH='--rounds 3 --parts speed': further options)"
 	@echo "make doctor              what works on this machine and what to do about the rest"
 	@echo "make clean               take away .venv and caches; runs/ stays"
@@ -64,7 +64,7 @@ gpu: .venv/.installed
 	$(BIN)/rstan-lite gpu --dataset $(DATASET) $(if $(JHMDB),--root '$(JHMDB)') --out runs/gpu $(GPU)
 
 bench: .venv/.installed
-	$(BIN)/python -m benchmarks --out runs/bench $(BENCH)
+	$(BIN)/python -m benchmarks --out runs/bench $(if $(JHMDB),--root '$(JHMDB)') $(BENCH)
 
 doctor: .venv/.installed
 	$(BIN)/rstan-lite doctor $(if $(JHMDB),--jhmdb '$(JHMDB)')

@@ -19,10 +19,11 @@ from benchmarks.cases import PAPER, SMALL, WAYS, Bench, described
 from benchmarks.figure import draw
 from benchmarks.floor import floor, rates
 from benchmarks.growth import growth
+from benchmarks.inputs import measure
 from benchmarks.memory import peak
 from benchmarks.timing import interleaved
 
-PARTS = ("speed", "memory", "growth", "startup")
+PARTS = ("speed", "memory", "growth", "inputs", "startup")
 
 
 def speed(names: list[str], device: str, precision: str, rounds: int) -> list[dict[str, Any]]:
@@ -119,6 +120,7 @@ def main() -> None:
     parser.add_argument("--parts", default=",".join(PARTS), help="of: " + ", ".join(PARTS))
     sizes = ",".join([*PAPER, *SMALL])
     parser.add_argument("--sizes", default=sizes, help=f"sizes of `speed`, of: {sizes}")
+    parser.add_argument("--root", help="clips of `inputs`, in JHMDB's layout (none: generated)")
     arguments = parser.parse_args()
     parts, out = arguments.parts.split(","), Path(arguments.out)
     torch.set_num_threads(arguments.threads)
@@ -140,11 +142,14 @@ def main() -> None:
         ],
         "memory": memory,
         "growth": lambda: growth(arguments.rounds),
+        "inputs": lambda: measure(Path(arguments.root) if arguments.root else None),
         "startup": lambda: startup(arguments.rounds),
     }
     for part in parts:
         found = work[part]()
         report[part] = merged(report.get(part, []), found) if part == "speed" else found
+        if part in ("inputs", "startup"):
+            print("\n".join(f"{name}: {value:.3g}" for name, value in found.items()), flush=True)
         path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     draw(report, out / "bench.png")
     print(f"written: {path} and {out / 'bench.png'}")

@@ -47,7 +47,7 @@ def main() -> int:
     """Read the command line, generate, train and put the files in their place."""
     parser = argparse.ArgumentParser(description="Rebuild the networks that ship with the package.")
     parser.add_argument(
-        "folder", type=Path, help="for the clips and stores: 10 GB, kept for a rerun"
+        "folder", type=Path, help="for the clips and stores: some gigabytes, kept for a rerun"
     )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--workers", type=int, default=2)

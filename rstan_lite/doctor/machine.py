@@ -206,14 +206,14 @@ def check_flow() -> Check:
     advice = "Only one OpenCV may be installed: remove opencv-python*, then install "
     advice += "opencv-contrib-python-headless again."
     try:
-        from rstan_lite.features.flow import METHODS, flow_sequence
+        from rstan_lite.features.flow import OPENCV, flow_sequence
 
         frames = np.random.default_rng(0).integers(0, 255, (2, 32, 32, 3), dtype=np.uint8)
-        for method in METHODS:
+        for method in OPENCV:
             flow_sequence(frames, method)
     except (ImportError, AttributeError) as error:  # a stripped OpenCV lacks names
         return Check("Optical flow", "fail", f"{type(error).__name__}: {error}", advice)
-    return Check("Optical flow", "ok", f"{' and '.join(METHODS)} compute")
+    return Check("Optical flow", "ok", f"{' and '.join(OPENCV)} compute")
 
 
 def check_jupyter(found: Mapping[str, str | None]) -> Check:

@@ -49,7 +49,8 @@ def add_parsers(subparsers: Any) -> None:
     parser.add_argument("--test-size", type=int, help="side of the features' crops (224, 112)")
     parser.add_argument("--batch", type=int, help="clips a mini-batch (32)")
     parser.add_argument("--lr", type=float, help="learning rate of the trunk (0.002, motion 0.01)")
-    parser.add_argument("--flow", default="dis", help="dis or tvl1")
+    parser.add_argument("--flow", default="dis", help="dis, tvl1, raft_small or raft_large")
+    parser.add_argument("--flow-weights", default="", help="file of RAFT's (torchvision's)")
     parser.add_argument("--camera", default="similarity", help="camera motion to remove from flow")
     parser.add_argument("--frames", type=int, default=16, help="stored frames a clip (16)")
     parser.add_argument("--seed", type=int, help="of weights and augmentation (0)")
@@ -63,6 +64,7 @@ def _tune(arguments: argparse.Namespace) -> int:
     from rstan_lite.data.jhmdb import JHMDB
     from rstan_lite.devices import choose_device
     from rstan_lite.features.backbones import STREAMS
+    from rstan_lite.features.flow import estimator
     from rstan_lite.features.inputs import fill_inputs, inputs_store
     from rstan_lite.features.networks import SHIPPED, shipped, split_name
     from rstan_lite.features.tune import DEFAULTS, tune, tuned_path
@@ -74,7 +76,8 @@ def _tune(arguments: argparse.Namespace) -> int:
     device = choose_device(arguments.device)
     cache = arguments.cache or default_cache()
     data = JHMDB(arguments.root, arguments.split, arguments.missing, arguments.validation)
-    store = inputs_store(data, cache, arguments.frames, arguments.flow, arguments.camera)
+    flow = estimator(arguments.flow, arguments.flow_weights, device.type)
+    store = inputs_store(data, cache, arguments.frames, flow, arguments.camera)
     fill_inputs(store, data, data.train + data.validation, arguments.workers)
     for stream in streams:
         names = ("backbone", "epochs", "batch", "size", "test_size", "lr", "seed")

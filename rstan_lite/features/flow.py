@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, cast
 
 import cv2
 import numpy as np
@@ -13,35 +17,94 @@ from rstan_lite.errors import ConfigError, DataError
 BOUND = 20.0  # px per frame; larger displacements are clipped
 ZERO = 128  # code of no motion
 PAIRS = 10  # consecutive pairs in a stack: 20 channels
-METHODS = ("dis", "tvl1")
+OPENCV = ("dis", "tvl1")
+RAFT = ("raft_small", "raft_large")
+METHODS = (*OPENCV, *RAFT)
 CAMERA = ("none", "median", "similarity")
 
 
-def flow_sequence(frames: np.ndarray, method: str = "dis", camera: str = "none") -> np.ndarray:
+class Estimator(Protocol):
+    """A method of optical flow, ready to compute.
+
+    parameters: the method's name and all that its result depends on, as JSON values; part of the
+    keys of stores. forks: whether it may run in extraction's processes, several at a time; one that
+    holds a network, maybe on a GPU, runs in the main process.
+    """
+
+    @property
+    def parameters(self) -> dict[str, Any]: ...
+
+    @property
+    def forks(self) -> bool: ...
+
+    def fields(self, frames: np.ndarray) -> Iterator[np.ndarray]:
+        """Frames uint8 RGB (F, H, W, 3) to F - 1 fields, float32 (H, W, 2), x then y, pixels."""
+
+
+def estimator(method: str, weights: str | Path = "", device: str = "cpu") -> Estimator:
+    """A method by name.
+
+    method: "dis" (dense inverse search, about 5 ms a 320x240 pair), "tvl1" (the two-stream
+    networks' own, 70 times slower), "raft_small" or "raft_large" (RAFT, of torchvision; for a GPU).
+    weights: a file of RAFT's weights; none: torchvision's, downloaded once. device: RAFT's.
+    Raises ConfigError (names), CheckpointError (weights).
+    """
+    if method in RAFT:
+        from rstan_lite.features.raft import Raft
+
+        return Raft(method, weights, device)
+    if method not in OPENCV:
+        raise ConfigError("flow", repr(method), f"one of {', '.join(METHODS)}")
+    if weights:
+        raise ConfigError("--flow-weights", str(weights), f"none: {method} has no weights")
+    return OpenCVFlow(method)
+
+
+@dataclass(frozen=True)
+class OpenCVFlow:
+    """A method of OPENCV with OpenCV's own parameters ("dis": its preset MEDIUM)."""
+
+    method: str
+    forks: ClassVar[bool] = True
+
+    def _engine(self) -> cv2.DenseOpticalFlow:
+        if self.method == "dis":
+            return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        return cv2.optflow.DualTVL1OpticalFlow.create()
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        engine = self._engine()  # asked: another OpenCV may have other defaults
+        getters = [n for n in dir(engine) if n.startswith("get") and n != "getDefaultName"]
+        found = {n.removeprefix("get"): getattr(engine, n)() for n in getters}
+        return {"method": self.method, **found}
+
+    def fields(self, frames: np.ndarray) -> Iterator[np.ndarray]:
+        engine = self._engine()
+        grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
+        for one, other in pairwise(grey):
+            yield engine.calc(one, other, np.zeros((*one.shape, 2), dtype=np.float32))
+
+
+def flow_sequence(
+    frames: np.ndarray, method: str | Estimator = "dis", camera: str = "none"
+) -> np.ndarray:
     """Optical flow from each frame to the next.
 
-    frames: uint8 RGB (F, H, W, 3). method: "dis" (dense inverse search, about 10 ms a 320x240
-    pair) or "tvl1" (the two-stream networks' own, 70 times slower).
+    frames: uint8 RGB (F, H, W, 3). method: an estimator, or its name, see `estimator`.
     camera: what is taken for the camera's motion and subtracted: "none", "median" (a translation)
     or "similarity" (translation, rotation and zoom, fitted by RANSAC).
     Returns float32 (F - 1, H, W, 2): x and y displacements in pixels per frame.
     """
-    if method not in METHODS:
-        raise ConfigError("flow", repr(method), f"one of {', '.join(METHODS)}")
     if camera not in CAMERA:
         raise ConfigError("camera", repr(camera), f"one of {', '.join(CAMERA)}")
-    grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
-    engine: cv2.DenseOpticalFlow
-    if method == "dis":
-        engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    else:
-        engine = cv2.optflow.DualTVL1OpticalFlow.create()
-    height, width = frames.shape[1:3]
-    flow = np.zeros((len(frames) - 1, height, width, 2), dtype=np.float32)
-    for i in range(len(flow)):
-        flow[i] = engine.calc(grey[i], grey[i + 1], flow[i].copy())
+    if isinstance(method, str):
+        method = estimator(method)
+    flow = np.zeros((len(frames) - 1, *frames.shape[1:3], 2), dtype=np.float32)
+    for i, field in enumerate(method.fields(frames)):
+        flow[i] = field
         if camera != "none":
-            flow[i] -= camera_motion(flow[i], camera)
+            flow[i] -= camera_motion(field, camera)
     return flow
 
 
@@ -100,15 +163,24 @@ def stack_indices(n_flow: int, frame: int, pairs: int = PAIRS) -> np.ndarray:
 
 
 def stack(
-    coded: np.ndarray, frame: int, geometry: Geometry | None = None, pairs: int = PAIRS
+    coded: Any, frame: int, geometry: Geometry | None = None, pairs: int = PAIRS
 ) -> np.ndarray:
     """The motion network's input for a frame.
 
-    coded: uint8 (F - 1, H, W, 2). geometry: the view to take of every pair; None for all of it.
+    coded: uint8 (F - 1, H, W, 2), an array or another sequence of fields. geometry: the view to
+    take of every pair; None for all of it.
     Returns uint8 (H, W, 2 * pairs), or (size, size, 2 * pairs), interleaved x then y.
     """
-    chosen = [coded[i] for i in stack_indices(len(coded), frame, pairs)]
+    return stacks(coded, [frame], geometry, pairs)[0]
+
+
+def stacks(
+    coded: Any, frames: Sequence[int], geometry: Geometry | None = None, pairs: int = PAIRS
+) -> list[np.ndarray]:
+    """`stack` of several frames; a pair that several of them share is read and cut once."""
+    wanted = [stack_indices(len(coded), frame, pairs).tolist() for frame in frames]
+    # pair by pair: cutting and shrinking first is several times faster than stacking first
+    fields = {i: np.asarray(coded[i]) for i in sorted(set().union(*wanted))}
     if geometry is not None:
-        # pair by pair: cutting and shrinking first is several times faster than stacking first
-        chosen = [geometry.flow(pair) for pair in chosen]
-    return np.concatenate(chosen, axis=2)
+        fields = {i: geometry.flow(field) for i, field in fields.items()}
+    return [np.concatenate([fields[i] for i in row], axis=2) for row in wanted]

@@ -1,52 +1,94 @@
-"""The two networks' inputs of a clip, from one decode: frames, flow and silhouettes on disk."""
+"""The two networks' inputs of a clip, from one decode: frames, flow and silhouettes."""
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from tqdm.auto import tqdm
+from torch import Tensor
 
 from rstan_lite.data.jhmdb import JHMDB, Clip
 from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.errors import DataError
-from rstan_lite.features.flow import BOUND, encode, flow_sequence
-from rstan_lite.features.store import Store
+from rstan_lite.features.flow import BOUND, Estimator, encode, estimator, flow_sequence
+from rstan_lite.features.packing import Images, pack
+from rstan_lite.features.parallel import Step, over_clips
+from rstan_lite.features.store import Store, fingerprint
 
 FLOW_HEIGHT = 192  # px; flow is smooth, so it is stored smaller than the frames it comes from
-NAMED_IN_ERROR = 3
+PACKED = ("frames", "flow", "masks")
+
+
+class InputStore(Store):
+    """A store of inputs; frames, flow and masks are compressed in it, without loss.
+
+    frames: S, equally spaced frames kept of each clip. flow, camera: see `flow.flow_sequence`.
+    Tensors of a clip: "frames" uint8 (S, H, W, 3); "masks" uint8 (S, H, W); "index" int64 (S,), the
+    frames' places in the clip; "flow" uint8 (F - 1, h, w, 2), coded, of all pairs.
+    recipe: all that they depend on, as JSON values.
+    """
+
+    def __init__(
+        self, cache: str | Path, recipe: dict[str, Any], frames: int, flow: Estimator, camera: str
+    ):
+        self.recipe, self.frames, self.flow, self.camera = recipe, frames, flow, camera
+        key = {"content": "inputs 2", **recipe}
+        super().__init__(self.place(cache, "inputs", key), key)
+
+    def write(self, clip: Clip, tensors: dict[str, Tensor], clip_print: str = "") -> None:
+        """Store a clip's tensors, as `clip_inputs` makes them."""
+        content = {name: x for name, x in tensors.items() if name not in PACKED}
+        for name in tensors.keys() & set(PACKED):
+            content |= pack(name, tensors[name].numpy())
+        super().write(clip, content, clip_print)
+
+    def read(self, clip: Clip, name: str) -> Tensor:
+        """A whole tensor."""
+        found = self.lazy(clip, name)
+        return torch.from_numpy(np.stack(list(found))) if isinstance(found, Images) else found
+
+    def read_all(self, clip: Clip) -> dict[str, Tensor]:
+        """All tensors of a clip, whole."""
+        with self._open(self.path(clip)) as file:
+            names = [name for name in file.keys() if "." not in name]  # noqa: SIM118
+        return {name: self.read(clip, name) for name in names}
+
+    def lazy(self, clip: Clip, name: str) -> Images | Tensor:
+        """A tensor, of which a packed one is read image by image as it is indexed."""
+        if name not in PACKED:
+            return super().read(clip, name)
+        with self._open(self.path(clip)) as file:
+            return Images(*(file.get_tensor(name + end) for end in ("", ".ends", ".shape")))
 
 
 def inputs_store(
-    dataset: JHMDB, cache: str | Path, frames: int, flow: str = "dis", camera: str = "none"
-) -> Store:
-    """The store of a data set's inputs.
-
-    frames: S, equally spaced frames kept of each clip. flow, camera: see `flow_sequence`.
-    Tensors of a clip: "frames" uint8 (S, H, W, 3); "masks" uint8 (S, H, W); "index" int64 (S,), the
-    frames' places in the clip; "flow" uint8 (F - 1, h, w, 2), coded, of all pairs.
-    """
-    key = {
-        "content": "inputs 1",
+    dataset: JHMDB,
+    cache: str | Path,
+    frames: int,
+    flow: str | Estimator = "dis",
+    camera: str = "none",
+) -> InputStore:
+    """The store of a data set's inputs. frames, flow, camera: see `InputStore`."""
+    method = estimator(flow) if isinstance(flow, str) else flow
+    recipe = {
         "dataset": dataset.identity(),
         "layout": dataset.layout,
         "frames": frames,
-        "flow": flow,
+        "flow": method.parameters,
         "camera": camera,
         "bound": BOUND,
         "flow_height": FLOW_HEIGHT,
     }
-    return Store.under(cache, "inputs", key)
+    return InputStore(cache, recipe, frames, method, camera)
 
 
 def clip_inputs(
-    frames: np.ndarray, masks: np.ndarray | None, count: int, flow: str, camera: str
-) -> dict[str, torch.Tensor]:
+    frames: np.ndarray, masks: np.ndarray | None, count: int, flow: str | Estimator, camera: str
+) -> dict[str, Tensor]:
     """The tensors above, from all frames (F, H, W, 3) of a clip and its masks (F, H, W)."""
     if len(frames) < 2:
         raise DataError("clip", f"{len(frames)} frame", "two frames or more: flow needs a pair")
@@ -66,15 +108,40 @@ def _shrink(flow: np.ndarray) -> np.ndarray:
     return np.stack([cv2.resize(field, size, interpolation=cv2.INTER_AREA) for field in flow])
 
 
-def _make(dataset: JHMDB, clip: Clip, store: Store) -> None:
-    cv2.setNumThreads(1)  # the clips are what runs in parallel
-    frames = dataset.frames(clip)
-    masks = dataset.silhouettes(clip, frames)
-    key = store.key
-    store.write(clip, clip_inputs(frames, masks, key["frames"], key["flow"], key["camera"]))
+@dataclass
+class Made:
+    """A clip on its way through the steps: its fingerprint, and tensors by name."""
+
+    clip_print: str
+    tensors: dict[str, Tensor]
 
 
-def fill_inputs(store: Store, dataset: JHMDB, clips: list[Clip], workers: int = 2) -> None:
+@dataclass(frozen=True)
+class InputSteps:
+    """The steps from a clip on disk to its inputs: decode it once, then compute the flow."""
+
+    dataset: JHMDB
+    store: InputStore
+
+    def decode(self, clip: Clip, _: None) -> Made:
+        """All frames and masks of the clip."""
+        found = fingerprint(clip.path)  # before the clip is read: a later change is then seen
+        frames = self.dataset.frames(clip)
+        masks = self.dataset.silhouettes(clip, frames)
+        return Made(found, {"frames": torch.from_numpy(frames), "masks": torch.from_numpy(masks)})
+
+    def compute(self, clip: Clip, made: Made) -> Made:
+        """The clip's inputs, see `InputStore`."""
+        store, (frames, masks) = self.store, (made.tensors[n].numpy() for n in ("frames", "masks"))
+        tensors = clip_inputs(frames, masks, store.frames, store.flow, store.camera)
+        return Made(made.clip_print, tensors)
+
+    def keep(self, clip: Clip, made: Made) -> None:
+        """Store the inputs."""
+        self.store.write(clip, made.tensors, made.clip_print)
+
+
+def fill_inputs(store: InputStore, dataset: JHMDB, clips: list[Clip], workers: int = 2) -> None:
     """Make what the store lacks, several clips at a time.
 
     A damaged clip does not stop the others; at the end all damaged ones are reported together, and
@@ -84,45 +151,8 @@ def fill_inputs(store: Store, dataset: JHMDB, clips: list[Clip], workers: int = 
     todo = store.missing(clips)
     if not todo:
         return
-    damaged: list[DataError] = []
-    for error in tqdm(_attempts(store, dataset, todo, workers), "frames and flow", len(todo)):
-        if error is not None:
-            damaged.append(error)
-    if len(damaged) == 1:
-        raise damaged[0]
-    if damaged:
-        shown = "; ".join(str(error) for error in damaged[:NAMED_IN_ERROR])
-        raise DataError(
-            dataset.root,
-            f"{len(damaged)} damaged clips: {shown}",
-            "clips and silhouettes that can be read",
-            "The others are stored.",
-        )
-
-
-def _attempts(
-    store: Store, dataset: JHMDB, clips: list[Clip], workers: int
-) -> Iterator[DataError | None]:
-    """Make the clips, in processes of their own where several work; yield each one's complaint."""
-    if workers <= 1:
-        for clip in clips:
-            try:
-                _make(dataset, clip, store)
-                yield None
-            except DataError as damage:
-                yield damage
-        return
-    # spawned: a forked process may inherit a lock that a thread of torch or OpenCV holds
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        try:
-            for future in as_completed([pool.submit(_make, dataset, c, store) for c in clips]):
-                error = future.exception()
-                if isinstance(error, DataError):
-                    yield error
-                else:
-                    future.result()  # raises what else went wrong
-                    yield None
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    steps = InputSteps(dataset, store)
+    order: list[Step] = [steps.decode, steps.compute, steps.keep]
+    here = 0 if store.flow.forks else 2  # the last ones, that no process of its own can do
+    cut = len(order) - here
+    over_clips(todo, order[:cut], order[cut:], workers, "frames and flow", dataset.root)

@@ -3,87 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from rstan_lite.data.jhmdb import JHMDB, Clip
-from rstan_lite.data.silhouettes import target
-from rstan_lite.data.transforms import check_views, view
 from rstan_lite.errors import ConfigError
-from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
-from rstan_lite.features.images import view_images
-from rstan_lite.features.inputs import fill_inputs, inputs_store
-from rstan_lite.features.pretrained import load_imagenet, load_tuned, read_state, weights_hash
-from rstan_lite.features.store import Store
+from rstan_lite.features.backbones import FeatureNet, backbone
+from rstan_lite.features.extraction import Extraction
+from rstan_lite.features.flow import estimator
+from rstan_lite.features.inputs import InputStore, inputs_store
+from rstan_lite.features.pretrained import read_state, weights_hash
+from rstan_lite.features.settings import FeatureSettings
+from rstan_lite.features.store import Fingerprints, Store
 
-BATCH = 16  # images through a network at a time
-
-
-@dataclass(frozen=True)
-class FeatureSettings:
-    """What the features of a data set are made with; all of it is part of the stores' keys.
-
-    weights: a file for each stream that is wanted: a tuned network or an ImageNet state.
-    backbone, size: network and side of its input in pixels; motion_backbone, motion_size: those of
-    the motion stream, where they differ.
-    views: the stored views of a training clip; the first also serves tests. frames: S stored
-    frames a clip. flow, camera: see `flow.flow_sequence`.
-    """
-
-    weights: Mapping[str, str | Path]
-    backbone: str = "squeezenet1_0"
-    views: tuple[str, ...] = ("centre", "centre-mirror")
-    frames: int = 16
-    size: int = 224
-    motion_backbone: str = ""
-    motion_size: int = 0
-    flow: str = "dis"
-    camera: str = "similarity"
-
-    def __post_init__(self) -> None:
-        for stream in self.weights:
-            if stream not in STREAMS:
-                raise ConfigError("stream", repr(stream), f"one of {', '.join(STREAMS)}")
-        if not self.weights or not self.views:
-            raise ConfigError("features", "no stream or no view", "at least one of each")
-        check_views(self.views, self.size)
-
-    def backbone_of(self, stream: str) -> str:
-        """The name of a stream's network."""
-        return (self.motion_backbone if stream == "motion" else "") or self.backbone
-
-    def size_of(self, stream: str) -> int:
-        """The side of a stream's images in pixels."""
-        return (self.motion_size if stream == "motion" else 0) or self.size
-
-
-def load_network(settings: FeatureSettings, stream: str) -> FeatureNet:
-    """A stream's network with its weights, ready to extract features.
-
-    The weights file may be one of `rstan-lite tune` (or shipped) or an ImageNet state; from the
-    latter a motion network gets its first convolution by cross-modality initialisation.
-    """
-    path = settings.weights[stream]
-    state = read_state(Path(path))
-    classes = len(state["classifier.bias"]) if any(k.startswith("trunk.") for k in state) else 0
-    net = FeatureNet(backbone(settings.backbone_of(stream)), stream, classes)
-    if classes:
-        load_tuned(net, path)
-    else:
-        load_imagenet(net, path)
-    return net.eval()
+PARTS = ("train", "validation", "test")
+KEPT_OPEN = 2048  # files of one tensor of one part: Linux allows a process some 65,000 maps in all
 
 
 class Features:
     """A data set's features on disk, for a choice of clips.
 
     cubes[stream]: n clips of (V, S, P, d_cv); vectors[stream]: (V, S, d_fc); target: (V, S, P);
-    all are lazy: `cubes[stream][i][v]` is read from the disk when it is touched.
+    all are lazy: `cubes[stream][i][v]` is read from the disk when it is touched. stores: by
+    (stream or "target", view).
     """
 
     def __init__(
@@ -93,6 +36,7 @@ class Features:
         streams: Sequence[str],
         views: Sequence[str],
     ):
+        self.stores = stores
         self.cubes, self.vectors = (
             {s: Rows([stores[s, v] for v in views], clips, name) for s in streams}
             for name in ("cubes", "vectors")
@@ -103,19 +47,26 @@ class Features:
 class Rows:
     """A stored tensor of many clips and views as one lazy array (n, V, ...).
 
-    `rows[i]` lists clip i's tensor for each view, memory-mapped.
+    `rows[i]` lists clip i's tensor for each view, memory-mapped. Files stay open, up to KEPT_OPEN:
+    what is read again costs no more than its copy.
     """
 
     def __init__(self, stores: list[Store], clips: list[Clip], name: str):
         self._stores, self._clips, self._name = stores, clips, name
         one = stores[0].read(clips[0], name).shape if clips else ()
         self.shape = (len(clips), len(stores), *one)
+        self._open: dict[int, list[Tensor]] = {}
 
     def __len__(self) -> int:
         return len(self._clips)
 
     def __getitem__(self, row: int) -> list[Tensor]:
-        return [store.read(self._clips[row], self._name) for store in self._stores]
+        if row in self._open:
+            return self._open[row]
+        found = [store.read(self._clips[row], self._name) for store in self._stores]
+        if (len(self._open) + 1) * len(found) <= KEPT_OPEN:
+            self._open[row] = found
+        return found
 
 
 def prepare(
@@ -126,28 +77,55 @@ def prepare(
     device: str = "cpu",
     workers: int = 2,
 ) -> Features:
-    """The features of a part of a data set; what the stores under `cache` lack is made first.
+    """`prepare_parts` of one part."""
+    return prepare_parts(dataset, (part,), settings, cache, device, workers)[part]
 
-    part: "train" (all views), "validation" or "test" (the first view only).
+
+def prepare_parts(
+    dataset: JHMDB,
+    parts: Sequence[str],
+    settings: FeatureSettings,
+    cache: str | Path,
+    device: str = "cpu",
+    workers: int = 2,
+) -> dict[str, Features]:
+    """The features of parts of a data set; what the stores under `cache` lack is made first.
+
+    parts: some of "train" (all views), "validation" and "test" (the first view only).
+    workers: processes; one or none: this one alone.
+    Clips whose inputs `rstan-lite tune` stored are not decoded again. Each clip's features appear
+    whole or not at all, so that a call after a killed one makes the rest.
     Raises DataError (clips), CheckpointError (weights), StoreError (disk, damaged stores).
     """
-    if part not in ("train", "validation", "test"):
-        raise ConfigError("part", repr(part), "train, validation or test")
-    clips: list[Clip] = getattr(dataset, part)
-    views = settings.views if part == "train" else settings.views[:1]
-    inputs = inputs_store(dataset, cache, settings.frames, settings.flow, settings.camera)
-    stores = _stores(settings, inputs, cache)
-    wanted = {key: store for key, store in stores.items() if key[1] in views}
-    todo = {key: store.missing(clips) for key, store in wanted.items()}
-    if any(todo.values()):
-        fill_inputs(inputs, dataset, clips, workers)
-        for (kind, name), missing in todo.items():
-            _fill(stores[kind, name], inputs, missing, kind, name, settings, device)
-    return Features(clips, stores, tuple(settings.weights), views)
+    for part in parts:
+        if part not in PARTS:
+            raise ConfigError("part", repr(part), f"one of {', '.join(PARTS)}")
+    flow = estimator(settings.flow, settings.flow_weights, device)
+    inputs = inputs_store(dataset, cache, settings.frames, flow, settings.camera)
+    stores, prints = _stores(settings, inputs, cache), Fingerprints()
+    todo: dict[Clip, list[tuple[str, str]]] = {}
+    for part in parts:
+        clips: list[Clip] = getattr(dataset, part)
+        views = _views(settings, part)
+        for key, store in stores.items():
+            for clip in store.missing(clips, prints) if key[1] in views else ():
+                todo.setdefault(clip, []).append(key)
+    if todo:
+        Extraction(dataset, inputs, stores, todo, settings, device).run(workers)
+    return {
+        part: Features(
+            getattr(dataset, part), stores, tuple(settings.weights), _views(settings, part)
+        )
+        for part in parts
+    }
+
+
+def _views(settings: FeatureSettings, part: str) -> tuple[str, ...]:
+    return settings.views if part == "train" else settings.views[:1]
 
 
 def _stores(
-    settings: FeatureSettings, inputs: Store, cache: str | Path
+    settings: FeatureSettings, inputs: InputStore, cache: str | Path
 ) -> dict[tuple[str, str], Store]:
     """A store for each (stream or "target", view)."""
     stores, places = {}, {}
@@ -157,8 +135,8 @@ def _stores(
         places[stream] = net.sizes(settings.size_of(stream))[0]
         for name in settings.views:
             key = {
-                "content": f"features 1, {stream}",
-                "inputs": inputs.key,
+                "content": f"features 2, {stream}",
+                "inputs": inputs.recipe,
                 "backbone": settings.backbone_of(stream),
                 "weights": weights_hash(weights),
                 "view": name,
@@ -173,36 +151,7 @@ def _stores(
             "Choose other sizes of the networks' inputs.",
         )
     for name in settings.views:
-        key = {"content": "target 1", "inputs": inputs.key, "view": name}
+        key = {"content": "target 1", "inputs": inputs.recipe, "view": name}
         key |= {"size": settings.size, "places": max(places.values())}
         stores["target", name] = Store.under(cache, "target", key)
     return stores
-
-
-def _fill(
-    store: Store, inputs: Store, clips: list[Clip], kind: str, name: str,
-    settings: FeatureSettings, device: str,
-) -> None:  # fmt: skip
-    if not clips:
-        return
-    net = None
-    if kind != "target":
-        net = load_network(settings, kind).to(device).to(memory_format=torch.channels_last)
-    for clip in tqdm(clips, desc=f"{kind}, {name}"):
-        if net is None:
-            k = round(store.key["places"] ** 0.5)
-            masks = inputs.read(clip, "masks").numpy()
-            geometry = view(name, masks.shape[1:3], settings.size)
-            seen = np.stack([geometry.mask(mask) for mask in masks])
-            store.write(clip, {"target": torch.from_numpy(target(seen, k))})
-            continue
-        frames = range(len(inputs.read(clip, "index")))
-        images = view_images(inputs, clip, kind, name, settings.size_of(kind), frames)
-        store.write(clip, image_features(net, images, device))
-
-
-@torch.no_grad()
-def image_features(net: FeatureNet, images: Tensor, device: str = "cpu") -> dict[str, Tensor]:
-    """Cubes (n, P, d_cv) and vectors (n, d_fc), float16, of images uint8 (n, s, s, channels)."""
-    parts = [net.features(chunk.to(device)) for chunk in images.split(BATCH)]
-    return {name: torch.cat([part[name] for part in parts]).half().cpu() for name in parts[0]}

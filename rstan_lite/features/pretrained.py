@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -32,7 +33,7 @@ def load_start(net: FeatureNet, weights: str | Path) -> None:
         k.removeprefix("trunk."): v.float() for k, v in state.items() if k.startswith("trunk.")
     }
     if trunk:
-        _load(net.trunk, trunk, str(weights), strict=True)
+        load_weights(net.trunk, trunk, str(weights))
     else:
         load_imagenet(net, weights)
 
@@ -46,7 +47,7 @@ def load_imagenet(net: FeatureNet, weights: str | Path | None) -> None:
     """
     full = build(net.spec)
     state = _torchvision_state(net.spec) if weights is None else read_state(Path(weights))
-    _load(full, state, str(weights or f"torchvision's {net.spec.name}"), strict=True)
+    load_weights(full, state, str(weights or f"torchvision's {net.spec.name}"))
     if net.stream == "motion":
         full = to_motion(full, channels("motion"))
     if net.spec.homogeneous:
@@ -54,13 +55,16 @@ def load_imagenet(net: FeatureNet, weights: str | Path | None) -> None:
     net.trunk.load_state_dict({k: full.state_dict()[k] for k in net.trunk.state_dict()})
 
 
-def _load(module: nn.Module, state: Mapping[str, Tensor], where: str, strict: bool) -> None:
+def load_weights(
+    module: nn.Module, state: Mapping[str, Tensor], where: str, network: str = ""
+) -> None:
+    """Load a state; where, network: what a CheckpointError about other tensors names."""
     try:
-        module.load_state_dict(dict(state), strict=strict)
+        module.load_state_dict(dict(state))
     except RuntimeError as error:
         first = " ".join(str(error).split())[:300]
         raise CheckpointError(
-            where, f"other tensors ({first})", f"those of {type(module).__name__}"
+            where, f"other tensors ({first})", f"those of {network or type(module).__name__}"
         ) from error
 
 
@@ -82,22 +86,34 @@ def _torchvision_state(spec: Backbone) -> dict[str, Tensor]:
     from torchvision.models import get_model_weights
 
     weights = get_model_weights(spec.name).DEFAULT
+    return read_state(torchvision_file(weights, spec.name, "--weights"))
+
+
+def torchvision_file(weights: Any, name: str, option: str) -> Path:
+    """The file of a network's torchvision weights, downloaded where it is not there yet.
+
+    weights: a member of one of torchvision's enumerations. name: of the network. option: of the
+    command line, that names a local copy.
+    Raises CheckpointError, with the file's name, address and place, where there is no internet.
+    """
+    path = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rpartition("/")[2]
     try:
-        return dict(weights.get_state_dict(progress=True, check_hash=True))
+        if not path.is_file():
+            weights.get_state_dict(progress=True, check_hash=True)
     except OSError as error:
-        name = weights.url.rpartition("/")[2]
         raise CheckpointError(
-            f"weights of {spec.name}",
+            f"weights of {name}",
             f"no file, and no download ({error})",
-            f"{name} of torchvision, from {weights.url}",
-            "Give a local copy with --weights FILE.",
+            f"{path.name} of torchvision, from {weights.url}",
+            f"Put it into {path.parent}, or give a local copy with {option} FILE.",
         ) from error
+    return path
 
 
 def load_tuned(net: FeatureNet, path: str | Path) -> None:
     """Load a network that `rstan-lite tune` wrote (trunk and classifier)."""
     state = {name: tensor.float() for name, tensor in read_state(Path(path)).items()}
-    _load(net, state, str(path), strict=True)
+    load_weights(net, state, str(path))
 
 
 def weights_hash(path: str | Path) -> str:

@@ -63,6 +63,14 @@ def fingerprint(path: Path) -> str:
     return total.hexdigest()[:16]
 
 
+class Fingerprints(dict[Path, str]):
+    """Fingerprints by path, each taken when it is first asked for."""
+
+    def __missing__(self, path: Path) -> str:
+        self[path] = found = fingerprint(path)
+        return found
+
+
 class Store:
     """Tensors of clips in `folder/<class>/<clip>.safetensors`, memory-mapped when read.
 
@@ -97,27 +105,41 @@ class Store:
 
     @classmethod
     def under(cls, cache: str | Path, kind: str, key: dict[str, Any]) -> Store:
-        """The store of a key inside a cache folder: `<cache>/<kind>-<hash of the key>`."""
-        return cls(Path(cache) / f"{kind}-{digest(key)}", key)
+        """The store of a key inside a cache folder."""
+        return cls(cls.place(cache, kind, key), key)
+
+    @staticmethod
+    def place(cache: str | Path, kind: str, key: dict[str, Any]) -> Path:
+        """Where the store of a key lies: `<cache>/<kind>-<hash of the key>`."""
+        return Path(cache) / f"{kind}-{digest(key)}"
 
     def path(self, clip: Clip) -> Path:
         return self.folder / clip.action / f"{clip.name}.safetensors"
 
-    def missing(self, clips: list[Clip]) -> list[Clip]:
-        """The clips that are not stored, or were stored from other bytes."""
-        return [clip for clip in clips if not self._current(clip)]
+    def missing(self, clips: list[Clip], prints: Fingerprints | None = None) -> list[Clip]:
+        """The clips that are not stored, or were stored from other bytes.
 
-    def _current(self, clip: Clip) -> bool:
+        prints: what several stores of the same clips share, to read each clip once.
+        """
+        known = Fingerprints() if prints is None else prints
+        return [clip for clip in clips if not self.current(clip, known)]
+
+    def current(self, clip: Clip, prints: Fingerprints) -> bool:
+        """Whether a clip is stored, from the bytes that it now has."""
         path = self.path(clip)
         if not path.is_file():
             return False
         with self._open(path) as file:
-            return (file.metadata() or {}).get("clip") == fingerprint(clip.path)
+            return (file.metadata() or {}).get("clip") == prints[clip.path]
 
-    def write(self, clip: Clip, tensors: dict[str, Tensor]) -> None:
-        """Store a clip's tensors (contiguous copies are made of views)."""
+    def write(self, clip: Clip, tensors: dict[str, Tensor], clip_print: str = "") -> None:
+        """Store a clip's tensors (contiguous copies are made of views).
+
+        clip_print: the clip's fingerprint, of before it was read; else it is taken now.
+        """
         content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        write_atomically(self.path(clip), save(content, {"clip": fingerprint(clip.path)}))
+        metadata = {"clip": clip_print or fingerprint(clip.path)}
+        write_atomically(self.path(clip), save(content, metadata))
 
     def read(self, clip: Clip, name: str) -> Tensor:
         """A stored tensor; its pages are read from the disk when they are touched."""

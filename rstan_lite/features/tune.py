@@ -18,9 +18,10 @@ from rstan_lite.data.jhmdb import Clip
 from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.features.backbones import FeatureNet
 from rstan_lite.features.images import view_images
+from rstan_lite.features.inputs import InputStore
 from rstan_lite.features.networks import SHIPPED
 from rstan_lite.features.pretrained import weights_hash
-from rstan_lite.features.store import Store, digest, write_atomically
+from rstan_lite.features.store import digest, write_atomically
 from rstan_lite.features.tuner import Tuner, TuneSettings
 
 # What the profile `course` uses. ImageNet's features are worth more than what a few hundred clips
@@ -35,22 +36,22 @@ VALIDATION_FRAMES = 8  # a clip, equally spaced, centre crop: the early choice o
 
 
 def tuned_path(
-    cache: str | Path, store: Store, split: dict[str, Any], settings: TuneSettings
+    cache: str | Path, store: InputStore, split: dict[str, Any], settings: TuneSettings
 ) -> Path:
     """Where a tuned network of these settings lies: `<cache>/tuned/<stream>-<hash>.safetensors`."""
     name = f"{settings.stream}-{digest(_key(store, split, settings))}.safetensors"
     return Path(cache) / "tuned" / name
 
 
-def _key(store: Store, split: dict[str, Any], settings: TuneSettings) -> dict[str, Any]:
+def _key(store: InputStore, split: dict[str, Any], settings: TuneSettings) -> dict[str, Any]:
     start = settings.weights
     if start not in ("none", "torchvision"):
         start = weights_hash(start)  # the file's content counts, not where it lies
-    return {"inputs": store.key, "split": split, **asdict(settings), "weights": start}
+    return {"inputs": store.recipe, "split": split, **asdict(settings), "weights": start}
 
 
 def tune(
-    store: Store,
+    store: InputStore,
     train: list[Clip],
     validation: list[Clip],
     classes: Sequence[str],
@@ -102,7 +103,7 @@ def tune(
 
 
 def _validate(
-    net: FeatureNet, store: Store, clips: list[Clip], size: int, device: str
+    net: FeatureNet, store: InputStore, clips: list[Clip], size: int, device: str
 ) -> dict[str, float]:
     labels = torch.tensor([clip.label for clip in clips])
     scores = clip_scores(net, store, clips, size, device)
@@ -114,7 +115,7 @@ def _validate(
 
 @torch.no_grad()
 def clip_scores(
-    net: FeatureNet, store: Store, clips: list[Clip], size: int, device: str = "cpu"
+    net: FeatureNet, store: InputStore, clips: list[Clip], size: int, device: str = "cpu"
 ) -> Tensor:
     """Class scores of clips by the network alone: softmax averaged over some frames, (n, C)."""
     net.eval()

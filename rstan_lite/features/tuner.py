@@ -20,8 +20,9 @@ from rstan_lite.data.transforms import Geometry, actor_crop, random_colour, rand
 from rstan_lite.errors import CheckpointError
 from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.flow import stack
+from rstan_lite.features.inputs import InputStore
 from rstan_lite.features.pretrained import load_start
-from rstan_lite.features.store import Store, write_atomically
+from rstan_lite.features.store import write_atomically
 
 CLIP_NORM = 5.0  # of the gradient: the first steps on flow are steep
 
@@ -60,7 +61,7 @@ class TuneSettings:
 class Samples(Dataset[tuple[Tensor, int]]):
     """Random images of a clip, one a segment, drawn from (seed, epoch, clip) alone."""
 
-    def __init__(self, store: Store, clips: list[Clip], settings: TuneSettings, epoch: int):
+    def __init__(self, store: InputStore, clips: list[Clip], settings: TuneSettings, epoch: int):
         self.store, self.clips, self.settings, self.epoch = store, clips, settings, epoch
 
     def __len__(self) -> int:
@@ -75,14 +76,14 @@ class Samples(Dataset[tuple[Tensor, int]]):
         return torch.from_numpy(np.stack(images)), clip.label
 
     def _frame(self, clip: Clip, segment: int, rng: np.random.Generator) -> np.ndarray:
-        frames = self.store.read(clip, "frames")
+        frames = self.store.lazy(clip, "frames")
         row = self._moment(len(frames), segment, rng)
-        frame = frames[row].numpy()
+        frame = np.asarray(frames[row])
         seen = self._geometry(clip, row, frame.shape, rng).frame(frame)
         return random_colour(seen, rng, self.settings.colour)
 
     def _flow(self, clip: Clip, segment: int, rng: np.random.Generator) -> np.ndarray:
-        flow = self.store.read(clip, "flow").numpy()
+        flow = self.store.lazy(clip, "flow")
         middle = self._moment(len(flow) + 1, segment, rng)
         stored = self.store.read(clip, "index").numpy()
         row = int(np.abs(stored - middle).argmin())  # the silhouette nearest in time
@@ -96,7 +97,7 @@ class Samples(Dataset[tuple[Tensor, int]]):
         self, clip: Clip, row: int, shape: Sequence[int], rng: np.random.Generator
     ) -> Geometry:
         if rng.random() < self.settings.actor:
-            mask = self.store.read(clip, "masks")[row].numpy()
+            mask = np.asarray(self.store.lazy(clip, "masks")[row])
             if mask.any():
                 return actor_crop(mask, self.settings.size, rng)
         return random_crop(shape, self.settings.size, rng)
@@ -106,7 +107,12 @@ class Tuner:
     """All that a tuning is made of, so that it can be saved after an epoch and taken up again."""
 
     def __init__(
-        self, store: Store, train: list[Clip], classes: int, settings: TuneSettings, device: str
+        self,
+        store: InputStore,
+        train: list[Clip],
+        classes: int,
+        settings: TuneSettings,
+        device: str,
     ):
         torch.manual_seed(settings.seed)
         net = FeatureNet(backbone(settings.backbone), settings.stream, classes, settings.dropout)

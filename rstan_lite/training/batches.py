@@ -96,8 +96,8 @@ def read_batch(
         of_cube, of_vector = features.scales.get(stream, (1.0, 1.0))
         cube = _take(features.cubes[stream], rows, views, frames)
         vector = _take(features.vectors[stream], rows, views, frames)
-        cubes[stream] = cube.to(device).float() / of_cube  # (B, T, P, d_cv)
-        vectors[stream] = vector.to(device).float() / of_vector  # (B, T, d_fc)
+        cubes[stream] = cube.to(device).float().div_(of_cube)  # (B, T, P, d_cv)
+        vectors[stream] = vector.to(device).float().div_(of_vector)  # (B, T, d_fc)
     labels = torch.from_numpy(np.asarray(features.labels))[rows].long()
     target = _take(features.target, rows, views, frames).to(device).float()
     return Batch(cubes, vectors, labels.to(device), target, rows)
@@ -108,14 +108,17 @@ def _take(array: Any, rows: Tensor, views: Tensor, frames: Tensor) -> Tensor:
 
     array: a tensor, a NumPy array or anything whose array[i][v] is view v of clip i, (S, ...).
     """
-    picked = []
-    for row, view, wanted in zip(rows.tolist(), views.tolist(), frames, strict=True):
+    out = torch.empty(0)
+    for i, (row, view, wanted) in enumerate(
+        zip(rows.tolist(), views.tolist(), frames, strict=True)
+    ):
         stored = array[row][view]  # a view of the file: nothing is read yet
-        if isinstance(stored, Tensor):
-            picked.append(stored[wanted])
-        else:
-            picked.append(torch.from_numpy(stored[wanted.numpy()]))
-    return torch.stack(picked)
+        if not isinstance(stored, Tensor):
+            stored, wanted = torch.from_numpy(stored[wanted.numpy()]), torch.arange(len(wanted))
+        if i == 0:
+            out = torch.empty((*frames.shape, *stored.shape[1:]), dtype=stored.dtype)
+        torch.index_select(stored, 0, wanted, out=out[i])  # straight from the file to its place
+    return out
 
 
 def epoch_rows(n: int, batch_size: int, seed: int, epoch: int) -> list[Tensor]:

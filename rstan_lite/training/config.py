@@ -13,6 +13,7 @@ from typing import Any
 from rstan_lite.errors import ConfigError
 
 STREAMS = ("appearance", "motion")
+FLOW = ("dis", "tvl1", "raft_small", "raft_large")
 
 
 def _option(default: Any, help: str, choices: tuple[str, ...] = (), **more: Any) -> Any:
@@ -41,7 +42,8 @@ class TrainConfig:
         "", "weights file of the appearance network (none: tuned one)"
     )
     motion_weights: str = _option("", "weights file of the motion network (none: tuned one)")
-    flow: str = _option("dis", "optical flow method", ("dis", "tvl1"))
+    flow: str = _option("dis", "optical flow method", FLOW)
+    flow_weights: str = _option("", "weights file of RAFT (none: torchvision's)")
     camera: str = _option("similarity", "camera motion removed from flow", ("none", "similarity"))
     size: int = _option(224, "side of the network's input, pixels", low=32, high=512)
     motion_backbone: str = _option("puppetnet", "network of the motion stream (none: the same)")

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.data.jhmdb import JHMDB, Clip
 from rstan_lite.devices import choose_device
 from rstan_lite.errors import CheckpointError, ConfigError
 from rstan_lite.features.cli import default_cache
-from rstan_lite.features.inputs import fill_inputs, inputs_store
 from rstan_lite.features.networks import find_network
-from rstan_lite.features.pipeline import FeatureSettings, prepare
+from rstan_lite.features.pipeline import PARTS, prepare_parts
 from rstan_lite.features.pretrained import weights_hash
+from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.train import Parts
@@ -30,7 +29,7 @@ PUPPETS_ACTIONS = (
     "pullup", "run", "shoot_bow", "sit", "walk", "wave",
 )  # fmt: skip
 
-CLIPS_A_WORKER = 20  # starting a process costs about what decoding so many clips does
+CLIPS_A_WORKER = 20  # starting a process costs about what so many clips do
 
 
 def cache_folder(config: TrainConfig) -> Path:
@@ -74,6 +73,7 @@ def feature_settings(config: TrainConfig, networks: Mapping[str, str]) -> Featur
         motion_backbone=config.motion_backbone,
         motion_size=config.motion_size,
         flow=config.flow,
+        flow_weights=config.flow_weights,
         camera=config.camera,
     )
 
@@ -82,28 +82,37 @@ def load_part(
     config: TrainConfig, part: str, networks: Mapping[str, str], dataset: JHMDB | None = None
 ) -> ClipFeatures:
     """Features of one part ("train", "validation", "test"), made where the store lacks them."""
-    dataset = dataset or open_dataset(config)
-    clips: list[Any] = getattr(dataset, part)
-    found = prepare(
+    return _load(config, (part,), networks, dataset or open_dataset(config))[part]
+
+
+def _load(
+    config: TrainConfig, parts: Sequence[str], networks: Mapping[str, str], dataset: JHMDB
+) -> dict[str, ClipFeatures]:
+    """Parts by name; what several of them lack is made in one go, as starting costs seconds."""
+    clips: dict[str, list[Clip]] = {part: getattr(dataset, part) for part in parts}
+    found = prepare_parts(
         dataset,
-        part,
+        parts,
         feature_settings(config, networks),
         cache_folder(config),
         device=choose_device(config.device).type,
-        workers=_workers(len(clips)),
+        workers=_workers(sum(map(len, clips.values()))),
     )
-    return ClipFeatures(
-        names=[clip.name for clip in clips],
-        labels=np.array([clip.label for clip in clips], dtype=np.int64),
-        cubes=found.cubes,
-        vectors=found.vectors,
-        target=found.target,
-        classes=dataset.classes,
-    )
+    return {
+        part: ClipFeatures(
+            names=[clip.name for clip in clips[part]],
+            labels=np.array([clip.label for clip in clips[part]], dtype=np.int64),
+            cubes=found[part].cubes,
+            vectors=found[part].vectors,
+            target=found[part].target,
+            classes=dataset.classes,
+        )
+        for part in parts
+    }
 
 
 def _workers(clips: int) -> int:
-    """Processes that decode clips: no more than cores, or than pays for a few clips."""
+    """Processes that extract: no more than cores, or than pays for a few clips."""
     return max(1, min(os.cpu_count() or 1, clips // CLIPS_A_WORKER))
 
 
@@ -116,15 +125,11 @@ def load_parts(config: TrainConfig) -> Parts:
         backbone = (config.motion_backbone if stream == "motion" else "") or config.backbone
         found = find_network(dataset, backbone, stream, cache_folder(config), named[stream])
         networks[stream] = str(found)
-    store = inputs_store(
-        dataset, cache_folder(config), config.stored_frames, config.flow, config.camera
-    )
-    clips = [*dataset.train, *dataset.validation, *dataset.test]
-    fill_inputs(store, dataset, clips, _workers(len(clips)))  # all at once: starting costs seconds
+    loaded = _load(config, PARTS, networks, dataset)
     return Parts(
-        train=load_part(config, "train", networks, dataset),
-        validation=load_part(config, "validation", networks, dataset),
-        test=load_part(config, "test", networks, dataset),
+        train=loaded["train"],
+        validation=loaded["validation"],
+        test=loaded["test"],
         missing=tuple(dataset.missing),
         networks={stream: (path, weights_hash(path)) for stream, path in networks.items()},
     )

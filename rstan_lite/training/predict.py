@@ -15,9 +15,10 @@ from rstan_lite.data.transforms import Geometry, view
 from rstan_lite.data.video import read_frames
 from rstan_lite.devices import choose_device
 from rstan_lite.errors import ConfigError, DataError
+from rstan_lite.features.extraction import image_features, load_network
+from rstan_lite.features.flow import estimator
 from rstan_lite.features.images import stream_images
 from rstan_lite.features.inputs import clip_inputs
-from rstan_lite.features.pipeline import image_features, load_network
 from rstan_lite.model.output import Attention, RSTANOutput, last_step
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.training import runs
@@ -83,7 +84,8 @@ def video_features(
     frames: uint8 RGB (F, H, W, 3). The label is a placeholder, the silhouette empty.
     """
     settings = feature_settings(config, check_networks(description.networks))
-    inputs = clip_inputs(frames, None, config.stored_frames, config.flow, config.camera)
+    flow = estimator(config.flow, config.flow_weights, device.type)
+    inputs = clip_inputs(frames, None, config.stored_frames, flow, config.camera)
     cubes, vectors = {}, {}
     for stream in config.streams:
         size = settings.size_of(stream)

@@ -14,14 +14,17 @@ from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import view
 from rstan_lite.errors import CheckpointError, ConfigError, DataError
+from rstan_lite.features import inputs as inputs_module
+from rstan_lite.features import store as store_module
 from rstan_lite.features import tune as tune_module
 from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
 from rstan_lite.features.flow import encode, flow_sequence, stack
 from rstan_lite.features.images import view_images
 from rstan_lite.features.inputs import fill_inputs, inputs_store
 from rstan_lite.features.networks import find_network, shipped, split_name
-from rstan_lite.features.pipeline import FeatureSettings, prepare
+from rstan_lite.features.pipeline import prepare
 from rstan_lite.features.pretrained import read_state
+from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.features.tune import tuned_path
 from rstan_lite.features.tuner import TuneSettings
 
@@ -85,10 +88,10 @@ def test_tests_see_the_first_view_only(data, inputs, cache, networks):
 
 
 def test_extraction_goes_on_where_it_stopped(data, inputs, cache, networks, monkeypatch):
-    from rstan_lite.features import pipeline
+    from rstan_lite.features import extraction
 
     settings = settings_for(networks, views=("whole",))
-    true, calls = pipeline.image_features, []
+    true, calls = extraction.image_features, []
 
     def stop_at_third(*args):
         calls.append(1)
@@ -96,15 +99,33 @@ def test_extraction_goes_on_where_it_stopped(data, inputs, cache, networks, monk
             raise KeyboardInterrupt
         return true(*args)
 
-    monkeypatch.setattr(pipeline, "image_features", stop_at_third)
+    monkeypatch.setattr(extraction, "image_features", stop_at_third)
     with pytest.raises(KeyboardInterrupt):
         prepare(data, "test", settings, cache, workers=1)
-    monkeypatch.setattr(pipeline, "image_features", lambda *a: calls.append(1) or true(*a))
+    monkeypatch.setattr(extraction, "image_features", lambda *a: calls.append(1) or true(*a))
     prepare(data, "test", settings, cache, workers=1)
     assert len(calls) == 3 + (2 * 6 - 2)  # two streams of six clips; two were done
     calls.clear()
     prepare(data, "test", settings, cache, workers=1)
     assert not calls
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["from the files", "from stored inputs"])
+def test_a_clip_is_read_once_for_all_streams_and_views(
+    data, inputs, cache, networks, tmp_path, monkeypatch, stored
+):
+    """One decode and one fingerprint a clip; no decode where its inputs are stored."""
+    decoded, hashed, true = [], [], store_module.fingerprint
+    frames = JHMDB.frames
+    monkeypatch.setattr(JHMDB, "frames", lambda s, c: decoded.append(c) or frames(s, c))
+    for module in (store_module, inputs_module):
+        monkeypatch.setattr(module, "fingerprint", lambda p: hashed.append(p) or true(p))
+    # other views than the other tests', so that the shared cache has none of them yet
+    settings = settings_for(networks, views=("top-left", "top-left-mirror"))
+    found = prepare(data, "train", settings, cache if stored else tmp_path, workers=1)
+    assert found.cubes["motion"].shape[:2] == (len(data.train), 2)
+    assert decoded == ([] if stored else data.train)
+    assert sorted(hashed) == sorted(clip.path for clip in data.train)
 
 
 def test_damaged_clips_are_named_together_and_the_others_are_kept(small_root, tmp_path):

@@ -1,0 +1,196 @@
+"""What the way from clips to mini-batches costs: decoding, flow, features, stores, waiting.
+
+Stages are counted in processor time a clip, which other jobs on the machine disturb less than the
+wall clock; each ratio compares with a plain reference in the same run.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.data.puppets import generate
+from rstan_lite.features.extraction import image_features, load_network
+from rstan_lite.features.flow import OPENCV, flow_sequence
+from rstan_lite.features.images import stream_images
+from rstan_lite.features.inputs import PACKED, InputStore, clip_inputs, inputs_store
+from rstan_lite.features.networks import SHIPPED, shipped
+from rstan_lite.features.pipeline import Features, prepare_parts
+from rstan_lite.features.settings import FeatureSettings
+from rstan_lite.training.batches import ClipFeatures, epoch_rows, training_batch
+from rstan_lite.training.config import TrainConfig
+from rstan_lite.training.device import make_fabric
+from rstan_lite.training.loop import learning_rate
+from rstan_lite.training.step import Objective, Task, train_step
+from rstan_lite.training.train import build_model
+
+EPOCHS = 5  # of the training that is watched; the first one warms up
+BATCH = 8
+SIZE = 112
+
+
+def measure(root: Path | None = None, clips: int = 24) -> dict[str, float]:
+    """Times and sizes, by name; `_ms`: milliseconds of processor time a clip unless said otherwise.
+
+    root: clips in JHMDB's layout; None: generated ones. clips: how many of the training part.
+    Networks are the small ones that ship with the package, on a CPU, at the profile `course`'s
+    settings otherwise.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        if root is None:
+            classes = ("clap", "jump", "run", "walk")
+            root = generate(
+                Path(folder) / "puppets", -(-clips // 2), classes, workers=1, progress=False
+            )
+        data = JHMDB(root, missing="skip", validation=0)
+        data.train = data.train[:clips]
+        settings = FeatureSettings(
+            {stream: shipped(stream) for stream in ("appearance", "motion")}, SHIPPED, size=SIZE
+        )
+        found, made = stages(data, settings)
+        found |= stored_inputs(data, made, inputs_store(data, Path(folder) / "inputs", 16))
+        found |= extraction(data, settings, Path(folder))
+        found |= training(data, settings, Path(folder) / "one")
+    return found
+
+
+class Clock(dict[str, float]):
+    """Processor seconds of this process, summed by name."""
+
+    @contextmanager
+    def time(self, name: str) -> Iterator[None]:
+        """Add what the block takes."""
+        start = time.process_time()
+        yield
+        self[name] = self.get(name, 0.0) + time.process_time() - start
+
+
+def stages(
+    data: JHMDB, settings: FeatureSettings
+) -> tuple[dict[str, float], list[dict[str, torch.Tensor]]]:
+    """Each stage by itself, one clip after another; and the clips' inputs.
+
+    inputs: flow, the camera's part taken away, and its coding. tvl1_over_dis: of one pair.
+    """
+    clock, made = Clock(), []
+    nets = {
+        stream: load_network(settings, stream).to(memory_format=torch.channels_last)
+        for stream in settings.weights
+    }
+    for clip in data.train:
+        with clock.time("decode"):
+            frames = data.frames(clip)
+        with clock.time("silhouettes"):
+            masks = data.silhouettes(clip, frames)
+        with clock.time("dis"):
+            flow_sequence(frames, "dis")
+        with clock.time("inputs"):
+            inputs = clip_inputs(frames, masks, settings.frames, "dis", settings.camera)
+        made.append(inputs)
+        for stream, net in nets.items():
+            with clock.time("images"):
+                images = stream_images(
+                    inputs.__getitem__, stream, "centre", SIZE, range(settings.frames)
+                )
+            with clock.time("networks"):
+                image_features(net, images)
+    found = {f"{name}_ms": 1000 * seconds / len(made) for name, seconds in clock.items()}
+    pairs = Clock()
+    for method in OPENCV:
+        with pairs.time(method):
+            flow_sequence(data.frames(data.train[0])[:2], method)
+    return found | {"tvl1_over_dis": pairs["tvl1"] / pairs["dis"]}, made
+
+
+def stored_inputs(
+    data: JHMDB, made: Iterable[dict[str, torch.Tensor]], store: InputStore
+) -> dict[str, float]:
+    """The store of inputs: its size against the tensors as they are, and reading one image."""
+    raw, packed, clock = 0, 0, Clock()
+    for clip, tensors in zip(data.train, made, strict=True):
+        store.write(clip, tensors)
+        raw += sum(x.nbytes for x in tensors.values())
+        packed += store.path(clip).stat().st_size
+        for name in PACKED:
+            with clock.time(name):
+                store.lazy(clip, name)[0]
+    n = len(data.train)
+    sizes = {"inputs_mb_a_clip": packed / 1e6 / n, "inputs_over_raw": packed / raw}
+    return sizes | {f"read_{name}_ms": 1000 * seconds / n for name, seconds in clock.items()}
+
+
+def extraction(data: JHMDB, settings: FeatureSettings, folder: Path) -> dict[str, float]:
+    """All clips through all steps: seconds of the wall clock, by one process and by two.
+
+    Two processes pay for their start, some seconds, with few clips.
+    """
+    seconds = {}
+    for workers, name in ((1, "one"), (2, "two")):
+        start = time.perf_counter()
+        prepare_parts(data, ("train",), settings, folder / name, workers=workers)
+        seconds[workers] = time.perf_counter() - start
+    return {
+        "extract_one_process_s": seconds[1],
+        "extract_two_processes_s": seconds[2],
+        "extract_two_over_one": seconds[2] / seconds[1],
+    }
+
+
+def training(data: JHMDB, settings: FeatureSettings, cache: Path) -> dict[str, float]:
+    """A warm epoch of training on stored features: how much of it is waiting for data.
+
+    first_batch_s: from nothing but full stores to the first mini-batch, wall clock.
+    reopened_over_kept: a mini-batch's reading where each file is opened anew, as a plain reference,
+    over the reading as it is.
+    """
+    start = time.perf_counter()
+    found = prepare_parts(data, ("train",), settings, cache)["train"]
+    features = _clip_features(data, found)
+    config = TrainConfig(batch_size=min(BATCH, len(data.train)))
+    rows = epoch_rows(len(features), config.batch_size, 0, 0)[0]
+    training_batch(features, rows, config.frames, 0, 0, "cpu")
+    first = time.perf_counter() - start
+
+    fabric = make_fabric("cpu", "32")
+    model = build_model(config, features)
+    optimizer = torch.optim.SGD(model.parameters(), learning_rate(config, 0), config.momentum)
+    objective, stepper = fabric.setup(Objective(model, config.aa_kind), optimizer)
+    task = Task(features, config.dataset, 1.0, config.lambda_aa)
+    clock = Clock()
+    for epoch in range(EPOCHS):
+        if epoch == 1:
+            clock.clear()
+        for i, rows in enumerate(epoch_rows(len(features), config.batch_size, 0, epoch)):
+            with clock.time("reading"):
+                batch = training_batch(features, rows, config.frames, 0, i, "cpu")
+            with clock.time("computing"):
+                train_step(fabric, objective, stepper, [(task, batch)], config.clip_norm)
+    for _ in range(5):  # in turn
+        fresh = Features(data.train, found.stores, tuple(settings.weights), settings.views)
+        with clock.time("reopened"):  # new Features have no file open yet
+            training_batch(_clip_features(data, fresh), rows, config.frames, 0, 0, "cpu")
+        with clock.time("kept"):
+            training_batch(features, rows, config.frames, 0, 0, "cpu")
+    return {
+        "first_batch_s": first,
+        "waiting_share": clock["reading"] / (clock["reading"] + clock["computing"]),
+        "reopened_over_kept": clock["reopened"] / clock["kept"],
+    }
+
+
+def _clip_features(data: JHMDB, found: Features) -> ClipFeatures:
+    return ClipFeatures(
+        [clip.name for clip in data.train],
+        np.array([clip.label for clip in data.train], np.int64),
+        found.cubes,
+        found.vectors,
+        found.target,
+        data.classes,
+    )

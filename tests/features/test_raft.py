@@ -1,0 +1,154 @@
+"""RAFT: padding, complaints, stores. Its weights are random here: a test has no download."""
+
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torchvision.models import get_model
+from torchvision.models.optical_flow import Raft_Small_Weights
+
+from rstan_lite.errors import CheckpointError, ConfigError, StoreError
+from rstan_lite.features.flow import estimator, flow_sequence
+from rstan_lite.features.inputs import inputs_store
+from rstan_lite.features.networks import shipped
+from rstan_lite.features.pipeline import prepare
+from rstan_lite.features.settings import FeatureSettings
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("raft") / "small.pth"
+    torch.save(get_model("raft_small", weights=None).state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def raft(weights):
+    return estimator("raft_small", weights)
+
+
+def test_it_is_torchvision_s_network(raft, weights):
+    frames = np.random.default_rng(0).integers(0, 256, (3, 128, 136, 3), dtype=np.uint8)
+    found = flow_sequence(frames, raft)
+    network = get_model("raft_small", weights=None).eval()
+    network.load_state_dict(torch.load(weights, weights_only=True))
+    x = torch.from_numpy(frames).permute(0, 3, 1, 2) / 127.5 - 1
+    with torch.no_grad():
+        expected = network(x[1:2], x[2:])[-1][0].permute(1, 2, 0)  # the second pair, alone
+    torch.testing.assert_close(torch.from_numpy(found[1]), expected, atol=1e-3, rtol=1e-3)
+
+
+def test_any_size_is_padded_and_cut_back(raft):
+    """An odd, small size: the flow is that of the frames with their edges repeated by hand."""
+    frames = np.random.default_rng(1).integers(0, 256, (2, 99, 131, 3), dtype=np.uint8)
+    found = flow_sequence(frames, raft)
+    assert found.shape == (1, 99, 131, 2)
+    assert found.dtype == np.float32
+    padded = np.pad(frames, ((0, 0), (14, 15), (2, 3), (0, 0)), mode="edge")  # to 128 x 136
+    expected = flow_sequence(padded, raft)[:, 14:113, 2:133]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_the_camera_is_removed_from_it_as_from_any(raft):
+    frames = np.random.default_rng(2).integers(0, 256, (2, 128, 128, 3), dtype=np.uint8)
+    left = flow_sequence(frames, raft, "median")[0]
+    assert np.abs(np.median(left, axis=(0, 1))).max() < 0.1
+    assert np.abs(np.median(flow_sequence(frames, raft)[0], axis=(0, 1))).max() > 0.2
+
+
+def test_a_process_gets_no_network(raft):
+    sent = pickle.loads(pickle.dumps(raft))
+    assert vars(sent) == {"parameters": raft.parameters}
+    assert not sent.forks
+
+
+def test_stores_tell_variants_and_weights_apart(data, raft, weights, tmp_path):
+    store = inputs_store(data, tmp_path, 4, raft)
+    recorded = store.key["flow"]
+    assert recorded["method"] == "raft_small"
+    assert len(recorded["weights"]) == 12
+    assert store.key["bound"] == 20
+    other = tmp_path / "other.pth"
+    torch.manual_seed(1)
+    torch.save(get_model("raft_small", weights=None).state_dict(), other)
+    another = inputs_store(data, tmp_path, 4, estimator("raft_small", other))
+    assert another.folder != store.folder
+    (another.folder / "key.json").write_text((store.folder / "key.json").read_text())
+    with pytest.raises(StoreError, match=r"found a store made with flow=.*raft_small"):
+        inputs_store(data, tmp_path, 4, estimator("raft_small", other))
+
+
+EXTRACT = """
+import sys
+from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.features.networks import shipped
+from rstan_lite.features.pipeline import prepare
+from rstan_lite.features.settings import FeatureSettings
+
+if __name__ == "__main__":
+    root, weights, cache = sys.argv[1:]
+    settings = FeatureSettings(
+        {"motion": shipped("motion")}, "puppetnet", ("whole",), 4, 96, flow="raft_small",
+        flow_weights=weights, camera="none",
+    )
+    prepare(JHMDB(root, validation=0.4), "test", settings, cache, workers=2)
+"""
+
+
+def test_a_killed_extraction_goes_on_with_processes_that_only_decode(data, weights, tmp_path):
+    """Two processes decode while the main one, the only one with RAFT, computes; SIGKILL ends it.
+
+    What it stored stays as it is, and the rest is made as if nothing had happened.
+    """
+    script, cache = tmp_path / "extract.py", tmp_path / "cache"
+    script.write_text(EXTRACT)
+    words = [sys.executable, str(script), str(data.root), str(weights), str(cache)]
+    run = subprocess.Popen(words, cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL)
+    while not (kept := list(cache.glob("motion-*/*/*.safetensors"))) and run.poll() is None:
+        time.sleep(0.01)
+    run.kill()
+    assert run.wait() == -signal.SIGKILL
+    before = {path: path.stat().st_mtime_ns for path in kept}
+    assert before
+
+    names = FeatureSettings(
+        {"motion": shipped("motion")}, "puppetnet", ("whole",), 4, 96,
+        flow="raft_small", flow_weights=weights, camera="none",
+    )  # fmt: skip
+    resumed = prepare(data, "test", names, cache, workers=1)
+    anew = prepare(data, "test", names, tmp_path / "other", workers=1)
+    assert {path: path.stat().st_mtime_ns for path in kept} == before
+    for i in range(len(data.test)):
+        assert torch.equal(resumed.cubes["motion"][i][0], anew.cubes["motion"][i][0])
+    assert len(list(cache.glob("inputs-*/*/*"))) == 0  # no frame or flow is stored on the way
+
+
+def test_complaints_about_weights(weights, tmp_path, monkeypatch):
+    def offline(*args, **options):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
+    url = Raft_Small_Weights.DEFAULT.url
+    with pytest.raises(CheckpointError, match=r"no route to host.*--flow-weights FILE") as caught:
+        estimator("raft_small")
+    name = url.rpartition("/")[2]
+    for part in (name, url, str(tmp_path / "checkpoints")):
+        assert part in str(caught.value)
+    place = tmp_path / "checkpoints" / name
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(weights.read_bytes())  # put where the message says, it is found
+    assert estimator("raft_small").parameters == estimator("raft_small", weights).parameters
+    with pytest.raises(CheckpointError, match=r"small\.pth: found other tensors .* of raft_large"):
+        estimator("raft_large", weights)
+    with pytest.raises(CheckpointError, match="no such file"):
+        estimator("raft_small", tmp_path / "absent.pth")
+    with pytest.raises(ConfigError, match="dis has no weights"):
+        estimator("dis", weights)
