@@ -100,7 +100,7 @@ def test_float32_stays_as_near_to_float64_as_the_plain_recurrence(case, attentio
 
 @pytest.mark.parametrize("attention", ["none", "window", "all"])
 def test_bfloat16_is_no_rougher_than_in_the_plain_recurrence(case, attention):
-    """Its products alone are rounded, so the error is smaller: stated in benchmarks/README.md."""
+    """The relative error of the whole gradient; benchmarks/README.md states it."""
     options = {"attention": attention, "fusion": "max" if attention != "none" else "none"}
     options |= SIZES
     errors = {"plain": 0.0, "fast": 0.0}
