@@ -11,13 +11,14 @@ PYTEST ?=
 TOUR ?=
 GPU ?=
 COPIES ?=
+BENCH ?=
 export PYTHON
 
 DATASET := $(if $(JHMDB),jhmdb,puppets)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help tour student teacher test lint gpu doctor clean
+.PHONY: help tour student teacher test lint gpu bench doctor clean
 
 help:  ## say what can be made
 	@echo "make tour [JHMDB=/path]  the whole system once, on generated clips or on JHMDB, into runs/tour"
@@ -29,6 +30,8 @@ help:  ## say what can be made
 	@echo "make lint                ruff and mypy alone"
 	@echo "make gpu [JHMDB=/path]   speed, memory and agreement of a GPU, into runs/gpu; needs no Jupyter"
 	@echo "                         (GPU='--missing skip ...': further options of rstan-lite gpu)"
+	@echo "make bench [JHMDB=/path] speed, memory and growth beside a plain reference, into runs/bench"
+	@echo "                         (BENCH='--rounds 3 --parts speed': further options)"
 	@echo "make doctor              what works on this machine and what to do about the rest"
 	@echo "make clean               take away .venv and caches; runs/ stays"
 	@echo "PYTHON=python3.12        the interpreter to build .venv with (3.11 to 3.13)"
@@ -59,6 +62,9 @@ test: lint
 
 gpu: .venv/.installed
 	$(BIN)/rstan-lite gpu --dataset $(DATASET) $(if $(JHMDB),--root '$(JHMDB)') --out runs/gpu $(GPU)
+
+bench: .venv/.installed
+	$(BIN)/python -m benchmarks --out runs/bench $(if $(JHMDB),--root '$(JHMDB)') $(BENCH)
 
 doctor: .venv/.installed
 	$(BIN)/rstan-lite doctor $(if $(JHMDB),--jhmdb '$(JHMDB)')

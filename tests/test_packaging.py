@@ -56,6 +56,7 @@ COMPANIONS = {
     "PIL": "matplotlib",
     "pandas": "seaborn",
     "traitlets": "ipykernel",
+    "triton": "torch",
 }
 
 

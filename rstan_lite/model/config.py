@@ -14,6 +14,7 @@ STREAMS = ("appearance", "motion")
 ATTENTIONS = ("none", "current", "window", "all")
 FUSIONS = ("none", "mean", "max")
 CLASSIFIERS = ("joint", "score")
+RECURRENCES = ("auto", "plain", "fast")
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,9 @@ class RSTANConfig:
     renormalize: divide fused scores by their sum. Off, they are kept as Eq. 14-15 give them,
         summing to between 1 and 2 under "max".
     dropout: probability applied to x, to Phi and to h before the classifier while training.
+    recurrence: how the loop over t is computed, never what: "plain", as the equations are written;
+        "fast", which computes the same sooner and in less memory, see rstan_lite.model.fast; or
+        "auto", the fast one wherever it can be used.
 
     Raises ConfigError naming the field, what was found and what is expected.
     """
@@ -52,6 +56,7 @@ class RSTANConfig:
     classifier: str = "joint"
     renormalize: bool = False
     dropout: float = 0.0
+    recurrence: str = "auto"
 
     def __post_init__(self) -> None:
         streams: object = self.streams
@@ -67,6 +72,7 @@ class RSTANConfig:
         _check_choice("attention", self.attention, ATTENTIONS)
         _check_choice("fusion", self.fusion, FUSIONS)
         _check_choice("classifier", self.classifier, CLASSIFIERS)
+        _check_choice("recurrence", self.recurrence, RECURRENCES)
         for field in ("gamma_alpha", "gamma_beta"):
             _check_real(field, getattr(self, field), 0.0, math.inf)
         _check_real("dropout", self.dropout, 0.0, 1.0)

@@ -123,33 +123,20 @@ def common(config: RSTANConfig, by_stream: dict[str, Tensor]) -> Tensor | None:
 
 
 def join_diagonals(
-    config: RSTANConfig, diagonals: Sequence[dict[str, Tensor]], frame_mask: Tensor | None
+    config: RSTANConfig, maps: Mapping[str, Tensor], frame_mask: Tensor | None
 ) -> Tensor | dict[str, Tensor]:
-    """RSTANOutput.alpha_diagonal from the T results of diagonal."""
-    one = common(config, diagonals[0]) is not None
-    maps = {}
-    for s in config.streams[:1] if one else config.streams:
-        maps[s] = torch.stack([step[s] for step in diagonals], dim=1)  # (B, T, P)
-        if frame_mask is not None:
-            maps[s] = maps[s] * frame_mask[..., None]
-    return maps[config.streams[0]] if one else maps
+    """RSTANOutput.alpha_diagonal from each stream's maps (B, T, P)."""
+    if frame_mask is not None:
+        maps = {s: alpha * frame_mask[..., None] for s, alpha in maps.items()}
+    one = common(config, dict(maps))
+    return dict(maps) if one is None else one
 
 
 def join_attention(
     config: RSTANConfig, contexts: Sequence[StepContext], frame_mask: Tensor | None
 ) -> Attention:
     """RSTANOutput.attention from the contexts of all T steps."""
-    steps = len(contexts)
-    seen = [attended_frames(config, t, steps) for t in range(steps)]
-    slots = max(len(frames) for frames in seen)  # N
-    first = contexts[0].beta[config.streams[0]]
-    index = [[*frames, *[steps - 1] * (slots - len(frames))] for frames in seen]
-    frames = torch.tensor(index, device=first.device)  # (T, N)
-    sizes = torch.tensor([len(frames) for frames in seen], device=first.device)
-    frames_valid = torch.arange(slots, device=first.device) < sizes[:, None]  # (T, N)
-    keep: Tensor | None = None
-    if frame_mask is not None:  # both the step and the frame are real
-        keep = (frame_mask[:, :, None] & frame_mask[:, frames]).to(first.dtype)  # (B, T, N)
+    slots = max(context.beta[config.streams[0]].shape[1] for context in contexts)  # N
 
     def join(field: str) -> dict[str, Tensor]:
         joined = {}
@@ -160,15 +147,45 @@ def join_attention(
             joined[s] = torch.stack(
                 [functional.pad(score, pad) for score, pad in zip(scores, pads, strict=True)], dim=1
             )
-            if keep is not None:
-                joined[s] = joined[s] * keep.reshape(*keep.shape, *[1] * (rank - 2))
         return joined
 
+    own = join("alpha"), join("beta")
+    return record_attention(config, *own, join("alpha_com"), join("beta_com"), frame_mask)
+
+
+def record_attention(
+    config: RSTANConfig,
+    alpha: dict[str, Tensor],
+    beta: dict[str, Tensor],
+    alpha_com: dict[str, Tensor],
+    beta_com: dict[str, Tensor],
+    frame_mask: Tensor | None,
+) -> Attention:
+    """RSTANOutput.attention from scores by stream, alpha (B, T, N, P) and beta (B, T, N).
+
+    alpha_com, beta_com: those that each stream used. Slots past the end of the clip hold 0.
+    """
+    first = beta[config.streams[0]]
+    _, steps, slots = first.shape
+    seen = [attended_frames(config, t, steps) for t in range(steps)]
+    index = [[*frames, *[steps - 1] * (slots - len(frames))] for frames in seen]
+    frames = torch.tensor(index, device=first.device)  # (T, N)
+    sizes = torch.tensor([len(frames) for frames in seen], device=first.device)
+    frames_valid = torch.arange(slots, device=first.device) < sizes[:, None]  # (T, N)
+    if frame_mask is not None:  # both the step and the frame are real
+        keep = (frame_mask[:, :, None] & frame_mask[:, frames]).to(first.dtype)  # (B, T, N)
+        alpha, alpha_com = (
+            {s: scores * keep[..., None] for s, scores in part.items()}
+            for part in (alpha, alpha_com)
+        )
+        beta, beta_com = (
+            {s: scores * keep for s, scores in part.items()} for part in (beta, beta_com)
+        )
     return Attention(
-        alpha=common(config, join("alpha_com")),
-        beta=common(config, join("beta_com")),
-        alpha_stream=join("alpha"),
-        beta_stream=join("beta"),
+        alpha=common(config, alpha_com),
+        beta=common(config, beta_com),
+        alpha_stream=alpha,
+        beta_stream=beta,
         frames=frames,
         frames_valid=frames_valid,
     )

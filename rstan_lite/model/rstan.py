@@ -11,18 +11,10 @@ from torch.nn import functional
 
 from rstan_lite.errors import ConfigError
 from rstan_lite.model.config import RSTANConfig
-from rstan_lite.model.context import (
-    AttendedClip,
-    StepContext,
-    attend,
-    attended_frames,
-    diagonal,
-    join_attention,
-    join_diagonals,
-)
-from rstan_lite.model.lstm import project_inputs
+from rstan_lite.model.fast import Plan, choose_plan, run_fast
 from rstan_lite.model.output import RSTANOutput, check_inputs
 from rstan_lite.model.parameters import Classifier, Stream
+from rstan_lite.model.plain import run_plain
 
 
 class RSTAN(nn.Module):
@@ -61,48 +53,21 @@ class RSTAN(nn.Module):
         config, classifier = self.config, self._classifier(head)
         check_inputs(config, cubes, vectors, frame_mask)
         streams = {s: cast(Stream, self.streams[s]) for s in config.streams}
-        # U_x x and A_cv CV are the same at every step, so they are computed once per video.
-        ux = {
-            s: project_inputs(self._drop(self._in_own_type(vectors[s])), p.U_x)  # (B, T, 4 d_h)
-            for s, p in streams.items()
-        }
-        clips: dict[str, AttendedClip] = {}
+        given = {s: self._drop(self._in_own_type(vectors[s])) for s in streams}
+        seen = {}
         if config.attention != "none" and cubes is not None:
-            clips = {
-                s: AttendedClip.prepare(config, self._in_own_type(cubes[s]), p.A_cv)
-                for s, p in streams.items()
-            }
-        videos, steps = vectors[config.streams[0]].shape[:2]
-        h = {s: p.b.new_zeros(videos, config.d_h) for s, p in streams.items()}
-        c = dict(h)
-        hidden: dict[str, list[Tensor]] = {s: [] for s in streams}
-        diagonals: list[dict[str, Tensor]] = []
-        contexts: list[StepContext] = []
-        for t in range(steps):
-            phi: dict[str, Tensor] = {}
-            if clips:
-                frames = attended_frames(config, t, steps)
-                context = attend(config, streams, h, clips, frames, frame_mask)
-                phi = {s: self._drop(value) for s, value in context.phi.items()}
-                diagonals.append(diagonal(config, t, context))
-                if return_attention:
-                    contexts.append(context)
-            for s, p in streams.items():
-                state = p.advance(ux[s][:, t], h[s], c[s], phi.get(s))
-                if frame_mask is not None:
-                    real = frame_mask[:, t, None]  # (B, 1)
-                    state = torch.where(real, state[0], h[s]), torch.where(real, state[1], c[s])
-                h[s], c[s] = state
-                hidden[s].append(h[s])
-        logits, stream_logits = classifier(
-            {s: self._drop(torch.stack(hidden[s], dim=1)) for s in streams}  # (B, T, d_h)
-        )
-        return RSTANOutput(
-            logits=logits,
-            stream_logits=stream_logits,
-            alpha_diagonal=join_diagonals(config, diagonals, frame_mask) if diagonals else None,
-            attention=join_attention(config, contexts, frame_mask) if contexts else None,
-        )
+            seen = {s: self._in_own_type(cubes[s]) for s in streams}
+        device = given[config.streams[0]].device
+        run = run_plain if self.plan(device, return_attention).name == "plain" else run_fast
+        dropout = config.dropout if self.training else 0.0
+        result = run(config, streams, seen, given, frame_mask, dropout, return_attention)
+        logits, stream_logits = classifier({s: self._drop(h) for s, h in result.hidden.items()})
+        return RSTANOutput(logits, stream_logits, result.alpha_diagonal, result.attention)
+
+    def plan(self, device: torch.device, return_attention: bool = False) -> Plan:
+        """How forward would run now, and why. Raises ConfigError where it can't as demanded."""
+        differentiated = torch.is_grad_enabled() and any(p.requires_grad for p in self.parameters())
+        return choose_plan(self.config.recurrence, device, differentiated and return_attention)
 
     def _classifier(self, head: str | None) -> Classifier:
         names = list(self.config.heads)

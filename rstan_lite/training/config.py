@@ -106,6 +106,9 @@ class TrainConfig:
     # -- machine
     device: str = _option("auto", "where to compute", ("auto", "cpu", "cuda"), place=True)
     precision: str = _option("32", "arithmetic", ("32", "bf16"))
+    recurrence: str = _option(
+        "auto", "loop over frames: as written, or fast", ("auto", "plain", "fast"), place=True
+    )
     save_every: int = _option(1, "epochs between checkpoints", low=1, place=True)
 
     def __post_init__(self) -> None:

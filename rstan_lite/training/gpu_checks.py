@@ -42,6 +42,10 @@ class Sizes:
     d_h: int = 1024
     d_att: int = 256
     attention: str = "window"
+    recurrence: str = "auto"
+
+
+RECURRENCES = ("plain", "fast")
 
 
 def make_case(sizes: Sizes, seed: int = 0) -> tuple[RSTAN, Batch]:
@@ -56,6 +60,7 @@ def make_case(sizes: Sizes, seed: int = 0) -> tuple[RSTAN, Batch]:
         d_h=sizes.d_h,
         d_att=sizes.d_att,
         attention=sizes.attention,
+        recurrence=sizes.recurrence,
     )
     b, t, p = sizes.batch, sizes.steps, sizes.places
     target = torch.nn.functional.one_hot(torch.randint(p, (b, t)), p).float()
@@ -104,31 +109,29 @@ def relative_error(found: Tensor, expected: Tensor) -> float:
 
 
 def agreement(device: str, sizes: Sizes) -> list[dict[str, Any]]:
-    """Errors of forward and gradients against float64 on the CPU, a row a device and precision.
+    """Errors of forward and gradients against float64 on the CPU, the equations as written.
 
-    Keys: device, precision, logits (relative error), gradient (of the whole gradient), worst (of
-    the single parameter that is furthest off) and its name, agrees.
+    A row for each device, precision and recurrence.
+
+    Keys: device, precision, recurrence, logits (relative error), gradient (of the whole gradient),
+    worst (of the single parameter that is furthest off) and its name, agrees.
     """
-    model, batch = make_case(sizes)
+    model, batch = make_case(replace(sizes, recurrence="plain"))
     logits, gradients = outcome(model, batch, "cpu", "64")
     whole = torch.cat([g.flatten() for g in gradients.values()])
     rows = []
     for where, precision in (("cpu", "32"), (device, "32"), (device, "bf16")):
-        found, of = outcome(model, batch, where, precision)
-        errors = {k: relative_error(of[k], gradients[k]) for k in gradients}
-        worst = max(errors, key=errors.__getitem__)
-        gradient = relative_error(torch.cat([of[k].flatten() for k in gradients]), whole)
-        rows.append(
-            {
-                "device": where,
-                "precision": precision,
-                "logits": relative_error(found, logits),
-                "gradient": gradient,
-                "worst": errors[worst],
-                "worst_parameter": worst,
-                "agrees": gradient < TOLERANCE[precision],
-            }
-        )
+        for recurrence in RECURRENCES:
+            model, _ = make_case(replace(sizes, recurrence=recurrence))
+            found, of = outcome(model, batch, where, precision)
+            errors = {k: relative_error(of[k], gradients[k]) for k in gradients}
+            worst = max(errors, key=errors.__getitem__)
+            gradient = relative_error(torch.cat([of[k].flatten() for k in gradients]), whole)
+            row: dict[str, Any] = {"device": where, "precision": precision}
+            row |= {"recurrence": recurrence, "agrees": gradient < TOLERANCE[precision]}
+            row |= {"logits": relative_error(found, logits), "gradient": gradient}
+            row |= {"worst": errors[worst], "worst_parameter": worst}
+            rows.append(row)
     return rows
 
 
@@ -142,8 +145,8 @@ def speed(device: str, precision: str, sizes: Sizes, seconds: float = 5.0) -> di
     """Training steps a second (forward, backward, clipping, SGD) on features already in place.
 
     Three steps warm up; then steps are counted for `seconds`, and the device is waited for.
-    Keys: device, precision, attention, iterations_per_second, clips_per_second, peak_memory (MiB
-    that tensors took on the GPU; None on a CPU).
+    Keys: device, precision, attention, recurrence, iterations_per_second, clips_per_second,
+    peak_memory (MiB that tensors took on the GPU; None on a CPU).
     """
     model, batch = make_case(sizes)
     fabric = make_fabric(device, precision)
@@ -172,6 +175,7 @@ def speed(device: str, precision: str, sizes: Sizes, seconds: float = 5.0) -> di
         "device": device,
         "precision": precision,
         "attention": sizes.attention,
+        "recurrence": str(model.plan(fabric.device)),
         "iterations_per_second": rate,
         "clips_per_second": rate * sizes.batch,
         "peak_memory": runs.peak_gpu_memory() if device == "cuda" else None,
@@ -209,9 +213,10 @@ def gpu_report(
     report["agreement"] = agreement(device, replace(sizes, batch=min(4, sizes.batch)))
     report["agrees"] = all(row["agrees"] for row in report["agreement"])
     report["speed"] = [
-        speed(where, precision, replace(sizes, attention=attention), seconds)
+        speed(where, precision, replace(sizes, attention=attention, recurrence=way), seconds)
         for where, precision in dict.fromkeys((("cpu", "32"), (device, "32"), (device, "bf16")))
         for attention in ("window", "all")
+        for way in RECURRENCES
         if where != "cpu" or attention == "window"
     ]
     report["training"] = {}

@@ -21,11 +21,20 @@ def page(report: Mapping[str, Any]) -> str:
         "Relative errors against float64 on the CPU, one training step on random features.",
         "",
         *_table(
-            ("device", "precision", "logits", "gradient", "worst parameter", "within tolerance"),
+            (
+                "device",
+                "precision",
+                "recurrence",
+                "logits",
+                "gradient",
+                "worst parameter",
+                "agrees",
+            ),
             [
                 (
                     row["device"],
                     row["precision"],
+                    row["recurrence"],
                     f"{row['logits']:.1e}",
                     f"{row['gradient']:.1e}",
                     f"{row['worst']:.1e} ({row['worst_parameter']})",
@@ -42,12 +51,16 @@ def page(report: Mapping[str, Any]) -> str:
         "on the device.",
         "",
         *_table(
-            ("device", "precision", "attention", "iterations/s", "clips/s", "GPU memory, MiB"),
+            (
+                *("device", "precision", "attention", "recurrence"),
+                *("iterations/s", "clips/s", "GPU memory, MiB"),
+            ),
             [
                 (
                     row["device"],
                     row["precision"],
                     row["attention"],
+                    row["recurrence"],
                     f"{row['iterations_per_second']:.2f}",
                     f"{row['clips_per_second']:.1f}",
                     _shown(row["peak_memory"]),

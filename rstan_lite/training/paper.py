@@ -126,6 +126,7 @@ OURS: dict[str, Ours] = {
     "second_batch_size": Ours(_NO_SECOND),
     "second_weight": Ours(_NO_SECOND),
     "device": Ours("what this machine has"),
+    "recurrence": Ours("how it is computed; the function is the same"),
     "precision": Ours("not mentioned", _all("32")),
     "save_every": Ours("how much an interruption may cost", _all(10)),
 }  # fmt: skip

@@ -68,6 +68,7 @@ def build_model(
             classifier=config.classifier,
             renormalize=config.renormalize,
             dropout=config.dropout,
+            recurrence=config.recurrence,
         )
     )
 
@@ -131,7 +132,8 @@ def train(
                 strict=True,
             )
         )
-        print(f"{config.dataset}, split {config.split}: {sizes} clips", file=sys.stderr)
+        said = f"{sizes} clips; recurrence {model.plan(device)}"
+        print(f"{config.dataset}, split {config.split}: {said}", file=sys.stderr)
         if second is not None:
             print(f"beside it {second.head}: {len(second.features)} clips", file=sys.stderr)
     board: TensorBoard | None = None
@@ -224,6 +226,7 @@ def _finish(
         "peak_memory": runs.peak_memory(),
         "peak_gpu_memory": runs.peak_gpu_memory(),
         "device": str(next(model.parameters()).device),
+        "recurrence": str(model.plan(next(model.parameters()).device)),
         "seed": config.seed,
         "versions": runs.versions(),
     }

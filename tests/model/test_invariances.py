@@ -268,7 +268,7 @@ def test_fabric_can_convert_what_the_model_returns(case):
 
 
 def test_projections_are_computed_once_a_video(case, monkeypatch):
-    given = case(attention="window")
+    given = case(attention="window", recurrence="plain")
     weights: list[torch.Tensor] = []
     linear = nn.functional.linear
 

@@ -28,9 +28,17 @@ def same(found: torch.Tensor, expected) -> None:
     torch.testing.assert_close(found.detach(), torch.tensor(expected), rtol=1e-10, atol=1e-13)
 
 
-def agree(case) -> None:
-    """Everything the model returns equals what the oracle computes."""
-    output, expected = case.run(), oracle.forward(*case.oracle_inputs())
+def agree(build, **options) -> None:
+    """Everything the model returns equals what the oracle computes, by either recurrence."""
+    plain, fast = (build(recurrence=name, **options) for name in ("plain", "fast"))
+    expected = oracle.forward(*plain.oracle_inputs())
+    with torch.no_grad():
+        outputs = plain.run(), fast.run()
+    for output in outputs:
+        compare(plain, output, expected)
+
+
+def compare(case, output, expected) -> None:
     streams = case.config.streams
     same(torch.softmax(output.logits, -1), expected.y_hat)
     if case.config.classifier == "score":
@@ -61,15 +69,14 @@ def agree(case) -> None:
 @pytest.mark.parametrize(("attention", "fusion", "classifier", "renormalize", "streams"), VARIANTS)
 def test_every_variant_equals_the_oracle(case, attention, fusion, classifier, renormalize, streams):
     agree(
-        case(
-            seed=len(attention) + 10 * len(fusion),
-            lengths=(4, 2),
-            attention=attention,
-            fusion=fusion,
-            classifier=classifier,
-            renormalize=renormalize,
-            streams=streams,
-        )
+        case,
+        seed=len(attention) + 10 * len(fusion),
+        lengths=(4, 2),
+        attention=attention,
+        fusion=fusion,
+        classifier=classifier,
+        renormalize=renormalize,
+        streams=streams,
     )
 
 
@@ -94,17 +101,16 @@ def test_random_shapes_equal_the_oracle(
     case, seed, videos, steps, places, attention, fusion, window, gammas
 ):
     agree(
-        case(
-            seed=seed,
-            videos=videos,
-            steps=steps,
-            places=places,
-            attention=attention,
-            fusion=fusion,
-            window=window,
-            gamma_alpha=gammas[0],
-            gamma_beta=gammas[1],
-        )
+        case,
+        seed=seed,
+        videos=videos,
+        steps=steps,
+        places=places,
+        attention=attention,
+        fusion=fusion,
+        window=window,
+        gamma_alpha=gammas[0],
+        gamma_beta=gammas[1],
     )
 
 
@@ -113,7 +119,8 @@ def test_random_shapes_equal_the_oracle(
     ("fusion", "classifier"), [("max", "joint"), ("mean", "joint"), ("none", "score")]
 )
 @pytest.mark.parametrize("lengths", [None, (3, 1)])
-def test_gradients_of_the_whole_loss(case, attention, fusion, classifier, lengths):
+@pytest.mark.parametrize("recurrence", ["plain", "fast"])
+def test_gradients_of_the_whole_loss(case, attention, fusion, classifier, lengths, recurrence):
     """Of Eq. 19 with respect to every parameter and input."""
     given = case(
         seed=3,
@@ -123,6 +130,7 @@ def test_gradients_of_the_whole_loss(case, attention, fusion, classifier, length
         fusion=fusion,
         classifier=classifier,
         renormalize=fusion == "mean",
+        recurrence=recurrence,
     )
     names = [name for name, _ in given.model.named_parameters()]
     streams = given.config.streams

@@ -26,11 +26,13 @@ def test_relative_error_by_hand():
 
 
 def test_agreement_orders_the_precisions():
-    cpu, device, half = agreement("cpu", TINY)
-    assert cpu["gradient"] == device["gradient"] < 1e-5
-    assert 1e-4 < half["gradient"] < 0.15
-    assert cpu["agrees"]
-    assert half["agrees"]
+    rows = agreement("cpu", TINY)
+    assert [row["recurrence"] for row in rows] == ["plain", "fast"] * 3
+    for cpu, device, half in (rows[0::2], rows[1::2]):
+        assert cpu["gradient"] == device["gradient"] < 1e-5
+        assert 1e-4 < half["gradient"] < 0.15
+        assert cpu["agrees"]
+        assert half["agrees"]
 
 
 def test_speed_counts_steps():
@@ -38,6 +40,7 @@ def test_speed_counts_steps():
     assert found["clips_per_second"] == pytest.approx(2 * found["iterations_per_second"])
     assert found["iterations_per_second"] > 1
     assert found["peak_memory"] is None
+    assert found["recurrence"].startswith("fast")
 
 
 def test_the_report_is_a_page_and_a_file(tmp_path):
@@ -56,6 +59,7 @@ def test_the_report_is_a_page_and_a_file(tmp_path):
     page = path.read_text()
     assert "agrees with the CPU" in page
     assert "generated clips" in page
+    assert "plain (as asked)" in page
     assert set(report["training"]) == {"float32", "bfloat16"}
     assert json.loads((tmp_path / "report.json").read_text()) == report
     assert (tmp_path / "bfloat16" / "metrics.json").exists()

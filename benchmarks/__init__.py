@@ -1,0 +1,1 @@
+"""Speed, memory and growth of the package, each beside a plain reference in the same run."""

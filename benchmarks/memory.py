@@ -1,0 +1,60 @@
+"""Peak memory of one pass, in a process of its own: what it takes beyond model and mini-batch."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import psutil
+import torch
+
+from benchmarks.cases import Bench, Sizes
+
+
+def peak(sizes: Sizes, way: str, backward: bool, threads: int = 2) -> float:
+    """MiB that a pass adds to what the process holds before it, gradients included. Linux only."""
+    task = json.dumps({"sizes": asdict(sizes), "way": way, "backward": backward})
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.memory", task],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    if done.returncode:
+        raise RuntimeError(f"measuring {way} failed:\n{done.stderr}")
+    return float(done.stdout)
+
+
+def _forget_highest() -> None:
+    """Begin the system's record of the largest resident memory anew (Linux)."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def _highest() -> int:
+    """Largest resident memory since then, bytes."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) << 10
+
+
+def main(task: str) -> None:
+    given = json.loads(task)
+    sizes = Sizes(**given["sizes"])
+    tiny = Sizes(2, 2, 8, 8, sizes.attention, places=4, d_h=8, d_att=8)
+    Bench(tiny).step(given["way"], given["backward"])  # loads what torch loads at first use
+    bench = Bench(sizes)
+    _forget_highest()
+    before = psutil.Process().memory_info().rss
+    bench.step(given["way"], given["backward"])
+    print((_highest() - before) / 2**20)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
+    main(sys.argv[1])

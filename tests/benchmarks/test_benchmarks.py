@@ -1,0 +1,82 @@
+"""The benchmark's reference computes the package's function, and its arithmetic is right."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+
+from benchmarks.__main__ import merged
+from benchmarks.cases import WAYS, Bench, Sizes
+from benchmarks.floor import attended, floor, work
+from benchmarks.growth import exponent
+from benchmarks.memory import peak
+from benchmarks.timing import interleaved
+
+TINY = Sizes(2, 4, 6, 5, "window", places=4, d_h=8, d_att=4, classes=3)
+
+
+@pytest.mark.parametrize("attention", ["all", "window"])
+def test_the_reference_computes_the_same_loss_and_gradients(attention):
+    bench = Bench(replace(TINY, attention=attention))
+    losses, gradients = {}, {}
+    for way in ("reference", "plain", "fast"):
+        losses[way] = bench.step(way, backward=True)
+        model = bench.models["fast" if way == "fast" else "plain"]
+        gradients[way] = [p.grad for p in model.parameters()]
+    for way in ("plain", "fast"):
+        torch.testing.assert_close(losses[way], losses["reference"])
+        for found, expected in zip(gradients[way], gradients["reference"], strict=True):
+            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_every_way_runs_and_a_test_has_no_backward_pass():
+    assert set(Bench(TINY).passes()) == {"forward", "forward+backward"}
+    bench = Bench(replace(TINY, train=False))
+    (run,) = bench.passes().values()
+    assert all(bool(run(way).isfinite()) for way in WAYS)
+
+
+def test_rounds_are_interleaved_and_ratios_are_those_of_rounds():
+    order, pauses = [], {"slow": itertools.cycle([0.02, 0.03]), "quick": itertools.repeat(0.01)}
+
+    def run(way: str) -> None:
+        order.append(way)
+        time.sleep(next(pauses[way]))
+
+    found = interleaved(run, ("slow", "quick"), 2, against="slow")
+    assert order == ["slow", "quick"] * 3
+    assert found["slow"]["ratio"] == found["slow"]["cpu_ratio"] == 1
+    assert found["quick"]["ratio"] > 1.3
+    assert found["slow"]["lowest"] < found["slow"]["seconds"] < found["slow"]["highest"]
+
+
+def test_exponents_and_the_floor_by_hand():
+    assert exponent([1, 2, 4], [3, 12, 48]) == pytest.approx(2)
+    assert attended(TINY) == 2 + 2 + 2 + 1
+    assert attended(replace(TINY, attention="all")) == 16
+    one = Sizes(1, 1, 1, 1, "all", places=1, d_h=1, d_att=1)
+    operations, moved = work(one, backward=False)
+    # A_cv CV, U_x x, then 6 rows on h, U_phi Phi, and Eq. 4, B_L L and Eq. 7 for one frame
+    assert operations == 2 * 2 * (1 + 4 + 6 + 4 + 3)
+    assert moved == 2 * 4 * (6 + 4 + 2)
+    assert floor(one, False, (1.0, 1e9)) == operations
+    assert floor(one, False, (1e9, 1.0)) == moved
+    assert all(b > a for a, b in zip(work(one, False), work(one, True), strict=True))
+
+
+def test_memory_is_measured_in_a_process_of_its_own():
+    sizes = Sizes(4, 16, 64, 8, d_h=16, d_att=256)
+    plain, fast = (peak(sizes, way, True, 1) for way in ("plain", "fast"))
+    kept = 2 * 16 * 4 * 16 * 49 * 256 * 4 / 2**20  # the tanh of each stream and step, MiB
+    assert plain > kept
+    assert fast < 0.35 * plain
+
+
+def test_a_setting_measured_again_replaces_its_row():
+    keys = {"size": "a", "device": "cpu", "precision": "32", "threads": 1, "pass": "forward"}
+    old, other = keys | {"floor": 1}, keys | {"threads": 2}
+    assert merged([old, other], [keys | {"floor": 2}]) == [keys | {"floor": 2}, other]
