@@ -71,8 +71,8 @@ def _tune(arguments: argparse.Namespace) -> int:
     from rstan_lite.features.flow import estimator
     from rstan_lite.features.inputs import fill_inputs, inputs_store
     from rstan_lite.features.networks import SHIPPED, shipped, split_name
+    from rstan_lite.features.samples import TuneSettings, check
     from rstan_lite.features.tune import DEFAULTS, tune, tuned_path
-    from rstan_lite.features.tuner import TuneSettings, check
 
     streams = [name.strip() for name in arguments.streams.split(",")]
     for stream in streams:

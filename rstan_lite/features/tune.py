@@ -22,8 +22,9 @@ from rstan_lite.features.images import view_images
 from rstan_lite.features.inputs import InputStore, has_masks
 from rstan_lite.features.networks import SHIPPED
 from rstan_lite.features.pretrained import weights_hash
+from rstan_lite.features.samples import TuneSettings
 from rstan_lite.features.store import digest, write_atomically
-from rstan_lite.features.tuner import Tuner, TuneSettings
+from rstan_lite.features.tuner import Tuner
 
 # What the profile `course` uses. ImageNet's features are worth more than what a few hundred clips
 # can teach: the appearance network first gets its classifier, then moves with small steps. On

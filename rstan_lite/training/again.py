@@ -14,9 +14,10 @@ from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.training import runs
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.checkpoint import load_model
-from rstan_lite.training.config import TrainConfig, one_of, read_config, second_config
+from rstan_lite.training.config import TrainConfig, one_of, read_config
+from rstan_lite.training.outcome import part_metrics, save_predictions, warn_of_seen
 from rstan_lite.training.protocol import SequenceRow, evaluate_sequences, judged, sequence_rows
-from rstan_lite.training.train import part_metrics, save_predictions, warn_of_seen
+from rstan_lite.training.second import second_config
 
 PARTS = ("test", "validation")
 

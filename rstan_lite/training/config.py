@@ -6,7 +6,7 @@ import difflib
 import json
 import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -206,25 +206,6 @@ def from_mapping(values: Mapping[str, Any], where: str = "options") -> TrainConf
             raise ConfigError(where, f"option {name!r}", one_of(names), nearest(name, names))
     given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     return TrainConfig(**given)
-
-
-def second_config(config: TrainConfig) -> TrainConfig:
-    """A run's configuration with its second data set in the first one's place, and none beside it.
-
-    Networks, views and frames stay the same; nothing is held out of the training part.
-    Raises ConfigError where the run has no second data set.
-    """
-    if config.second_dataset == "none":
-        raise ConfigError("--second-dataset", "none", one_of(DATASETS))
-    return replace(
-        config,
-        dataset=config.second_dataset,
-        root=config.second_root,
-        split=config.second_split,
-        validation=0.0,
-        second_dataset="none",
-        second_root="",
-    )
 
 
 def read_config(path: Path) -> TrainConfig:

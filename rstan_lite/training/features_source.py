@@ -24,7 +24,8 @@ from rstan_lite.features.seen import look
 from rstan_lite.features.sequences import prepare_sequences
 from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.training.batches import ClipFeatures
-from rstan_lite.training.config import TrainConfig, second_config
+from rstan_lite.training.config import TrainConfig
+from rstan_lite.training.second import second_config
 from rstan_lite.training.train import Parts
 
 PUPPETS = "puppets"

@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from rstan_lite.data.datasets import DATASETS
 from rstan_lite.errors import ConfigError
 from rstan_lite.training.batches import ClipFeatures
-from rstan_lite.training.config import TrainConfig
+from rstan_lite.training.config import TrainConfig, one_of
 from rstan_lite.training.logs import EpochLog
 from rstan_lite.training.step import Task
+
+
+def second_config(config: TrainConfig) -> TrainConfig:
+    """A run's configuration with its second data set in the first one's place, and none beside it.
+
+    Networks, views and frames stay the same; nothing is held out of the training part.
+    Raises ConfigError where the run has no second data set.
+    """
+    if config.second_dataset == "none":
+        raise ConfigError("--second-dataset", "none", one_of(DATASETS))
+    return replace(
+        config,
+        dataset=config.second_dataset,
+        root=config.second_root,
+        split=config.second_split,
+        validation=0.0,
+        second_dataset="none",
+        second_root="",
+    )
 
 
 def heads(

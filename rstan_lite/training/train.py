@@ -21,7 +21,8 @@ from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.evaluate import Evaluation, evaluate
 from rstan_lite.training.logs import EpochLog, TensorBoard, write_csv
 from rstan_lite.training.loop import Fit, fit
-from rstan_lite.training.metrics import accuracy_interval, confusion, per_class
+from rstan_lite.training.metrics import confusion
+from rstan_lite.training.outcome import part_metrics, save_predictions, warn_of_seen
 from rstan_lite.training.second import heads, second_metrics, second_task
 
 
@@ -232,39 +233,3 @@ def _finish(
     }
     runs.write_json(out / runs.METRICS, metrics)
     return metrics
-
-
-def warn_of_seen(seen: Mapping[str, Mapping[str, Any]]) -> None:
-    """Say, a line a stream, where a network was trained on clips that are judged now."""
-    for stream, found in seen.items():
-        for part in ("test", "validation"):
-            if found.get(f"saw_{part}"):
-                print(
-                    f"warning: the {stream} network {found['file']} has seen {part} clips: "
-                    f"{found[f'{part}_why']}. The {part} accuracy is no measure of unseen clips.",
-                    file=sys.stderr,
-                )
-
-
-def save_predictions(path: Path, features: ClipFeatures, result: Evaluation) -> None:
-    """Scores of a part's clips, in the features' order."""
-    runs.write_predictions(
-        path,
-        runs.Predictions(
-            tuple(features.names), result.labels.numpy(), result.scores.numpy(), features.classes
-        ),
-    )
-
-
-def part_metrics(result: Evaluation, features: ClipFeatures, part: str = "test") -> dict[str, Any]:
-    """The numbers of an evaluation on a part of the clips, by their names in metrics.json."""
-    right = int((result.scores.argmax(1) == result.labels).sum())
-    ends = accuracy_interval(right, len(features))
-    return {
-        f"{part}_accuracy": result.accuracy,
-        "per_class": per_class(result.scores, result.labels, features.classes),
-        f"n_{part}": len(features),
-        f"{part}_interval": list(ends) if ends else None,
-        "attention_on_silhouette": result.attention_share,
-        "silhouette_area": result.area_share,
-    }

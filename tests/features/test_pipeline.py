@@ -24,9 +24,9 @@ from rstan_lite.features.inputs import fill_inputs, inputs_store
 from rstan_lite.features.networks import find_network, shipped, split_name
 from rstan_lite.features.pipeline import prepare
 from rstan_lite.features.pretrained import load_imagenet, read_state
+from rstan_lite.features.samples import TuneSettings
 from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.features.tune import tuned_path
-from rstan_lite.features.tuner import TuneSettings
 
 
 def settings_for(networks, **more):

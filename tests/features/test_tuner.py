@@ -11,9 +11,10 @@ from rstan_lite.errors import CheckpointError
 from rstan_lite.features.extraction import load_network
 from rstan_lite.features.networks import split_name
 from rstan_lite.features.pretrained import read_state
+from rstan_lite.features.samples import Samples, TuneSettings
 from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.features.tune import tune
-from rstan_lite.features.tuner import Samples, Tuner, TuneSettings, places_loss
+from rstan_lite.features.tuner import Tuner, places_loss
 
 
 def tune_here(data, inputs, path, **more):

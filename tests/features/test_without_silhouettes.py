@@ -16,9 +16,9 @@ from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
 from rstan_lite.features.inputs import fill_inputs, has_masks, inputs_store
 from rstan_lite.features.networks import split_name
 from rstan_lite.features.pipeline import prepare
+from rstan_lite.features.samples import Samples, TuneSettings
 from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.features.tune import tune
-from rstan_lite.features.tuner import Samples, TuneSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*lists of 3 of the:UserWarning")
 

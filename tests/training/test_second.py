@@ -15,13 +15,13 @@ from rstan_lite.training import runs
 from rstan_lite.training.again import evaluate_run
 from rstan_lite.training.batches import ClipFeatures, endless_rows, training_batch
 from rstan_lite.training.checkpoint import load_model
-from rstan_lite.training.config import read_config, second_config
+from rstan_lite.training.config import read_config
 from rstan_lite.training.device import make_fabric
 from rstan_lite.training.evaluate import evaluate
 from rstan_lite.training.logs import read_csv
 from rstan_lite.training.loop import fit
 from rstan_lite.training.profiles import resolve
-from rstan_lite.training.second import heads, second_task
+from rstan_lite.training.second import heads, second_config, second_task
 from rstan_lite.training.step import Objective, Task, train_step
 from rstan_lite.training.train import Parts, build_model, train
 

@@ -1,0 +1,49 @@
+"""What a part's evaluation leaves: its numbers, its predictions, and a warning of seen clips."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rstan_lite.training import runs
+from rstan_lite.training.batches import ClipFeatures
+from rstan_lite.training.evaluate import Evaluation
+from rstan_lite.training.metrics import accuracy_interval, per_class
+
+
+def warn_of_seen(seen: Mapping[str, Mapping[str, Any]]) -> None:
+    """Say, a line a stream, where a network was trained on clips that are judged now."""
+    for stream, found in seen.items():
+        for part in ("test", "validation"):
+            if found.get(f"saw_{part}"):
+                print(
+                    f"warning: the {stream} network {found['file']} has seen {part} clips: "
+                    f"{found[f'{part}_why']}. The {part} accuracy is no measure of unseen clips.",
+                    file=sys.stderr,
+                )
+
+
+def save_predictions(path: Path, features: ClipFeatures, result: Evaluation) -> None:
+    """Scores of a part's clips, in the features' order."""
+    runs.write_predictions(
+        path,
+        runs.Predictions(
+            tuple(features.names), result.labels.numpy(), result.scores.numpy(), features.classes
+        ),
+    )
+
+
+def part_metrics(result: Evaluation, features: ClipFeatures, part: str = "test") -> dict[str, Any]:
+    """The numbers of an evaluation on a part of the clips, by their names in metrics.json."""
+    right = int((result.scores.argmax(1) == result.labels).sum())
+    ends = accuracy_interval(right, len(features))
+    return {
+        f"{part}_accuracy": result.accuracy,
+        "per_class": per_class(result.scores, result.labels, features.classes),
+        f"n_{part}": len(features),
+        f"{part}_interval": list(ends) if ends else None,
+        "attention_on_silhouette": result.attention_share,
+        "silhouette_area": result.area_share,
+    }
