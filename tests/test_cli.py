@@ -103,34 +103,34 @@ def test_an_absent_gpu_is_a_complaint(capsys, tmp_path, monkeypatch):
 
 
 def test_interrupting_says_how_to_go_on(capsys, monkeypatch):
-    from rstan_lite.training import commands
+    from rstan_lite.training import commands_of_runs
 
     def interrupt(arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "_evaluate", interrupt)
+    monkeypatch.setattr(commands_of_runs, "_evaluate", interrupt)
     assert cli.main(["evaluate", "run"]) == 130
     assert "run the same command again" in capsys.readouterr().err
 
 
 def test_other_exceptions_are_not_hidden(monkeypatch):
-    from rstan_lite.training import commands
+    from rstan_lite.training import commands_of_runs
 
     def fail(arguments):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(commands, "_evaluate", fail)
+    monkeypatch.setattr(commands_of_runs, "_evaluate", fail)
     with pytest.raises(ZeroDivisionError):
         cli.main(["evaluate", "run"])
 
 
 def test_the_packages_errors_are_shown_as_they_are(capsys, monkeypatch):
-    from rstan_lite.training import commands
+    from rstan_lite.training import commands_of_runs
 
     def fail(arguments):
         raise DataError("clip.avi", "0 frames", "at least one", "Copy it again.")
 
-    monkeypatch.setattr(commands, "_evaluate", fail)
+    monkeypatch.setattr(commands_of_runs, "_evaluate", fail)
     assert cli.main(["evaluate", "run"]) == 2
     found = capsys.readouterr().err
     assert found == "error: clip.avi: found 0 frames; expected at least one. Copy it again.\n"
