@@ -235,6 +235,9 @@ def test_scores_that_may_be_differentiated_come_from_the_plain_recurrence(case):
     assert auto.model.plan(torch.device("cpu")).name == "fast"
     assert auto.model.plan(torch.device("cpu"), return_attention=True).name == "plain"
     auto.run().attention.alpha.sum().backward()
+    frozen = case().model.requires_grad_(False)
+    cubes = {s: x.clone().requires_grad_() for s, x in auto.cubes.items()}
+    assert frozen(cubes, auto.vectors, return_attention=True).attention.alpha.requires_grad
     assert auto.model.streams["motion"].A_h.grad.abs().sum() > 0
     with torch.no_grad():
         assert auto.model.plan(torch.device("cpu"), return_attention=True).name == "fast"
