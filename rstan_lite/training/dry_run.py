@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from rstan_lite.features.cli import default_cache
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.paper import OURS, PAPER, column
+from rstan_lite.training.paper import OURS, PAPER, SHARED, column
 from rstan_lite.training.profiles import shown
 
 NOT_STATED, DIFFERS = "not stated", "*"
@@ -19,7 +19,8 @@ LONGEST = 36  # characters of a value in the printed table
 class Row:
     """A setting: its value in a run, the paper's for that data set or None, and where or why.
 
-    source: the place in the paper that states it, or our reason where none does.
+    source: the place in the paper that states it, or our reason where none does; and what that
+        place states for the second data set, where the two differ and one value serves both.
     """
 
     name: str
@@ -35,14 +36,24 @@ class Row:
 
 def rows(config: TrainConfig) -> list[Row]:
     """Every field of a configuration, in the order of TrainConfig."""
-    name, found = column(config.dataset), []
+    name, found, others = column(config.dataset), [], of_second(config)
     for spec in fields(TrainConfig):
         value, stated = getattr(config, spec.name), PAPER.get(spec.name)
         if stated is not None and name in stated.values:
             found.append(Row(spec.name, value, stated.values[name], stated.place))
         else:
             found.append(Row(spec.name, value, None, _reason(spec.name, name, value)))
+        if spec.name in others:
+            note = f"; {shown(others[spec.name])} for {config.second_dataset}, which runs with this"
+            found[-1] = replace(found[-1], source=found[-1].source + note)
     return found
+
+
+def of_second(config: TrainConfig) -> dict[str, Any]:
+    """What the paper states for the second data set where the run, which shares it, has another."""
+    name = column(config.second_dataset)
+    stated = {key: PAPER[key].values[name] for key in SHARED if name in PAPER[key].values}
+    return {key: value for key, value in stated.items() if value != getattr(config, key)}
 
 
 def _reason(setting: str, dataset: str, value: Any) -> str:
@@ -89,6 +100,8 @@ def steps(config: TrainConfig, out: Path) -> list[str]:
         source = weights or f"the weights tuned on this split in {cache}"
         source += ", or the shipped ones" if net == SHIPPED and not weights else ""
         todo.append(f"{stream}: features of {net} at {size} pixels, with {source}")
+    if config.second_dataset != "none":
+        todo.append(f"take {config.second_dataset}'s features from the same networks")
     todo.append(
         f"store {config.stored_frames} frames a clip in {cache}: {len(config.views)} views of "
         f"training clips, one of the others; flow by {config.flow}"
@@ -101,6 +114,13 @@ def steps(config: TrainConfig, out: Path) -> list[str]:
         f"train {config.iterations} mini-batches of {batch}, {config.frames} frames each, "
         f"lr {config.lr:g}, a tenth of it from mini-batch {config.milestone} on"
     )
+    if others := of_second(config):
+        here = ", ".join(f"{key} {shown(getattr(config, key))}" for key in others)
+        alone = ", ".join(f"{key} {shown(value)}" for key, value in others.items())
+        todo.append(
+            f"one recurrence serves both data sets, with {here}; for {config.second_dataset} the "
+            f"paper states {alone}, and not whether that holds beside {config.dataset}"
+        )
     held = f"the best epoch on {config.validation:.0%} of the training list, held out by source"
     todo.append(f"keep {held if config.validation else 'the last epoch: nothing is held out'}")
     todo.append(f"test {config.test_frames} frames of each test clip of {config.dataset}")

@@ -70,7 +70,7 @@ PAPER: dict[str, Stated] = {
     "fusion": Stated("Eq. 14-15; Sec. IV-C, 2)", _all("max")),
     "classifier": Stated("Eq. 16", _all("joint")),
     "renormalize": Stated("Eq. 14-15, as they stand", _all(False)),
-    "aa_kind": Stated(f"Eq. 18; {_MULTI_TASK}: Eq. 17 alone on UCF101", {
+    "aa_kind": Stated(f"Eq. 18; {_MULTI_TASK}; Sec. IV-C, 3) and Table II: JHMDB alone", {
         "ucf101": "none", "hmdb51": "none", "jhmdb": "l2",
     }),
     "lambda_aa": Stated(_MULTI_TASK, {"jhmdb": 0.5}),
@@ -98,16 +98,24 @@ OURS: dict[str, Ours] = {
         "no part of the training list is said to be held out",
         _all(0.0),
     ),
-    "appearance_weights": Ours("those of the paper cannot be had; `rstan-lite tune` makes some"),
+    "appearance_weights": Ours(
+        "those of the paper cannot be had; `rstan-lite tune` makes some; networks tuned on UCF101 "
+        "can be given"
+    ),
     "motion_weights": Ours("as appearance_weights"),
     "motion_backbone": Ours("empty: as backbone, which thus sets both streams", _all("")),
     "motion_size": Ours("0: as size, which thus sets both streams", _all(0)),
     "flow_weights": Ours("read by RAFT alone"),
     "flow": Ours("the method is left open; the networks of [29] and [42] have TV-L1", _all("tvl1")),
     "camera": Ours("taking camera motion out of flow is not mentioned", _all("none")),
-    "stored_frames": Ours("as many as a test reads; training draws from the same", _all(32)),
+    "stored_frames": Ours(
+        "as many as a test reads; of these, training has 2 phases with 16 frames, 4 with 8, "
+        "where the paper samples at random with equal interval",
+        _all(32),
+    ),
     "views": Ours(
-        "crops as in [29] and [42] (Sec. IV-B, first point), but fixed, as features are stored",
+        "corners and mirror as in [29] and [42] (Sec. IV-B, first point), but fixed, as features "
+        "are stored; the scale jitter of those networks is left out",
         _all(_CROPS),
     ),
     "cache": Ours("where this machine keeps features"),
@@ -130,6 +138,9 @@ OURS: dict[str, Ours] = {
     "precision": Ours("not mentioned", _all("32")),
     "save_every": Ours("how much an interruption may cost", _all(10)),
 }  # fmt: skip
+
+# Settings of the recurrence and its frames, which two data sets trained together have in common.
+SHARED = ("attention", "gamma_alpha", "gamma_beta", "frames")
 
 # Puppets have no UCF101 beside them, and fill the mini-batch alone.
 _ALONE = {"puppets": {"second_dataset": "none", "batch_size": 16}}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rstan_lite.cli import main
+from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.errors import ConfigError
 from rstan_lite.training import paper
 from rstan_lite.training.config import TrainConfig
@@ -123,6 +127,33 @@ def test_the_table_names_a_value_and_a_place_or_a_reason_for_every_setting(datas
         assert found[name].stated == (EVERYWHERE | WRITTEN[dataset])[name], name
 
 
+@pytest.mark.parametrize(("frames", "phases"), [(16, 2), (8, 4)])
+def test_the_stored_frames_have_as_many_phases_as_the_table_says(frames: int, phases: int):
+    stored = resolve("paper", {"dataset": "jhmdb"}).stored_frames
+    drawn = equally_spaced(stored, frames, np.linspace(0, 1, 100, endpoint=False))
+    assert len(np.unique(drawn, axis=0)) == phases
+    assert re.search(rf"\b{phases}( phases)? with {frames}\b", paper.OURS["stored_frames"].reason)
+
+
+def test_what_the_second_data_set_shares_is_said_where_the_paper_has_another_value():
+    jhmdb = resolve("paper", {"dataset": "jhmdb"})
+    found = {row.name: row for row in rows(jhmdb)}
+    for name, other in (("attention", "all"), ("gamma_alpha", "5.0"), ("gamma_beta", "10.0")):
+        assert found[name].source.endswith(f"; {other} for ucf101, which runs with this")
+        assert not found[name].differs  # from what is stated for JHMDB
+    assert sum("runs with this" in row.source for row in found.values()) == 3
+    said = [step for step in steps(jhmdb, Path("run")) if "one recurrence serves both" in step]
+    assert len(said) == 1
+    assert "attention window, gamma_alpha 1.0, gamma_beta 1.0; for ucf101" in said[0]
+    assert "attention all, gamma_alpha 5.0, gamma_beta 10.0," in said[0]
+
+    alone = replace(jhmdb, second_dataset="none")
+    alike = replace(jhmdb, attention="all", gamma_alpha=5.0, gamma_beta=10.0)
+    for config in (alone, alike):
+        assert "runs with this" not in "".join(row.source for row in rows(config))
+        assert "one recurrence" not in "".join(steps(config, Path("run")))
+
+
 def test_settings_of_ours_are_no_copy_of_stated_ones():
     for name, ours in paper.OURS.items():
         stated = paper.PAPER[name].values if name in paper.PAPER else {}
@@ -171,6 +202,7 @@ def test_dry_run_says_what_would_be_done(tmp_path):
         "read jhmdb in clips, split 1",
         "read ucf101 in a folder that is not given yet",
         "vgg16 at 224 pixels, with the weights tuned on this split in kept",
+        "ucf101's features from the same networks",
         "10 views of training clips",
         "8 jhmdb clips and 8 of ucf101 (weight 0.1), 16 frames each, lr 0.01, a tenth",
         "the last epoch",
