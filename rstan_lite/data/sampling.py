@@ -19,7 +19,7 @@ def equally_spaced(n_frames: int, steps: int, phase: float | np.ndarray = 0.5) -
 
     n_frames: frames in the clip. steps: T. phase: in [0, 1), where in its interval of
     n_frames / steps frames each one lies; (B,) phases give B samplings. One half, the middle, is
-    the sampling of the tests.
+    what tests take: of a clip's frames or, with fewer steps than stored ones, of those.
     Returns int64 (T,) or (B, T), ascending, in [0, n_frames). A clip with fewer than T frames
     repeats some.
     """

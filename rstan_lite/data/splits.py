@@ -100,7 +100,8 @@ def carve_validation(clips: list[C], share: float, seed: int) -> tuple[list[C], 
 
     share: of each class's clips that should go to the validation part, in [0, 0.5]. Sources are
     drawn in seeded order while they fit the class's quota; where none fits, the smallest serves. A
-    source never stands on both sides, and a class keeps at least one source for training.
+    source never stands on both sides. A class keeps a source for training unless its last one is
+    held for a later class, as a source may have clips of several; so a class may go over its quota.
     Returns (training clips, validation clips), both in the list's order.
     """
     by_class: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))

@@ -11,6 +11,14 @@ from pathlib import Path, PurePosixPath
 from rstan_lite.errors import DataError
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_UNPORTABLE = re.compile(r'[<>:"|?*]|[. ]$')  # refused or changed by Windows
+_RESERVED = {
+    "CON",
+    "PRN",
+    "AUX",
+    "NUL",
+    *(f"{port}{i}" for port in ("COM", "LPT") for i in range(1, 10)),
+}
 _DRIVE = re.compile(r"[A-Za-z]:")
 SMALL = 2**20  # bytes below which a member's ratio is of no harm
 
@@ -93,6 +101,9 @@ def _check_path(archive: Path, member: Member) -> None:
     nameless = member.kind == "file" and (not member.path.parts or name.endswith("/"))
     if leads_out or nameless or "\\" in name or _CONTROL.search(name):
         raise DataError(archive, f"a member named {name[:200]!r}", "names inside its own folder")
+    for part in member.path.parts:
+        if _UNPORTABLE.search(part) or part.split(".")[0].upper() in _RESERVED:
+            raise DataError(archive, f"{name[:200]!r}", "names that every file system takes")
 
 
 def _check_ratio(archive: Path, member: Member, limits: Limits) -> None:

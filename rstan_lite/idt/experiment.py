@@ -142,10 +142,14 @@ def _json(config: IdtConfig) -> bytes:
 def _check(out: Path, config: IdtConfig) -> None:
     """Raise ConfigError where a folder holds results of another run, naming what differs."""
     path = out / runs.CONFIG
-    begun = any((out / name).exists() for name in (runs.METRICS, runs.RESUME, runs.WEIGHTS))
-    if not begun:
+    if not path.exists():
         return
-    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(path, str(error), "a run's config.json") from error
+    if not isinstance(found, dict):
+        raise ConfigError(path, type(found).__name__, "an object of options")
     wanted = json.loads(_json(config))
     names = sorted(n for n in {*found, *wanted} if found.get(n) != wanted.get(n))
     if names:

@@ -120,6 +120,8 @@ def table_of_sequences(
     """
     from rstan_lite.training import features_source as source
 
+    if part not in PARTS:
+        raise ConfigError("--part", repr(part), one_of(PARTS))
     config = read_config(folder / runs.CONFIG)
     settings = run_settings(folder)
     dataset = source.open_dataset(replace(config, root=root or config.root))

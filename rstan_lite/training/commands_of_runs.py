@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from rstan_lite.errors import ConfigError
+
 
 def add_parsers(subparsers: Any) -> None:
     """Add the two commands; each one's `func` takes the arguments and returns an exit code."""
@@ -90,6 +92,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     given = arguments.runs
     several = len(given) > 1 or arguments.splits is not None or splits.PATTERN in given[0]
     found = splits.find_runs(given, arguments.splits) if several else [Path(given[0])]
+    if arguments.table and arguments.second:
+        raise ConfigError("--table", "--second with it", "one of both: all clips are seen alike")
     if arguments.table:
         return _table_of_sequences(found[0], arguments)
     if not several:

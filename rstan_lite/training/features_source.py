@@ -181,10 +181,13 @@ def open_second(config: TrainConfig) -> ClipDataset | None:
 def load_parts(config: TrainConfig) -> Parts:
     """Features of all parts, and which networks made them: the first data set's, for both."""
     dataset, other = open_dataset(config), open_second(config)
-    if other is not None and other.identity() == dataset.identity():
+    judged = {clip.name for clip in (*dataset.validation, *dataset.test)}
+    shared = () if other is None else sorted(judged & {clip.name for clip in other.train})
+    if other is not None and other.NAME == dataset.NAME and shared:
         raise ConfigError(
             "--second-root",
-            f"the clips of --root again, in {config.second_root or cache_folder(config)}",
+            f"the clips of --root again, in {config.second_root or cache_folder(config)}: "
+            f"{len(shared)} of those that are judged train there, for example {shared[0]}",
             "another data set: of the same one, another split trains on test clips",
         )
     named = {"appearance": config.appearance_weights, "motion": config.motion_weights}
@@ -205,6 +208,7 @@ def load_parts(config: TrainConfig) -> Parts:
         networks={stream: (path, weights_hash(path)) for stream, path in networks.items()},
         second=second,
         second_missing=() if other is None else tuple(other.missing),
+        second_shared=tuple(shared),
         seen=networks_seen(networks, dataset, config.dataset),
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rstan_lite.errors import ConfigError
+from rstan_lite.errors import CheckpointError, ConfigError
 from rstan_lite.training import runs
 from rstan_lite.training.align import aligned
 from rstan_lite.training.metrics import accuracy, confusion, per_class
@@ -63,8 +63,9 @@ def fuse(
     files and where clips, labels or classes differ, naming clips.
     """
     how = _check(sources, weights, scores, clips)
+    chosen: list[Predictions] = []  # on what validation chooses, where it does
     if VALIDATION in (weights, scores):
-        parts, _ = aligned(sources, "validation", clips)
+        chosen = parts = aligned(sources, "validation", clips)[0]
         if len(parts[0].names) == 0:
             raise ConfigError(
                 "--weights validation", "no validation clips", "sources that have some"
@@ -75,6 +76,8 @@ def fuse(
     else:
         right = None
     parts, left_out = aligned(sources, "test", clips)
+    for source, seen, tested in zip(sources, chosen, parts, strict=bool(chosen)):
+        _check_parts(source, seen, tested)
     mixed = _mixed(_comparable(parts, scores), how or ())
     first = parts[0]
     fused = Predictions(first.names, first.labels, mixed.astype(np.float32), first.classes)
@@ -149,6 +152,27 @@ def _check(
         shown = " ".join(f"{weight:g}" for weight in given)
         raise ConfigError("--weights", shown, f"{n} numbers of at least 0, not all 0")
     return tuple(weight / total for weight in given)
+
+
+def _check_parts(source: Path, chosen: Predictions, tested: Predictions) -> None:
+    """Raise CheckpointError where validation and test are no two parts of one system's scores."""
+    both = sorted(set(chosen.names) & set(tested.names))
+    if both:
+        raise CheckpointError(
+            source,
+            f"{len(both)} clips both in the validation and in the test part, for example {both[0]}",
+            "validation clips that are not tested",
+        )
+    kinds = [
+        "probabilities" if are_probabilities(part.scores) else "no probabilities"
+        for part in (chosen, tested)
+    ]
+    if kinds[0] != kinds[1]:
+        raise CheckpointError(
+            source,
+            f"validation scores that are {kinds[0]} and test scores that are {kinds[1]}",
+            "the same kind in both parts",
+        )
 
 
 def _fitted(

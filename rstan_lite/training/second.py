@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rstan_lite.data.datasets import DATASETS
 from rstan_lite.errors import ConfigError
@@ -12,6 +11,9 @@ from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.config import TrainConfig, one_of
 from rstan_lite.training.logs import EpochLog
 from rstan_lite.training.step import Task
+
+if TYPE_CHECKING:
+    from rstan_lite.training.train import Parts
 
 
 def second_config(config: TrainConfig) -> TrainConfig:
@@ -56,10 +58,9 @@ def second_task(config: TrainConfig, second: ClipFeatures | None) -> Task | None
     return Task(second, config.second_head, config.second_batch_size, config.second_weight)
 
 
-def second_metrics(
-    config: TrainConfig, second: ClipFeatures | None, missing: Sequence[str], last: EpochLog
-) -> dict[str, Any] | None:
+def second_metrics(config: TrainConfig, parts: Parts, last: EpochLog) -> dict[str, Any] | None:
     """What a second data set was, and how well the last epoch named its training clips."""
+    second = parts.second
     if second is None:
         return None
     return {
@@ -69,7 +70,8 @@ def second_metrics(
         "n_classes": len(second.classes),
         "batch_size": config.second_batch_size,
         "weight": config.second_weight,
-        "missing_clips": list(missing),
+        "missing_clips": list(parts.second_missing),
+        "judged_clips_in_it": list(parts.second_shared),
         "train_loss": last.second_loss,
         "train_accuracy": last.second_accuracy,
     }

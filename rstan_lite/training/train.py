@@ -31,7 +31,8 @@ class Parts:
     """A data set's features, as a run needs them.
 
     missing: clips that the lists name in vain. networks: each stream's weights file, and its hash.
-    second: training clips of a second data set, through the same networks, and its missing clips.
+    second: training clips of a second data set, through the same networks, with its missing clips
+    and those that the first one judges by.
     seen: by stream, whether its network was trained on clips of a part, see `networks_seen`.
     """
 
@@ -42,6 +43,7 @@ class Parts:
     networks: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     second: ClipFeatures | None = None
     second_missing: tuple[str, ...] = ()
+    second_shared: tuple[str, ...] = ()
     seen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -217,7 +219,7 @@ def _finish(
         "n_train": len(parts.train),
         "n_validation": len(parts.validation),
         "missing_clips": list(parts.missing),
-        "second": second_metrics(config, parts.second, parts.second_missing, trained.log[-1]),
+        "second": second_metrics(config, parts, trained.log[-1]),
         "networks": {stream: dict(seen) for stream, seen in parts.seen.items()},
         "best_epoch": trained.best_epoch,
         "epochs": len(trained.log),

@@ -65,6 +65,13 @@ def test_folders_as_members(kind, tmp_path, target):
     assert (target / "clips/a/x.avi").read_bytes() == b"x"
 
 
+@pytest.mark.parametrize("name", ["a/CON", "a/aux.avi", "a. ", "a/what?.avi", "a/x:y", "lpt1"])
+def test_names_that_some_file_systems_refuse(name, tmp_path, target):
+    members = (("clips/(x)!+@&.avi", b"x"), (f"clips/{name}", b"x"))
+    archive = write_zip(tmp_path / "a.zip", *members)
+    refuse(archive, target, "names that every file system takes")
+
+
 @pytest.mark.parametrize("kind", WRITERS)
 @pytest.mark.parametrize(
     "name",

@@ -98,6 +98,21 @@ def test_a_finished_run_only_reports_and_another_is_refused(finished, puppets, t
     assert "Give another --out folder" in error
 
 
+def test_an_interrupted_run_of_other_settings_is_kept_and_a_damaged_one_named(
+    finished, puppets, tmp_path, capsys
+):
+    out = tmp_path / "begun"
+    out.mkdir()
+    shutil.copy(finished / "config.json", out)  # all that an interrupted run has left
+    before = (out / "config.json").read_bytes()
+    assert cli.main([*command(puppets, tmp_path, out), "--seed", "1"]) == 2
+    assert "Give another --out folder" in capsys.readouterr().err
+    assert (out / "config.json").read_bytes() == before
+    (out / "config.json").write_text("{half")
+    assert cli.main(command(puppets, tmp_path, out)) == 2
+    assert "expected a run's config.json" in capsys.readouterr().err
+
+
 def test_a_clip_without_trajectories_is_reported(small_root, tmp_path, capsys):
     from clips import clip_arrays, write_avi
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import av
@@ -149,8 +150,17 @@ def test_a_second_data_set_without_its_folder_is_said_before_any_work(place: Pat
 def test_another_split_of_the_same_clips_is_refused(place: Path, capsys):
     again = ["--second-dataset", "puppets", "--second-root", f"{place}/./clips/../clips"]
     assert main([*arguments(place, "twice"), *again, "--second-split", "2"]) == 2
-    assert "the clips of --root again" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "the clips of --root again" in said
+    assert "of those that are judged train there" in said
     assert not (place / "twice").exists()
+    folder = place / "fewer"  # a copy without one class's list is the same clips all the same
+    shutil.copytree(place / "clips", folder)
+    for path in (folder / "splits").glob(f"{CLASSES[0]}_*"):
+        path.unlink()
+    again = ["--second-dataset", "puppets", "--second-root", str(folder), "--second-split", "2"]
+    assert main([*arguments(place, "twice"), *again]) == 2
+    assert "of those that are judged train there" in capsys.readouterr().err
 
 
 def test_hmdb51_beside_jhmdb_is_warned_of(small_root: Path, tmp_path: Path):
@@ -165,6 +175,9 @@ def test_evaluate_by_22_sequences_and_their_table(trained: Path, capsys):
     command = ["evaluate", str(trained), "--protocol", "22", "--frames", "3", "--device", "cpu"]
     assert main([*command, "--table"]) == 0
     table = capsys.readouterr().out
+    for words in (["--part", "train"], ["--second"]):
+        assert main([*command, "--table", *words]) == 2
+        assert "error: --" in capsys.readouterr().err
     lines = [line.split() for line in table.splitlines()[2:-1]]
     assert len(lines) == 22
     assert "22 sequences of 3 frames" in table

@@ -16,6 +16,7 @@ from rstan_lite.training.scores import are_probabilities, normalise, read_scores
 
 CLASSES = ("run", "sit", "walk")
 NAMES = ("a", "b (1)", "c!", "d")
+HELD = ("e", "f (1)", "g!", "h")  # names of the validation clips
 LABELS = np.array([0, 1, 2, 0])
 
 
@@ -23,10 +24,13 @@ LABELS = np.array([0, 1, 2, 0])
 def run(tmp_path):
     """A run that names the first three test clips rightly, and no validation clip."""
     folder = tmp_path / "run"
-    for part, right in (("test", [0, 1, 2, 1]), ("validation", [1, 2, 0, 1])):
+    for part, names, right in (
+        ("test", NAMES, [0, 1, 2, 1]),
+        ("validation", HELD, [1, 2, 0, 1]),
+    ):
         scores = np.full((4, 3), 0.3, np.float32)
         scores[range(4), right] = 0.4
-        found = Predictions(NAMES, LABELS, scores, CLASSES)
+        found = Predictions(names, LABELS, scores, CLASSES)
         write_predictions(folder / runs.PREDICTIONS[part], found)
     return folder
 
@@ -72,7 +76,8 @@ def test_weights_and_normalisation_are_chosen_on_the_validation_file_beside(run,
     path = margins(tmp_path / "idt_test.csv", [1, 2, 0, 1])  # always wrong in the test
     with pytest.raises(CheckpointError, match=r"idt_validation\.csv.*no such file"):
         fuse([run, path], "validation")
-    margins(tmp_path / "idt_validation.csv", LABELS, size=0.05)  # always right, with small margins
+    beside = tmp_path / "idt_validation.csv"
+    margins(beside, LABELS, names=HELD, size=0.05)  # always right, with small margins
     fused = fuse([run, path], "validation", "validation")
     assert fused.validation_accuracy == 1.0
     assert fused.scores[1] == "softmax"  # the first of those that are as good
@@ -83,6 +88,22 @@ def test_weights_and_normalisation_are_chosen_on_the_validation_file_beside(run,
     standardised = fuse([run, path], "validation", "standardise")
     assert standardised.weights == (0.5, 0.5)  # brought to one size, equal weights do
     assert standardised.accuracy == 0.0  # validation chose; that the test disagrees changes nothing
+
+
+def test_validation_and_test_scores_are_two_parts_of_one_system(run, tmp_path):
+    path, beside = margins(tmp_path / "idt_test.csv"), tmp_path / "idt_validation.csv"
+    write_csv(beside, Predictions(HELD, LABELS, np.eye(3, dtype=np.float32)[LABELS], CLASSES))
+    words = "validation scores that are probabilities and test scores that are no probabilities"
+    with pytest.raises(CheckpointError, match=words):
+        fuse([run, path], "validation")
+    for folder, names in ((run, NAMES), (tmp_path / "other", NAMES)):
+        for part in ("test", "validation"):
+            scores = np.eye(3, dtype=np.float32)[LABELS]
+            write_predictions(
+                folder / runs.PREDICTIONS[part], Predictions(names, LABELS, scores, CLASSES)
+            )
+    with pytest.raises(CheckpointError, match="4 clips both in the validation and in the test"):
+        fuse([run, tmp_path / "other"], "validation")
 
 
 def test_given_weights_are_brought_to_a_sum_of_one_and_recorded(run, tmp_path, capsys):
