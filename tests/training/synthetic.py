@@ -9,6 +9,17 @@ from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.train import Parts
 
 STREAMS = ("appearance", "motion")
+# A training on such features: a second or two.
+SMALL = {
+    "iterations": 100,
+    "frames": 3,
+    "test_frames": 4,
+    "stored_frames": 4,
+    "d_h": 24,
+    "d_att": 12,
+    "lr": 0.05,
+    "device": "cpu",
+}
 
 
 def make_features(

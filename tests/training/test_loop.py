@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from training.synthetic import make_features
+from training.synthetic import SMALL, make_features
 
 from rstan_lite.devices import choose_device
 from rstan_lite.errors import DataError, DeviceError
@@ -17,17 +17,6 @@ from rstan_lite.training.evaluate import evaluate
 from rstan_lite.training.loop import fit, learning_rate
 from rstan_lite.training.profiles import resolve
 from rstan_lite.training.train import build_model
-
-SMALL = {
-    "iterations": 100,
-    "frames": 3,
-    "test_frames": 4,
-    "stored_frames": 4,
-    "d_h": 24,
-    "d_att": 12,
-    "lr": 0.05,
-    "device": "cpu",
-}
 
 
 def small(variant: str | None = None, **options) -> TrainConfig:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from training.synthetic import make_features, make_parts
+from training.synthetic import SMALL, make_features, make_parts
 
 from rstan_lite.errors import CheckpointError, ConfigError, DataError
 from rstan_lite.training import runs
@@ -26,14 +26,8 @@ from rstan_lite.training.step import Objective, Task, train_step
 from rstan_lite.training.train import Parts, build_model, train
 
 OPTIONS = {
+    **SMALL,
     "iterations": 60,
-    "frames": 3,
-    "test_frames": 4,
-    "stored_frames": 4,
-    "d_h": 24,
-    "d_att": 12,
-    "lr": 0.05,
-    "device": "cpu",
     "batch_size": 8,
     "second_dataset": "jhmdb",
     "second_root": "elsewhere",
