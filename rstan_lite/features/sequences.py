@@ -25,7 +25,7 @@ from rstan_lite.features.images import stream_images
 from rstan_lite.features.inputs import InputStore, fill_inputs, inputs_store
 from rstan_lite.features.pipeline import Features, feature_stores
 from rstan_lite.features.settings import FeatureSettings
-from rstan_lite.features.store import Store
+from rstan_lite.features.store import Fingerprints, Store, fingerprint
 
 Stores = Mapping[ClipSequence, Mapping[str, Store]]  # by sequence, then by stream or "target"
 
@@ -86,9 +86,10 @@ def _stores(
 def _missing(stores: Stores, clips: list[Clip]) -> dict[Clip, list[tuple[str, ClipSequence]]]:
     """What has to be made of each clip: (stream or "target", sequence)."""
     todo: dict[Clip, list[tuple[str, ClipSequence]]] = {}
+    prints = Fingerprints()  # each clip is read once for all stores
     for one, of_one in stores.items():
         for kind, store in of_one.items():
-            for clip in store.missing(clips):
+            for clip in store.missing(clips, prints):
                 todo.setdefault(clip, []).append((kind, one))
     return todo
 
@@ -109,6 +110,7 @@ def _fill(
         for stream in settings.weights
     }
     for clip, wanted in tqdm(todo.items(), desc="test sequences"):
+        clip_print = fingerprint(clip.path)  # before the clip is read: a later change is then seen
         frames = dataset.frames(clip)
         masks = dataset.silhouettes(clip, frames)
         tensors = {"frames": torch.from_numpy(frames), "index": torch.arange(len(frames))}
@@ -124,7 +126,8 @@ def _fill(
                 made = _features(networks[kind], tensors, kind, name, settings, used, device)
             for one in members:
                 rows = torch.from_numpy(np.searchsorted(used, index[one]))
-                stores[one][kind].write(clip, {key: x[rows] for key, x in made.items()})
+                tensors_of_one = {key: x[rows] for key, x in made.items()}
+                stores[one][kind].write(clip, tensors_of_one, clip_print)
 
 
 def _by_view(
