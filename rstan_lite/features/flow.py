@@ -20,7 +20,8 @@ PAIRS = 10  # consecutive pairs in a stack: 20 channels
 OPENCV = ("dis", "tvl1")
 RAFT = ("raft_small", "raft_large")
 METHODS = (*OPENCV, *RAFT)
-CAMERA = ("none", "median", "similarity")
+# Ways to take the camera's motion out, with a number that changes when a way's results do.
+CAMERA = {"none": 1, "median": 1, "similarity": 2}
 
 
 class Estimator(Protocol):
@@ -123,17 +124,34 @@ def camera_motion(flow: np.ndarray, model: str) -> np.ndarray:
     start = np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32)
     end = start + flow[y.ravel(), x.ravel()]
     cv2.setRNGSeed(0)  # RANSAC draws from a generator of the process: the same clip, the same flow
-    found, _ = cv2.estimateAffinePartial2D(
-        start, end, method=cv2.RANSAC, ransacReprojThreshold=0.6, maxIters=200
+    # Its last step is left out: it solves by BLAS, whose rounding is another on other processors.
+    found, inliers = cv2.estimateAffinePartial2D(
+        start, end, method=cv2.RANSAC, ransacReprojThreshold=0.6, maxIters=200, refineIters=0
     )
-    matrix = cast("np.ndarray | None", found)  # None where RANSAC fails, whatever the stubs say
-    if matrix is None:
+    if cast("np.ndarray | None", found) is None:  # RANSAC fails, whatever the stubs say
         return np.broadcast_to(median, flow.shape)
+    kept = inliers.ravel() > 0
+    matrix = _least_squares_similarity(start[kept], end[kept])
     a, b = matrix[:, :2].astype(np.float32), matrix[:, 2].astype(np.float32)
     columns, rows = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
     moved_x = a[0, 0] * columns + a[0, 1] * rows + b[0]
     moved_y = a[1, 0] * columns + a[1, 1] * rows + b[1]
     return np.stack([moved_x - columns, moved_y - rows], axis=-1)
+
+
+def _least_squares_similarity(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """The similarity (2, 3) that moves points (n, 2) nearest to others; they must not all agree.
+
+    With points as complex numbers about their means it is one division (Umeyama, PAMI 1991). The
+    result is rounded far below what a flow field resolves, so that the order of a sum, which
+    differs between processors, does not change it.
+    """
+    s, e = (points[:, 0] + 1j * points[:, 1].astype(np.float64) for points in (start, end))
+    from_mean = s - s.mean()
+    turn = np.sum(np.conj(from_mean) * (e - e.mean())) / np.sum(np.abs(from_mean) ** 2)
+    turn = np.round(turn, 6)
+    shift = np.round(e.mean() - turn * s.mean(), 4)
+    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
 
 def encode(flow: np.ndarray, bound: float = BOUND) -> np.ndarray:

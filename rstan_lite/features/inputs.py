@@ -14,7 +14,7 @@ from torch import Tensor
 from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.errors import DataError
-from rstan_lite.features.flow import BOUND, Estimator, encode, estimator, flow_sequence
+from rstan_lite.features.flow import BOUND, CAMERA, Estimator, encode, estimator, flow_sequence
 from rstan_lite.features.packing import Images, pack
 from rstan_lite.features.parallel import Step, over_clips
 from rstan_lite.features.store import Store, fingerprint
@@ -80,7 +80,7 @@ def inputs_store(
         "layout": dataset.layout,
         "frames": frames,
         "flow": method.parameters,
-        "camera": camera,
+        "camera": [camera, CAMERA[camera]],
         "bound": BOUND,
         "flow_height": FLOW_HEIGHT,
     }

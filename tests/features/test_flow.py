@@ -1,5 +1,9 @@
 """Optical flow: direction, coding, stacking, the camera's part."""
 
+import os
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -58,6 +62,50 @@ def test_zoom_needs_the_similarity():
     assert np.abs(left[:30]).max() < 0.1
     assert left[60, 75, 0] == pytest.approx(5, abs=0.3)
     assert np.abs(zoom - camera_motion(zoom, "median"))[:30].max() > 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_similarity_fits_the_ground_as_lstsq_does(seed):
+    rng = np.random.default_rng(seed)
+    scale, angle, shift = (
+        1 + rng.uniform(-0.05, 0.05),
+        rng.uniform(-0.05, 0.05),
+        rng.uniform(-3, 3, 2),
+    )
+    y, x = np.mgrid[0:120, 0:160].astype(np.float64)
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    moved = np.stack([x, y], axis=-1) @ turn.T + shift
+    flow = (moved - np.stack([x, y], axis=-1) + rng.normal(0, 0.05, (120, 160, 2))).astype(
+        np.float32
+    )
+    # the same points as a linear system in (a, b, t_x, t_y), solved by another library
+    rows, columns = np.mgrid[4:120:12, 4:160:12]
+    px, py = columns.ravel(), rows.ravel()
+    one, nil = np.ones(len(px)), np.zeros(len(px))
+    system = np.concatenate([np.stack([px, -py, one, nil], 1), np.stack([py, px, nil, one], 1)])
+    end = np.stack([px, py], 1) + flow[py, px]
+    a, b, t_x, t_y = np.linalg.lstsq(system, end.T.ravel(), rcond=None)[0]
+    expected = np.stack([(a - 1) * x - b * y + t_x, b * x + (a - 1) * y + t_y], axis=-1)
+    np.testing.assert_allclose(camera_motion(flow, "similarity"), expected, atol=5e-4)
+
+
+def test_the_camera_is_the_same_to_the_bit_with_other_kernels_of_blas():
+    """OpenCV's own refinement of the fit is not."""
+    code = """
+import hashlib, numpy as np
+from rstan_lite.features.flow import camera_motion
+y, x = np.mgrid[0:120, 0:160].astype(np.float32)
+noise = np.random.default_rng(0).normal(0, 0.2, (20, 120, 160, 2)).astype(np.float32)
+zoom = 0.03 * np.stack([x - 80, y - 60], axis=-1)
+found = [camera_motion(zoom + each, "similarity") for each in noise]
+print(hashlib.sha256(np.stack(found).tobytes()).hexdigest())
+"""
+    run = [sys.executable, "-c", code]
+    prints = {
+        subprocess.run(run, env=env, capture_output=True, text=True, check=True).stdout
+        for env in (os.environ | {"OPENBLAS_CORETYPE": name} for name in ("Haswell", "Prescott"))
+    }
+    assert len(prints) == 1
 
 
 @given(arrays(np.float32, (3, 5, 2), elements=st.floats(-60, 60, width=32)))
