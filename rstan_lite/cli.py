@@ -18,6 +18,7 @@ def build_parser() -> tuple[argparse.ArgumentParser, Any]:
     from rstan_lite import doctor, gpu_report
     from rstan_lite.features import cli as features_cli
     from rstan_lite.idt import cli as idt_cli
+    from rstan_lite.ledger import cli as ledger_cli
     from rstan_lite.run import cli as run_cli
     from rstan_lite.training import commands
 
@@ -33,6 +34,7 @@ def build_parser() -> tuple[argparse.ArgumentParser, Any]:
     features_cli.add_parsers(subparsers)
     commands.add_parsers(subparsers)
     idt_cli.add_parser(subparsers)
+    ledger_cli.add_parser(subparsers)
     run_cli.add_parser(subparsers)
     run_cli.add_copies_parser(subparsers)
     gpu_report.add_parser(subparsers)

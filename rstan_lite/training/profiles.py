@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -77,14 +77,16 @@ def resolve(
     return from_mapping(chosen)
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """One command-line option for each field of TrainConfig, with its help text."""
+def add_options(parser: argparse.ArgumentParser, leave_out: Sequence[str] = ()) -> None:
+    """One command-line option for each field of TrainConfig but some, with its help text."""
     parser.add_argument(
         "--profile", default="course", help="size of the run: " + ", ".join(PROFILES)
     )
     parser.add_argument("--variant", help="row of the paper's tables: " + ", ".join(VARIANTS))
     types = value_types()
     for spec in fields(TrainConfig):
+        if spec.name in leave_out:
+            continue
         kind, choices = types[spec.name], spec.metadata["choices"]
         text = spec.metadata["help"] + (f": {', '.join(choices)}" if choices else "")
         text += f" (course: {shown(default_of(spec))})"
@@ -100,10 +102,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def from_arguments(arguments: argparse.Namespace) -> TrainConfig:
     """The configuration that parsed options describe; ConfigError where one is not a value."""
+    return resolve(arguments.profile, overrides_of(arguments), arguments.variant)
+
+
+def overrides_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The fields of TrainConfig that options were given for; ConfigError for what is no value."""
     types = value_types()
     given = {k: v for k, v in vars(arguments).items() if k in types}
-    overrides = {name: _parsed(name, value, types[name]) for name, value in given.items()}
-    return resolve(arguments.profile, overrides, arguments.variant)
+    return {name: _parsed(name, value, types[name]) for name, value in given.items()}
 
 
 def shown(value: Any) -> str:

@@ -183,6 +183,19 @@ def _identity(parts: Parts) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _networks(config: TrainConfig, parts: Parts) -> dict[str, dict[str, Any]]:
+    """By stream: what made the features, and whether it has seen clips that are judged."""
+    presets = {"motion": config.motion_backbone or config.backbone, "appearance": config.backbone}
+    return {
+        stream: {
+            "backbone": presets[stream],
+            "hash": digest,
+            **parts.seen.get(stream, {"file": path}),
+        }
+        for stream, (path, digest) in parts.networks.items()
+    }
+
+
 def _finish(
     config: TrainConfig, out: Path, parts: Parts, model: RSTAN, trained: Fit
 ) -> dict[str, Any]:
@@ -220,7 +233,7 @@ def _finish(
         "n_validation": len(parts.validation),
         "missing_clips": list(parts.missing),
         "second": second_metrics(config, parts, trained.log[-1]),
-        "networks": {stream: dict(seen) for stream, seen in parts.seen.items()},
+        "networks": _networks(config, parts),
         "best_epoch": trained.best_epoch,
         "epochs": len(trained.log),
         "iterations": trained.log[-1].iteration,

@@ -1,0 +1,67 @@
+"""The command `ledger`. Imports torch when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from rstan_lite.errors import ConfigError
+from rstan_lite.training.profiles import add_options, overrides_of
+
+SEEDS = (0, 1, 2, 3, 4)
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command; its `func` takes the arguments and returns an exit code."""
+    parser = subparsers.add_parser(
+        "ledger",
+        help="the paper's tables beside runs of your own, and a verdict on each claim",
+        description="Train what is missing of the rows of Tables I to III and Fig. 6, five seeds "
+        "each, and write tables and figures. The same command goes on where it was interrupted. "
+        "Takes train's options, which hold for all rows.",
+    )
+    parser.add_argument("--out", metavar="LEDGER", help="its folder (runs/ledger-<data set>-...)")
+    parser.add_argument("--rows", nargs="+", metavar="ROW", help="some rows only (all)")
+    parser.add_argument(
+        "--seeds", nargs="+", type=int, default=SEEDS, metavar="N", help="seeds (0 1 2 3 4)"
+    )
+    parser.add_argument("--report", action="store_true", help="run nothing, write what there is")
+    add_options(parser, leave_out=("seed",))
+    parser.set_defaults(func=_ledger)
+
+
+def _ledger(arguments: argparse.Namespace) -> int:
+    if arguments.variant is not None:
+        raise ConfigError("--variant", arguments.variant, "none: the rows are the variants")
+    if len(set(arguments.seeds)) < len(arguments.seeds) or min(arguments.seeds) < 0:
+        shown = " ".join(map(str, arguments.seeds))
+        raise ConfigError("--seeds", shown, "whole numbers of at least 0, each once")
+    from rstan_lite.ledger.experiment import Plan, make, read
+    from rstan_lite.ledger.rows import rows_of
+    from rstan_lite.ledger.write import write
+    from rstan_lite.training.features_source import open_dataset
+
+    rows, options = rows_of(arguments.rows), overrides_of(arguments)
+    dataset, split = options.get("dataset", "puppets"), options.get("split", 1)
+    out = Path(arguments.out or f"runs/ledger-{dataset}-{split}-{arguments.profile}")
+    plan = Plan(out, rows, arguments.seeds, arguments.profile, options)
+    trained = next(row for row in rows if not row.fused)
+    clips = open_dataset(plan.config(trained, plan.seeds[0])).test
+    sources = {clip.name: clip.source for clip in clips}
+    failures = 0
+    if not arguments.report:
+        total, done = len(rows) * len(plan.seeds), 0
+
+        def after(row: Any, seed: int, complaint: str) -> None:
+            nonlocal failures, done
+            done, failures = done + 1, failures + bool(complaint)
+            said = complaint or "done"
+            print(f"[{done}/{total}] {row.name}, seed {seed}: {said}", file=sys.stderr)
+            write(read(plan, sources))
+
+        make(plan, after)
+    for path in write(read(plan, sources)):
+        print(f"written: {path}")
+    return 1 if failures else 0

@@ -1,0 +1,181 @@
+"""The runs behind a ledger: which there are to be, making them, reading them back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rstan_lite.errors import CheckpointError, RstanError
+from rstan_lite.ledger.rows import Row
+from rstan_lite.ledger.statistics import Difference, difference
+from rstan_lite.training import runs
+from rstan_lite.training.config import TrainConfig
+from rstan_lite.training.profiles import resolve
+from rstan_lite.training.runs import Predictions
+
+FAILURE = "failure.txt"  # in the folder of a run that could not be made: why
+# What rows of a profile have beside the profile's own settings, chosen on validation clips of
+# JHMDB's split 1: docs/selection.md says how.
+CHOSEN: dict[str, dict[str, dict[str, Any]]] = {"course": {}}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A ledger to be made.
+
+    out: its folder; runs lie in out/runs/ROW/seedN. rows, seeds: of every row, each seed is run.
+    profile, options: of TrainConfig, what all rows share.
+    """
+
+    out: Path
+    rows: Sequence[Row]
+    seeds: Sequence[int]
+    profile: str = "course"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def folder(self, name: str, seed: int) -> Path:
+        """The run of a row and a seed."""
+        return self.out / "runs" / name / f"seed{seed}"
+
+    def config(self, row: Row, seed: int) -> TrainConfig:
+        """The configuration of a row that trains."""
+        chosen = CHOSEN.get(self.profile, {}).get(row.name, {})
+        return resolve(self.profile, {**self.options, **row.options, **chosen, "seed": seed})
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a row's runs have given.
+
+    seeds: of the finished runs. right: bool (seeds, clips). share: of the attention on the
+    silhouette, by seed, None where there is none. failed: by seed, why a run did not finish.
+    """
+
+    row: Row
+    seeds: tuple[int, ...]
+    right: np.ndarray
+    share: tuple[float | None, ...]
+    failed: Mapping[int, str]
+
+    @property
+    def accuracies(self) -> np.ndarray:
+        """Test accuracy of each run, (seeds,)."""
+        return self.right.mean(1) if self.right.size else np.zeros(0)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All entries of a plan. clips: names of the test clips; sources: the videos they are cut from.
+
+    metrics: the metrics.json of one run, for what all share. networks: by stream, what made its
+    features: "backbone", "file" and "hash" of its weights.
+    """
+
+    plan: Plan
+    entries: Mapping[str, Entry]
+    clips: tuple[str, ...]
+    sources: tuple[str, ...]
+    metrics: Mapping[str, Any]
+    networks: Mapping[str, Mapping[str, Any]]
+
+    def difference(self, better: str, worse: str) -> Difference | None:
+        """Of two rows, over the seeds that both have; None where they share none."""
+        one, other = self.entries.get(better), self.entries.get(worse)
+        if one is None or other is None:
+            return None
+        both = [seed for seed in one.seeds if seed in other.seeds]
+        if not both:
+            return None
+        first, second = (e.right[[e.seeds.index(seed) for seed in both]] for e in (one, other))
+        return difference(first, second, self.sources)
+
+
+def make(plan: Plan, after: Callable[[Row, int, str], None] | None = None) -> None:
+    """Run what is missing of a plan, a seed of all rows after the other.
+
+    A run that fails does not stop the others. after: called with each row, seed and complaint ("":
+    none) as it is done.
+    """
+    from rstan_lite.training.fuse import fuse, save_fused
+    from rstan_lite.training.train import train
+
+    for seed in plan.seeds:
+        for row in sorted(plan.rows, key=lambda row: bool(row.fused)):  # fused ones last
+            out, complaint = plan.folder(row.name, seed), ""
+            try:
+                if not row.fused:
+                    train(plan.config(row, seed), out, progress=False)
+                elif runs.read_metrics(out) is None:
+                    sources = [plan.folder(name, seed) for name in row.fused]
+                    save_fused(out, fuse(sources), sources, "equal")
+            except RstanError as error:
+                complaint = str(error)
+                _write_failure(out, complaint)
+            else:
+                (out / FAILURE).unlink(missing_ok=True)
+            if after is not None:
+                after(row, seed, complaint)
+
+
+def _write_failure(out: Path, complaint: str) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    (out / FAILURE).write_text(complaint + "\n", encoding="utf-8")
+
+
+def read(plan: Plan, sources: Mapping[str, str]) -> Ledger:
+    """What the finished runs of a plan say.
+
+    sources: by clip name, the video that a test clip was cut from.
+    Raises CheckpointError for damaged runs and those tested on other clips than the first,
+    ConfigError for those of other settings than the plan's.
+    """
+    clips: tuple[str, ...] | None = None
+    shared: Mapping[str, Any] = {}
+    networks: dict[str, Mapping[str, Any]] = {}
+    entries = {}
+    for row in plan.rows:
+        seeds, right, share, failed = [], [], [], {}
+        for seed in plan.seeds:
+            folder = plan.folder(row.name, seed)
+            metrics = runs.read_metrics(folder)
+            if metrics is None:
+                failed[seed] = _failure(folder)
+                continue
+            if not row.fused:
+                runs.check(folder, plan.config(row, seed))
+            path = folder / runs.PREDICTIONS["test"]
+            found = runs.read_predictions(path)
+            clips = clips or found.names
+            right.append(_right(path, found, clips))
+            seeds.append(seed)
+            share.append(metrics.get("attention_on_silhouette"))
+            if not row.fused:
+                shared = shared or metrics
+                networks |= metrics["networks"]
+        stacked = np.stack(right) if right else np.zeros((0, len(clips or ())), bool)
+        entries[row.name] = Entry(row, tuple(seeds), stacked, tuple(share), failed)
+    names = clips or ()
+    return Ledger(plan, entries, names, tuple(sources.get(n, n) for n in names), shared, networks)
+
+
+def _failure(folder: Path) -> str:
+    path = folder / FAILURE
+    return path.read_text(encoding="utf-8").strip() if path.exists() else "not run"
+
+
+def _right(path: Path, found: Predictions, clips: Sequence[str]) -> np.ndarray:
+    """Which clips are named rightly, in the order of `clips`."""
+    if sorted(found.names) != sorted(clips):
+        raise CheckpointError(
+            path,
+            f"{len(found.names)} other test clips",
+            f"the same {len(clips)} in all runs of a ledger",
+            "Take another --out folder for another data set or split.",
+        )
+    place = {name: i for i, name in enumerate(found.names)}
+    order = [place[name] for name in clips]
+    return (found.scores.argmax(1) == found.labels)[order]

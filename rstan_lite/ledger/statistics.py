@@ -1,0 +1,62 @@
+"""Differences of two models on the same clips, with their uncertainty over clips and seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+DRAWS = 10_000
+LEVEL = 0.95
+SHOWN, NOT_SHOWN, CONTRADICTED = "shown", "not shown", "contradicted"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Accuracy of one model minus another's, shares of 1.
+
+    by_seed: of each pair of runs. low, high: ends of the interval of the mean.
+    """
+
+    by_seed: tuple[float, ...]
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def verdict(self) -> str:
+        """What it says of the claim that the first model is better."""
+        if self.low > 0:
+            return SHOWN
+        return CONTRADICTED if self.high < 0 else NOT_SHOWN
+
+
+def difference(
+    first: np.ndarray, second: np.ndarray, sources: Sequence[str], draws: int = DRAWS, seed: int = 0
+) -> Difference:
+    """Compare two models by runs that share their seeds and clips.
+
+    first, second: bool (seeds, clips), whether a run names a clip rightly. sources: of each clip,
+    the video that it was cut from.
+    The interval (percentiles of the bootstrap, 95 %) comes from drawing seeds and sources with
+    replacement, independently of each other: clips of one video are alike, so that drawing them
+    singly would promise too much. With few seeds it is still somewhat narrow, as a bootstrap's
+    variance of n things is (n - 1) / n of the unbiased one.
+    Raises ValueError for shapes that do not fit.
+    """
+    if first.shape != second.shape or first.ndim != 2 or first.shape[1] != len(sources):
+        raise ValueError(f"runs {first.shape} and {second.shape} of {len(sources)} clips")
+    if first.size == 0:
+        raise ValueError("no runs or no clips to compare")
+    gain = first.astype(np.float64) - second  # (seeds, clips)
+    names, group = np.unique(np.asarray(sources), return_inverse=True)
+    members = np.eye(len(names))[group]  # (clips, groups)
+    totals, sizes = gain @ members, members.sum(0)  # (seeds, groups), (groups,)
+    rng = np.random.default_rng(seed)
+    n_seeds, n_groups = totals.shape
+    of_seed = rng.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), draws) / n_seeds
+    of_group = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), draws)
+    means = np.einsum("ds,sg,dg->d", of_seed, totals, of_group, optimize=True) / (of_group @ sizes)
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Difference(tuple(gain.mean(1).tolist()), float(gain.mean()), float(low), float(high))

@@ -1,0 +1,191 @@
+"""The ledger's rows, its runs, and what is written of them."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from training.synthetic import SMALL, make_parts
+
+from rstan_lite.cli import main
+from rstan_lite.errors import CheckpointError, ConfigError
+from rstan_lite.ledger.experiment import CHOSEN, FAILURE, Plan, make, read
+from rstan_lite.ledger.rows import CLAIMS, ROWS, rows_of
+from rstan_lite.ledger.write import markdown, write
+from rstan_lite.show.ledger import claim_figure, row_figure
+from rstan_lite.show.style import alt_text
+from rstan_lite.training import runs
+from rstan_lite.training.runs import Predictions
+
+# Tables I to III of the paper, JHMDB's column, typed once more
+PAPER = {
+    "appearance-lstm": 45.5, "appearance-st": 47.0, "motion-lstm": 58.6, "motion-st": 62.0,
+    "lstm": 61.2, "st": 65.7, "am-mean": 67.2, "am-max": 67.4, "aa-ce": 70.2, "aa-l2": 73.5,
+    "current": 70.9,
+}  # fmt: skip
+
+
+def test_rows_have_the_papers_numbers_and_a_configuration_each():
+    assert {row.name: row.paper for row in ROWS if row.paper is not None} == PAPER
+    plan = Plan(Path("out"), ROWS, (0, 1))
+    seen = {}
+    for row in ROWS:
+        if row.fused:
+            assert all(name in {other.name for other in ROWS} for name in row.fused)
+            continue
+        config = plan.config(row, 1)
+        assert config.seed == 1
+        twin = seen.setdefault(config, row.name)
+        assert twin == row.name, "two rows of the same settings"
+    full = plan.config(rows_of(["aa-l2"])[0], 0)
+    assert (full.fusion, full.classifier, full.aa_kind, full.attention) == (
+        "max", "joint", "l2", "window",
+    )  # fmt: skip
+    assert plan.config(rows_of(["gamma-beta-5"])[0], 0).gamma_beta == 5
+
+
+def test_claims_and_choices_name_rows():
+    names = {row.name for row in ROWS}
+    for claim in CLAIMS:
+        assert {claim.better, claim.worse} <= names
+        papers = [PAPER.get(name) for name in (claim.better, claim.worse)]
+        assert None in papers or papers[0] > papers[1], "the paper says so itself"
+    assert all(set(chosen) <= names for chosen in CHOSEN.values())
+
+
+def test_some_rows_bring_what_they_fuse():
+    assert [row.name for row in rows_of(["st"])] == ["appearance-st", "motion-st", "st"]
+    with pytest.raises(ConfigError, match="appearance-lstm"):
+        rows_of(["sharp"])
+
+
+def write_run(plan, row, seed, right, names, share=None):
+    """A finished run whose scores name the clips rightly where `right` is true."""
+    folder = plan.folder(row.name, seed)
+    labels = np.zeros(len(names), np.int64)
+    scores = np.where(np.array(right)[:, None], [0.9, 0.1], [0.1, 0.9]).astype(np.float32)
+    if not row.fused:
+        runs.begin(folder, plan.config(row, seed))
+    runs.write_predictions(
+        folder / runs.PREDICTIONS["test"], Predictions(tuple(names), labels, scores, ("a", "b"))
+    )
+    metrics = {
+        "n_train": 9, "n_validation": 2, "n_test": len(names), "missing_clips": ["gone"],
+        "versions": {"torch": "9"}, "attention_on_silhouette": share,
+        "networks": {"motion": {"backbone": "puppetnet", "file": "/x/m.pt", "hash": "ab" * 32}},
+    }  # fmt: skip
+    runs.write_json(folder / runs.METRICS, metrics)
+
+
+@pytest.fixture
+def plan(tmp_path):
+    """Two rows, two seeds; the better one is right on 12 and 16 clips more of 40, in any order."""
+    plan = Plan(tmp_path, rows_of(["am-max", "aa-ce"]), (0, 1))
+    names = [f"clip {i}" for i in range(40)]
+    worse, better = plan.rows
+    for seed in plan.seeds:
+        write_run(plan, worse, seed, [True] * 16 + [False] * 24, names, 0.5)
+        right = [True] * (28 + 4 * seed) + [False] * (12 - 4 * seed)
+        write_run(plan, better, seed, right[::-1], names[::-1], 0.75)
+    return plan
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_what_is_written(plan):
+    ledger = read(plan, {f"clip {i}": f"video {i // 2}" for i in range(40)})
+    assert ledger.entries["aa-ce"].accuracies.tolist() == [0.7, 0.8]
+    assert ledger.sources[:3] == ("video 0", "video 0", "video 1")
+    paths = {path.name: path for path in write(ledger)}
+    assert set(paths) == {"ledger.md", "ledger.csv", "claims.csv", "ledger.png", "claims.png"}
+    found = {row["row"]: row for row in rows(paths["ledger.csv"])}
+    one = found["aa-ce"]
+    assert (one["paper"], one["mean"], one["deviation"]) == ("70.2", "75.0", "7.07")
+    assert (one["lowest"], one["highest"], one["seeds"], one["test_clips"]) == (
+        "70.0", "80.0", "2", "40",
+    )  # fmt: skip
+    assert float(one["attention_on_silhouette"]) == 0.75
+    assert one["command"].startswith("rstan-lite train ")
+    assert any(row["why_not"] and row["mean"] == "" for row in found.values())
+    (claim,) = rows(paths["claims.csv"])
+    assert (claim["better"], claim["worse"], claim["by_seed"]) == ("aa-ce", "am-max", "30.00 40.00")
+    assert (claim["difference"], claim["paper"], claim["verdict"]) == ("35.0", "2.8", "shown")
+    text = paths["ledger.md"].read_text()
+    assert "| II | S-T + A-M (max) + A-A (CE) | 70.2 | 75.0 ± 7.1 | 2 | 40 | 75 % |" in text
+    assert "40 test clips (1 that the lists name lack)" in text
+    assert "puppetnet (m.pt, abababababab)" in text
+    assert "+35.0" in alt_text(claim_figure([(CLAIMS[8], ledger.difference("aa-ce", "am-max"))]))
+    assert "75.0 %, in the paper 70.2" in alt_text(row_figure(ledger))
+
+
+def test_a_row_that_was_not_run_says_so_and_why(plan):
+    more = Plan(plan.out, [*plan.rows, *rows_of(["all"])], (0, 1))
+    folder = more.folder("all", 0)
+    folder.mkdir(parents=True)
+    (folder / FAILURE).write_text("disk full\n")
+    ledger = read(more, {})
+    assert ledger.entries["all"].failed == {0: "disk full", 1: "not run"}
+    assert "| III | attention to all frames |  | disk full; not run | 0 |" in markdown(ledger)
+    assert ledger.difference("all", "am-max") is None
+
+
+def test_only_seeds_that_both_rows_have_are_compared(plan):
+    (plan.folder("am-max", 0) / runs.METRICS).unlink()
+    assert read(plan, {}).difference("aa-ce", "am-max").by_seed == (pytest.approx(0.4),)
+
+
+def test_runs_of_other_clips_or_settings_are_refused(plan):
+    write_run(plan, plan.rows[1], 1, [True] * 10, [f"other {i}" for i in range(10)])
+    with pytest.raises(CheckpointError, match="the same 40 in all runs"):
+        read(plan, {})
+    with pytest.raises(ConfigError, match="d_h"):
+        read(Plan(plan.out, plan.rows, plan.seeds, options={"d_h": 7}), {})
+
+
+def test_make_goes_on_past_a_failure_and_does_nothing_twice(tmp_path, monkeypatch):
+    options = {**SMALL, "iterations": 4, "validation": 0.0}
+    parts = make_parts()
+    monkeypatch.setattr("rstan_lite.training.features_source.load_parts", lambda config: parts)
+    broken = Plan(tmp_path, rows_of(["st"]), (0,), options={**options, "frames": 3})
+    said = []
+    real = Plan.config
+
+    def config(self, row, seed):
+        if row.name == "motion-st":
+            raise ConfigError("motion.safetensors", "nothing", "weights")
+        return real(self, row, seed)
+
+    monkeypatch.setattr(Plan, "config", config)
+    make(broken, lambda row, seed, complaint: said.append((row.name, bool(complaint))))
+    assert said == [("appearance-st", False), ("motion-st", True), ("st", True)]
+    assert (broken.folder("motion-st", 0) / FAILURE).read_text().startswith("motion.safetensors")
+    monkeypatch.setattr(Plan, "config", real)
+    make(broken)
+    entries = read(broken, {}).entries
+    assert all(entry.seeds == (0,) for entry in entries.values())
+    assert not (broken.folder("motion-st", 0) / FAILURE).exists()
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    make(broken)
+    assert before == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()}
+    scores = [
+        runs.read_predictions(broken.folder(name, 0) / runs.PREDICTIONS["test"]).scores
+        for name in ("st", "appearance-st", "motion-st")
+    ]
+    np.testing.assert_allclose(scores[0], (scores[1] + scores[2]) / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        (["--seeds", "1", "1"], "each once"),
+        (["--rows", "everything"], "appearance-lstm"),
+        (["--variant", "lstm"], "rows are the variants"),
+    ],
+)
+def test_complaints_of_the_command(options, match, capsys, tmp_path):
+    assert main(["ledger", "--out", str(tmp_path / "l"), *options]) != 0
+    assert match in capsys.readouterr().err
+    assert not (tmp_path / "l").exists()

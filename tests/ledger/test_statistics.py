@@ -1,0 +1,78 @@
+"""Differences of two models, with their interval over seeds and source videos."""
+
+import numpy as np
+import pytest
+
+from rstan_lite.ledger.statistics import CONTRADICTED, NOT_SHOWN, SHOWN, Difference, difference
+
+
+def test_the_mean_and_each_seed_are_plain_differences():
+    first = np.array([[1, 1, 0, 1], [1, 0, 0, 1]], bool)
+    second = np.array([[0, 1, 0, 0], [1, 1, 0, 0]], bool)
+    found = difference(first, second, ["a", "a", "b", "c"])
+    assert found.by_seed == (0.5, 0.0)
+    assert found.mean == 0.25
+    assert found.low <= 0.25 <= found.high
+
+
+def test_models_that_agree_differ_by_nothing():
+    same = np.random.default_rng(0).random((3, 20)) < 0.5
+    found = difference(same, same, [str(i) for i in range(20)])
+    assert (found.mean, found.low, found.high) == (0, 0, 0)
+    assert found.verdict == NOT_SHOWN
+
+
+def test_the_draws_are_of_seeds_and_sources_as_a_loop_makes_them():
+    """A loop that draws whole videos and seeds gives the same interval, but for chance."""
+    rng = np.random.default_rng(1)
+    sources = np.repeat(np.arange(12), rng.integers(1, 6, 12))
+    first = rng.random((4, len(sources))) < 0.7
+    second = rng.random((4, len(sources))) < 0.5
+    found = difference(first, second, sources.tolist())
+    means = []
+    for _ in range(4000):
+        seeds = rng.integers(4, size=4)
+        clips = np.concatenate([np.flatnonzero(sources == s) for s in rng.integers(12, size=12)])
+        means.append((first[seeds][:, clips].mean() - second[seeds][:, clips].mean()).item())
+    low, high = np.quantile(means, [0.025, 0.975])
+    assert found.low == pytest.approx(low, abs=0.02)
+    assert found.high == pytest.approx(high, abs=0.02)
+
+
+def test_clips_of_one_video_count_as_one_where_they_are_alike():
+    """Ten copies of each clip must not make the interval narrower."""
+    rng = np.random.default_rng(2)
+    first, second = rng.random((5, 30)) < 0.6, rng.random((5, 30)) < 0.5
+    sources = [str(i) for i in range(30)]
+    once = difference(first, second, sources)
+    copies = difference(np.repeat(first, 10, 1), np.repeat(second, 10, 1), np.repeat(sources, 10))
+    assert copies.mean == pytest.approx(once.mean)
+    assert copies.high - copies.low == pytest.approx(once.high - once.low, rel=0.05)
+
+
+def test_nineteen_of_twenty_intervals_hold_the_truth():
+    """Draws of clips and seeds from a known population: coverage near 95 %, at least 85."""
+    rng = np.random.default_rng(3)
+    held = 0
+    for k in range(200):
+        skill = rng.normal(0, 0.05, (10, 1))  # of seeds
+        first = rng.random((10, 150)) < 0.6 + skill[:10]
+        second = rng.random((10, 150)) < 0.5
+        found = difference(first, second, [str(i) for i in range(150)], draws=1000, seed=k)
+        held += found.low <= 0.1 <= found.high
+    assert 170 <= held <= 200
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.01, 0.1, SHOWN), (-0.1, -0.01, CONTRADICTED), (-0.1, 0.1, NOT_SHOWN), (0, 0.1, NOT_SHOWN)],
+)
+def test_verdicts(low, high, verdict):
+    assert Difference((), 0, low, high).verdict == verdict
+
+
+def test_shapes_that_do_not_fit():
+    with pytest.raises(ValueError, match="clips"):
+        difference(np.ones((2, 3), bool), np.ones((2, 4), bool), ["a"] * 3)
+    with pytest.raises(ValueError, match="no runs"):
+        difference(np.ones((0, 3), bool), np.ones((0, 3), bool), ["a"] * 3)
