@@ -12,9 +12,10 @@ from typing import Any
 import torch
 
 from rstan_lite.devices import choose_device
+from rstan_lite.features.store import write_atomically
 from rstan_lite.model.config import RSTANConfig
 from rstan_lite.model.rstan import RSTAN
-from rstan_lite.training import runs
+from rstan_lite.training import card, runs
 from rstan_lite.training.batches import ClipFeatures, measure_scales
 from rstan_lite.training.checkpoint import Description, save_model
 from rstan_lite.training.config import TrainConfig
@@ -246,5 +247,6 @@ def _finish(
         "seed": config.seed,
         "versions": runs.versions(),
     }
-    runs.write_json(out / runs.METRICS, metrics)
+    write_atomically(out / card.FILE, card.model_card(config, metrics).encode())
+    runs.write_json(out / runs.METRICS, metrics)  # last: a run is finished where this is there
     return metrics

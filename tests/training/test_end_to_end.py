@@ -69,6 +69,7 @@ def test_train_writes_the_run_folder(trained: Path, place: Path):
     assert set(metrics["per_class"]) == set(CLASSES)
     assert 0 < metrics["silhouette_area"] < 1
     names = {"config.json", "metrics.json", "predictions.npz", "log.csv", "confusion.csv"}
+    names |= {"MODEL_CARD.md"}
     assert names | {"checkpoint.safetensors", "checkpoint.json"} <= {
         p.name for p in trained.iterdir()
     }

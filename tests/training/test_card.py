@@ -1,0 +1,49 @@
+"""The model card that a finished run leaves."""
+
+import json
+
+import pytest
+from training.synthetic import SMALL, make_parts
+
+from rstan_lite.training import card
+from rstan_lite.training.config import TrainConfig
+from rstan_lite.training.train import train
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("run")
+    config = TrainConfig(**SMALL | {"iterations": 4}, validation=0.2)
+    train(config, out, make_parts(), progress=False)
+    return out, config
+
+
+def test_a_finished_run_has_a_card_of_its_own_numbers(run):
+    out, config = run
+    text = (out / card.FILE).read_text()
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert text == card.model_card(config, metrics)
+    assert f"test accuracy: {metrics['test_accuracy']:.1%}" in text
+    assert "64 clips trained, 24 chose the epoch, 32 were tested" in text
+    assert "| iterations | 4 | 20000 |" in text
+    assert "| momentum" not in text, "as the paper states it"
+    assert f"even attention: {metrics['silhouette_area']:.0%}" in text
+    assert "says nothing about real video" in text
+    for section in ("Model", "Data", "Results", "Settings", "Limits", "Use"):
+        assert f"\n## {section}\n" in text
+
+
+def test_what_a_reader_must_know_is_said(run):
+    metrics = json.loads((run[0] / "metrics.json").read_text())
+    metrics |= {"n_validation": 0, "missing_clips": ["one", "two"], "validation_accuracy": None}
+    seen = {"saw_test": True, "test_why": "it trained on split 2", "saw_validation": None}
+    seen |= {"validation_why": "no card", "backbone": "vgg16", "hash": "ab" * 32}
+    metrics["networks"] = {"motion": seen}
+    text = card.model_card(TrainConfig(**SMALL, attention="none", fusion="none", aa_kind="none",
+                                       classifier="score"), metrics)  # fmt: skip
+    assert "no attention (LSTM)" in text
+    assert "The motion network has seen test clips: it trained on split 2." in text
+    assert "The motion network may have seen validation clips: no card." in text
+    assert "2 clips that the lists name were missing" in text
+    assert "No clip was held out" in text
+    assert "validation accuracy: none" in text
