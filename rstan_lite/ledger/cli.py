@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from rstan_lite.errors import ConfigError
 from rstan_lite.training.profiles import add_options, overrides_of
 
 SEEDS = (0, 1, 2, 3, 4)
+PUPPETS = "puppets"
+# Generated clips take the networks that ship with the package, in every profile.
+SMALL_NETWORKS = {"backbone": "puppetnet", "size": 112}
 
 
 def add_parser(subparsers: Any) -> None:
@@ -27,7 +31,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--seeds", nargs="+", type=int, default=SEEDS, metavar="N", help="seeds (0 1 2 3 4)"
     )
-    parser.add_argument("--report", action="store_true", help="run nothing, write what there is")
+    parser.add_argument(
+        "--report", action="store_true", help="run nothing, write anew what LEDGER holds"
+    )
     add_options(parser, leave_out=("seed",))
     parser.set_defaults(func=_ledger)
 
@@ -38,30 +44,42 @@ def _ledger(arguments: argparse.Namespace) -> int:
     if len(set(arguments.seeds)) < len(arguments.seeds) or min(arguments.seeds) < 0:
         shown = " ".join(map(str, arguments.seeds))
         raise ConfigError("--seeds", shown, "whole numbers of at least 0, each once")
-    from rstan_lite.ledger.experiment import Plan, make, read
-    from rstan_lite.ledger.rows import rows_of
+    from rstan_lite.ledger.experiment import make, open_plan, read
     from rstan_lite.ledger.write import write
-    from rstan_lite.training.features_source import open_dataset
 
-    rows, options = rows_of(arguments.rows), overrides_of(arguments)
-    dataset, split = options.get("dataset", "puppets"), options.get("split", 1)
+    overrides = overrides_of(arguments)
+    dataset, split = overrides.get("dataset", PUPPETS), overrides.get("split", 1)
     out = Path(arguments.out or f"runs/ledger-{dataset}-{split}-{arguments.profile}")
-    plan = Plan(out, rows, arguments.seeds, arguments.profile, options)
-    trained = next(row for row in rows if not row.fused)
-    clips = open_dataset(plan.config(trained, plan.seeds[0])).test
-    sources = {clip.name: clip.source for clip in clips}
     failures = 0
-    if not arguments.report:
-        total, done = len(rows) * len(plan.seeds), 0
+    if arguments.report:
+        plan = open_plan(out)
+    else:
+        plan = _plan(arguments, out, overrides)
+        total, done = len(plan.rows) * len(plan.seeds), 0
 
         def after(row: Any, seed: int, complaint: str) -> None:
             nonlocal failures, done
             done, failures = done + 1, failures + bool(complaint)
             said = complaint or "done"
             print(f"[{done}/{total}] {row.name}, seed {seed}: {said}", file=sys.stderr)
-            write(read(plan, sources))
+            write(read(plan))
 
         make(plan, after)
-    for path in write(read(plan, sources)):
+    for path in write(read(plan)):
         print(f"written: {path}")
     return 1 if failures else 0
+
+
+def _plan(arguments: argparse.Namespace, out: Path, options: dict[str, Any]) -> Any:
+    """What is to be run; complains before the first run."""
+    from rstan_lite.ledger.experiment import Plan
+    from rstan_lite.ledger.rows import rows_of
+    from rstan_lite.training.features_source import open_dataset
+
+    if options.get("dataset", PUPPETS) == PUPPETS:
+        options = SMALL_NETWORKS | options
+    plan = Plan(out, rows_of(arguments.rows), arguments.seeds, arguments.profile, options)
+    for row in plan.rows:
+        if not row.fused:
+            config = plan.config(row, plan.seeds[0])
+    return replace(plan, sources={clip.name: clip.source for clip in open_dataset(config).test})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from rstan_lite.errors import CheckpointError, RstanError
-from rstan_lite.ledger.rows import Row
+from rstan_lite.ledger.rows import Row, rows_of
 from rstan_lite.ledger.statistics import Difference, difference
 from rstan_lite.training import runs
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.profiles import resolve
 from rstan_lite.training.runs import Predictions
 
+FILE = "plan.json"
 FAILURE = "failure.txt"  # in the folder of a run that could not be made: why
 # What rows of a profile have beside the profile's own settings, chosen on validation clips of
 # JHMDB's split 1: docs/selection.md says how.
@@ -28,7 +30,8 @@ class Plan:
     """A ledger to be made.
 
     out: its folder; runs lie in out/runs/ROW/seedN. rows, seeds: of every row, each seed is run.
-    profile, options: of TrainConfig, what all rows share.
+    profile, options: of TrainConfig, what all rows share. sources: by name of a test clip, the
+    video that it was cut from; a clip that is not named is its own.
     """
 
     out: Path
@@ -36,6 +39,7 @@ class Plan:
     seeds: Sequence[int]
     profile: str = "course"
     options: Mapping[str, Any] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     def folder(self, name: str, seed: int) -> Path:
         """The run of a row and a seed."""
@@ -45,6 +49,35 @@ class Plan:
         """The configuration of a row that trains."""
         chosen = CHOSEN.get(self.profile, {}).get(row.name, {})
         return resolve(self.profile, {**self.options, **row.options, **chosen, "seed": seed})
+
+    def save(self) -> None:
+        """Write FILE, with which `open_plan` reads the ledger without the data set."""
+        content = {
+            "profile": self.profile,
+            "options": {k: list(v) if isinstance(v, tuple) else v for k, v in self.options.items()},
+            "rows": [row.name for row in self.rows],
+            "seeds": list(self.seeds),
+            "sources": dict(self.sources),
+        }
+        runs.write_json(self.out / FILE, content)
+
+
+def open_plan(out: Path) -> Plan:
+    """The plan that a ledger's folder was last made with; CheckpointError where there is none."""
+    path = out / FILE
+    if not path.is_file():
+        raise CheckpointError(
+            out, f"no {FILE}", "a ledger's folder", "Make one: rstan-lite ledger."
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        options = {k: tuple(v) if isinstance(v, list) else v for k, v in content["options"].items()}
+        rows, seeds = rows_of(content["rows"]), [int(seed) for seed in content["seeds"]]
+        return Plan(out, rows, seeds, str(content["profile"]), options, dict(content["sources"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            path, f"{type(error).__name__}: {error}", "a ledger's plan"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -95,7 +128,7 @@ class Ledger:
 
 
 def make(plan: Plan, after: Callable[[Row, int, str], None] | None = None) -> None:
-    """Run what is missing of a plan, a seed of all rows after the other.
+    """Save a plan and run what is missing of it, a seed of all rows after the other.
 
     A run that fails does not stop the others. after: called with each row, seed and complaint ("":
     none) as it is done.
@@ -103,6 +136,7 @@ def make(plan: Plan, after: Callable[[Row, int, str], None] | None = None) -> No
     from rstan_lite.training.fuse import fuse, save_fused
     from rstan_lite.training.train import train
 
+    plan.save()
     for seed in plan.seeds:
         for row in sorted(plan.rows, key=lambda row: bool(row.fused)):  # fused ones last
             out, complaint = plan.folder(row.name, seed), ""
@@ -126,10 +160,9 @@ def _write_failure(out: Path, complaint: str) -> None:
     (out / FAILURE).write_text(complaint + "\n", encoding="utf-8")
 
 
-def read(plan: Plan, sources: Mapping[str, str]) -> Ledger:
+def read(plan: Plan) -> Ledger:
     """What the finished runs of a plan say.
 
-    sources: by clip name, the video that a test clip was cut from.
     Raises CheckpointError for damaged runs and those tested on other clips than the first,
     ConfigError for those of other settings than the plan's.
     """
@@ -159,7 +192,9 @@ def read(plan: Plan, sources: Mapping[str, str]) -> Ledger:
         stacked = np.stack(right) if right else np.zeros((0, len(clips or ())), bool)
         entries[row.name] = Entry(row, tuple(seeds), stacked, tuple(share), failed)
     names = clips or ()
-    return Ledger(plan, entries, names, tuple(sources.get(n, n) for n in names), shared, networks)
+    return Ledger(
+        plan, entries, names, tuple(plan.sources.get(n, n) for n in names), shared, networks
+    )
 
 
 def _failure(folder: Path) -> str:

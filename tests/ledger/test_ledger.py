@@ -1,6 +1,7 @@
 """The ledger's rows, its runs, and what is written of them."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from training.synthetic import SMALL, make_parts
 
 from rstan_lite.cli import main
 from rstan_lite.errors import CheckpointError, ConfigError
-from rstan_lite.ledger.experiment import CHOSEN, FAILURE, Plan, make, read
+from rstan_lite.ledger.experiment import CHOSEN, FAILURE, Plan, make, open_plan, read
 from rstan_lite.ledger.rows import CLAIMS, ROWS, rows_of
 from rstan_lite.ledger.write import markdown, write
 from rstan_lite.show.ledger import claim_figure, row_figure
@@ -80,7 +81,8 @@ def write_run(plan, row, seed, right, names, share=None):
 @pytest.fixture
 def plan(tmp_path):
     """Two rows, two seeds; the better one is right on 12 and 16 clips more of 40, in any order."""
-    plan = Plan(tmp_path, rows_of(["am-max", "aa-ce"]), (0, 1))
+    sources = {f"clip {i}": f"video {i // 2}" for i in range(40)}
+    plan = Plan(tmp_path, rows_of(["am-max", "aa-ce"]), (0, 1), sources=sources)
     names = [f"clip {i}" for i in range(40)]
     worse, better = plan.rows
     for seed in plan.seeds:
@@ -96,7 +98,7 @@ def rows(path):
 
 
 def test_what_is_written(plan):
-    ledger = read(plan, {f"clip {i}": f"video {i // 2}" for i in range(40)})
+    ledger = read(plan)
     assert ledger.entries["aa-ce"].accuracies.tolist() == [0.7, 0.8]
     assert ledger.sources[:3] == ("video 0", "video 0", "video 1")
     paths = {path.name: path for path in write(ledger)}
@@ -121,12 +123,28 @@ def test_what_is_written(plan):
     assert "75.0 %, in the paper 70.2" in alt_text(row_figure(ledger))
 
 
+def test_a_folder_says_what_it_was_made_with(plan, capsys):
+    with pytest.raises(CheckpointError, match="rstan-lite ledger"):
+        open_plan(plan.out)
+    plan.save()
+    assert open_plan(plan.out) == replace(plan, seeds=[0, 1])
+    streams = replace(plan, options={"streams": ("motion",), "d_h": 3})
+    streams.save()
+    assert open_plan(plan.out).options == streams.options
+    (plan.out / "plan.json").write_text('{"profile": 1, "options": []}')
+    with pytest.raises(CheckpointError, match="a ledger's plan"):
+        open_plan(plan.out)
+    plan.save()
+    assert main(["ledger", "--report", "--out", str(plan.out)]) == 0
+    assert "claims.png" in capsys.readouterr().out
+
+
 def test_a_row_that_was_not_run_says_so_and_why(plan):
     more = Plan(plan.out, [*plan.rows, *rows_of(["all"])], (0, 1))
     folder = more.folder("all", 0)
     folder.mkdir(parents=True)
     (folder / FAILURE).write_text("disk full\n")
-    ledger = read(more, {})
+    ledger = read(more)
     assert ledger.entries["all"].failed == {0: "disk full", 1: "not run"}
     assert "| III | attention to all frames |  | disk full; not run | 0 |" in markdown(ledger)
     assert ledger.difference("all", "am-max") is None
@@ -134,15 +152,15 @@ def test_a_row_that_was_not_run_says_so_and_why(plan):
 
 def test_only_seeds_that_both_rows_have_are_compared(plan):
     (plan.folder("am-max", 0) / runs.METRICS).unlink()
-    assert read(plan, {}).difference("aa-ce", "am-max").by_seed == (pytest.approx(0.4),)
+    assert read(plan).difference("aa-ce", "am-max").by_seed == (pytest.approx(0.4),)
 
 
 def test_runs_of_other_clips_or_settings_are_refused(plan):
     write_run(plan, plan.rows[1], 1, [True] * 10, [f"other {i}" for i in range(10)])
     with pytest.raises(CheckpointError, match="the same 40 in all runs"):
-        read(plan, {})
+        read(plan)
     with pytest.raises(ConfigError, match="d_h"):
-        read(Plan(plan.out, plan.rows, plan.seeds, options={"d_h": 7}), {})
+        read(Plan(plan.out, plan.rows, plan.seeds, options={"d_h": 7}))
 
 
 def test_make_goes_on_past_a_failure_and_does_nothing_twice(tmp_path, monkeypatch):
@@ -164,12 +182,13 @@ def test_make_goes_on_past_a_failure_and_does_nothing_twice(tmp_path, monkeypatc
     assert (broken.folder("motion-st", 0) / FAILURE).read_text().startswith("motion.safetensors")
     monkeypatch.setattr(Plan, "config", real)
     make(broken)
-    entries = read(broken, {}).entries
+    entries = read(broken).entries
     assert all(entry.seeds == (0,) for entry in entries.values())
     assert not (broken.folder("motion-st", 0) / FAILURE).exists()
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    files = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
+    before = [path.stat().st_mtime_ns for path in files]
     make(broken)
-    assert before == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()}
+    assert [path.stat().st_mtime_ns for path in files] == before
     scores = [
         runs.read_predictions(broken.folder(name, 0) / runs.PREDICTIONS["test"]).scores
         for name in ("st", "appearance-st", "motion-st")
