@@ -44,6 +44,7 @@ def speed(names: list[str], device: str, precision: str, rounds: int) -> list[di
                 "device": device,
                 "precision": precision,
                 "threads": torch.get_num_threads(),
+                "rounds": times,
                 "sizes": described(sizes),
                 "floor": least,
                 "ways": interleaved(run, WAYS, times, "reference"),
@@ -141,7 +142,7 @@ def main() -> None:
             for row in speed(arguments.sizes.split(","), device, precision, arguments.rounds)
         ],
         "memory": memory,
-        "growth": lambda: growth(arguments.rounds),
+        "growth": lambda: growth(arguments.rounds, arguments.threads),
         "inputs": lambda: measure(Path(arguments.root) if arguments.root else None),
         "startup": lambda: startup(arguments.rounds),
     }

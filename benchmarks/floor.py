@@ -18,24 +18,27 @@ def attended(sizes: Sizes, window: int = 2) -> int:
 
 
 def work(sizes: Sizes, backward: bool) -> tuple[float, float]:
-    """Floating-point operations and bytes moved that no way of computing it can do without.
+    """Estimate of the floating-point operations and bytes that no way of computing it does without.
 
-    Operations: those of the products, A_cv CV and U_x x once a clip, the others once a step; a
-    backward pass repeats each for its matrix, and those that reach a state for it as well. Not
-    counted: tanh, softmax and gates. Bytes: each step reads the matrices, A_cv CV and the cubes of
-    the frames that it attends, as none of these fits in a cache; backward it reads them again,
-    and reads and writes the gradient of A_cv CV.
+    Operations: those of the products, A_cv CV and U_x x once a clip, the others once a step (the
+    first has no state to multiply); a backward pass repeats each for its matrix, and those that
+    reach a state for it as well; that of Eq. 4 for its weights alone, as cubes have no gradient.
+    Not counted: tanh, softmax and gates. Bytes: each step reads the matrices, A_cv CV and the cubes
+    of the frames that it attends, as none of these fits in a cache at the paper's sizes (at those
+    of `course` and `tiny` they may, and the arithmetic decides); backward it reads them again, and
+    reads and writes the gradient of A_cv CV.
     """
     b, t, p, n = sizes.batch, sizes.steps, sizes.places, attended(sizes)
     d_h, d_att, d_cv = sizes.d_h, sizes.d_att, sizes.d_cv
     hoisted = 2 * b * t * (p * d_att * d_cv + 4 * d_h * sizes.d_fc)
     state = 4 * d_h + 2 * d_att  # rows that multiply h
-    looped = 2 * b * t * (state * d_h + 4 * d_h * d_cv) + 2 * b * n * d_cv * (p + d_att + 1)
+    gather = 2 * b * n * d_cv * p  # Eq. 4
+    looped = 2 * b * ((t - 1) * state * d_h + t * 4 * d_h * d_cv) + 2 * b * n * d_cv * (d_att + 1)
     matrices = 4 * t * (state * d_h + 4 * d_h * d_cv)
     clip = 4 * b * n * p * (d_att + d_cv)
-    operations, moved = hoisted + looped, matrices + clip
+    operations, moved = hoisted + looped + gather, matrices + clip
     if backward:
-        operations += hoisted + 2 * looped
+        operations += hoisted + 2 * looped + gather
         moved += matrices + clip + 2 * 4 * b * n * p * d_att
     return float(len(STREAMS) * operations), float(len(STREAMS) * moved)
 

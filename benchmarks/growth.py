@@ -24,13 +24,13 @@ def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
     return above / sum((a - mean_x) ** 2 for a in x)
 
 
-def growth(rounds: int, ways: Sequence[str] = ("plain", "fast")) -> dict[str, Any]:
+def growth(rounds: int, threads: int, ways: Sequence[str] = ("plain", "fast")) -> dict[str, Any]:
     """Forward and backward over T for all frames and for a window, and over P.
 
     With all frames attended N = T; a window holds N at 2, so the difference of their exponents is
     what N adds. Seconds are processor time, which other programs disturb least.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"threads": threads}
     series: dict[str, tuple[Sequence[int], Callable[[int], Sizes]]] = {
         "T, all frames": (STEPS, lambda t: replace(BASE, steps=t)),
         "T, window": (STEPS, lambda t: replace(BASE, steps=t, attention="window")),
@@ -44,7 +44,7 @@ def growth(rounds: int, ways: Sequence[str] = ("plain", "fast")) -> dict[str, An
             timed = interleaved(bench.passes()["forward+backward"], ways, rounds, ways[0])
             for way in ways:
                 seconds[way].append(timed[way]["cpu_seconds"])
-                memory[way].append(peak(sized(value), way, True, 1))
+                memory[way].append(peak(sized(value), way, True, threads))
         found[name] = {
             way: {
                 "values": list(values),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -62,14 +62,18 @@ def measure(root: Path | None = None, clips: int = 24) -> dict[str, float]:
 
 
 class Clock(dict[str, float]):
-    """Processor seconds of this process, summed by name."""
+    """Seconds summed by name: of the processor for this process, or what `now` counts."""
+
+    def __init__(self, now: Callable[[], float] = time.process_time):
+        super().__init__()
+        self.now = now
 
     @contextmanager
     def time(self, name: str) -> Iterator[None]:
         """Add what the block takes."""
-        start = time.process_time()
+        start = self.now()
         yield
-        self[name] = self.get(name, 0.0) + time.process_time() - start
+        self[name] = self.get(name, 0.0) + self.now() - start
 
 
 def stages(
@@ -112,7 +116,7 @@ def stages(
 def stored_inputs(
     data: JHMDB, made: Iterable[dict[str, torch.Tensor]], store: InputStore
 ) -> dict[str, float]:
-    """The store of inputs: its size against the tensors as they are, and reading one image."""
+    """The store of inputs: its size against the tensors as they are, and reading a whole clip."""
     raw, packed, clock = 0, 0, Clock()
     for clip, tensors in zip(data.train, made, strict=True):
         store.write(clip, tensors)
@@ -120,7 +124,7 @@ def stored_inputs(
         packed += store.path(clip).stat().st_size
         for name in PACKED:
             with clock.time(name):
-                store.lazy(clip, name)[0]
+                store.read(clip, name)
     n = len(data.train)
     sizes = {"inputs_mb_a_clip": packed / 1e6 / n, "inputs_over_raw": packed / raw}
     return sizes | {f"read_{name}_ms": 1000 * seconds / n for name, seconds in clock.items()}
@@ -144,7 +148,7 @@ def extraction(data: JHMDB, settings: FeatureSettings, folder: Path) -> dict[str
 
 
 def training(data: JHMDB, settings: FeatureSettings, cache: Path) -> dict[str, float]:
-    """A warm epoch of training on stored features: how much of it is waiting for data.
+    """A warm epoch of training on stored features: how much of it is waiting for data, wall clock.
 
     first_batch_s: from nothing but full stores to the first mini-batch, wall clock.
     reopened_over_kept: a mini-batch's reading where each file is opened anew, as a plain reference,
@@ -162,8 +166,8 @@ def training(data: JHMDB, settings: FeatureSettings, cache: Path) -> dict[str, f
     model = build_model(config, features)
     optimizer = torch.optim.SGD(model.parameters(), learning_rate(config, 0), config.momentum)
     objective, stepper = fabric.setup(Objective(model, config.aa_kind), optimizer)
-    task = Task(features, config.dataset, 1.0, config.lambda_aa)
-    clock = Clock()
+    task = Task(features, config.dataset, config.batch_size, lambda_aa=config.lambda_aa)
+    clock = Clock(time.perf_counter)
     for epoch in range(EPOCHS):
         if epoch == 1:
             clock.clear()

@@ -18,7 +18,13 @@ from benchmarks.cases import Bench, Sizes
 def peak(sizes: Sizes, way: str, backward: bool, threads: int = 2) -> float:
     """MiB that a pass adds to what the process holds before it, gradients included. Linux only."""
     task = json.dumps({"sizes": asdict(sizes), "way": way, "backward": backward})
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": str(threads),
+        # glibc raises this threshold as it runs and then keeps large blocks that were freed:
+        # fixed, what is freed is given back, and two runs give the same figure
+        "MALLOC_MMAP_THRESHOLD_": str(1 << 17),
+    }
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.memory", task],
         capture_output=True,

@@ -11,7 +11,7 @@ from typing import Any
 def interleaved(
     run: Callable[[str], object], ways: Sequence[str], rounds: int, against: str
 ) -> dict[str, dict[str, Any]]:
-    """Time run(way) in rounds, after one that does not count.
+    """Time run(way) in rounds, after one that does not count, each the other way round.
 
     Returns for each way the median of wall-clock and of processor seconds, the lowest and highest
     wall-clock, and `ratio`, `cpu_ratio`: the medians of what `against` took in the same round over
@@ -20,7 +20,7 @@ def interleaved(
     wall: dict[str, list[float]] = {way: [] for way in ways}
     cpu: dict[str, list[float]] = {way: [] for way in ways}
     for i in range(rounds + 1):
-        for way in ways:
+        for way in ways if i % 2 == 0 else reversed(ways):
             start = time.perf_counter(), time.process_time()
             run(way)
             if i > 0:

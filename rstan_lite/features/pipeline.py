@@ -19,7 +19,9 @@ from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.features.store import Fingerprints, Store
 
 PARTS = ("train", "validation", "test")
-KEPT_OPEN = 2048  # files of one tensor of one part: Linux allows a process some 65,000 maps in all
+# Files of one tensor of one part. With two streams a part has five tensors, so that three parts and
+# a second data set stay below the 65,530 maps that Linux allows a process.
+KEPT_OPEN = 2048
 
 
 class Features:
@@ -27,7 +29,7 @@ class Features:
 
     cubes[stream]: n clips of (V, S, P, d_cv); vectors[stream]: (V, S, d_fc); target: (V, S, P);
     all are lazy: `cubes[stream][i][v]` is read from the disk when it is touched. stores: by
-    (stream or "target", view).
+    (stream or "target", view). kept_open: files of each tensor that stay open once they were read.
     """
 
     def __init__(
@@ -36,24 +38,26 @@ class Features:
         stores: Mapping[tuple[str, str], Store],
         streams: Sequence[str],
         views: Sequence[str],
+        kept_open: int = KEPT_OPEN,
     ):
         self.stores = stores
         self.cubes, self.vectors = (
-            {s: Rows([stores[s, v] for v in views], clips, name) for s in streams}
+            {s: Rows([stores[s, v] for v in views], clips, name, kept_open) for s in streams}
             for name in ("cubes", "vectors")
         )
-        self.target = Rows([stores["target", v] for v in views], clips, "target")
+        self.target = Rows([stores["target", v] for v in views], clips, "target", kept_open)
 
 
 class Rows:
     """A stored tensor of many clips and views as one lazy array (n, V, ...).
 
-    `rows[i]` lists clip i's tensor for each view, memory-mapped. Files stay open, up to KEPT_OPEN:
+    `rows[i]` lists clip i's tensor for each view, memory-mapped. Files stay open, up to kept_open:
     what is read again costs no more than its copy.
     """
 
-    def __init__(self, stores: list[Store], clips: list[Clip], name: str):
+    def __init__(self, stores: list[Store], clips: list[Clip], name: str, kept_open: int):
         self._stores, self._clips, self._name = stores, clips, name
+        self._kept_open = kept_open
         one = stores[0].read(clips[0], name).shape if clips else ()
         self.shape = (len(clips), len(stores), *one)
         self._open: dict[int, list[Tensor]] = {}
@@ -65,7 +69,7 @@ class Rows:
         if row in self._open:
             return self._open[row]
         found = [store.read(self._clips[row], self._name) for store in self._stores]
-        if (len(self._open) + 1) * len(found) <= KEPT_OPEN:
+        if (len(self._open) + 1) * len(found) <= self._kept_open:
             self._open[row] = found
         return found
 

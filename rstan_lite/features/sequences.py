@@ -58,6 +58,7 @@ def prepare_sequences(
             {(kind, one.view): store for kind, store in of_one.items()},
             tuple(settings.weights),
             [one.view],
+            kept_open=0,  # each sequence is read once, and 22 of them would be too many open files
         )
         for one, of_one in stores.items()
     }

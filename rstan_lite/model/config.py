@@ -37,7 +37,7 @@ class RSTANConfig:
     dropout: probability applied to x, to Phi and to h before the classifier while training.
     recurrence: how the loop over t is computed, never what: "plain", as the equations are written;
         "fast", which computes the same sooner and in less memory, see rstan_lite.model.fast; or
-        "auto", the fast one wherever it can be used.
+        "auto", the fast one wherever it can be used and the model is not too small to gain by it.
 
     Raises ConfigError naming the field, what was found and what is expected.
     """

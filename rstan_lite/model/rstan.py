@@ -67,7 +67,7 @@ class RSTAN(nn.Module):
     def plan(self, device: torch.device, return_attention: bool = False) -> Plan:
         """How forward would run now, and why. Raises ConfigError where it can't as demanded."""
         recorded = torch.is_grad_enabled() and return_attention
-        return choose_plan(self.config.recurrence, device, scores_with_gradient=recorded)
+        return choose_plan(self.config, device, scores_with_gradient=recorded)
 
     def _classifier(self, head: str | None) -> Classifier:
         names = list(self.config.heads)

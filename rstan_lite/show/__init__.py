@@ -40,6 +40,8 @@ _HOME = {
     "sequence_table": "protocol",
     "protocol_figure": "protocol",
     "interval_figure": "uncertainty",
+    "row_figure": "ledger",
+    "claim_figure": "ledger",
     "result_table": "results",
     "confusion_figure": "results",
     "line_chart": "charts",

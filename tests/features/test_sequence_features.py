@@ -41,6 +41,12 @@ def test_each_scale_has_its_own_number_of_places(data, found):
         assert found[one].target.shape == (len(data.test), 1, FRAMES, k * k)
 
 
+def test_sequences_keep_no_file_open(data, found):
+    """Twenty-two of them would need more maps of files than a process may have."""
+    assert found[SOME[0]].cubes["motion"][0] is not found[SOME[0]].cubes["motion"][0]
+    assert found[SOME[0]].target[0] is not found[SOME[0]].target[0]
+
+
 @pytest.mark.parametrize("one", SOME[1:3], ids=lambda one: one.name)
 def test_features_are_the_networks_on_the_extents_frames(data, settings, found, one):
     """From the clip on disk, step by step, for one clip."""

@@ -198,6 +198,48 @@ def test_large_products_go_through_onednn_and_agree(turned, monkeypatch):
     assert used
 
 
+def test_matrices_with_gaps_are_copied_before_onednn_sees_them(monkeypatch):
+    """It takes hundreds of times as long for them."""
+    torch.manual_seed(0)
+    whole, wide = torch.randn(256, 256), torch.randn(256, 300)
+    for matrix in (whole, whole.T, whole[:16]):
+        assert products.without_gaps(matrix) is matrix
+    for matrix in (wide[:, :256], wide[:, :256].T, whole[::2], torch.randn(2, 8, 9)[..., :5]):
+        found = products.without_gaps(matrix)
+        assert found.is_contiguous()
+        torch.testing.assert_close(found, matrix, rtol=0, atol=0)
+    seen = []
+    monkeypatch.setattr(products, "without_gaps", lambda x: seen.append(x) or x.contiguous())
+    exact = wide[:, :256].double() @ wide[:, 20:276].double().T
+    found = products.product(wide[:, :256], wide[:, 20:276])
+    torch.testing.assert_close(found.double(), exact, rtol=1e-4, atol=1e-3)
+    assert len(seen) == 2
+
+
+def test_tied_and_computed_parameters(case):
+    """Parameters that named_parameters lists under other names, or not at all."""
+    found = {}
+    for recurrence in ("plain", "fast"):
+        given = case(recurrence=recurrence)
+        p = given.model.streams["motion"]
+        p.B_h = p.A_h
+        torch.nn.utils.parametrizations.weight_norm(p, "A_cv")
+        output = given.model(given.cubes, given.vectors)
+        main_loss(output, given.labels).backward()
+        found[recurrence] = {"A_h": p.A_h.grad, "A_cv": p.parametrizations.A_cv.original1.grad}
+    assert error(found["fast"], found["plain"]) < 1e-10
+
+
+def test_a_mask_that_changes_before_the_backward_pass_is_an_error(case):
+    for recurrence in ("plain", "fast"):
+        given = case(recurrence=recurrence)
+        mask = torch.ones(given.vectors["motion"].shape[:2], dtype=torch.bool)
+        loss = main_loss(given.model(given.cubes, given.vectors, frame_mask=mask), given.labels)
+        mask[:, -1] = False
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            loss.backward()
+
+
 def test_memory_of_a_training_step_is_linear_in_time():
     """What is kept for the backward pass, of all that a clip of all frames computes."""
     kept = {}
@@ -245,6 +287,21 @@ def test_scores_that_may_be_differentiated_come_from_the_plain_recurrence(case):
         case(recurrence="fast").run()
     with pytest.raises(ConfigError, match="auto, plain, fast"):
         replace(auto.config, recurrence="quick")
+
+
+def test_a_small_model_runs_plain_where_the_fast_one_saves_nothing():
+    def plan(streams, attention, d_h, recurrence="auto"):
+        sizes = dict.fromkeys(streams, 64)
+        config = RSTANConfig(
+            streams, sizes, sizes, {"toy": 2}, d_h, 32, attention, recurrence=recurrence
+        )
+        return RSTAN(config).plan(torch.device("cpu"))
+
+    assert plan(STREAMS, "window", 64).name == "fast"
+    for streams, attention in ((STREAMS, "none"), (STREAMS, "current"), (STREAMS[:1], "all")):
+        assert str(plan(streams, attention, 64)) == "plain (the model is small)"
+        assert plan(streams, attention, 64, "fast").name == "fast"
+        assert plan(streams, attention, 256).name == "fast"
 
 
 def test_frozen_parameters_and_one_video(case):

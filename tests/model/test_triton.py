@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from rstan_lite.model import fast
+from rstan_lite.model import RSTANConfig, fast
 from rstan_lite.model.fast import kernels
 from rstan_lite.model.fast.places import BlockKernel
 
@@ -71,4 +71,5 @@ def test_the_whole_recurrence_by_triton(case, interpreted, monkeypatch):
 def test_a_gpu_gets_triton_and_a_cpu_does_not():
     assert kernels.kernel_for(torch.device("cuda")) == "triton"
     assert kernels.kernel_for(torch.device("cpu")) == "blocks"
-    assert "kernel triton" in str(fast.choose_plan("auto", torch.device("cuda")))
+    config = RSTANConfig(("motion",), {"motion": 4}, {"motion": 4}, {"toy": 2}, 4, 4)
+    assert "kernel triton" in str(fast.choose_plan(config, torch.device("cuda")))

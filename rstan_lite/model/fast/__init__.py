@@ -27,8 +27,8 @@ axis of streams.
 The result differs from the plain one by rounding alone: tests hold both to the oracle in float64
 and to each other in float32; under bfloat16 autocast this one rounds no more than the plain one, as
 only its products are in bfloat16. The same seed draws the same dropout. Gradients can be taken
-once: a second derivative raises an error. plan.py chooses, and says what it chose;
-benchmarks/README.md has the figures.
+once: second derivatives, torch.func and forward-mode differentiation need recurrence="plain".
+plan.py chooses, and says what it chose; benchmarks/README.md has the figures.
 """
 
 from rstan_lite.model.fast.plan import Plan, choose_plan

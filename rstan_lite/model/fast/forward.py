@@ -31,8 +31,8 @@ class Scores:
 def forward(setup: Setup, given: Tensors) -> tuple[Kept, Tensor, Scores | None]:
     """Run all steps. given: tensors by name, see Setup.names.
 
-    Returns what the backward pass needs (h alone where nothing is to be kept), the used maps over
-    each step's own frame (T, S or 1, B, P), and the scores where they are to be recorded.
+    Returns what the backward pass needs (less where nothing is to be kept), the used maps over each
+    step's own frame (T, S or 1, B, P), and the scores where they are to be recorded.
     """
     run = _Forward(setup, given)
     for t in range(run.steps):

@@ -115,9 +115,8 @@ class BlockKernel:
 
     def _r(self, part: Part, prepared: Tensor, frames: range) -> Tensor:
         a, g = self._frames(self.a, part, frames), prepared[part[:2]]
-        if (
-            self.scratch.numel() < a.numel()
-        ):  # the same memory for every block: it stays in the cache
+        # the same memory for every block: it stays in the cache
+        if self.scratch.numel() < a.numel():
             self.scratch = self.a.new_empty(a.numel())
         r = self.scratch[: a.numel()].view(a.shape)
         if self.product_form:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from rstan_lite.errors import ConfigError
+from rstan_lite.model.config import RSTANConfig
 from rstan_lite.model.fast.kernels import TRITON, kernel_for
 from rstan_lite.model.fast.product import has_onednn
 
@@ -27,14 +28,21 @@ class Plan:
         return f"{self.name}{kernel} ({self.why})"
 
 
-def choose_plan(recurrence: str, device: torch.device, scores_with_gradient: bool = False) -> Plan:
+# Multiplications a video and step below which both recurrences take what their calls take.
+SMALLEST = 1 << 17
+
+
+def choose_plan(
+    config: RSTANConfig, device: torch.device, scores_with_gradient: bool = False
+) -> Plan:
     """How to run.
 
-    recurrence: RSTANConfig.recurrence.
+    config: its `recurrence` says what is asked for.
     scores_with_gradient: the scores of all steps are asked for while gradients are recorded.
         Somebody may differentiate them, which only the plain recurrence can.
     Raises ConfigError where "fast" was demanded with such scores.
     """
+    recurrence = config.recurrence
     if recurrence == "plain":
         return Plan("plain", "", "as asked")
     if scores_with_gradient:
@@ -45,6 +53,8 @@ def choose_plan(recurrence: str, device: torch.device, scores_with_gradient: boo
                 "torch.no_grad(), or recurrence 'plain' or 'auto'",
             )
         return Plan("plain", "", "all scores asked for while gradients are recorded")
+    if recurrence == "auto" and device.type == "cpu" and not _pays(config):
+        return Plan("plain", "", "the model is small")
     kernel = kernel_for(device)
     why = "as asked" if recurrence == "fast" else "chosen"
     if device.type == "cuda" and kernel != TRITON:
@@ -52,3 +62,11 @@ def choose_plan(recurrence: str, device: torch.device, scores_with_gradient: boo
     if device.type == "cpu" and not has_onednn():
         why += "; this torch has no oneDNN, so products are slower"
     return Plan("fast", kernel, why)
+
+
+def _pays(config: RSTANConfig) -> bool:
+    """Whether the fast recurrence saves arithmetic, or at least calls by its streams together."""
+    if len(config.streams) > 1 and config.attention in ("window", "all"):
+        return True
+    contexts = [0 if config.attention == "none" else config.d_cv[s] for s in config.streams]
+    return any(4 * config.d_h * (config.d_h + d_cv) >= SMALLEST for d_cv in contexts)

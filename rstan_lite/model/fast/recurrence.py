@@ -34,7 +34,8 @@ class _Recurrence(torch.autograd.Function):
     def forward(ctx: Any, setup: Setup, *tensors: Tensor) -> tuple[Tensor, Tensor]:
         kept, diagonal, _ = forward(setup, setup.by_name(tensors))
         ctx.setup, ctx.count, ctx.product_form = setup, len(tensors), kept.product_form
-        ctx.save_for_backward(*tensors, *kept.tensors())
+        mask = setup.frame_mask  # saved as well, so that autograd sees it if it changes meanwhile
+        ctx.save_for_backward(*([] if mask is None else [mask]), *tensors, *kept.tensors())
         ctx.set_materialize_grads(False)
         return kept.h[1:].clone(), diagonal
 
@@ -42,6 +43,7 @@ class _Recurrence(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, d_hidden: Tensor | None, d_diagonal: Tensor | None) -> Any:
         setup, saved = ctx.setup, ctx.saved_tensors
+        saved = saved if setup.frame_mask is None else saved[1:]
         kept = Kept.of(saved[ctx.count :], ctx.product_form)
         if d_hidden is None:
             d_hidden = torch.zeros_like(kept.h[1:])

@@ -13,7 +13,7 @@ from rstan_lite.model.config import RSTANConfig
 from rstan_lite.model.context import join_diagonals, record_attention
 from rstan_lite.model.fast.forward import Scores
 from rstan_lite.model.fast.inputs import Setup
-from rstan_lite.model.fast.plan import choose_plan
+from rstan_lite.model.fast.kernels import kernel_for
 from rstan_lite.model.fast.recurrence import recur
 from rstan_lite.model.output import Attention
 from rstan_lite.model.parameters import Stream
@@ -44,13 +44,13 @@ def run_fast(
         low=torch.get_autocast_dtype(device.type) if autocast else kind,
         keep=False,
         record=return_attention and bool(cubes),
-        kernel=choose_plan("fast", device).kernel,
+        kernel=kernel_for(device),
     )
     tensors: list[Tensor] = []
     for s, p in streams.items():
-        known = {"x": vectors[s], **dict(p.named_parameters())}
-        known |= {"cubes": cubes[s]} if cubes else {}
-        tensors += [known[name] for name in setup.names]
+        given = {"x": vectors[s]} | ({"cubes": cubes[s]} if cubes else {})
+        # by attribute: a parameter may be tied to another, or computed from others
+        tensors += [given[name] if name in given else getattr(p, name) for name in setup.names]
     keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
     hidden, diagonal, scores = recur(replace(setup, keep=keep), tensors)
     by_stream = {s: hidden[:, i].transpose(0, 1).contiguous() for i, s in enumerate(streams)}

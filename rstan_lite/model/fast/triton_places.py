@@ -67,18 +67,19 @@ class TritonKernel:
         S, B, _, P, D = self.a.shape
         found = guide.new_empty(S, B, len(frames), P)
         rows = len(frames) * P
-        _scores[(S * B, triton.cdiv(rows, self.tile))](
-            self.a[:, :, frames.start :],
-            guide.contiguous(),
-            self.v,
-            found,
-            rows,
-            B,
-            self.a.stride(1),
-            D,
-            self.tile,
-            self.width,
-        )
+        with torch.cuda.device_of(self.a):  # Triton launches on the current device
+            _scores[(S * B, triton.cdiv(rows, self.tile))](
+                self.a[:, :, frames.start :],
+                guide.contiguous(),
+                self.v,
+                found,
+                rows,
+                B,
+                self.a.stride(1),
+                D,
+                self.tile,
+                self.width,
+            )
         return found
 
     def backward(self, guide: Tensor, frames: range, q: Tensor) -> Tensor:
@@ -88,19 +89,20 @@ class TritonKernel:
         rows = len(frames) * P
         blocks = triton.cdiv(rows, self.tile)
         dg, dv = (guide.new_empty(S, B, blocks, D) for _ in range(2))
-        _backward[(S * B, blocks)](
-            self.a[:, :, frames.start :],
-            guide.contiguous(),
-            q.contiguous(),
-            self.da[:, :, frames.start :],
-            dg,
-            dv,
-            rows,
-            self.a.stride(1),
-            D,
-            self.tile,
-            self.width,
-        )
+        with torch.cuda.device_of(self.a):
+            _backward[(S * B, blocks)](
+                self.a[:, :, frames.start :],
+                guide.contiguous(),
+                q.contiguous(),
+                self.da[:, :, frames.start :],
+                dg,
+                dv,
+                rows,
+                self.a.stride(1),
+                D,
+                self.tile,
+                self.width,
+            )
         self.dv += dv.sum((1, 2))
         return dg.sum(2).mul_(4 * self.v[:, None])
 
