@@ -9,6 +9,7 @@ from typing import Any
 
 from rstan_lite import __version__
 from rstan_lite.errors import ConfigError, RstanError
+from rstan_lite.interruption import Interruptible
 
 INTERRUPTED = 130  # what a shell reports for Ctrl-C
 
@@ -78,25 +79,35 @@ def _puppets(arguments: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command line and return its exit code: 0, 2 for a complaint, 130 for Ctrl-C."""
-    try:
-        parser, subparsers = build_parser()
-        arguments, unknown = parser.parse_known_args(argv)
-        if arguments.command is None:
-            parser.print_help()
-            return 0
-        if unknown:
-            raise _unknown(unknown, arguments.command, subparsers.choices[arguments.command])
-        return int(arguments.func(arguments) or 0)
-    except RstanError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(
-            "\ninterrupted: run the same command again, it goes on from what is saved.",
-            file=sys.stderr,
-        )
-        return INTERRUPTED
+    """Run a command line and return its exit code: 0, 2 for a complaint.
+
+    130 for Ctrl-C and 143 for SIGTERM, which end it at a point from which it goes on; the second
+    of them ends it at once.
+    """
+    with Interruptible() as interruptible:
+        try:
+            return _run(argv)
+        except RstanError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt as interruption:
+            interruptible.asked = True
+            print(
+                "\ninterrupted: run the same command again, it goes on from what is saved.",
+                file=sys.stderr,
+            )
+            return getattr(interruption, "code", INTERRUPTED)
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    parser, subparsers = build_parser()
+    arguments, unknown = parser.parse_known_args(argv)
+    if arguments.command is None:
+        parser.print_help()
+        return 0
+    if unknown:
+        raise _unknown(unknown, arguments.command, subparsers.choices[arguments.command])
+    return int(arguments.func(arguments) or 0)
 
 
 def _unknown(unknown: list[str], command: str, parser: argparse.ArgumentParser) -> ConfigError:
