@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from rstan_lite import __version__
-from rstan_lite.errors import ConfigError, RstanError
-from rstan_lite.interruption import Interruptible
-
-INTERRUPTED = 130  # what a shell reports for Ctrl-C
+from rstan_lite.errors import ConfigError
+from rstan_lite.interruption import run_command
 
 
 def build_parser() -> tuple[argparse.ArgumentParser, Any]:
@@ -79,24 +77,8 @@ def _puppets(arguments: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command line and return its exit code: 0, 2 for a complaint.
-
-    130 for Ctrl-C and 143 for SIGTERM, which end it at a point from which it goes on; the second
-    of them ends it at once.
-    """
-    with Interruptible() as interruptible:
-        try:
-            return _run(argv)
-        except RstanError as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 2
-        except KeyboardInterrupt as interruption:
-            interruptible.asked = True
-            print(
-                "\ninterrupted: run the same command again, it goes on from what is saved.",
-                file=sys.stderr,
-            )
-            return getattr(interruption, "code", INTERRUPTED)
+    """Run a command line and return its exit code, see `run_command`."""
+    return run_command(lambda: _run(argv))
 
 
 def _run(argv: Sequence[str] | None) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rstan_lite.errors import BusyError
+from rstan_lite.errors import BusyError, StoreError
 
 LOCK = ".lock"
 _PART = re.compile(r"\..+\.(?P<pid>\d+)@(?P<host>.*)\.part")
@@ -84,21 +84,28 @@ def _runs(pid: int) -> bool:
 
 @contextmanager
 def alone(folder: Path, work: str, lock: str = LOCK) -> Iterator[None]:
-    """Inside, no other process enters for the same folder and lock; the folder is made.
+    """Inside, no other process enters for the same folder and lock; the folder is made for it.
 
     work: what is done there, for the message. lock: the name of the file that is locked. The
     system takes the lock from a process that ends, however it ends, so none is left behind; a
     process that this one starts does not hold it.
-    Raises BusyError where another process is inside.
+    Raises BusyError where another process is inside, StoreError for a folder that can't be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / lock
-    descriptor = _lock(path, work)
+    path, made = folder / lock, not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = _lock(path, work)
+    except OSError as error:
+        found = f"a folder that can't be written ({error.strerror})"
+        raise StoreError(folder, found, "a writable folder") from error
     try:
         yield
     finally:
         path.unlink(missing_ok=True)  # before it is unlocked: who locks it now sees it is gone
         os.close(descriptor)
+        if made:
+            with suppress(OSError):
+                folder.rmdir()  # where nothing came of it
 
 
 def _lock(path: Path, work: str) -> int:

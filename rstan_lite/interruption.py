@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from types import FrameType, TracebackType
 from typing import Any, Self
+
+from rstan_lite.errors import RstanError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -64,6 +67,26 @@ class Interruptible(_Handlers):
             os._exit(128 + number)
         self.asked = True
         raise Interrupted(number)
+
+
+def run_command(body: Callable[[], int]) -> int:
+    """A command's exit code: its own, 2 for a complaint, 130 for Ctrl-C, 143 for SIGTERM.
+
+    Complaints and interruptions are said on stderr in a line.
+    """
+    with Interruptible() as interruptible:
+        try:
+            return body()
+        except RstanError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt as error:
+            interruptible.asked = True
+            print(
+                "\ninterrupted: run the same command again, it goes on from what is saved.",
+                file=sys.stderr,
+            )
+            return error.code if isinstance(error, Interrupted) else 128 + signal.SIGINT
 
 
 class SafePoints(_Handlers):
@@ -170,3 +193,15 @@ def starting_processes() -> Iterator[None]:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         points.leave()
+
+
+def end_with_parent() -> None:
+    """For a new process: end it when the one that started it has ended, in whatever way."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def _follow(parent: Any) -> None:
+    parent.join()
+    os._exit(0)
