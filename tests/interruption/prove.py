@@ -51,24 +51,22 @@ def run_until(command: list[str], iteration: int, delay: float) -> Kill | None:
     environment = os.environ | {"TQDM_MININTERVAL": "0"}
     process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)
     assert process.stderr is not None
-    seen: list[int] = []
-    text, deadline = b"", float("inf")
     os.set_blocking(process.stderr.fileno(), False)
-    while process.poll() is None and time.monotonic() < deadline:
-        text = (text + (process.stderr.read() or b""))[-100_000:]
-        seen += [int(number) for number in _BAR.findall(text)[-1:]]
-        if seen and not seen[1:]:
-            seen = [int(_BAR.findall(text)[0]), seen[-1]]
-        if seen and seen[-1] >= iteration and deadline == float("inf"):
-            deadline = time.monotonic() + delay
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
+    text, shown, end = b"", [-1], float("inf")
+    while process.poll() is None and time.monotonic() < end:
+        time.sleep(0.005)
+        if more := process.stderr.read():
+            text += more
+            shown = [int(number) for number in _BAR.findall(text)] or shown
+        if shown[-1] >= iteration and end == float("inf"):
+            end = time.monotonic() + delay
+    process.kill()
     text += process.stderr.read() or b""
     code = process.wait()
     process.stderr.close()
     if code == -signal.SIGKILL:
-        found = [int(number) for number in _BAR.findall(text)]
-        return Kill(seen[0] if seen else -1, found[-1] if found else -1)
+        shown = [int(number) for number in _BAR.findall(text)] or shown
+        return Kill(shown[0], shown[-1])
     if code:
         raise RuntimeError(f"{' '.join(command)}: exit code {code}: {text.decode()[-2000:]}")
     return None
@@ -83,7 +81,7 @@ def events(folder: Path) -> dict[str, list[tuple[int, float]]]:
 
 
 def differences(one: Path, other: Path) -> list[str]:
-    """What differs between two finished run folders, in words; prints the hashes of what is equal."""
+    """What differs between two finished run folders, in words; prints the hashes."""
     found = []
     for name in EXACT:
         hashes = [hashlib.sha256((run / name).read_bytes()).hexdigest() for run in (one, other)]
