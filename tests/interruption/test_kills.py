@@ -59,7 +59,7 @@ def interrupted(command: list[str], number: int, folder: Path, pattern: str):
     while process.poll() is None and not list(folder.rglob(pattern)) and time.monotonic() < end:
         time.sleep(0.002)
     process.send_signal(number)
-    out, error = process.communicate(timeout=60)
+    _, error = process.communicate(timeout=60)
     return process.returncode, error
 
 
