@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from rstan_lite.data.puppets import CLASSES, generate
-from rstan_lite.errors import RstanError
+from rstan_lite.interruption import run_command
 
 
 def main() -> int:
@@ -25,15 +25,14 @@ def main() -> int:
     )
     parser.add_argument("--rivals", type=int, nargs=2, default=(0, 0), metavar=("FEWEST", "MOST"))
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    a = parser.parse_args()
-    try:
-        generate(
-            a.root, a.clips_per_class, a.classes, a.seed, a.workers, tuple(a.size), not a.quiet,
-            rivals=tuple(a.rivals),
-        )  # fmt: skip
-    except RstanError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return run_command(lambda: _generate(parser.parse_args()))
+
+
+def _generate(a: argparse.Namespace) -> int:
+    generate(
+        a.root, a.clips_per_class, a.classes, a.seed, a.workers, tuple(a.size), not a.quiet,
+        rivals=tuple(a.rivals),
+    )  # fmt: skip
     print(f"{a.root}: puppets complete")
     return 0
 

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from rstan_lite import __version__
-from rstan_lite.errors import ConfigError, RstanError
-
-INTERRUPTED = 130  # what a shell reports for Ctrl-C
+from rstan_lite.errors import ConfigError
+from rstan_lite.interruption import run_command
 
 
 def build_parser() -> tuple[argparse.ArgumentParser, Any]:
@@ -80,25 +79,19 @@ def _puppets(arguments: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command line and return its exit code: 0, 2 for a complaint, 130 for Ctrl-C."""
-    try:
-        parser, subparsers = build_parser()
-        arguments, unknown = parser.parse_known_args(argv)
-        if arguments.command is None:
-            parser.print_help()
-            return 0
-        if unknown:
-            raise _unknown(unknown, arguments.command, subparsers.choices[arguments.command])
-        return int(arguments.func(arguments) or 0)
-    except RstanError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(
-            "\ninterrupted: run the same command again, it goes on from what is saved.",
-            file=sys.stderr,
-        )
-        return INTERRUPTED
+    """Run a command line and return its exit code, see `run_command`."""
+    return run_command(lambda: _run(argv))
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    parser, subparsers = build_parser()
+    arguments, unknown = parser.parse_known_args(argv)
+    if arguments.command is None:
+        parser.print_help()
+        return 0
+    if unknown:
+        raise _unknown(unknown, arguments.command, subparsers.choices[arguments.command])
+    return int(arguments.func(arguments) or 0)
 
 
 def _unknown(unknown: list[str], command: str, parser: argparse.ArgumentParser) -> ConfigError:

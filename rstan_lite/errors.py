@@ -44,3 +44,7 @@ class CheckpointError(RstanError):
 
 class NotebookError(RstanError):
     """A notebook, or a parameter handed to it, is not as it must be."""
+
+
+class BusyError(RstanError):
+    """Another process is at the same work in the same folder."""

@@ -61,6 +61,12 @@ def add_parsers(subparsers: Any) -> None:
     parser.add_argument("--cache", help="folder of stores and networks ($RSTAN_CACHE, runs/cache)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--workers", type=int, default=2, help="processes that read clips (2)")
+    parser.add_argument(
+        "--save-seconds",
+        type=float,
+        default=60.0,
+        help="between checkpoints, inside epochs too; 0: on Ctrl-C alone (60)",
+    )
     parser.set_defaults(func=_tune)
 
 
@@ -112,6 +118,7 @@ def _tune(arguments: argparse.Namespace) -> int:
             path,
             device=str(device),
             workers=arguments.workers,
+            save_seconds=arguments.save_seconds,
         )
         print(
             f"{settings.stream}: validation accuracy {card['best']['validation_accuracy']:.1%} of "

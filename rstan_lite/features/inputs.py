@@ -18,6 +18,7 @@ from rstan_lite.features.flow import BOUND, CAMERA, Estimator, encode, estimator
 from rstan_lite.features.packing import Images, pack
 from rstan_lite.features.parallel import Step, over_clips
 from rstan_lite.features.store import Store, fingerprint
+from rstan_lite.files import clear_parts
 
 FLOW_HEIGHT = 192  # px; flow is smooth, so it is stored smaller than the frames it comes from
 PACKED = ("frames", "flow", "masks")
@@ -164,6 +165,7 @@ def fill_inputs(
     todo = store.missing(clips)
     if not todo:
         return
+    clear_parts(store.folder)
     steps = InputSteps(dataset, store)
     order: list[Step] = [steps.decode, steps.compute, steps.keep]
     here = 0 if store.flow.forks else 2  # the last ones, that no process of its own can do

@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from rstan_lite.data.jhmdb import Clip
 from rstan_lite.errors import DataError, RstanError
+from rstan_lite.interruption import starting_processes
 
 # What is done with a clip and what the step before made of it (the first: None).
 Step = Callable[[Clip, Any], Any]
@@ -71,7 +72,9 @@ def over_clips(
     damaged: list[DataError] = []
     # the bar beside the loop: tqdm.auto begins an iteration of its own, with processes of its own
     with tqdm(total=len(clips), desc=title) as bar:
-        for i, value in loader:
+        with starting_processes():
+            values = iter(loader)
+        for i, value in values:
             try:
                 if isinstance(value, RstanError):
                     raise value

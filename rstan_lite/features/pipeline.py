@@ -17,6 +17,7 @@ from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.pretrained import read_state, weights_hash
 from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.features.store import Fingerprints, Store
+from rstan_lite.files import clear_parts
 
 PARTS = ("train", "validation", "test")
 # Files of one tensor of one part. With two streams a part has five tensors, so that three parts and
@@ -117,6 +118,8 @@ def prepare_parts(
             for clip in store.missing(clips, prints) if key[1] in views else ():
                 todo.setdefault(clip, []).append(key)
     if todo:
+        for store in stores.values():
+            clear_parts(store.folder)
         Extraction(dataset, inputs, stores, todo, settings, device).run(workers)
     return {
         part: Features(

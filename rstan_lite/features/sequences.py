@@ -26,6 +26,7 @@ from rstan_lite.features.inputs import InputStore, fill_inputs, inputs_store
 from rstan_lite.features.pipeline import Features, feature_stores
 from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.features.store import Fingerprints, Store, fingerprint
+from rstan_lite.files import clear_parts
 
 Stores = Mapping[ClipSequence, Mapping[str, Store]]  # by sequence, then by stream or "target"
 
@@ -51,6 +52,8 @@ def prepare_sequences(
     stores = _stores(settings, inputs, sequences, cache)
     todo = _missing(stores, clips)
     if todo:
+        for store in (store for of_one in stores.values() for store in of_one.values()):
+            clear_parts(store.folder)
         _fill(stores, todo, dataset, inputs, settings, device, workers)
     return {
         one: Features(

@@ -5,9 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
 import shutil
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +15,19 @@ from torch import Tensor
 
 from rstan_lite.data.clips import Clip
 from rstan_lite.errors import StoreError
+from rstan_lite.files import write_whole
 
 KEY_FILE = "key.json"
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: temporary name, flush, rename.
+def write_atomically(path: Path, content: bytes | memoryview, keep: Path | None = None) -> None:
+    """Write a file whole or not at all, see `files.write_whole`.
 
     Raises StoreError where the disk is full or the folder read-only; no part of the file remains.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        write_whole(path, content, keep)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             free = shutil.disk_usage(path.parent).free
             raise StoreError(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
-from pathlib import Path
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,15 +11,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sampler
 
 from rstan_lite.data.clips import Clip
-from rstan_lite.errors import CheckpointError
 from rstan_lite.features.backbones import FeatureNet, backbone
+from rstan_lite.features.generations import (
+    Generations,
+    random_states,
+    restore_random,
+    warn_of_threads,
+)
 from rstan_lite.features.inputs import InputStore
 from rstan_lite.features.pretrained import load_start
 from rstan_lite.features.samples import Samples, TuneSettings
-from rstan_lite.features.store import write_atomically
+from rstan_lite.interruption import starting_processes
 
 CLIP_NORM = 5.0  # of the gradient: the first steps on flow are steep
 
@@ -38,7 +43,7 @@ def places_loss(scores: Tensor, labels: Tensor, actor: Tensor) -> Tensor:
 
 
 class Tuner:
-    """All that a tuning is made of, so that it can be saved after an epoch and taken up again."""
+    """All that a tuning is made of, so that it can be saved after a mini-batch and taken up."""
 
     def __init__(
         self,
@@ -74,28 +79,37 @@ class Tuner:
         )
         self.history: list[dict[str, float]] = []
         self.best: dict[str, Any] = {}
+        self.losses: list[float] = []  # of the mini-batches since the last epoch's end
+        self._random: dict[str, Any] | None = None  # the state to go on with inside an epoch
 
     @property
     def epoch(self) -> int:
         """Epochs done."""
         return len(self.history)
 
-    def run_epoch(self, workers: int) -> float:
-        """Pass once over the clips; returns the mean loss."""
+    def run_epoch(self, workers: int, after_batch: Callable[[], None] | None = None) -> float:
+        """Pass over the clips, from where a saved state stopped; returns the epoch's mean loss.
+
+        after_batch: called after each mini-batch, where the state may be saved.
+        """
         settings = self.settings
         torch.manual_seed((settings.seed << 20) + self.epoch)  # dropout and the order of clips
-        loader = DataLoader(
-            Samples(self.store, self.train, settings, self.epoch, self.k),
-            batch_size=settings.batch,
-            shuffle=True,
-            drop_last=len(self.train) >= settings.batch,
-            num_workers=workers,
+        samples = Samples(self.store, self.train, settings, self.epoch, self.k)
+        order = BatchSampler(
+            RandomSampler(samples), settings.batch, drop_last=len(self.train) >= settings.batch
         )
-        losses = []
+        loader = DataLoader(
+            samples, batch_sampler=_Rest(order, len(self.losses)), num_workers=workers
+        )
         self.net.train()
         frozen = self.epoch < settings.frozen
         self.net.trunk.requires_grad_(not frozen).train(not frozen)
-        for images, labels, actor in loader:  # images (B, segments, size, size, channels)
+        with starting_processes():
+            batches = iter(loader)
+        for images, labels, actor in batches:  # images (B, segments, size, size, channels)
+            if self._random is not None:  # only now: the order of clips was drawn as at first
+                restore_random(self._random)
+                self._random = None
             segments, labels = images.shape[1], labels.to(self.device)
             vector, cube = self.net.vector_and_cube(images.flatten(0, 1).to(self.device))
             logits = self.net.classify(vector).unflatten(0, (-1, segments)).mean(1)
@@ -110,12 +124,16 @@ class Tuner:
             self.optimizer.step()
             self.schedule.step()
             self.mean.update_parameters(self.net)
-            losses.append(loss.item())
-        return float(np.mean(losses))
+            self.losses.append(loss.item())
+            if after_batch:
+                after_batch()
+        self._random = None  # a state saved after the last mini-batch is of no further use
+        return float(np.mean(self.losses))
 
     def note(self, row: dict[str, float]) -> None:
         """Add an epoch to the history, and keep its averaged weights where it is the best."""
         self.history.append(row)
+        self.losses = []
         if "validation_accuracy" not in row:
             return
         # higher accuracy wins; among equals the lower loss
@@ -129,26 +147,48 @@ class Tuner:
         names = ("net", "mean", "local", "optimizer", "schedule")
         return {name: getattr(self, name) for name in names}
 
-    def save(self, path: Path) -> None:
-        """Write everything, whole or not at all."""
-        buffer = io.BytesIO()
-        parts = {name: part.state_dict() for name, part in self._parts().items()}
-        torch.save({"parts": parts, "history": self.history, "best": self.best}, buffer)
-        write_atomically(path, buffer.getvalue())
+    def save(self, states: Generations) -> None:
+        """Write everything, whole or not at all, and keep the version before."""
+        states.save(
+            {
+                "parts": {name: part.state_dict() for name, part in self._parts().items()},
+                "history": self.history,
+                "best": self.best,
+                "losses": self.losses,
+                "random": random_states(),
+                "threads": torch.get_num_threads(),
+            }
+        )
 
-    def restore(self, path: Path) -> None:
-        """Take up a saved state, where there is one. Raises CheckpointError for a damaged file."""
-        if not path.is_file():
-            return
-        try:
-            saved = torch.load(path, map_location=self.device, weights_only=True)
+    def restore(self, states: Generations) -> None:
+        """Take up a saved state, where there is one.
+
+        A damaged version is named on stderr, and the one before it taken. Warns of another number
+        of threads. Raises CheckpointError where all versions are damaged.
+        """
+
+        def take(saved: dict[str, Any]) -> None:
             for name, part in self._parts().items():
                 part.load_state_dict(saved["parts"][name])
             self.history, self.best = saved["history"], saved["best"]
-        except Exception as error:  # torch and pickle raise many types
-            raise CheckpointError(
-                path, f"a damaged file ({error})", "the state of a started tuning", "Remove it."
-            ) from error
+            self.losses = saved["losses"]
+            self._random = saved["random"] if self.losses else None
+            warn_of_threads(states.path, saved["threads"])
+
+        states.load(take, self.device)
+
+
+class _Rest(Sampler[list[int]]):
+    """The mini-batches of an order from number `first` on."""
+
+    def __init__(self, order: BatchSampler, first: int):
+        self.order, self.first = order, first
+
+    def __len__(self) -> int:
+        return max(0, len(self.order) - self.first)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return itertools.islice(self.order, self.first, None)
 
 
 def _lr_factor(iteration: int, warm_up: int, total: int) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -12,12 +11,14 @@ from pathlib import Path
 from rstan_lite.data.datasets import open_clips
 from rstan_lite.doctor.check import as_table
 from rstan_lite.doctor.inputs import check_clips
-from rstan_lite.errors import DataError, RstanError
+from rstan_lite.errors import DataError
 from rstan_lite.fetch.adopt import adopt, checked
 from rstan_lite.fetch.archives import extract
 from rstan_lite.fetch.download import download
 from rstan_lite.fetch.rar import find_tool
 from rstan_lite.fetch.sources import Piece, Source
+from rstan_lite.files import alone
+from rstan_lite.interruption import run_command
 
 ARCHIVES = "archives"  # folder of what was downloaded, in the data set's
 ROOM, ROOM_NESTED = 1.1, 2.2  # to unpack an archive, in multiples of its size
@@ -25,7 +26,7 @@ COLUMNS = 3
 
 
 def main(source: Source, arguments: Sequence[str] | None = None) -> int:
-    """Run a command line: 0 if all is there, 1 if not, 2 for a complaint, 130 for Ctrl-C."""
+    """Run a command line: 0 if all is there, 1 if not, else as `run_command` says."""
     title = source.name.upper()
     parser = argparse.ArgumentParser(
         description=f"Get {title}: download it, or adopt a copy, and check that it is complete. "
@@ -54,16 +55,14 @@ def main(source: Source, arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--timeout", type=float, default=60.0, help="seconds without a byte (60)")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     options = parser.parse_args(arguments)
-    try:
+    return run_command(lambda: _run(source, options))
+
+
+def _run(source: Source, options: argparse.Namespace) -> int:
+    with alone(options.root, f"{source.name} being fetched"):
         for forms in source.pieces:
             print(_get(source, forms, options, getattr(options, "form", None)), flush=True)
-        return report(source.name, options.root)
-    except RstanError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\ninterrupted: the same command goes on.", file=sys.stderr)
-        return 130
+    return report(source.name, options.root)
 
 
 def _get(

@@ -106,6 +106,7 @@ def download(
     if not timeout > 0:
         raise ConfigError("--timeout", str(timeout), "seconds, more than 0")
     if path.exists():
+        _Part(path, url).note.unlink(missing_ok=True)  # of a run that was killed after the rename
         check_md5(path, md5, progress)
         return path
     with _disk(path):
@@ -132,6 +133,8 @@ def download(
         part.discard()  # what is wrong can't be told from what is right
         raise
     with _disk(path):
+        with part.file.open("rb") as file:
+            os.fsync(file.fileno())  # whole on the disk before it has its name
         os.replace(part.file, path)
         part.note.unlink(missing_ok=True)
     return path

@@ -16,6 +16,7 @@ import torch
 from rstan_lite.data.jhmdb import JHMDB, Clip
 from rstan_lite.errors import ConfigError
 from rstan_lite.features.store import Store, write_atomically
+from rstan_lite.files import alone, clear_parts
 from rstan_lite.idt.classify import fit_temperature, margins, probabilities
 from rstan_lite.idt.descriptors import NAMES
 from rstan_lite.idt.encoding import EncodingSettings
@@ -77,13 +78,23 @@ def run(
     Codebooks and the SVMs that choose are fitted to the training part; the SVMs that are tested,
     with the chosen settings, to the whole training list.
     Returns the content of metrics.json.
-    Raises ConfigError (libraries, a folder of another run), DataError (clips), StoreError (disk).
+    Raises ConfigError (libraries, a folder of another run), BusyError (another process works in
+    it), DataError (clips), StoreError (disk).
     """
     check_libraries()
     _check(out, config)
     done = runs.read_metrics(out)
     if done is not None:
         return done
+    with alone(out, "an iDT-FV run"):
+        clear_parts(out)
+        return _run(config, out, cache, workers, progress)
+
+
+def _run(
+    config: IdtConfig, out: Path, cache: str | Path, workers: int, progress: bool
+) -> dict[str, Any]:
+    """`run`, once no other process can be in the folder."""
     began = time.monotonic()
     data = JHMDB(config.root, config.split, config.missing, config.validation)
     if not data.validation:

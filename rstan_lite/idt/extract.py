@@ -11,6 +11,7 @@ from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.errors import DataError
 from rstan_lite.features.parallel import over_clips
 from rstan_lite.features.store import Store, fingerprint
+from rstan_lite.files import clear_parts
 from rstan_lite.idt.descriptors import describe
 from rstan_lite.idt.trajectories import TrackSettings, trajectories
 
@@ -38,6 +39,7 @@ def fill_descriptors(
     """
     todo = store.missing(clips)
     if todo:
+        clear_parts(store.folder)
         steps = [_Describing(dataset, store).store_clip]
         over_clips(todo, steps, [], workers, "trajectories", dataset.root)
 

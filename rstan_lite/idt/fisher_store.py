@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 from rstan_lite.data.jhmdb import Clip
 from rstan_lite.errors import StoreError
 from rstan_lite.features.store import Store, digest, write_atomically
+from rstan_lite.files import clear_parts
 from rstan_lite.idt.descriptors import NAMES
 from rstan_lite.idt.encoding import Codebook, EncodingSettings
 
@@ -53,6 +54,7 @@ def fill_fisher(
     todo = store.missing(clips)
     if not todo:
         return
+    clear_parts(store.folder)
     codebooks = _codebooks(store, descriptors, train, settings, progress)
     title = f"Fisher vectors, {settings.components} components"
     for clip in tqdm(todo, title, disable=not progress):

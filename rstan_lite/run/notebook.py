@@ -84,12 +84,13 @@ def _execute(
         raise NotebookError(path, f"no {error.name} here", "papermill", INSTALL_HINT) from None
     content = load_notebook(path)
     origin = _inject(content, chosen, values)
+    growing = output.with_name(f".{output.name}.part.ipynb")  # written again after each cell
     try:
         # A node, not a path: papermill would take braces in a path for its own placeholders.
         node = nbformat.from_dict(content)
         papermill.execute_notebook(
             node,
-            str(output.resolve()).replace("{", "{{").replace("}", "}}"),
+            str(growing.resolve()).replace("{", "{{").replace("}", "}}"),
             kernel_name="python3",  # of the interpreter that runs this, whatever the notebook says
             cwd=os.getcwd(),
             progress_bar=progress,
@@ -109,6 +110,9 @@ def _execute(
             "a kernel that runs to the end",
             f"A kernel that dies is often out of memory. What ran is kept in {output}.",
         ) from error
+    finally:
+        if growing.exists():
+            os.replace(growing, output)
 
 
 def _inject(

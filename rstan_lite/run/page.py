@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rstan_lite.errors import NotebookError
+from rstan_lite.files import write_whole
 
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 WIDGET_NOTE = "An interactive part stands here when the notebook is open in Jupyter."
@@ -104,7 +105,7 @@ def write_page(notebook: str | PathLike[str], page: str | PathLike[str]) -> Path
     resources = {"metadata": {"name": notebook.stem, "path": str(notebook.resolve().parent)}}
     text, _ = exporter.from_notebook_node(node, resources=resources)
     try:
-        page.write_text(text, encoding="utf-8")
+        write_whole(page, text.encode())
     except OSError as error:
         raise NotebookError(page, str(error), "a file that can be written") from None
     return page

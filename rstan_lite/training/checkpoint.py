@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import pickle
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,19 +12,28 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
+from torch.optim import Optimizer
 
 from rstan_lite.errors import CheckpointError
+from rstan_lite.features.generations import (
+    Generations,
+    random_states,
+    restore_random,
+    warn_of_threads,
+)
 from rstan_lite.features.store import write_atomically
 from rstan_lite.model.config import RSTANConfig
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.training.logs import EpochLog
 from rstan_lite.training.runs import DESCRIPTION, WEIGHTS
+from rstan_lite.training.sums import EpochSums
 
 
 @dataclass
 class Progress:
-    """How far a run is: what the next epoch starts from, besides weights and optimiser.
+    """How far a run is: what the next mini-batch starts from, besides weights and optimiser.
 
+    epoch: how many were finished, with their validation. sums: of the mini-batches since then.
     best_*: the epoch chosen so far (validation accuracy, then loss) and its weights.
     """
 
@@ -38,6 +45,13 @@ class Progress:
     best_loss: float = float("inf")
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     log: list[EpochLog] = field(default_factory=list)
+    sums: EpochSums = field(default_factory=EpochSums)
+
+    def end_epoch(self, row: EpochLog, weights: dict[str, Tensor]) -> None:
+        """Add a finished epoch to the log, and take its weights where it is the best."""
+        self.log.append(row)
+        self.consider(row, weights)
+        self.epoch, self.sums = row.epoch, EpochSums()
 
     def consider(self, row: EpochLog, weights: dict[str, Tensor]) -> None:
         """Take the epoch as the best if it is; without a validation part the latest one is."""
@@ -51,69 +65,56 @@ class Progress:
 
 
 def save_progress(
-    path: Path, progress: Progress, run: str, model: RSTAN, optimizer: torch.optim.Optimizer
+    states: Generations, progress: Progress, run: str, model: RSTAN, optimizer: Optimizer
 ) -> None:
-    """Write all that a run needs to go on, whole or not at all.
+    """Write all that a run needs to go on, whole or not at all, and keep the version before.
 
     run: text that identifies the run (settings and clips); only the same run can go on from it.
     """
-    state = {
-        "run": run,
-        "progress": {**vars(progress), "log": [asdict(row) for row in progress.log]},
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "random": torch.get_rng_state(),
-        "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
-    }
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    write_atomically(path, buffer.getvalue())
+    states.save(
+        {
+            "run": run,
+            "progress": {
+                **vars(progress),
+                "sums": asdict(progress.sums),
+                "log": [asdict(row) for row in progress.log],
+            },
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "random": random_states(),
+            "threads": torch.get_num_threads(),
+        }
+    )
 
 
 def load_progress(
-    path: Path, run: str, model: RSTAN, optimizer: torch.optim.Optimizer
+    states: Generations, run: str, model: RSTAN, optimizer: Optimizer
 ) -> Progress | None:
-    """Continue from a file of save_progress: fills model and optimiser; None where there is none.
+    """Continue from what save_progress wrote: fills model and optimiser; None where there is none.
 
-    Raises CheckpointError for a damaged file or one of another run.
+    A damaged version is named on stderr, and the one before it taken. Warns of another number of
+    threads. Raises CheckpointError where all versions are damaged, or one is of another run.
     """
-    if not path.exists():
-        return None
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+
+    def take(state: dict[str, Any]) -> Progress:
         values = dict(state["progress"])
         values["log"] = [EpochLog(**row) for row in values["log"]]
+        values["sums"] = EpochSums(**values["sums"])
         progress = Progress(**values)
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError) as error:
-        raise _damaged(path, error) from error
-    except pickle.UnpicklingError as error:
-        raise _damaged(path, error) from error
-    if state["run"] != run:
-        raise CheckpointError(
-            path,
-            "the state of a run on other clips or settings",
-            "this run's own",
-            "Use another folder.",
-        )
-    try:
+        if state["run"] != run:
+            raise CheckpointError(
+                states.path,
+                "the state of a run on other clips or settings",
+                "this run's own",
+                "Use another folder.",
+            )
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-    except (RuntimeError, ValueError, KeyError) as error:
-        raise _damaged(path, error) from error
-    torch.set_rng_state(state["random"])
-    if state["random_cuda"] and torch.cuda.device_count() == len(state["random_cuda"]):
-        torch.cuda.set_rng_state_all(state["random_cuda"])
-    return progress
+        restore_random(state["random"])
+        warn_of_threads(states.path, state["threads"])
+        return progress
 
-
-def _damaged(path: Path, error: Exception) -> CheckpointError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return CheckpointError(
-        path,
-        f"a damaged file ({reason})",
-        "the saved state of a run",
-        "Remove it: the run then starts anew.",
-    )
+    return states.load(take)
 
 
 @dataclass(frozen=True)

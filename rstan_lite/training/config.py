@@ -109,7 +109,12 @@ class TrainConfig:
     recurrence: str = _option(
         "auto", "loop over frames: as written, or fast", ("auto", "plain", "fast"), place=True
     )
-    save_every: int = _option(1, "epochs between checkpoints", low=1, place=True)
+    save_seconds: float = _option(
+        60.0, "seconds between checkpoints, inside epochs too; 0: never by time", low=0, place=True
+    )
+    save_every: int = _option(
+        0, "epochs after which a checkpoint is saved besides; 0: by time alone", low=0, place=True
+    )
 
     def __post_init__(self) -> None:
         for spec in fields(self):

@@ -80,12 +80,13 @@ class TensorBoard:
         self._writer = SummaryWriter(str(folder), purge_step=first_epoch)
 
     def add(self, row: EpochLog) -> None:
-        """Write one epoch."""
+        """Write one epoch to the disk: what is in a checkpoint must be here, too."""
         if not self.available:
             return
         for name, value in asdict(row).items():
             if name != "epoch" and value is not None:
                 self._writer.add_scalar(name, value, row.epoch)
+        self._writer.flush()
 
     def close(self) -> None:
         """Flush and close the file."""

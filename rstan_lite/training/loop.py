@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +20,12 @@ from rstan_lite.training.batches import (
     epoch_rows,
     training_batch,
 )
-from rstan_lite.training.checkpoint import Progress, load_progress, save_progress
+from rstan_lite.training.checkpoint import Progress
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.device import make_fabric
 from rstan_lite.training.evaluate import evaluate
 from rstan_lite.training.logs import EpochLog
+from rstan_lite.training.saving import Saver
 from rstan_lite.training.step import Objective, Task, train_step
 
 SECOND_SEED = 500_009  # apart from the first data set's, so that both draw frames of their own
@@ -63,11 +63,13 @@ def fit(
     """Train a model and leave the weights of its best epoch on validation in it.
 
     second: another data set, trained along; an epoch is one of the first. It is not validated.
-    resume: file to save the run in every `save_every` epochs, and to go on from where it exists;
-    run: text that identifies the run there. on_save: called with all epochs' logs after a save.
+    resume: file to save the run in (see `saving.Saver`), and to go on from where it exists; run:
+    text that identifies the run there. on_save: called with all epochs' logs after a save.
     on_epoch: called with each epoch's log, live.
     stop_after: stop, saved, at the end of that epoch.
-    Raises DataError for no clips or features that are not finite, DeviceError, CheckpointError.
+    Ctrl-C, SIGTERM and what `on_epoch` raises leave the run saved as far as it is.
+    Raises DataError for no clips or features that are not finite, DeviceError, CheckpointError,
+    Interrupted.
     """
     if len(train) == 0:
         raise DataError("training part", "no clips", "at least one")
@@ -77,45 +79,43 @@ def fit(
     )
     objective, stepper = fabric.setup(Objective(model, config.aa_kind), optimizer)
     torch.manual_seed(config.seed)  # dropout; a resumed run's state replaces it
-    state = (load_progress(resume, run, model, optimizer) if resume else None) or Progress()
-    started = time.perf_counter() - state.seconds
+    saver = Saver(resume, run, model, optimizer, config, on_save)
+    state = saver.progress
     tasks = [Task(train, config.dataset, config.batch_size, lambda_aa=config.lambda_aa)]
     if second is not None:
         if len(second.features) == 0:
             raise DataError("training part of the second data set", "no clips", "at least one")
         tasks.append(second)
     shown = {"total": config.iterations, "initial": state.iteration, "disable": not progress}
-    with tqdm(unit="it", desc="train", **shown) as bar:
-        while state.iteration < config.iterations and state.epoch != stop_after:
+    with saver, tqdm(unit="it", desc="train", **shown) as bar:
+        while (state.iteration < config.iterations or state.sums.batches) and (
+            state.epoch != stop_after
+        ):
             model.train()
-            sums = _Sums()
-            for rows in epoch_rows(len(train), config.batch_size, config.seed, state.epoch):
+            mini_batches = epoch_rows(len(train), config.batch_size, config.seed, state.epoch)
+            for rows in mini_batches[state.sums.batches :]:
                 if state.iteration == config.iterations:
                     break
-                rate = learning_rate(config, state.iteration)
                 for group in optimizer.param_groups:
-                    group["lr"] = rate
+                    group["lr"] = learning_rate(config, state.iteration)
                 mixture = _draw(tasks, rows, config, state.iteration, fabric.device)
                 losses, norm = train_step(fabric, objective, stepper, mixture, config.clip_norm)
                 if not math.isfinite(norm):
                     raise _not_finite(mixture, losses)
                 state.iteration += 1
-                sums.add(losses, [batch.labels for _, batch in mixture], norm, config.clip_norm)
+                labels = [batch.labels for _, batch in mixture]
+                state.sums.add(losses, labels, norm, config.clip_norm)
                 bar.update()
+                saver.point()
 
-            state.epoch += 1
-            row = _row(state, sums, rate, model, validation, config)
-            state.log.append(row)
-            state.consider(row, model.state_dict())
-            state.seconds = time.perf_counter() - started
-            leaving = state.iteration >= config.iterations or state.epoch == stop_after
-            if resume and (leaving or state.epoch % config.save_every == 0):
-                save_progress(resume, state, run, model, optimizer)
-                if on_save:
-                    on_save(state.log)
+            with saver.saved_if_left():  # a validation that is cut off is done again
+                row = _row(state, model, validation, config)
+            state.end_epoch(row, model.state_dict())
             bar.set_postfix_str(_brief(row))
-            if on_epoch:
-                on_epoch(row)
+            with saver.saved_if_left(by=BaseException):
+                if on_epoch:
+                    on_epoch(row)
+            saver.end_epoch(state.iteration >= config.iterations or state.epoch == stop_after)
 
     finished = state.iteration >= config.iterations
     if finished:
@@ -137,43 +137,16 @@ def _draw(
     return mixture
 
 
-class _Sums:
-    """Running sums over an epoch's mini-batches; main, clips and right have one entry a task."""
-
-    def __init__(self) -> None:
-        self.batches = 0
-        self.main, self.clips, self.right = [0.0, 0.0], [0, 0], [0, 0]
-        self.actor = self.norm = self.clipped = 0.0
-
-    def add(
-        self, losses: list[dict[str, Tensor]], labels: list[Tensor], norm: float, limit: float
-    ) -> None:
-        self.batches += 1
-        for task, (loss, truth) in enumerate(zip(losses, labels, strict=True)):
-            self.main[task] += float(loss["main"].detach())
-            self.clips[task] += len(truth)
-            self.right[task] += int((loss["logits"].argmax(1) == truth).sum())
-        self.actor += float(losses[0]["actor"].detach())
-        self.norm += norm
-        self.clipped += float(0 < limit < norm)
-
-
-def _row(
-    state: Progress,
-    sums: _Sums,
-    rate: float,
-    model: RSTAN,
-    validation: ClipFeatures,
-    config: TrainConfig,
-) -> EpochLog:
+def _row(state: Progress, model: RSTAN, validation: ClipFeatures, config: TrainConfig) -> EpochLog:
     """Validate, and put the epoch into one row."""
+    sums = state.sums
     held_out = evaluate(
         model, validation, config.dataset, config.test_frames, precision=config.precision
     )
     return EpochLog(
-        epoch=state.epoch,
+        epoch=state.epoch + 1,
         iteration=state.iteration,
-        lr=rate,
+        lr=learning_rate(config, state.iteration - 1),
         main_loss=sums.main[0] / sums.batches,
         aa_loss=sums.actor / sums.batches,
         gradient_norm=sums.norm / sums.batches,

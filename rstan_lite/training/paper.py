@@ -136,7 +136,8 @@ OURS: dict[str, Ours] = {
     "device": Ours("what this machine has"),
     "recurrence": Ours("how it is computed; the function is the same"),
     "precision": Ours("not mentioned", _all("32")),
-    "save_every": Ours("how much an interruption may cost", _all(10)),
+    "save_seconds": Ours("how much a kill may cost, whatever an epoch takes"),
+    "save_every": Ours("as save_seconds"),
 }  # fmt: skip
 
 # Settings of the recurrence and its frames, which two data sets trained together have in common.

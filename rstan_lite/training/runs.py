@@ -19,6 +19,7 @@ import torch
 
 import rstan_lite
 from rstan_lite.errors import CheckpointError, ConfigError
+from rstan_lite.features.generations import Generations
 from rstan_lite.features.store import write_atomically
 from rstan_lite.training.config import TrainConfig, differences, read_config
 
@@ -49,7 +50,8 @@ def check(folder: Path, config: TrainConfig) -> None:
     A folder in which nothing was saved yet, say after a wrong path, may still be begun anew.
     """
     path = folder / CONFIG
-    begun = any((folder / name).exists() for name in (METRICS, RESUME, WEIGHTS))
+    begun = any((folder / name).exists() for name in (METRICS, WEIGHTS))
+    begun = begun or Generations(folder / RESUME).exists()
     if begun and path.exists():
         differing = differences(read_config(path), config)
         if differing:

@@ -12,7 +12,9 @@ from typing import Any
 import torch
 
 from rstan_lite.devices import choose_device
+from rstan_lite.features.generations import Generations
 from rstan_lite.features.store import write_atomically
+from rstan_lite.files import alone, clear_parts
 from rstan_lite.model.config import RSTANConfig
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.training import card, runs
@@ -109,37 +111,51 @@ def train(
     parts: features; None computes those of the configuration's data set, or takes them from the
     store. stop_after: leave after that epoch, to be continued.
     Returns the content of metrics.json, None where it stopped before the end.
-    Raises ConfigError where `out` holds a run of other settings, and what its steps raise.
+    Raises ConfigError where `out` holds a run of other settings, BusyError where another process
+    works there, Interrupted (saved: the same call goes on), and what its steps raise.
     """
-    device = choose_device(config.device)  # complain before the work, not after it
+    choose_device(config.device)  # complain before the work, not after it
     runs.check(out, config)
-    done = runs.read_metrics(out)
+    done = _finished(out)
     if done is not None:
         return done
+    with alone(out, "a run that is trained"):
+        done = _finished(out)  # by a process that was here until now
+        return done or _train(config, out, parts, on_epoch, progress, stop_after)
+
+
+def _finished(out: Path) -> dict[str, Any] | None:
+    """What a finished run measured, without the checkpoints that a kill may have left behind."""
+    done, left = runs.read_metrics(out), Generations(out / runs.RESUME)
+    if done is not None and left.exists():
+        left.remove()
+    return done
+
+
+def _train(
+    config: TrainConfig,
+    out: Path,
+    parts: Parts | None,
+    on_epoch: Callable[[EpochLog], None] | None,
+    progress: bool,
+    stop_after: int | None,
+) -> dict[str, Any] | None:
+    """`train`, once no other process can be in the folder."""
+    clear_parts(out)
     if parts is None:
         from rstan_lite.training.features_source import load_parts
 
         parts = load_parts(config)
     runs.begin(out, config)
     warn_of_seen(parts.seen)
+    device = choose_device(config.device)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     parts = scaled(config, parts)
     second = second_task(config, parts.second)
     model = build_model(config, parts.train, heads(config, parts.train, parts.second))
     if progress:
-        sizes = ", ".join(
-            f"{len(part)} {name}"
-            for name, part in zip(
-                ("training", "validation", "test"),
-                (parts.train, parts.validation, parts.test),
-                strict=True,
-            )
-        )
-        said = f"{sizes} clips; recurrence {model.plan(device)}"
-        print(f"{config.dataset}, split {config.split}: {said}", file=sys.stderr)
-        if second is not None:
-            print(f"beside it {second.head}: {len(second.features)} clips", file=sys.stderr)
+        _introduce(config, parts, f"recurrence {model.plan(device)}")
     board: TensorBoard | None = None
 
     def log(row: EpochLog) -> None:
@@ -170,8 +186,18 @@ def train(
     if not trained.finished:
         return None
     metrics = _finish(config, out, parts, model, trained)
-    (out / runs.RESUME).unlink(missing_ok=True)
+    Generations(out / runs.RESUME).remove()
     return metrics
+
+
+def _introduce(config: TrainConfig, parts: Parts, how: str) -> None:
+    """Say what is trained on."""
+    names = ("training", "validation", "test")
+    sizes = zip(names, (parts.train, parts.validation, parts.test), strict=True)
+    said = ", ".join(f"{len(part)} {name}" for name, part in sizes)
+    print(f"{config.dataset}, split {config.split}: {said} clips; {how}", file=sys.stderr)
+    if parts.second is not None:
+        print(f"beside it {config.second_head}: {len(parts.second)} clips", file=sys.stderr)
 
 
 def _identity(parts: Parts) -> str:

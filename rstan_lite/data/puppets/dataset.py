@@ -14,6 +14,8 @@ import cv2
 from tqdm.auto import tqdm
 
 from ...errors import ConfigError, DataError
+from ...files import clear_parts
+from ...interruption import end_with_parent, starting_processes
 from . import plan
 from .actions import CLASSES
 from .clip import make_clip
@@ -52,6 +54,7 @@ def generate(
     root = Path(root)
     parameters = _check(clips_per_class, classes, seed, workers, size, rivals)
     _claim(root, parameters)
+    clear_parts(root)
     jobs = {name: plan.jobs(name, clips_per_class) for name in parameters["classes"]}
     names = _known_names(root)
     todo = [
@@ -217,11 +220,14 @@ def _work(
             yield job, _make(root, job, seed, size, rivals)
         return
     context = multiprocessing.get_context("spawn")  # forking a process that runs threads may hang
-    pool = ProcessPoolExecutor(min(workers, len(todo)), mp_context=context)
+    pool = ProcessPoolExecutor(
+        min(workers, len(todo)), mp_context=context, initializer=end_with_parent
+    )
     try:
-        waiting: dict[Future[str], plan.Job] = {
-            pool.submit(_make, root, job, seed, size, rivals): job for job in todo
-        }
+        with starting_processes():
+            waiting: dict[Future[str], plan.Job] = {
+                pool.submit(_make, root, job, seed, size, rivals): job for job in todo
+            }
         while waiting:
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                 yield waiting.pop(future), future.result()

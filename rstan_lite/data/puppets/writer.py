@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import numpy as np
 from scipy.io import savemat
 
 from ...errors import DataError
+from ...files import write_whole
 from .clip import Clip
 from .motion import FPS
 
@@ -22,14 +21,9 @@ _HEADER = b"MATLAB 5.0 MAT-file, Platform: any, Created on: puppets, no date"
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that it is either whole or not there; raises DataError if it can't be."""
-    temporary = path.with_name(f".{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
+        write_whole(path, content)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise DataError(
             path,
             found=f"a file that can't be written ({error.strerror})",

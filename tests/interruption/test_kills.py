@@ -1,0 +1,115 @@
+"""Killed at any moment, a command goes on to what it would have made without it."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from interruption.prove import differences, run_until, train_command
+from safetensors.torch import save_file
+
+from rstan_lite.cli import main
+from rstan_lite.data.puppets import generate
+from rstan_lite.features.backbones import FeatureNet, backbone
+
+CLASSES = ["run", "wave"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """Generated clips, random networks, and the features of both."""
+    folder = tmp_path_factory.mktemp("kills")
+    generate(folder / "clips", 4, CLASSES, workers=1, size=(64, 80), progress=False)
+    torch.manual_seed(0)
+    for stream in ("appearance", "motion"):
+        net = FeatureNet(backbone("puppetnet"), stream, len(CLASSES))
+        save_file(net.state_dict(), str(folder / f"{stream}.safetensors"))
+    assert main(["extract", *options(folder, folder / "cache")]) == 0
+    return folder
+
+
+def options(place: Path, cache: Path) -> list[str]:
+    """Of a training on the clips that takes some seconds; with dropout, which draws numbers."""
+    given = {
+        "root": place / "clips", "cache": cache, "profile": "tiny", "size": 64, "frames": 3,
+        "stored-frames": 4, "test-frames": 4, "validation": 0.25, "device": "cpu",
+        "dropout": 0.3, "batch-size": 2, "views": "centre",
+        "appearance-weights": place / "appearance.safetensors",
+        "motion-weights": place / "motion.safetensors",
+    }  # fmt: skip
+    return [str(x) for name, value in given.items() for x in (f"--{name}", value)]
+
+
+def stored(folder: Path) -> dict[str, bytes]:
+    """What lies in the folders below, by name."""
+    found = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+def interrupted(command: list[str], number: int, folder: Path, pattern: str):
+    """A command that gets a signal as soon as a file of that pattern is there."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 60
+    while process.poll() is None and not list(folder.rglob(pattern)) and time.monotonic() < end:
+        time.sleep(0.002)
+    process.send_signal(number)
+    _, error = process.communicate(timeout=60)
+    return process.returncode, error
+
+
+def test_a_training_that_is_killed_at_random_moments_ends_as_if_it_had_not_been(place, tmp_path):
+    pytest.importorskip("tensorboard")
+    given = [*options(place, place / "cache"), "--iterations", "150"]
+    assert main(["train", "--out", str(tmp_path / "whole"), *given, "--quiet"]) == 0
+    draw, kills = random.Random(0), []
+    command = train_command(tmp_path / "killed", [*given, "--save-seconds", "0.05"])
+    for moment in (10, 70, 140):
+        kills.append(run_until(command, moment, 0.1 * draw.random()))
+    assert None not in kills
+    assert kills[2].resumed > 0  # it went on, and not from the start
+    assert main([*command[3:], "--quiet"]) == 0
+    assert differences(tmp_path / "whole", tmp_path / "killed") == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_a_training_and_says_how_to_go_on(place, tmp_path, number, code):
+    run = tmp_path / "run"
+    given = [*options(place, place / "cache"), "--iterations", "100000", "--quiet"]
+    command = train_command(run, [*given, "--save-seconds", "0"])
+    # the first epoch's events: it is in the midst of the mini-batches after it, nothing is saved
+    found, error = interrupted(command, number, run, "events.*")
+    assert found == code
+    assert error.strip().splitlines()[-1].startswith("interrupted: run the same command again")
+    assert "Traceback" not in error
+    names = {path.name for path in run.iterdir()}
+    assert {"resume.pt", "log.csv"} <= names
+    assert not {name for name in names if name.startswith(".")}
+
+
+def test_an_extraction_that_is_killed_stores_the_rest(place, tmp_path):
+    command = [sys.executable, "-m", "rstan_lite.cli", "extract", *options(place, tmp_path)]
+    code, _ = interrupted(command, signal.SIGKILL, tmp_path, "run/*.safetensors")
+    assert code == -signal.SIGKILL
+    before = stored(tmp_path)
+    whole = stored(place / "cache")
+    assert len([name for name in before if name in whole]) < len(whole)
+    assert main(command[3:]) == 0
+    assert stored(tmp_path) == whole
+
+
+def test_puppets_that_are_interrupted_are_the_same_clips(tmp_path):
+    """Ctrl-C goes to all processes of a terminal: here to a group of them."""
+    whole = generate(tmp_path / "whole", 4, CLASSES, workers=1, progress=False)
+    root = tmp_path / "root"
+    command = [sys.executable, "-m", "rstan_lite.cli", "puppets", str(root), "--quiet"]
+    command += ["--clips-per-class", "4", "--classes", ",".join(CLASSES)]
+    code, _ = interrupted(command, signal.SIGKILL, root, "*.mat")
+    assert code == -signal.SIGKILL
+    generate(root, 4, CLASSES, workers=1, progress=False)
+    assert stored(root) == stored(whole)

@@ -1,0 +1,323 @@
+"""A training or tuning that stops anywhere goes on to the same bits."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+from training.synthetic import SMALL, make_parts
+
+from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.errors import BusyError, CheckpointError, ConfigError
+from rstan_lite.features import tune as tune_module
+from rstan_lite.features.generations import Generations
+from rstan_lite.features.inputs import fill_inputs, inputs_store
+from rstan_lite.features.networks import split_name
+from rstan_lite.features.samples import TuneSettings
+from rstan_lite.features.tune import tune
+from rstan_lite.interruption import Interrupted, Keeper
+from rstan_lite.training import loop, runs
+from rstan_lite.training import train as train_module
+from rstan_lite.training.logs import read_csv
+from rstan_lite.training.profiles import resolve
+from rstan_lite.training.train import train
+
+# four mini-batches an epoch; the last one ends in the middle; dropout draws from torch's source
+CONFIG = resolve(
+    "tiny",
+    {**SMALL, "iterations": 10, "batch_size": 4, "dropout": 0.4, "d_h": 8, "d_att": 4,
+     "save_seconds": 0.0},
+)  # fmt: skip
+POINTS = 10 + 3  # of a training: after each mini-batch, and after each epoch
+TIMED = ("seconds", "peak_memory")
+
+
+@pytest.fixture(scope="module")
+def parts():
+    return make_parts(train=19, validation=6, test=6)
+
+
+@pytest.fixture(scope="module")
+def whole(parts, tmp_path_factory):
+    """The folder and metrics of a training that was left alone."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    return out, train(CONFIG, out, parts, progress=False)
+
+
+def check(whole, out, metrics) -> None:
+    """Weights, predictions, log and metrics are those of the whole run, and nothing is left."""
+    for name in ("checkpoint.safetensors", "checkpoint.json", "log.csv", "predictions.npz",
+                 "predictions_validation.npz", "confusion.csv"):  # fmt: skip
+        assert (out / name).read_bytes() == (whole[0] / name).read_bytes(), name
+    expected, found = (
+        {k: v for k, v in json.loads(json.dumps(some)).items() if k not in TIMED}
+        for some in (whole[1], metrics)
+    )
+    assert found == expected
+    left = {path.name for path in out.iterdir() if "events" not in path.name}
+    assert left == {path.name for path in whole[0].iterdir() if "events" not in path.name}
+
+
+@pytest.mark.parametrize("number", range(1, POINTS - 1))
+def test_ctrl_c_at_every_safe_point(parts, whole, tmp_path, ctrl_c_at, monkeypatch, number):
+    ctrl_c_at(number)
+    with pytest.raises(Interrupted):
+        train(CONFIG, tmp_path, parts, progress=False)
+    monkeypatch.undo()
+    assert read_csv(tmp_path / "log.csv") == read_csv(whole[0] / "log.csv")[: number // 5]
+    torch.manual_seed(99)  # another process has another state
+    check(whole, tmp_path, train(CONFIG, tmp_path, parts, progress=False))
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+def test_ctrl_c_again_and_again(parts, whole, tmp_path, ctrl_c_at, monkeypatch, stride):
+    stops = 0
+    while not (tmp_path / "metrics.json").exists():
+        ctrl_c_at(stride)
+        try:
+            metrics = train(CONFIG, tmp_path, parts, progress=False)
+        except Interrupted:
+            stops += 1
+        monkeypatch.undo()
+    assert stops >= (POINTS - 1) // (stride + 1)
+    check(whole, tmp_path, metrics)
+
+
+def test_ctrl_c_during_each_validation(parts, whole, tmp_path, monkeypatch):
+    true, calls = loop.evaluate, []
+
+    def evaluate(*args, **options):
+        found = true(*args, **options)
+        calls.append(1)
+        if len(calls) % 2:  # the first of each epoch's two
+            os.kill(os.getpid(), signal.SIGINT)
+        return found
+
+    monkeypatch.setattr(loop, "evaluate", evaluate)
+    for epochs in range(3):
+        with pytest.raises(Interrupted):
+            train(CONFIG, tmp_path, parts, progress=False)
+        assert len(read_csv(tmp_path / "log.csv")) == epochs
+    check(whole, tmp_path, train(CONFIG, tmp_path, parts, progress=False))
+
+
+@pytest.mark.parametrize("write", ["write_csv", "save_predictions", "metrics", "remove"])
+def test_a_kill_while_the_results_are_written(parts, whole, tmp_path, monkeypatch, write):
+    """Before the log, before predictions, before metrics.json, and just after it."""
+
+    def die(*_args):
+        raise KeyboardInterrupt
+
+    if write == "metrics":
+        monkeypatch.setattr(runs, "write_json", die)
+    elif write == "remove":
+        monkeypatch.setattr(Generations, "remove", die)
+    elif write == "write_csv":
+        monkeypatch.setattr(train_module, "save_model", die)
+    else:
+        monkeypatch.setattr(train_module, write, die)
+    with pytest.raises(KeyboardInterrupt):
+        train(CONFIG, tmp_path, parts, progress=False)
+    assert (tmp_path / "resume.pt").exists()
+    monkeypatch.undo()
+    check(whole, tmp_path, train(CONFIG, tmp_path, parts, progress=False))
+
+
+def test_a_log_that_lags_behind_the_checkpoint_catches_up(parts, whole, tmp_path, monkeypatch):
+    config = replace(CONFIG, save_every=1)
+    stop = {"progress": False, "stop_after": 2}
+    train(config, tmp_path, parts, **stop)
+    (tmp_path / "log.csv").write_bytes(b"")  # the checkpoint was written, then came the kill
+    train(config, tmp_path, parts, **stop)
+    assert read_csv(tmp_path / "log.csv") == read_csv(whole[0] / "log.csv")[:2]
+
+
+def test_tensorboard_shows_each_epoch_once(parts, whole, tmp_path):
+    pytest.importorskip("tensorboard")
+    from interruption.prove import events
+
+    class KillError(Exception):
+        pass
+
+    def die(_progress):
+        raise KillError
+
+    keeps = pytest.MonkeyPatch()
+    # two epochs are on the screen, but a kill comes before the second one is in a checkpoint
+    train(CONFIG, tmp_path, parts, progress=False, stop_after=1)
+    with keeps.context() as patched:
+        patched.setattr(Keeper, "save", die)
+        with pytest.raises(KillError):
+            train(CONFIG, tmp_path, parts, progress=False, stop_after=2)
+    assert [step for step, _ in events(tmp_path)["main_loss"]] == [1, 2]
+    train(CONFIG, tmp_path, parts, progress=False)
+    assert events(tmp_path) == events(whole[0])
+    assert [step for step, _ in events(tmp_path)["main_loss"]] == [1, 2, 3]
+
+
+def test_a_damaged_newest_checkpoint_costs_no_more_than_time(parts, whole, tmp_path, capsys):
+    config = replace(CONFIG, save_every=1)
+    train(config, tmp_path, parts, progress=False, stop_after=2)
+    content = bytearray((tmp_path / "resume.pt").read_bytes())
+    content[len(content) // 2] ^= 1  # torch itself would not notice
+    (tmp_path / "resume.pt").write_bytes(content)
+    metrics = train(config, tmp_path, parts, progress=False)
+    said = capsys.readouterr().err
+    assert "resume.pt: found a damaged file (its checksum differs)" in said
+    assert "going on from resume.pt.previous" in said
+    check(whole, tmp_path, metrics)
+
+
+def test_without_a_whole_checkpoint_the_run_is_not_begun_anew_unasked(parts, whole, tmp_path):
+    train(replace(CONFIG, save_every=1), tmp_path, parts, progress=False, stop_after=2)
+    for name in ("resume.pt", "resume.pt.previous"):
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(CheckpointError, match=r"Remove resume\.pt and resume\.pt\.previous"):
+        train(CONFIG, tmp_path, parts, progress=False)
+    for name in ("resume.pt", "resume.pt.previous"):
+        (tmp_path / name).unlink()
+    check(whole, tmp_path, train(CONFIG, tmp_path, parts, progress=False))
+
+
+def test_a_run_with_the_version_before_alone_is_a_begun_one(parts, tmp_path):
+    train(CONFIG, tmp_path, parts, progress=False, stop_after=1)
+    (tmp_path / "resume.pt").rename(tmp_path / "resume.pt.previous")
+    with pytest.raises(ConfigError, match="seed 0"):
+        train(replace(CONFIG, seed=3), tmp_path, parts, progress=False)
+
+
+def test_how_often_is_saved_may_change_underway(parts, whole, tmp_path):
+    train(replace(CONFIG, save_every=3), tmp_path, parts, progress=False, stop_after=1)
+    config = replace(CONFIG, save_seconds=1e-9, save_every=0)
+    check(whole, tmp_path, train(config, tmp_path, parts, progress=False))
+
+
+def test_parts_that_a_kill_left_are_cleared_and_never_read(parts, whole, tmp_path):
+    train(CONFIG, tmp_path, parts, progress=False, stop_after=1)
+    code = (
+        "import os, sys, pathlib; from rstan_lite import files\n"
+        "files.os.replace = lambda *_: os.kill(os.getpid(), 9)\n"
+        "files.write_whole(pathlib.Path(sys.argv[1]), b'half')\n"
+    )
+    for name in ("resume.pt", "metrics.json"):
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / name)])
+    assert len(list(tmp_path.glob(".*.part"))) == 2
+    check(whole, tmp_path, train(CONFIG, tmp_path, parts, progress=False))
+
+
+def test_a_second_process_in_a_run_folder_is_refused(parts, tmp_path):
+    code = (
+        "import sys, pathlib; from rstan_lite.files import alone\n"
+        "with alone(pathlib.Path(sys.argv[1]), 'a run that is trained'):\n"
+        "    print(); sys.stdout.flush(); sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        with pytest.raises(BusyError, match=f"a run that is trained by process {other.pid}"):
+            train(CONFIG, tmp_path, parts, progress=False)
+        other.kill()
+    assert train(CONFIG, tmp_path, parts, progress=False, stop_after=1) is None
+
+
+# -- tuning
+
+
+@pytest.fixture(scope="module")
+def clips(small_root, tmp_path_factory):
+    """A data set, and the store of its inputs."""
+    data = JHMDB(small_root, validation=0.4)
+    store = inputs_store(data, tmp_path_factory.mktemp("cache"), frames=5)
+    fill_inputs(store, data, data.train + data.validation, workers=1)
+    return data, store
+
+
+def tuned(clips, path, **more) -> dict:
+    data, store = clips
+    settings = TuneSettings(
+        "appearance", "puppetnet", "none", epochs=3, frozen=1, batch=3, segments=1, size=48,
+        test_size=48, places=0.5, validate_every=2,
+    )  # fmt: skip
+    args = (store, data.train, data.validation, data.classes, split_name(data), settings, path)
+    return tune(*args, workers=0, **{"save_seconds": 0.0, **more})
+
+
+@pytest.fixture(scope="module")
+def network(clips, tmp_path_factory):
+    """The file and the card of a tuning that was left alone."""
+    path = tmp_path_factory.mktemp("tuned") / "whole.safetensors"
+    return path, tuned(clips, path)
+
+
+def check_network(network, path, card) -> None:
+    assert path.read_bytes() == network[0].read_bytes()
+    assert card == network[1]
+    assert {p.name for p in path.parent.iterdir()} == {path.name, path.with_suffix(".json").name}
+
+
+@pytest.mark.parametrize("stride", [1, 2, 5])
+def test_tuning_goes_on_from_any_mini_batch(
+    clips, network, tmp_path, ctrl_c_at, monkeypatch, stride
+):
+    path, stops = tmp_path / "a.safetensors", 0
+    while not path.exists():
+        ctrl_c_at(stride)
+        try:
+            card = tuned(clips, path)
+        except Interrupted:
+            stops += 1
+            torch.manual_seed(stops)
+        monkeypatch.undo()
+    assert stops >= 1
+    check_network(network, path, card)
+
+
+def test_ctrl_c_during_a_validation_of_a_tuning(clips, network, tmp_path, monkeypatch):
+    true, calls = tune_module.clip_scores, []
+
+    def clip_scores(*args):
+        calls.append(1)
+        if len(calls) % 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return true(*args)
+
+    monkeypatch.setattr(tune_module, "clip_scores", clip_scores)
+    path = tmp_path / "a.safetensors"
+    for _ in range(2):  # validations of epochs 2 and 3
+        with pytest.raises(Interrupted):
+            tuned(clips, path)
+    check_network(network, path, tuned(clips, path))
+
+
+def test_a_tuning_goes_on_past_damage(clips, network, tmp_path, ctrl_c_at, monkeypatch, capsys):
+    path = tmp_path / "a.safetensors"
+    for points in (3, 1):
+        ctrl_c_at(points)
+        with pytest.raises(Interrupted):
+            tuned(clips, path)
+        monkeypatch.undo()
+    resume = tmp_path / "a.resume"
+    resume.write_bytes(resume.read_bytes()[:-1])
+    card = tuned(clips, path)
+    assert "a.resume: found a damaged file" in capsys.readouterr().err
+    check_network(network, path, card)
+
+
+def test_a_kill_just_after_a_network_is_written(clips, network, tmp_path, monkeypatch):
+    def die(_):
+        raise KeyboardInterrupt
+
+    path = tmp_path / "a.safetensors"
+    with monkeypatch.context() as patched:
+        patched.setattr(Generations, "remove", die)
+        with pytest.raises(KeyboardInterrupt):
+            tuned(clips, path, save_seconds=1e-9)
+    assert path.exists()
+    assert path.with_suffix(".resume").exists()
+    check_network(network, path, tuned(clips, path))
