@@ -19,6 +19,7 @@ def open_clips(
     split: int = 1,
     missing: str = "error",
     validation: float = 0.1,
+    damaged: str = "error",
 ) -> ClipDataset:
     """Open the data set of a name in DATASETS; for the other options see `ClipDataset`.
 
@@ -38,4 +39,4 @@ def open_clips(
     }
     if name not in readers:
         raise ConfigError("dataset", repr(name), f"one of {', '.join(DATASETS)}")
-    return readers[name](root, split, missing, validation)
+    return readers[name](root, split, missing, validation, damaged=damaged)

@@ -14,6 +14,7 @@ from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.silhouettes import read_masks
 from rstan_lite.data.splits import read_class_lists, source_video
 from rstan_lite.errors import DataError
+from rstan_lite.reading import read_json
 
 VIDEOS, IMAGES, MASKS, SPLITS = "ReCompress_Videos", "Rename_Images", "puppet_mask", "splits"
 
@@ -38,7 +39,8 @@ class JHMDB(ClipDataset):
         digest = super()._digest()
         puppets = self.root / "puppets.json"
         if puppets.is_file():
-            digest.update(json.dumps(json.loads(puppets.read_text()), sort_keys=True).encode())
+            record = read_json(puppets, DataError, "the record of generated clips, as JSON")
+            digest.update(json.dumps(record, sort_keys=True).encode())
         return digest
 
     def _lists(self) -> dict[str, dict[str, int]]:

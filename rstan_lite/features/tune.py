@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from rstan_lite.data.clips import Clip
 from rstan_lite.data.sampling import equally_spaced
-from rstan_lite.errors import ConfigError
+from rstan_lite.errors import CheckpointError, ConfigError
 from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.images import view_images
 from rstan_lite.features.inputs import InputStore, has_masks
@@ -25,6 +25,7 @@ from rstan_lite.features.pretrained import weights_hash
 from rstan_lite.features.samples import TuneSettings
 from rstan_lite.features.store import digest, write_atomically
 from rstan_lite.features.tuner import Tuner
+from rstan_lite.reading import read_json
 
 # What the profile `course` uses. ImageNet's features are worth more than what a few hundred clips
 # can teach: the appearance network first gets its classifier, then moves with small steps. On
@@ -78,7 +79,7 @@ def tune(
     if settings.places and not has_masks(store):
         raise ConfigError("places", str(settings.places), "0: the data set has no silhouettes")
     if path.is_file():
-        return json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        return read_json(path.with_suffix(".json"), CheckpointError, "the card of a tuned network")
     resume = path.with_suffix(".resume")
     state = Tuner(store, train, len(classes), settings, device)
     state.restore(resume)

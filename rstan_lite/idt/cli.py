@@ -25,6 +25,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--root", required=True, help="folder of the clips, in JHMDB's layout")
     parser.add_argument("--split", type=int, default=1, help="1, 2 or 3 (1)")
     parser.add_argument("--missing", default="error", help="clips not on the disk: error, skip")
+    parser.add_argument("--damaged", default="error", help="clips that can't be read: error, skip")
     parser.add_argument("--validation", type=float, default=0.1, help="share held out (0.1)")
     parser.add_argument("--out", metavar="RUN", help="run folder (runs/idt-<split>)")
     parser.add_argument("--length", type=int, help="steps of a trajectory (15)")
@@ -53,6 +54,7 @@ def _idt(arguments: argparse.Namespace) -> int:
     from rstan_lite.idt.encoding import EncodingSettings
     from rstan_lite.idt.experiment import IdtConfig, run
     from rstan_lite.idt.trajectories import TrackSettings
+    from rstan_lite.training.commands_of_runs import report_damaged
 
     def given(*names: str) -> dict[str, Any]:
         found = {name: getattr(arguments, name) for name in names}
@@ -62,6 +64,7 @@ def _idt(arguments: argparse.Namespace) -> int:
         root=arguments.root,
         split=arguments.split,
         missing=arguments.missing,
+        damaged=arguments.damaged,
         validation=arguments.validation,
         components=_numbers("--components", arguments.components, int),
         costs=_numbers("--costs", arguments.costs, float),
@@ -79,6 +82,7 @@ def _idt(arguments: argparse.Namespace) -> int:
     bare = metrics["clips_without_trajectories"]
     if bare:
         print(f"{len(bare)} clips without a trajectory, as zero vectors: {', '.join(bare[:5])}")
+    report_damaged(metrics.get("damaged_clips") or {})
     print(f"run folder: {out}")
     return 0
 

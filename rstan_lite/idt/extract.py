@@ -39,7 +39,7 @@ def fill_descriptors(
     todo = store.missing(clips)
     if todo:
         steps = [_Describing(dataset, store).store_clip]
-        over_clips(todo, steps, [], workers, "trajectories", dataset.root)
+        over_clips(todo, steps, [], workers, "trajectories", dataset)
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def evaluate_run(
     config = replace(config, device=device, root=root or config.root, cache=cache or config.cache)
     model.to(choose_device(device))
     seen: dict[str, dict[str, Any]] = {}
-    missing: tuple[str, ...] = ()
+    missing, damaged = (), {}
     if features is None:
         from rstan_lite.training import features_source as source
 
@@ -72,6 +72,7 @@ def evaluate_run(
             found = {sequences[0]: source.load_part(config, part, networks, dataset)}
         else:
             found = source.load_sequences(config, part, networks, sequences, dataset)
+        damaged = dataset.damaged
     else:
         found = dict(features) if isinstance(features, Mapping) else {sequences[0]: features}
     if set(found) != set(sequences):
@@ -87,6 +88,7 @@ def evaluate_run(
     metrics = part_metrics(result, found[sequences[0]], part)
     metrics |= {"frames": steps, "part": part, "head": head, "protocol": protocol}
     metrics |= {"sequences": listed, "missing_clips": list(missing), "networks": seen}
+    metrics |= {"damaged_clips": damaged}
     metrics |= {"versions": runs.versions()}
     path = folder / f"{_stem(protocol, name, steps)}.json"
     save_predictions(path.with_suffix(".npz"), found[sequences[0]], result)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import io
 import json
-import pickle
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
-from rstan_lite.errors import CheckpointError
+from rstan_lite.errors import CheckpointError, ConfigError
+from rstan_lite.features.pretrained import load_torch, load_weights, read_state
 from rstan_lite.features.store import write_atomically
 from rstan_lite.model.config import RSTANConfig
 from rstan_lite.model.rstan import RSTAN
+from rstan_lite.reading import check_regular, read_json
 from rstan_lite.training.logs import EpochLog
 from rstan_lite.training.runs import DESCRIPTION, WEIGHTS
 
@@ -79,16 +79,16 @@ def load_progress(
     """
     if not path.exists():
         return None
+    check_regular(path, CheckpointError, "the saved state of a run", "Remove it.")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = load_torch(path)
         values = dict(state["progress"])
         values["log"] = [EpochLog(**row) for row in values["log"]]
         progress = Progress(**values)
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError) as error:
+        identity = state["run"]
+    except Exception as error:  # torch and pickle raise many types
         raise _damaged(path, error) from error
-    except pickle.UnpicklingError as error:
-        raise _damaged(path, error) from error
-    if state["run"] != run:
+    if identity != run:
         raise CheckpointError(
             path,
             "the state of a run on other clips or settings",
@@ -98,11 +98,11 @@ def load_progress(
     try:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-    except (RuntimeError, ValueError, KeyError) as error:
+        torch.set_rng_state(state["random"])
+        if state["random_cuda"] and torch.cuda.device_count() == len(state["random_cuda"]):
+            torch.cuda.set_rng_state_all(state["random_cuda"])
+    except Exception as error:  # of other sizes or types
         raise _damaged(path, error) from error
-    torch.set_rng_state(state["random"])
-    if state["random_cuda"] and torch.cuda.device_count() == len(state["random_cuda"]):
-        torch.cuda.set_rng_state_all(state["random_cuda"])
     return progress
 
 
@@ -155,21 +155,36 @@ def load_model(folder: Path) -> tuple[RSTAN, Description]:
                 "the folder of a finished run",
                 "Finish it with the `rstan-lite train` command that began it.",
             )
+    values = read_json(folder / DESCRIPTION, CheckpointError, "a model's description")
     try:
-        values = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         values["classes"] = tuple(values["classes"])
         values["second_classes"] = tuple(values.get("second_classes", ()))
         values["scales"] = {k: (float(a), float(b)) for k, (a, b) in values["scales"].items()}
         values["networks"] = {k: (str(a), str(b)) for k, (a, b) in values["networks"].items()}
         description = Description(**values)
+        _check(description)
         streams: Sequence[str] = description.model["streams"]
-        model = RSTAN(RSTANConfig(**{**description.model, "streams": tuple(streams)}))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise CheckpointError(folder / DESCRIPTION, str(error), "a model's description") from error
-    try:
-        model.load_state_dict(load_file(folder / WEIGHTS))
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise CheckpointError(
-            folder / WEIGHTS, str(error).splitlines()[0], "the weights of this run's model"
-        ) from error
+        config = RSTANConfig(**{**description.model, "streams": tuple(streams)})
+        with torch.device("meta"):  # sizes alone: whatever they are, they take no memory
+            model = RSTAN(config)
+    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, ConfigError) as error:
+        found = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+        raise CheckpointError(folder / DESCRIPTION, found, "a model's description") from error
+    load_weights(model, read_state(folder / WEIGHTS), str(folder / WEIGHTS), "this run's model")
     return model.eval(), description
+
+
+def _check(description: Description) -> None:
+    """Raise ValueError where the parts of a description do not fit each other."""
+    heads = description.model["heads"]
+    for head, classes in (
+        (description.head, description.classes),
+        (description.second_head, description.second_classes),
+    ):
+        named = all(isinstance(name, str) for name in classes)
+        if not named or len(set(classes)) < len(classes):
+            raise ValueError("classes that are no different names")
+        if (head or classes) and heads.get(head) != len(classes):
+            raise ValueError(f"{len(classes)} classes of {head!r}, and heads {heads}")
+    if not all(0 < x < float("inf") for pair in description.scales.values() for x in pair):
+        raise ValueError(f"scales {description.scales}")
