@@ -7,7 +7,7 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from rstan_lite.data.datasets import DATASETS
+from rstan_lite.data.datasets import DATASETS, damage_lines
 from rstan_lite.errors import ConfigError
 
 CACHE = "runs/cache"
@@ -105,7 +105,7 @@ def _tune(arguments: argparse.Namespace) -> int:
     fill_inputs(store, data, data.train + data.validation, arguments.workers)
     if data.damaged:
         split |= {"damaged": data.damaged}
-        report_damaged(data.damaged)
+        print("\n".join(damage_lines(data.damaged)))
     for settings in chosen:
         path = tuned_path(cache, store, split, settings)
         card = tune(

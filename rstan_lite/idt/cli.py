@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from rstan_lite.data.datasets import damage_lines
 from rstan_lite.errors import ConfigError
 
 Number = TypeVar("Number", int, float)
@@ -54,7 +55,6 @@ def _idt(arguments: argparse.Namespace) -> int:
     from rstan_lite.idt.encoding import EncodingSettings
     from rstan_lite.idt.experiment import IdtConfig, run
     from rstan_lite.idt.trajectories import TrackSettings
-    from rstan_lite.training.commands_of_runs import report_damaged
 
     def given(*names: str) -> dict[str, Any]:
         found = {name: getattr(arguments, name) for name in names}
@@ -82,7 +82,8 @@ def _idt(arguments: argparse.Namespace) -> int:
     bare = metrics["clips_without_trajectories"]
     if bare:
         print(f"{len(bare)} clips without a trajectory, as zero vectors: {', '.join(bare[:5])}")
-    report_damaged(metrics.get("damaged_clips") or {})
+    for line in damage_lines(metrics.get("damaged_clips") or {}):
+        print(line)
     print(f"run folder: {out}")
     return 0
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rstan_lite.data.datasets import damage_lines
 from rstan_lite.errors import ConfigError
 
 
@@ -169,15 +169,8 @@ def report(metrics: dict[str, Any]) -> None:
         print(f"beside it {second['dataset']}: {found} named rightly in the last epoch")
     if metrics.get("missing_clips"):
         print(f"{len(metrics['missing_clips'])} clips of the lists are missing on this disk")
-    report_damaged(metrics.get("damaged_clips") or {})
+    for line in damage_lines(metrics.get("damaged_clips") or {}):
+        print(line)
     if second:
-        report_damaged(second.get("damaged_clips") or {}, f" of {second['dataset']}")
-
-
-def report_damaged(damaged: Mapping[str, Mapping[str, str]], where: str = "") -> None:
-    """Print the clips that were left out as damaged, part by part, a line each."""
-    for part, found in damaged.items():
-        use = "not counted" if part in ("test", "validation") else "left out"
-        print(f"{len(found)} damaged clips of the {part} part{where} are {use}:")
-        for reason in found.values():
-            print(f"  {reason}")
+        for line in damage_lines(second.get("damaged_clips") or {}, f" of {second['dataset']}"):
+            print(line)

@@ -14,6 +14,7 @@ import cv2
 from tqdm.auto import tqdm
 
 from ...errors import ConfigError, DataError
+from ...reading import read_json
 from . import plan
 from .actions import CLASSES
 from .clip import make_clip
@@ -144,15 +145,8 @@ def _claim(root: Path, parameters: dict[str, Any]) -> None:
     for record in (root / RECORD, root / STARTED):
         if not record.exists():
             continue
-        try:
-            found = json.loads(record.read_text())
-        except (OSError, ValueError) as error:
-            raise DataError(
-                record,
-                found=f"an unreadable record ({error})",
-                expected="JSON",
-                hint="Delete the folder and generate it again.",
-            ) from error
+        hint = "Delete the folder and generate it again."
+        found = read_json(record, DataError, "the record of generated clips, as JSON", hint)
         wanted = json.loads(_text(parameters))
         if not isinstance(found, dict) or found != wanted:
             there = found if isinstance(found, dict) else {}
