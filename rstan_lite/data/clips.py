@@ -128,14 +128,17 @@ class ClipDataset(ABC):
         if not damaged:
             return
         if not self._skip_damaged:
+            hint = "The others are stored. Mend it, or leave it out with --damaged skip."
             first = next(iter(damaged.values()))
-            names = ", ".join(f"{clip.action}/{clip.name}" for clip in damaged)
-            found = f"{len(damaged)} damaged: {names}; the first is {first.where}, {first.found}"
+            if len(damaged) == 1:
+                said = f"{first.hint} {hint}".strip()
+                raise DataError(first.where, first.found, first.expected, said) from first
+            found = [f"{clip.action}/{clip.name} ({e.found})" for clip, e in damaged.items()]
             raise DataError(
                 self.root,
-                found,
+                f"{len(found)} damaged clips: {'; '.join(found)}",
                 "clips and silhouettes that can be read",
-                "The others are stored. Copy these anew, or leave them out with --damaged skip.",
+                hint.replace(" it", " them"),
             ) from first
         for part in ("train", "validation", "test"):
             clips: list[Clip] = getattr(self, part)

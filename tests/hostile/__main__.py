@@ -36,7 +36,13 @@ def main() -> int:
         world.mkdir()
         build(world)
         print(f"{len(chosen)} cases, after {time.monotonic() - began:.0f} s", flush=True)
-        answers = run_cases(world, chosen)
+        answers = []
+        for answer in run_cases(world, chosen):
+            answers.append(answer)
+            if answer["finding"]:
+                print(f"{answer['case']!r}: {answer['kind']}: {answer['finding']}", flush=True)
+            if len(answers) % 100 == 0:
+                print(f"{len(answers)} done", flush=True)
     text = report(answers, options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "report.md").write_text(text)

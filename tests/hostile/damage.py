@@ -76,8 +76,7 @@ def empty(data: bytes, rng: Random) -> bytes:
 
 
 BYTES: dict[str, Callable[[bytes, Random], bytes]] = {
-    f.__name__: f
-    for f in (flip, flip_head, truncate, zeros, insert, repeat, sizes, noise, empty)
+    f.__name__: f for f in (flip, flip_head, truncate, zeros, insert, repeat, sizes, noise, empty)
 }
 
 

@@ -43,6 +43,7 @@ from tests.hostile.damage import BYTES
 from tests.hostile.world import COMPONENTS, SIZE
 from tests.training.synthetic import SMALL, make_parts
 
+
 @dataclass(frozen=True)
 class Entry:
     """Something that reads a file.

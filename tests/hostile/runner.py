@@ -9,13 +9,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSOR = 10.0  # seconds of processor time that a case may take
-WALL = 60.0  # seconds that it may wait besides: for ever, if it reads a pipe
+WALL = 30.0  # seconds that it may wait besides: for ever, if it reads a pipe
 START = 300.0  # seconds in which a worker must be ready, on however busy a machine
 
 
@@ -86,11 +86,12 @@ class Worker:
                 "finding": finding, "seconds": PROCESSOR}  # fmt: skip
 
 
-def run_cases(world: Path, chosen: Iterable[str | int]) -> list[dict[str, Any]]:
-    """The answers of cases, in order."""
+def run_cases(world: Path, chosen: Iterable[str | int]) -> Iterator[dict[str, Any]]:
+    """The answers of cases, in order, each as it comes."""
     worker = Worker(world)
     try:
-        return [worker.ask(case) for case in chosen]
+        for case in chosen:
+            yield worker.ask(case)
     finally:
         worker.close()
 
@@ -100,7 +101,10 @@ def report(answers: list[dict[str, Any]], seed: int) -> str:
     outcomes = sorted({a["outcome"] for a in answers})
     lines = [f"# Hostile input: {len(answers)} cases, seeds from {seed}", ""]
     for by in ("entry", "kind"):
-        lines += [f"| {by} | cases | {' | '.join(outcomes)} |", "| --- " * (len(outcomes) + 2) + "|"]
+        lines += [
+            f"| {by} | cases | {' | '.join(outcomes)} |",
+            "| --- " * (len(outcomes) + 2) + "|",
+        ]
         for name in dict.fromkeys(a[by] for a in answers):
             counts = Counter(a["outcome"] for a in answers if a[by] == name)
             cells = [str(counts[outcome] or "") for outcome in outcomes]

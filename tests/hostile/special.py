@@ -254,7 +254,9 @@ VIDEO: dict[str, Place] = {
 
 def _png(width: int, height: int, rows: int) -> Place:
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     packed = zlib.compress(bytes((width + 1) * rows), 9)
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
@@ -363,7 +365,7 @@ SPECIAL: dict[str, dict[str, Place]] = {
     "frame": FRAME, "silhouettes": MAT, "feature store": SAFETENSORS, "store's key": JSON,
     "input store": SAFETENSORS, "network": SAFETENSORS, "weights .pth": TORCH, "card": JSON,
     "run's weights": SAFETENSORS, "run's description": {**JSON, **DESCRIPTION}, "config": JSON,
-    "metrics": JSON, "scores .npz": NPZ, "scores .csv": CSV, "fuse": CSV, "resumed training": TORCH,
+    "metrics": JSON, "scores .npz": NPZ, "scores .csv": CSV, "fuse": CSV, "log.csv": CSV, "resumed training": TORCH,
     "codebooks": SAFETENSORS, "notebook": {**JSON, **NOTEBOOK}, "zip": ZIP, "tar": TAR, "rar": RAR,
     "predict": VIDEO, "predict with a run": DESCRIPTION,
 }  # fmt: skip
