@@ -32,8 +32,9 @@ def read_masks(path: str | Path, shape: tuple[int, ...], repeat_last: bool = Fal
     """
     path = Path(path)
     frames, height, width = shape
-    check_regular(path, DataError, "a silhouette file puppet_mask.mat")
-    masks = np.atleast_3d(_read_variable(path, most=BYTES_A_PIXEL * height * width * frames))
+    most = BYTES_A_PIXEL * height * width * frames + SMALL
+    check_regular(path, DataError, "a silhouette file puppet_mask.mat", most=most)
+    masks = np.atleast_3d(_read_variable(path, most))
     if masks.ndim != 3 or masks.shape[:2] != (height, width) or masks.dtype.kind not in "biuf":
         raise DataError(
             path,
@@ -55,12 +56,12 @@ def read_masks(path: str | Path, shape: tuple[int, ...], repeat_last: bool = Fal
 
 
 def _read_variable(path: Path, most: int) -> np.ndarray:
-    """`part_mask` of a MATLAB 5 file, of at most so many bytes (beside SMALL) once unpacked."""
+    """`part_mask` of a MATLAB 5 file, of at most so many bytes once unpacked."""
     from scipy.io import loadmat, whosmat  # slow to import: only where a mask is read
 
     expected = f"a MATLAB 5 file with the key {KEY}"
     try:
-        _check_unpacked(path, most + SMALL)
+        _check_unpacked(path, most)
         kinds = {name: kind for name, _, kind in whosmat(path)}
         if kinds.get(KEY, NUMBERS[0]) not in NUMBERS:  # SciPy nests with cells until it crashes
             raise DataError(path, f"{KEY} of class {kinds[KEY]}", "numbers")

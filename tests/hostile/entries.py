@@ -169,7 +169,7 @@ ENTRIES: dict[str, Entry] = {
         f"avi/puppet_mask/push/{CLIP}/puppet_mask.mat", lambda c, f: read_masks(f, (6, 48, 64)),
         weight=12,
     ),
-    "feature store": Entry("pick/*.safetensors", _store, (), "store", 8),
+    "feature store": Entry("*/*.safetensors", _store, (), "store", 8),
     "store's key": Entry("key.json", _store, ("json",), "store"),
     "input store": Entry("inputs-*/*/*.safetensors", _inputs, (), "cache", 8),
     "network": Entry("nets/tuned/motion-0.safetensors", _network),

@@ -31,7 +31,8 @@ class Worker:
         if self._process is None:
             self._start()
         process = self._process
-        assert process is not None and process.stdin is not None
+        assert process is not None
+        assert process.stdin is not None
         began, spent = time.monotonic(), self._spent()
         process.stdin.write(json.dumps(case) + "\n")
         process.stdin.flush()

@@ -75,18 +75,17 @@ def run(case: str | int, world: Path) -> dict[str, Any]:
     name = case.partition(": ")[0] if isinstance(case, str) else draw(case)[0]
     entry, folder = ENTRIES[name], world.parent / "case"
     shutil.rmtree(folder, ignore_errors=True)
-    good = world / entry.tree / entry.good
-    (good,) = good.parent.glob(good.name) if "*" not in str(good.parent) else _glob(world, entry)
+    (good,) = (world / entry.tree).glob(entry.good)
     file = _tree(entry, world, folder)
     kind = _write(case, entry, file, good.read_bytes())
     around, inside = _names(world.parent), _names(folder)
     before, began, finding = _peak(), resource.getrusage(resource.RUSAGE_SELF), ""
     said = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                entry.call(folder, file)
+        quiet = contextlib.redirect_stderr(said), contextlib.redirect_stdout(said)
+        with quiet[0], quiet[1], warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            entry.call(folder, file)
         outcome = "success"
     except RstanError as error:
         outcome = type(error).__name__
@@ -113,10 +112,6 @@ def run(case: str | int, world: Path) -> dict[str, Any]:
     spent = after.ru_utime + after.ru_stime - began.ru_utime - began.ru_stime
     return {"case": case, "entry": name, "kind": kind, "outcome": outcome, "finding": finding,
             "seconds": round(spent, 3)}  # fmt: skip
-
-
-def _glob(world: Path, entry: Entry) -> list[Path]:
-    return list((world / entry.tree).glob(entry.good))
 
 
 def _place(error: BaseException) -> str:
