@@ -105,8 +105,8 @@ class Store:
             names = sorted(n for n in {*found, *self.key} if found.get(n) != self.key.get(n))
             raise StoreError(
                 path,
-                "a store made with " + ", ".join(f"{n}={found.get(n)!r}" for n in names),
-                ", ".join(f"{n}={self.key.get(n)!r}" for n in names),
+                ("a store made with " + ", ".join(f"{n}={found.get(n)!r}" for n in names))[:1000],
+                ", ".join(f"{n}={self.key.get(n)!r}" for n in names)[:1000],
                 "Use another folder, or remove this one.",
             )
 
@@ -164,7 +164,7 @@ class Store:
         try:
             with safe_open(str(path), framework="pt") as file:
                 yield file
-        except (OSError, SafetensorError) as error:
+        except (OSError, SafetensorError, MemoryError) as error:
             raise StoreError(
                 path, f"a missing or damaged file ({error})", "a clip's stored tensors", mend
             ) from error

@@ -121,7 +121,7 @@ def _stored_codebooks(path: Path) -> dict[str, Codebook]:
             name: Codebook.checked({p: found[f"{name}.{p}"] for p in Codebook.PARTS})
             for name in NAMES
         }
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError, MemoryError) as error:
         raise StoreError(
             path, f"a damaged file ({error})", "codebooks", "Remove its folder to make them anew."
         ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -141,7 +140,7 @@ def _fisher(case: Path, file: Path) -> object:
     descriptors.write(clip, {n: torch.rand(4, s, generator=drawn) for n, s in SIZES.items()})
     settings = EncodingSettings(components=COMPONENTS)
     store = fisher_store(descriptors, case, [clip], settings)
-    shutil.copy(file, store.folder / CODEBOOKS) if file.is_file() else None
+    (store.folder / CODEBOOKS).symlink_to(file)
     fill_fisher(store, descriptors, [clip], [clip], settings, progress=False)
     return store.read(clip, "hog")
 
