@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.sampling import equally_spaced
-from rstan_lite.errors import DataError
+from rstan_lite.errors import DataError, StoreError
 from rstan_lite.features.flow import BOUND, CAMERA, Estimator, encode, estimator, flow_sequence
 from rstan_lite.features.packing import Images, pack
 from rstan_lite.features.parallel import Step, over_clips
@@ -57,6 +57,9 @@ class InputStore(Store):
         """All tensors of a clip, whole."""
         with self._open(self.path(clip)) as file:
             names = [name for name in file.keys() if "." not in name]  # noqa: SIM118
+        lacking = {"frames", "flow", "index"} - set(names)
+        if lacking:
+            raise StoreError(self.path(clip), f"no {min(lacking)}", "a clip's inputs", "Remove it.")
         return {name: self.read(clip, name) for name in names}
 
     def lazy(self, clip: Clip, name: str) -> Images | Tensor:
