@@ -152,8 +152,12 @@ def _notebook(case: Path, file: Path) -> object:
 ENTRIES: dict[str, Entry] = {
     "split list": Entry("avi/splits/push_test_split1.txt", lambda c, f: read_split(f), ("lines",)),
     "open jhmdb": Entry("splits/push_test_split1.txt", _clips("jhmdb"), ("lines",), "avi"),
-    "open ucf101": Entry("ucfTrainTestlist/trainlist01.txt", _clips("ucf101"), ("lines",), "ucf101"),
-    "ucf101 classes": Entry("ucfTrainTestlist/classInd.txt", _clips("ucf101"), ("lines",), "ucf101"),
+    "open ucf101": Entry(
+        "ucfTrainTestlist/trainlist01.txt", _clips("ucf101"), ("lines",), "ucf101"
+    ),
+    "ucf101 classes": Entry(
+        "ucfTrainTestlist/classInd.txt", _clips("ucf101"), ("lines",), "ucf101"
+    ),
     "open hmdb51": Entry(
         "testTrainMulti_7030_splits/wave_test_split1.txt", _clips("hmdb51"), ("lines",), "hmdb51"
     ),

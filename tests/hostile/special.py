@@ -121,14 +121,18 @@ def _tensors(header: Any, body: bytes = bytes(64)) -> Place:
 
 SAFETENSORS: dict[str, Place] = {
     "a header of 2**63 bytes": _content(struct.pack("<Q", 2**63) + b"{}"),
-    "a tensor of 10**12": _tensors({"a": {"dtype": "F32", "shape": [10**12], "data_offsets": [0, 64]}}),
+    "a tensor of 10**12": _tensors(
+        {"a": {"dtype": "F32", "shape": [10**12], "data_offsets": [0, 64]}}
+    ),
     "a shape that overflows": _tensors(
         {"a": {"dtype": "F32", "shape": [2**62, 4], "data_offsets": [0, 64]}}
     ),
     "a nested header": _tensors(b"[" * DEEP),
     "no tensor": _tensors({}, b""),
     "a pickle": lambda file, _: file.write_bytes(pickle.dumps(Bomb(file))),
-    "other tensors": _tensors({"cubes": {"dtype": "F32", "shape": [4, 4], "data_offsets": [0, 64]}}),
+    "other tensors": _tensors(
+        {"cubes": {"dtype": "F32", "shape": [4, 4], "data_offsets": [0, 64]}}
+    ),
     "not finite": _tensors(
         {"trunk.0.weight": {"dtype": "F32", "shape": [16], "data_offsets": [0, 64]}}, b"\xff" * 64
     ),
@@ -228,7 +232,9 @@ LIST: dict[str, Place] = {
     "a name of 5000": _content(b"x" * 5000 + b".avi 1\n"),
     "a zero byte": _content(b"a\0b.avi 1\n"),
     "a label of 5000 digits": _content(b"JumpRope/v.avi " + b"9" * 5000 + b"\n"),
-    "names of all kinds": _content("!(+) @'\".avi 1\n-rf.avi 1\ncafé.avi 2\ncafe\u0301.avi 2\n".encode()),
+    "names of all kinds": _content(
+        "!(+) @'\".avi 1\n-rf.avi 1\ncafé.avi 2\ncafe\u0301.avi 2\n".encode()
+    ),
     "not UTF-8": _content(b"\xff\xfe.avi 1\n"),
 }  # fmt: skip
 
@@ -365,7 +371,8 @@ SPECIAL: dict[str, dict[str, Place]] = {
     "frame": FRAME, "silhouettes": MAT, "feature store": SAFETENSORS, "store's key": JSON,
     "input store": SAFETENSORS, "network": SAFETENSORS, "weights .pth": TORCH, "card": JSON,
     "run's weights": SAFETENSORS, "run's description": {**JSON, **DESCRIPTION}, "config": JSON,
-    "metrics": JSON, "scores .npz": NPZ, "scores .csv": CSV, "fuse": CSV, "log.csv": CSV, "resumed training": TORCH,
+    "metrics": JSON, "scores .npz": NPZ, "scores .csv": CSV, "fuse": CSV, "log.csv": CSV,
+    "resumed training": TORCH,
     "codebooks": SAFETENSORS, "notebook": {**JSON, **NOTEBOOK}, "zip": ZIP, "tar": TAR, "rar": RAR,
     "predict": VIDEO, "predict with a run": DESCRIPTION,
 }  # fmt: skip

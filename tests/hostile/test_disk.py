@@ -159,7 +159,7 @@ def test_clips_that_can_not_be_read(small_root, tmp_path):
     clip = data.test[0]
     frames = data.frames(clip)
     data.silhouettes(clip, frames)
-    _open_to_all(root)
+    _open_to_all(root / "splits")
     clip.path.chmod(0)
     clip.mask_path.chmod(0)
     with unprivileged():
