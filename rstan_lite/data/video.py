@@ -36,7 +36,7 @@ def read_frames(path: str | Path) -> np.ndarray:
             codec = box.streams.video[0].codec_context
             codec.options = {"max_pixels": str(MAX_PIXELS), **STRICT}
             used = 0
-            for frame in box.decode(video=0):
+            for frame in box.decode(video=0):  # type: ignore[union-attr]
                 used += 3 * frame.width * frame.height
                 if used > MAX_BYTES:
                     raise DataError(

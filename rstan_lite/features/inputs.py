@@ -68,7 +68,7 @@ class InputStore(Store):
             return super().read(clip, name)
         with self._open(self.path(clip)) as file:
             parts = [file.get_tensor(name + end) for end in ("", ".ends", ".shape")]
-        return Images(*parts, where=str(self.path(clip)))
+        return Images(parts[0], parts[1], parts[2], str(self.path(clip)))
 
 
 def inputs_store(

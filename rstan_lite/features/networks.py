@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from rstan_lite.data.clips import ClipDataset
 from rstan_lite.errors import CheckpointError
+from rstan_lite.features.pretrained import weights_hash
 from rstan_lite.reading import check_regular, read_json
 
 SHIPPED = "puppetnet"  # the backbone whose networks, trained on puppets, are part of the package
@@ -88,3 +90,18 @@ def _card(path: Path) -> dict[str, Any]:
 
 def _plain(value: Any) -> bool:
     return isinstance(value, str | int)
+
+
+def check_networks(networks: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """Files of the networks that a run's features came from; CheckpointError where one changed.
+
+    networks: path and hash of each stream's, as a run's description holds them.
+    """
+    for path, expected in networks.values():
+        check_regular(Path(path), CheckpointError, "the network that the run was trained on")
+        found = weights_hash(path)
+        if found != expected:
+            raise CheckpointError(
+                path, f"other weights ({found})", f"those that the run was trained on ({expected})"
+            )
+    return {stream: path for stream, (path, _) in networks.items()}

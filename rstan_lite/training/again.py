@@ -10,6 +10,7 @@ from typing import Any
 from rstan_lite.data.sequences import FRAMES, ClipSequence, test_sequences
 from rstan_lite.devices import choose_device
 from rstan_lite.errors import ConfigError
+from rstan_lite.features.networks import check_networks
 from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.training import runs
 from rstan_lite.training.batches import ClipFeatures
@@ -60,11 +61,12 @@ def evaluate_run(
     config = replace(config, device=device, root=root or config.root, cache=cache or config.cache)
     model.to(choose_device(device))
     seen: dict[str, dict[str, Any]] = {}
-    missing, damaged = (), {}
+    missing: tuple[str, ...] = ()
+    damaged: dict[str, dict[str, str]] = {}
     if features is None:
         from rstan_lite.training import features_source as source
 
-        networks, dataset = source.check_networks(description.networks), source.open_dataset(config)
+        networks, dataset = check_networks(description.networks), source.open_dataset(config)
         seen = source.networks_seen(networks, dataset, config.dataset, (part,))
         warn_of_seen(seen)
         missing = dataset.missing
@@ -140,5 +142,5 @@ def run_settings(folder: Path) -> FeatureSettings:
     from rstan_lite.training import features_source as source
 
     _, description = load_model(folder)
-    networks = source.check_networks(description.networks)
+    networks = check_networks(description.networks)
     return source.feature_settings(read_config(folder / runs.CONFIG), networks)

@@ -23,7 +23,7 @@ from rstan_lite.features.pretrained import weights_hash
 from rstan_lite.features.seen import look
 from rstan_lite.features.sequences import prepare_sequences
 from rstan_lite.features.settings import FeatureSettings
-from rstan_lite.reading import check_regular, disk_errors
+from rstan_lite.reading import disk_errors
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.second import second_config
@@ -242,18 +242,3 @@ def networks_seen(
             answer = look(path, dataset, name, part)
             found[stream] |= {f"saw_{part}": answer.seen, f"{part}_why": answer.why}
     return found
-
-
-def check_networks(networks: Mapping[str, tuple[str, str]]) -> dict[str, str]:
-    """Files of the networks that a run's features came from; CheckpointError where one changed.
-
-    networks: path and hash of each stream's, as a run's description holds them.
-    """
-    for path, expected in networks.values():
-        check_regular(Path(path), CheckpointError, "the network that the run was trained on")
-        found = weights_hash(path)
-        if found != expected:
-            raise CheckpointError(
-                path, f"other weights ({found})", f"those that the run was trained on ({expected})"
-            )
-    return {stream: path for stream, (path, _) in networks.items()}

@@ -19,13 +19,14 @@ from rstan_lite.features.extraction import image_features, load_network
 from rstan_lite.features.flow import estimator
 from rstan_lite.features.images import stream_images
 from rstan_lite.features.inputs import clip_inputs
+from rstan_lite.features.networks import check_networks
 from rstan_lite.model.output import Attention, RSTANOutput, last_step
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.training import runs
 from rstan_lite.training.batches import ClipFeatures, ordered_batches
 from rstan_lite.training.checkpoint import Description, load_model
 from rstan_lite.training.config import TrainConfig, read_config
-from rstan_lite.training.features_source import check_networks, feature_settings
+from rstan_lite.training.features_source import feature_settings
 
 
 def predict(
