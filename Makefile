@@ -12,13 +12,14 @@ TOUR ?=
 GPU ?=
 COPIES ?=
 BENCH ?=
+FUZZ ?=
 export PYTHON
 
 DATASET := $(if $(JHMDB),jhmdb,puppets)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help tour student teacher test lint gpu bench doctor clean
+.PHONY: help tour student teacher test lint gpu bench fuzz doctor clean
 
 help:  ## say what can be made
 	@echo "make tour [JHMDB=/path]  the whole system once, on generated clips or on JHMDB, into runs/tour"
@@ -32,6 +33,8 @@ help:  ## say what can be made
 	@echo "                         (GPU='--missing skip ...': further options of rstan-lite gpu)"
 	@echo "make bench [JHMDB=/path] speed, memory and growth beside a plain reference, into runs/bench"
 	@echo "                         (BENCH='--rounds 3 --parts speed': further options)"
+	@echo "make fuzz                damaged and hostile files of every kind, into runs/fuzz (Linux)"
+	@echo "                         (FUZZ='--cases 2000 --seed 0', or '--only CASE' to repeat one)"
 	@echo "make doctor              what works on this machine and what to do about the rest"
 	@echo "make clean               take away .venv and caches; runs/ stays"
 	@echo "PYTHON=python3.12        the interpreter to build .venv with (3.11 to 3.13)"
@@ -65,6 +68,9 @@ gpu: .venv/.installed
 
 bench: .venv/.installed
 	$(BIN)/python -m benchmarks --out runs/bench $(if $(JHMDB),--root '$(JHMDB)') $(BENCH)
+
+fuzz: .venv/.installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.hostile --out runs/fuzz $(FUZZ)
 
 doctor: .venv/.installed
 	$(BIN)/rstan-lite doctor $(if $(JHMDB),--jhmdb '$(JHMDB)')

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
+from rstan_lite.data.images import read_images
 from rstan_lite.data.splits import TEST, TRAIN, carve_validation
 from rstan_lite.data.video import read_frames
 from rstan_lite.errors import ConfigError, DataError
+from rstan_lite.reading import disk_errors
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 NAMED_IN_ERROR = 5
 
 
@@ -40,10 +41,12 @@ class ClipDataset(ABC):
     root: the data set's folder. split: 1, 2 or 3.
     missing: what to do about clips that a list names but the disk lacks: "error" counts and names
     them; "skip" leaves them out and keeps their names in `.missing`.
+    damaged: the same of clips that turn out to be damaged when they are read, see `settle`.
     validation: share of the training list that becomes `.validation`, by source video.
     seed: of the validation part's draw.
-    Attributes: classes, train, validation, test (lists of Clip), missing ("<class>/<clip>"), layout
-    (the name of the folder that holds the clips).
+    Attributes: classes, train, validation, test (lists of Clip), missing ("<class>/<clip>"),
+    damaged ({part: {"<class>/<clip>": what was found}}), layout (the name of the folder that holds
+    the clips).
     Raises DataError (root, layout, lists, missing clips), ConfigError (options).
     """
 
@@ -58,6 +61,7 @@ class ClipDataset(ABC):
         missing: str = "error",
         validation: float = 0.1,
         seed: int = 0,
+        damaged: str = "error",
     ):
         if split not in (1, 2, 3):
             raise ConfigError("split", repr(split), "1, 2 or 3")
@@ -65,7 +69,15 @@ class ClipDataset(ABC):
             raise ConfigError("missing", repr(missing), "'error' or 'skip'")
         if not 0 <= validation <= 0.5:
             raise ConfigError("validation", repr(validation), "a share between 0 and 0.5")
-        self.root, self.split = Path(root), split
+        if damaged not in ("error", "skip"):
+            raise ConfigError("damaged", repr(damaged), "'error' or 'skip'")
+        self.root, self.split, self._skip_damaged = Path(root), split, damaged == "skip"
+        self.damaged: dict[str, dict[str, str]] = {}
+        with disk_errors(DataError, self.root, f"a folder with {self.TITLE}"):
+            self._read(missing, validation, seed)
+
+    def _read(self, missing: str, validation: float, seed: int) -> None:
+        """Layout, lists and clips."""
         self.layout = self._find_layout()
         lists = self._lists()
         self.classes = tuple(lists)
@@ -103,10 +115,37 @@ class ClipDataset(ABC):
         """
 
     def frames(self, clip: Clip) -> np.ndarray:
-        """All frames of a clip, uint8 RGB (F, H, W, 3)."""
-        if clip.path.is_dir():
-            return read_images(clip.path)
-        return read_frames(clip.path)
+        """All frames of a clip, uint8 RGB (F, H, W, 3). DataError where they can't be read."""
+        with disk_errors(DataError, clip.path, "a clip that can be read"):
+            return read_images(clip.path) if clip.path.is_dir() else read_frames(clip.path)
+
+    def settle(self, damaged: Mapping[Clip, DataError]) -> None:
+        """Do about damaged clips what the option of that name says.
+
+        "error" raises a DataError that names them all; "skip" takes them out of every part and
+        keeps in `.damaged` what was found.
+        """
+        if not damaged:
+            return
+        if not self._skip_damaged:
+            hint = "The others are stored. Mend it, or leave it out with --damaged skip."
+            first = next(iter(damaged.values()))
+            if len(damaged) == 1:
+                said = f"{first.hint} {hint}".strip()
+                raise DataError(first.where, first.found, first.expected, said) from first
+            found = [f"{clip.action}/{clip.name} ({e.found})" for clip, e in damaged.items()]
+            raise DataError(
+                self.root,
+                f"{len(found)} damaged clips: {'; '.join(found)}",
+                "clips and silhouettes that can be read",
+                hint.replace(" it", " them"),
+            ) from first
+        for part in ("train", "validation", "test"):
+            clips: list[Clip] = getattr(self, part)
+            found_here = {f"{c.action}/{c.name}": str(damaged[c]) for c in clips if c in damaged}
+            if found_here:
+                self.damaged[part] = {**self.damaged.get(part, {}), **found_here}
+                setattr(self, part, [clip for clip in clips if clip not in damaged])
 
     def identity(self) -> str:
         """A hash of what this data set is: its class and clip names.
@@ -133,35 +172,3 @@ class ClipDataset(ABC):
                 "Complete the copy, or leave them out with missing='skip' (--missing skip).",
             )
         self.missing = tuple(names)
-
-
-def read_images(folder: Path) -> np.ndarray:
-    """The frames of a folder of PNG or JPEG images, in the order of the numbers in their names.
-
-    Returns uint8 RGB (F, H, W, 3).
-    Raises DataError for a folder without images or with both kinds, an image that does not decode,
-    and images of several sizes.
-    """
-    import cv2
-
-    names = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES]
-    names = sorted((p for p in names if not p.name.startswith(".")), key=_by_number)
-    if not names:
-        raise DataError(folder, "0 PNG or JPEG frames", "at least one frame")
-    if len({p.suffix.lower() == ".png" for p in names}) > 1:
-        raise DataError(folder, "both PNG and JPEG frames", "one kind: no frame twice")
-    frames: list[np.ndarray] = []
-    for name in names:
-        frame = cv2.imdecode(np.fromfile(name, dtype=np.uint8), cv2.IMREAD_COLOR)
-        if frame is None:
-            raise DataError(name, "an image that does not decode", "a PNG or JPEG frame")
-        if frames and frame.shape != frames[0].shape:
-            raise DataError(name, f"a frame of {frame.shape}", f"{frames[0].shape} like the first")
-        frames.append(frame[..., ::-1])
-    return np.stack(frames)
-
-
-def _by_number(path: Path) -> list[tuple[int, str]]:
-    """frame2 before frame10: digits compare by their value, all else as text."""
-    parts = re.split(r"(\d+)", path.name)
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,23 @@ if TYPE_CHECKING:
 DATASETS = ("puppets", "jhmdb", "ucf101", "hmdb51")
 
 
+def damage_lines(damaged: Mapping[str, Mapping[str, str]], where: str = "") -> list[str]:
+    """What to print of clips that were left out as damaged, see `ClipDataset.settle`."""
+    lines: list[str] = []
+    for part, found in damaged.items():
+        use = "not counted" if part in ("test", "validation") else "left out"
+        lines += [f"{len(found)} damaged clips of the {part} part{where}, {use}:"]
+        lines += [f"  {name}: {reason}" for name, reason in found.items()]
+    return lines
+
+
 def open_clips(
     name: str,
     root: str | Path,
     split: int = 1,
     missing: str = "error",
     validation: float = 0.1,
+    damaged: str = "error",
 ) -> ClipDataset:
     """Open the data set of a name in DATASETS; for the other options see `ClipDataset`.
 
@@ -38,4 +50,4 @@ def open_clips(
     }
     if name not in readers:
         raise ConfigError("dataset", repr(name), f"one of {', '.join(DATASETS)}")
-    return readers[name](root, split, missing, validation)
+    return readers[name](root, split, missing, validation, damaged=damaged)

@@ -14,6 +14,7 @@ from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.silhouettes import read_masks
 from rstan_lite.data.splits import read_class_lists, source_video
 from rstan_lite.errors import DataError
+from rstan_lite.reading import disk_errors, read_json
 
 VIDEOS, IMAGES, MASKS, SPLITS = "ReCompress_Videos", "Rename_Images", "puppet_mask", "splits"
 
@@ -31,14 +32,16 @@ class JHMDB(ClipDataset):
     def silhouettes(self, clip: Clip, frames: np.ndarray) -> np.ndarray:
         """See `ClipDataset.silhouettes`; DataError where the file is missing or does not fit."""
         assert clip.mask_path is not None  # `_clip` below gives every clip one
-        return read_masks(clip.mask_path, frames.shape[:3], repeat_last=clip.path.is_dir())
+        with disk_errors(DataError, clip.mask_path, "a silhouette that can be read"):
+            return read_masks(clip.mask_path, frames.shape[:3], repeat_last=clip.path.is_dir())
 
     def _digest(self) -> hashlib._Hash:
         """Two sets of puppets have the same names; they differ by their parameters."""
         digest = super()._digest()
         puppets = self.root / "puppets.json"
         if puppets.is_file():
-            digest.update(json.dumps(json.loads(puppets.read_text()), sort_keys=True).encode())
+            record = read_json(puppets, DataError, "the record of generated clips, as JSON")
+            digest.update(json.dumps(record, sort_keys=True).encode())
         return digest
 
     def _lists(self) -> dict[str, dict[str, int]]:

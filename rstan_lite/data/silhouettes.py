@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import struct
 import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
 
 from rstan_lite.errors import ConfigError, DataError
+from rstan_lite.reading import check_regular
 
 # Copies of JHMDB made from its PNG frames can lack the masks of the last frames.
 MAX_REPEATED = 8
+KEY = "part_mask"
+NUMBERS = ("uint8", "logical", "double", "single", "int8", "int16", "uint16", "int32", "uint32",
+           "int64", "uint64")  # fmt: skip
+BYTES_A_PIXEL, SMALL = 16, 2**24  # a double takes 8; masks may be longer than their clip
+HEADER, COMPRESSED, CHUNK = 128, 15, 2**20  # of a MATLAB 5 file: bytes, a type of element
 
 
 def read_masks(path: str | Path, shape: tuple[int, ...], repeat_last: bool = False) -> np.ndarray:
@@ -21,27 +30,19 @@ def read_masks(path: str | Path, shape: tuple[int, ...], repeat_last: bool = Fal
     Returns uint8 (F, H, W) of {0, 1}.
     Raises DataError for a file that is missing, unreadable, of another shape, too short, or empty.
     """
-    from scipy.io import loadmat  # slow to import: only where a mask is read
-
     path = Path(path)
     frames, height, width = shape
-    if not path.is_file():
-        raise DataError(path, "no such file", "a silhouette file puppet_mask.mat")
-    try:
-        content = loadmat(path, variable_names=["part_mask"])
-    except Exception as error:  # SciPy raises a different type for each kind of damage
-        raise DataError(
-            path, f"an unreadable file ({error})", "a MATLAB 5 file with the key part_mask"
-        ) from error
-    if "part_mask" not in content:
-        raise DataError(path, "no key part_mask", "the key part_mask (H, W, F)")
-    masks = np.atleast_3d(content["part_mask"])
+    most = BYTES_A_PIXEL * height * width * frames + SMALL
+    check_regular(path, DataError, "a silhouette file puppet_mask.mat", most=most)
+    masks = np.atleast_3d(_read_variable(path, most))
     if masks.ndim != 3 or masks.shape[:2] != (height, width) or masks.dtype.kind not in "biuf":
         raise DataError(
             path,
             f"part_mask of shape {masks.shape}, type {masks.dtype}",
             f"numbers of shape ({height}, {width}, F) like the frames",
         )
+    if masks.dtype.kind == "f" and not np.isfinite(masks).all():
+        raise DataError(path, "numbers that are not finite", "1 on the actor, 0 elsewhere")
     if not masks.any():
         raise DataError(path, "an empty silhouette in every frame", "an actor in some frame")
     masks = (masks.transpose(2, 0, 1) != 0).astype(np.uint8)  # (F, H, W)
@@ -52,6 +53,45 @@ def read_masks(path: str | Path, shape: tuple[int, ...], repeat_last: bool = Fal
     elif short > 0:
         raise DataError(path, f"{len(masks)} masks", f"{frames}, one for each frame")
     return masks[:frames]
+
+
+def _read_variable(path: Path, most: int) -> np.ndarray:
+    """`part_mask` of a MATLAB 5 file, of at most so many bytes once unpacked."""
+    from scipy.io import loadmat, whosmat  # slow to import: only where a mask is read
+
+    expected = f"a MATLAB 5 file with the key {KEY}"
+    try:
+        _check_unpacked(path, most)
+        kinds = {name: kind for name, _, kind in whosmat(path)}
+        if kinds.get(KEY, NUMBERS[0]) not in NUMBERS:  # SciPy nests with cells until it crashes
+            raise DataError(path, f"{KEY} of class {kinds[KEY]}", "numbers")
+        content = loadmat(path, variable_names=[KEY])
+    except DataError:
+        raise
+    except Exception as error:  # SciPy raises a different type for each kind of damage
+        raise DataError(path, f"an unreadable file ({error})", expected) from error
+    if KEY not in content:
+        raise DataError(path, f"no key {KEY}", f"the key {KEY} (H, W, F)")
+    return content[KEY]
+
+
+def _check_unpacked(path: Path, most: int) -> None:
+    """Raise DataError where a file's compressed elements hold more than `most` bytes together."""
+    left = most
+    with path.open("rb") as file:
+        head = file.read(HEADER)
+        order = ">" if head[-2:] == b"MI" else "<"
+        while len(tag := file.read(8)) == 8:
+            kind, size = struct.unpack(f"{order}II", tag)
+            if kind != COMPRESSED:
+                file.seek(size, os.SEEK_CUR)
+                continue
+            unpacker, data = zlib.decompressobj(), file.read(size)
+            while data and left >= 0 and not unpacker.eof:
+                left -= len(unpacker.decompress(data, CHUNK))
+                data = unpacker.unconsumed_tail
+            if left < 0:
+                raise DataError(path, f"more than {most} bytes once unpacked", "a clip's masks")
 
 
 def target(masks: np.ndarray, k: int) -> np.ndarray:

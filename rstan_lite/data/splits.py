@@ -12,8 +12,10 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from rstan_lite.errors import DataError
+from rstan_lite.reading import read_text
 
 TRAIN, TEST, UNUSED = 1, 2, 0
+LONGEST = 200  # bytes of a name; file systems take 255, with the ending of a stored file
 
 # HMDB51's naming, which JHMDB kept: visible body part, camera motion, people, viewpoint, quality.
 _SUFFIX = re.compile(r"_[fuhl]_(?:cm|nm)_np\d+_(?:fr|ba|le|ri)_(?:bad|med|goo)_\d+$")
@@ -53,6 +55,8 @@ def read_class_lists(folder: Path, split: int) -> dict[str, dict[str, int]]:
     classes = sorted(name.removesuffix(end) for name in names if name.endswith(end))
     if not classes:
         raise DataError(folder, f"no list *{end}", f"a list for each class, <class>{end}")
+    for action in classes:
+        check_name(f"{folder}, a list {action[:120]!r}{end}", action)
     return {action: read_split(folder / f"{action}{end}") for action in classes}
 
 
@@ -61,19 +65,19 @@ def list_lines(path: str | Path) -> Iterator[tuple[str, str]]:
 
     Raises DataError for a file that can't be read.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(path, f"an unreadable file ({error})", "a UTF-8 split list") from error
+    lines = read_text(Path(path), DataError, "a UTF-8 split list").splitlines()
     for number, line in enumerate(lines, start=1):
         if line.strip():
             yield f"{path}, line {number}", line.strip()
 
 
 def check_name(where: str, name: str) -> None:
-    """Refuse a clip's name that could lead out of its folder."""
-    if not name or "/" in name or "\\" in name or name in (".", ".."):
+    """Refuse a clip's or class's name that could lead out of its folder, or names no file."""
+    if not name or "/" in name or "\\" in name or name in (".", "..") or not name.isprintable():
         raise DataError(where, repr(name[:120]), "a plain clip name")
+    if len(name.encode()) > LONGEST:
+        found = f"a name of {len(name.encode())} bytes, {name[:40]!r} ..."
+        raise DataError(where, found, f"at most {LONGEST}, which every file system takes")
 
 
 def source_video(name: str, action: str) -> str:

@@ -83,6 +83,6 @@ def _read_line(where: str, line: str, numbers: dict[str, int], labelled: bool) -
     number = numbers.get(folder.casefold())
     if number is None:
         raise DataError(where, f"the class {folder[:120]!r}", f"one that {CLASS_LIST} names")
-    if labelled and int(label) != number:
-        raise DataError(where, f"label {label}", f"{number}, the number of {folder}")
+    if labelled and label.lstrip("0") != str(number):
+        raise DataError(where, f"label {label[:20]}", f"{number}, the number of {folder}")
     return number, name

@@ -9,8 +9,11 @@ import av
 import numpy as np
 
 from rstan_lite.errors import DataError
+from rstan_lite.reading import check_regular
 
 MAX_BYTES = 4 * 2**30  # decoded RGB of one clip; past this a file is no short clip
+MAX_PIXELS = 2**26  # of one frame, 8192 x 8192
+STRICT = {"err_detect": "explode"}  # else FFmpeg paints over damage, and most of it goes unseen
 
 
 def read_frames(path: str | Path) -> np.ndarray:
@@ -22,17 +25,19 @@ def read_frames(path: str | Path) -> np.ndarray:
     Raises DataError for a file that is missing, cut short, without a frame, or damaged.
     """
     path = Path(path)
-    if not path.is_file():
-        raise DataError(path, "no such file", "a video file")
-    _check_riff(path)
-    frames, used = [], 0
+    check_regular(path, DataError, "a video file")
+    frames: list[np.ndarray] = []
     try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
+        _check_riff(path)
+        # a file object and no protocols: a playlist can't have other files or addresses opened
+        with path.open("rb") as file, av.open(file, options={"protocol_whitelist": "none"}) as box:
+            if not box.streams.video:
                 raise DataError(path, "no video stream", "a file with a video stream")
-            for frame in container.decode(video=0):
-                frames.append(frame.to_ndarray(format="rgb24"))
-                used += frames[-1].nbytes
+            codec = box.streams.video[0].codec_context
+            codec.options = {"max_pixels": str(MAX_PIXELS), **STRICT}
+            used = 0
+            for frame in box.decode(video=0):  # type: ignore[union-attr]
+                used += 3 * frame.width * frame.height
                 if used > MAX_BYTES:
                     raise DataError(
                         path,
@@ -40,7 +45,12 @@ def read_frames(path: str | Path) -> np.ndarray:
                         "a short clip",
                         "Cut the video first.",
                     )
-    except (av.FFmpegError, EOFError, ValueError) as error:
+                if frame.is_corrupt:
+                    raise ValueError(f"frame {len(frames)} is damaged")
+                frames.append(frame.to_ndarray(format="rgb24"))
+    except DataError:
+        raise
+    except Exception as error:  # of the decoder, of the disk, or for lack of memory
         raise DataError(
             path,
             f"{len(frames)} frames, then a decoder error ({error})",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rstan_lite.doctor.check import Check
-from rstan_lite.errors import RstanError
+from rstan_lite.errors import DataError, RstanError
+from rstan_lite.reading import read_json
 
 if TYPE_CHECKING:
     from rstan_lite.data.clips import ClipDataset
@@ -85,19 +85,17 @@ def check_puppets(root: str) -> Check:
         return Check("Puppets", "ok", f"none yet in {root}", advice)
     marker = Path(root) / "puppets.json"
     try:
-        made = json.loads(marker.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Check("Puppets", "warn", f"an unfinished copy in {root}", advice)
-    except (OSError, ValueError) as error:
-        return Check("Puppets", "warn", f"{marker}: {error}", f"Remove {root}. {advice}")
-    from rstan_lite.data.jhmdb import JHMDB
+        if not marker.exists():
+            return Check("Puppets", "warn", f"an unfinished copy in {root}", advice)
+        made = read_json(marker, DataError, "the record of generated clips, as JSON")
+        from rstan_lite.data.jhmdb import JHMDB
 
-    try:
         data = JHMDB(root, validation=0.0)
     except RstanError as error:
         return Check("Puppets", "warn", str(error), f"Remove {root}. {advice}")
     clips = len(data.train) + len(data.test)
-    return Check("Puppets", "ok", f"{clips} clips in {root}, seed {made.get('seed', 'unknown')}")
+    seed = made.get("seed", "unknown") if isinstance(made, dict) else "unknown"
+    return Check("Puppets", "ok", f"{clips} clips in {root}, seed {seed}")
 
 
 def check_weights(path: str | None, backbone: str = "squeezenet1_0") -> Check:

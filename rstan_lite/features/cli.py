@@ -7,7 +7,7 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from rstan_lite.data.datasets import DATASETS
+from rstan_lite.data.datasets import DATASETS, damage_lines
 from rstan_lite.errors import ConfigError
 
 CACHE = "runs/cache"
@@ -32,6 +32,7 @@ def add_parsers(subparsers: Any) -> None:
     parser.add_argument("--root", required=True, help="folder of the data set")
     parser.add_argument("--split", type=int, default=1, help="1, 2 or 3 (1)")
     parser.add_argument("--missing", default="error", help="clips not on the disk: error, skip")
+    parser.add_argument("--damaged", default="error", help="clips that can't be read: error, skip")
     parser.add_argument("--validation", type=float, default=0.1, help="share held out (0.1)")
     parser.add_argument("--streams", default="appearance,motion", help="comma separated")
     parser.add_argument(
@@ -101,19 +102,24 @@ def _tune(arguments: argparse.Namespace) -> int:
     device = choose_device(arguments.device)
     cache = arguments.cache or default_cache()
     data = open_clips(
-        arguments.dataset, arguments.root, arguments.split, arguments.missing, arguments.validation
-    )
+        arguments.dataset, arguments.root, arguments.split, arguments.missing,
+        arguments.validation, arguments.damaged,
+    )  # fmt: skip
+    split = split_name(data)  # with damaged clips in it: `train` looks for it before it finds them
     flow = estimator(arguments.flow, arguments.flow_weights, device.type)
     store = inputs_store(data, cache, arguments.frames, flow, arguments.camera)
     fill_inputs(store, data, data.train + data.validation, arguments.workers)
+    if data.damaged:
+        split |= {"damaged": data.damaged}
+        print("\n".join(damage_lines(data.damaged)))
     for settings in chosen:
-        path = tuned_path(cache, store, split_name(data), settings)
+        path = tuned_path(cache, store, split, settings)
         card = tune(
             store,
             data.train,
             data.validation,
             data.classes,
-            split_name(data),
+            split,
             settings,
             path,
             device=str(device),

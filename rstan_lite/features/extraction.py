@@ -14,6 +14,7 @@ from torch import Tensor
 from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import view
+from rstan_lite.errors import CheckpointError
 from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.images import stream_images
 from rstan_lite.features.inputs import InputSteps, InputStore, Made, has_masks
@@ -36,7 +37,13 @@ def load_network(settings: FeatureSettings, stream: str) -> FeatureNet:
     """
     path = settings.weights[stream]
     state = read_state(Path(path))
-    classes = len(state["classifier.bias"]) if any(k.startswith("trunk.") for k in state) else 0
+    classes = 0
+    if any(k.startswith("trunk.") for k in state):
+        bias = state.get("classifier.bias", torch.empty(()))
+        if bias.ndim != 1 or len(bias) == 0:
+            found = "no classifier" if bias.ndim != 1 else "a classifier of no class"
+            raise CheckpointError(path, found, "a network of `rstan-lite tune`")
+        classes = len(bias)
     with Uninitialised():
         net = FeatureNet(
             backbone(settings.backbone_of(stream)), stream, classes, side=settings.size_of(stream)
@@ -125,7 +132,7 @@ class Extraction:
         if not self.inputs.flow.forks:
             remote = 1
         steps = order[:remote], order[remote:]
-        over_clips(list(self.todo), *steps, workers, "features", self.dataset.root)
+        over_clips(list(self.todo), *steps, workers, "features", self.dataset)
 
 
 def view_target(masks: np.ndarray, name: str, size: int, store: Store) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import pickle
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,14 +11,12 @@ from typing import Any, TypeVar
 
 import torch
 
-from rstan_lite.errors import CheckpointError
+from rstan_lite.errors import CheckpointError, RstanError
+from rstan_lite.features.pretrained import load_torch
 from rstan_lite.features.store import write_atomically
+from rstan_lite.reading import check_regular
 
 _HEAD, _DIGITS = b"rstan-lite state, sha256 ", 64
-_DAMAGES = (
-    OSError, EOFError, RuntimeError, KeyError, TypeError, ValueError, AttributeError, IndexError,
-    pickle.UnpicklingError,
-)  # fmt: skip
 T = TypeVar("T")
 
 
@@ -65,17 +62,21 @@ class Generations:
         for path in found:
             try:
                 taken = take(_read(path, device))
-            except _DAMAGES as error:
+            except RstanError:
+                raise
+            except Exception as error:  # torch and pickle raise many types
                 damages.append((path, error))
                 continue
             self._newest_is_good = not damages
-            for damaged, error in damages:
-                text = f"a damaged file ({_reason(error)}); going on from {path.name}, saved before"
+            for damaged, reason in damages:
+                text = (
+                    f"a damaged file ({_reason(reason)}); going on from {path.name}, saved before"
+                )
                 print(f"warning: {damaged}: found {text}.", file=sys.stderr)
             return taken
         if not found:
             return None
-        reasons = " and ".join(f"{path.name}: {_reason(error)}" for path, error in damages)
+        reasons = " and ".join(f"{path.name}: {_reason(reason)}" for path, reason in damages)
         raise CheckpointError(
             damages[0][0],
             f"a damaged file ({reasons})",
@@ -90,13 +91,14 @@ class Generations:
 
 
 def _read(path: Path, device: str) -> dict[str, Any]:
+    check_regular(path, CheckpointError, "the saved state of a run", "Remove it.")
     content = memoryview(path.read_bytes())
     body = len(_HEAD) + _DIGITS + 1
     if content[: len(_HEAD)] != _HEAD:
         raise ValueError("no checksum in its first line")
     if hashlib.sha256(content[body:]).hexdigest().encode() != content[len(_HEAD) : body - 1]:
         raise ValueError("its checksum differs")
-    found = torch.load(io.BytesIO(content[body:]), map_location=device, weights_only=True)
+    found = load_torch(io.BytesIO(content[body:]), device)
     if not isinstance(found, dict):
         raise ValueError(f"a {type(found).__name__}")
     return found

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.sampling import equally_spaced
-from rstan_lite.errors import DataError
+from rstan_lite.errors import DataError, StoreError
 from rstan_lite.features.flow import BOUND, CAMERA, Estimator, encode, estimator, flow_sequence
 from rstan_lite.features.packing import Images, pack
 from rstan_lite.features.parallel import Step, over_clips
@@ -22,6 +22,7 @@ from rstan_lite.files import clear_parts
 
 FLOW_HEIGHT = 192  # px; flow is smooth, so it is stored smaller than the frames it comes from
 PACKED = ("frames", "flow", "masks")
+MIN_SIDE = 16  # px
 
 
 class InputStore(Store):
@@ -57,6 +58,9 @@ class InputStore(Store):
         """All tensors of a clip, whole."""
         with self._open(self.path(clip)) as file:
             names = [name for name in file.keys() if "." not in name]  # noqa: SIM118
+        lacking = {"frames", "flow", "index"} - set(names)
+        if lacking:
+            raise StoreError(self.path(clip), f"no {min(lacking)}", "a clip's inputs", "Remove it.")
         return {name: self.read(clip, name) for name in names}
 
     def lazy(self, clip: Clip, name: str) -> Images | Tensor:
@@ -64,7 +68,8 @@ class InputStore(Store):
         if name not in PACKED:
             return super().read(clip, name)
         with self._open(self.path(clip)) as file:
-            return Images(*(file.get_tensor(name + end) for end in ("", ".ends", ".shape")))
+            parts = [file.get_tensor(name + end) for end in ("", ".ends", ".shape")]
+        return Images(parts[0], parts[1], parts[2], str(self.path(clip)))
 
 
 def inputs_store(
@@ -101,6 +106,9 @@ def clip_inputs(
     """The tensors above, from all frames (F, H, W, 3) of a clip and its masks (F, H, W)."""
     if len(frames) < 2:
         raise DataError("clip", f"{len(frames)} frame", "two frames or more: flow needs a pair")
+    if min(frames.shape[1:3]) < MIN_SIDE:
+        found = f"frames of {frames.shape[2]} x {frames.shape[1]} pixels"
+        raise DataError("clip", found, f"{MIN_SIDE} or more on each side: flow needs them")
     index = equally_spaced(len(frames), count)
     coded = encode(_shrink(flow_sequence(frames, flow, camera)))
     tensors = {"frames": frames[index], "index": index, "flow": coded}
@@ -158,8 +166,8 @@ def fill_inputs(
 ) -> None:
     """Make what the store lacks, several clips at a time.
 
-    A damaged clip does not stop the others; at the end all damaged ones are reported together, and
-    a second call, once they are mended, makes only them.
+    A damaged clip does not stop the others; at the end all damaged ones are reported together or
+    left out of the data set, and a second call, once they are mended, makes only them.
     Raises DataError (damaged clips), StoreError (disk).
     """
     todo = store.missing(clips)
@@ -170,4 +178,4 @@ def fill_inputs(
     order: list[Step] = [steps.decode, steps.compute, steps.keep]
     here = 0 if store.flow.forks else 2  # the last ones, that no process of its own can do
     cut = len(order) - here
-    over_clips(todo, order[:cut], order[cut:], workers, "frames and flow", dataset.root)
+    over_clips(todo, order[:cut], order[cut:], workers, "frames and flow", dataset)

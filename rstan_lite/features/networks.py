@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from rstan_lite.data.clips import ClipDataset
 from rstan_lite.errors import CheckpointError
+from rstan_lite.features.pretrained import weights_hash
+from rstan_lite.reading import check_regular, read_json
 
 SHIPPED = "puppetnet"  # the backbone whose networks, trained on puppets, are part of the package
 
@@ -42,8 +44,7 @@ def find_network(
     Raises CheckpointError, with the command that makes one, where there is none.
     """
     if given:
-        if not Path(given).is_file():
-            raise CheckpointError(given, "no such file", f"weights of the {stream} network")
+        check_regular(Path(given), CheckpointError, f"weights of the {stream} network")
         return Path(given)
     fitting = []
     folder = Path(cache) / "tuned"
@@ -73,10 +74,34 @@ def _unseen(dataset: ClipDataset, tuned: dict[str, Any]) -> bool:
 
 
 def _card(path: Path) -> dict[str, Any]:
-    card = path.with_suffix(".json")
+    """What `tune` wrote beside a network."""
+    place, expected, mend = path.with_suffix(".json"), "the card of a tuned network", "Tune again."
+    card = read_json(place, CheckpointError, expected, mend)
     try:
-        return json.loads(card.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            card, f"no readable card ({error})", "the JSON beside a tuned network", "Tune it again."
-        ) from error
+        split = card["split"]
+        named = [split["dataset"], split["split"], *split["validation"], card["backbone"]]
+        fits = 0 <= card["best"]["validation_accuracy"] <= 1 and all(map(_plain, named))
+    except (KeyError, TypeError):
+        fits = False
+    if not fits:
+        raise CheckpointError(place, "other content", expected, mend)
+    return card
+
+
+def _plain(value: Any) -> bool:
+    return isinstance(value, str | int)
+
+
+def check_networks(networks: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """Files of the networks that a run's features came from; CheckpointError where one changed.
+
+    networks: path and hash of each stream's, as a run's description holds them.
+    """
+    for path, expected in networks.values():
+        check_regular(Path(path), CheckpointError, "the network that the run was trained on")
+        found = weights_hash(path)
+        if found != expected:
+            raise CheckpointError(
+                path, f"other weights ({found})", f"those that the run was trained on ({expected})"
+            )
+    return {stream: path for stream, (path, _) in networks.items()}

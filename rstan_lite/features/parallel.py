@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import cv2
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
-from rstan_lite.data.jhmdb import Clip
+from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.errors import DataError, RstanError
 from rstan_lite.interruption import starting_processes
 
 # What is done with a clip and what the step before made of it (the first: None).
 Step = Callable[[Clip, Any], Any]
-NAMED_IN_ERROR = 3
 AHEAD = 4  # clips that a process may be ahead of the main one
 
 
@@ -48,15 +46,15 @@ def over_clips(
     local: Sequence[Step],
     workers: int,
     title: str,
-    root: Path,
+    dataset: ClipDataset,
 ) -> None:
     """Take every clip through the steps `remote`, then `local`.
 
     remote: done in `workers` processes (one or none: in this one), which hold a copy of the objects
     that the steps are methods of. local: done here, while the processes go on; values come in
-    shared memory where they are tensors. title: of the progress bar. root: of the clips.
-    A damaged clip does not stop the others; at the end all damaged ones are reported together.
-    Raises DataError for these, and at once what else a step raises.
+    shared memory where they are tensors. title: of the progress bar.
+    A damaged clip does not stop the others. At the end all damaged ones are reported together or
+    left out of the data set, see `ClipDataset.settle`. Raises at once what else a step raises.
     """
     several = workers > 1
     loader = DataLoader(
@@ -69,7 +67,7 @@ def over_clips(
         # spawned: a forked process may inherit a lock that a thread of torch or OpenCV holds
         multiprocessing_context="spawn" if several else None,
     )
-    damaged: list[DataError] = []
+    damaged: dict[Clip, DataError] = {}
     # the bar beside the loop: tqdm.auto begins an iteration of its own, with processes of its own
     with tqdm(total=len(clips), desc=title) as bar:
         with starting_processes():
@@ -80,18 +78,9 @@ def over_clips(
                     raise value
                 _through(local, clips[i], value)
             except DataError as error:
-                damaged.append(error)
+                damaged[clips[i]] = error
             bar.update()
-    if len(damaged) == 1:
-        raise damaged[0]
-    if damaged:
-        shown = "; ".join(str(error) for error in damaged[:NAMED_IN_ERROR])
-        raise DataError(
-            root,
-            f"{len(damaged)} damaged clips: {shown}",
-            "clips and silhouettes that can be read",
-            "The others are stored.",
-        )
+    dataset.settle(damaged)
 
 
 def _as_it_is(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from rstan_lite.data.clips import Clip, ClipDataset
-from rstan_lite.errors import ConfigError
+from rstan_lite.errors import ConfigError, StoreError
 from rstan_lite.features.backbones import backbone
 from rstan_lite.features.extraction import Extraction
 from rstan_lite.features.flow import estimator
@@ -59,8 +59,8 @@ class Rows:
     def __init__(self, stores: list[Store], clips: list[Clip], name: str, kept_open: int):
         self._stores, self._clips, self._name = stores, clips, name
         self._kept_open = kept_open
-        one = stores[0].read(clips[0], name).shape if clips else ()
-        self.shape = (len(clips), len(stores), *one)
+        self._one = tuple(stores[0].read(clips[0], name).shape) if clips else ()
+        self.shape = (len(clips), len(stores), *self._one)
         self._open: dict[int, list[Tensor]] = {}
 
     def __len__(self) -> int:
@@ -69,9 +69,20 @@ class Rows:
     def __getitem__(self, row: int) -> list[Tensor]:
         if row in self._open:
             return self._open[row]
-        found = [store.read(self._clips[row], self._name) for store in self._stores]
+        found = [self._read(store, self._clips[row]) for store in self._stores]
         if (len(self._open) + 1) * len(found) <= self._kept_open:
             self._open[row] = found
+        return found
+
+    def _read(self, store: Store, clip: Clip) -> Tensor:
+        found = store.read(clip, self._name)
+        if tuple(found.shape) != self._one or not found.is_floating_point():
+            raise StoreError(
+                store.path(clip),
+                f"{self._name} {tuple(found.shape)} of {found.dtype}",
+                f"floating-point numbers of shape {self._one}, as of the first clip",
+                "Remove it and run `rstan-lite extract` again: only this clip is made anew.",
+            )
         return found
 
 

@@ -6,8 +6,11 @@ import hashlib
 import http.client
 import re
 import sys
+import zipfile
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -21,6 +24,7 @@ from rstan_lite.features.backbones import FeatureNet, build
 from rstan_lite.features.first_convolution import rescale, to_motion
 from rstan_lite.features.spec import Backbone
 from rstan_lite.features.uninitialised import Uninitialised
+from rstan_lite.reading import check_regular
 
 POSITIONS = "encoder.pos_embedding"  # of a vision transformer
 # torch hub's way to name a file: the hexadecimal digits begin the SHA-256 of what is in it
@@ -108,7 +112,9 @@ def load_weights(
     where, network: the file and the name of the module, for the complaint.
     Raises CheckpointError for other tensors.
     """
-    own = {k: v.float().contiguous() if v.is_floating_point() else v for k, v in state.items()}
+    own = dict(state)
+    if {k: v.shape for k, v in own.items()} == {k: v.shape for k, v in module.state_dict().items()}:
+        own = {k: v.float().contiguous() if v.is_floating_point() else v for k, v in own.items()}
     try:
         module.load_state_dict(own, strict=True, assign=True)
     except RuntimeError as error:
@@ -123,8 +129,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
     A torch file whose name holds a hash, as those of torch hub do, must have that hash.
     """
-    if not path.is_file():
-        raise CheckpointError(path, "no such file", "a file of weights (.safetensors or .pth)")
+    check_regular(path, CheckpointError, "a file of weights (.safetensors or .pth)")
     named = _HASHED.search(path.name)
     if named and (found := _sha256(path)[: len(named[1])]) != named[1]:
         raise CheckpointError(
@@ -134,19 +139,49 @@ def read_state(path: Path) -> dict[str, Tensor]:
             "Download it again; where the name means something else, rename the file.",
         )
     try:
-        if path.suffix == ".safetensors":
-            return load_file(str(path))
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = load_file(str(path)) if path.suffix == ".safetensors" else load_torch(path)
     except (SafetensorError, RuntimeError, EOFError, ValueError, OSError) as error:
         raise CheckpointError(path, f"an unreadable file ({error})", "a file of weights") from error
     except Exception as error:  # torch.load refuses pickled code with its own type
         raise CheckpointError(path, f"a file torch refuses ({error})", "tensors only") from error
-    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        held = ", ".join(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
+    named_tensors = isinstance(state, Mapping) and all(
+        isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()
+    )
+    if not named_tensors:
+        keys = [k for k in state if isinstance(k, str)] if isinstance(state, Mapping) else []
+        held = ", ".join(keys) or type(state).__name__
         raise CheckpointError(
             path, f"other things ({held[:100]})", "tensors by name", "Save the state_dict alone."
         )
+    for name, tensor in state.items():
+        _check_tensor(path, name, tensor)
     return dict(state)
+
+
+def load_torch(file: Path | BytesIO, device: str = "cpu") -> Any:
+    """What a torch file holds: tensors and plain values, never code.
+
+    Raises ValueError for one that is compressed, which torch never writes: it may be of any size
+    once unpacked. Else what torch raises.
+    """
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+                raise ValueError("a compressed archive")
+    if isinstance(file, BytesIO):
+        file.seek(0)
+    return torch.load(file, map_location=device, weights_only=True)
+
+
+def _check_tensor(path: Path, name: str, tensor: Tensor) -> None:
+    """Raise CheckpointError for a tensor of more numbers than its file holds, or not finite."""
+    whole = tensor.layout is torch.strided and tensor.device.type == "cpu"
+    size = tensor.numel() * tensor.element_size()
+    if not whole or size > tensor.untyped_storage().nbytes():
+        found = f"{name[:100]}, a tensor of {tuple(tensor.shape)} that the file does not hold"
+        raise CheckpointError(path, found, "tensors with all their numbers")
+    if tensor.is_floating_point() and not bool(torch.isfinite(tensor.float()).all()):
+        raise CheckpointError(path, f"{name[:100]} with numbers not finite", "finite weights")
 
 
 def published_file(spec: Backbone) -> Path:

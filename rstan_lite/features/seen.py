@@ -7,7 +7,6 @@ nor may a network tuned on one split of JHMDB be tested on another.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from rstan_lite.data.clips import ClipDataset
+from rstan_lite.errors import CheckpointError
 from rstan_lite.features.networks import shipped
+from rstan_lite.reading import read_json
 
 PUPPETS = "puppets"
 KIN = {"jhmdb", "hmdb51"}  # one was cut from the other
@@ -49,9 +50,9 @@ def look(weights: str | Path, dataset: ClipDataset, name: str, part: str = "test
     if not card.is_file():
         return Seen(None, f"no card {card.name} beside it says what it was trained on")
     try:
-        content = json.loads(card.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        return Seen(None, f"its card {card.name} can't be read ({error})")
+        content = read_json(card, CheckpointError, "the card of a network")
+    except CheckpointError as error:
+        return Seen(None, f"its card {card.name} can't be read ({error.found})")
     about = _trained_on(content)
     if not about.get("dataset"):
         return Seen(None, f"its card {card.name} names no data set that it was trained on")

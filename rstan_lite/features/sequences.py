@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.sequences import ClipSequence
@@ -23,6 +22,7 @@ from rstan_lite.features.extraction import image_features, load_network, view_ta
 from rstan_lite.features.flow import estimator
 from rstan_lite.features.images import stream_images
 from rstan_lite.features.inputs import InputStore, fill_inputs, inputs_store
+from rstan_lite.features.parallel import over_clips
 from rstan_lite.features.pipeline import Features, feature_stores
 from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.features.store import Fingerprints, Store, fingerprint
@@ -46,18 +46,17 @@ def prepare_sequences(
     The same clip may have other places P in another sequence, as its scale has.
     Raises DataError (clips), CheckpointError (weights), StoreError (disk, damaged stores).
     """
-    clips: list[Clip] = getattr(dataset, part)
     flow = estimator(settings.flow, settings.flow_weights, device)
     inputs = inputs_store(dataset, cache, settings.frames, flow, settings.camera)
     stores = _stores(settings, inputs, sequences, cache)
-    todo = _missing(stores, clips)
+    todo = _missing(stores, getattr(dataset, part))
     if todo:
         for store in (store for of_one in stores.values() for store in of_one.values()):
             clear_parts(store.folder)
         _fill(stores, todo, dataset, inputs, settings, device, workers)
     return {
         one: Features(
-            clips,
+            getattr(dataset, part),
             {(kind, one.view): store for kind, store in of_one.items()},
             tuple(settings.weights),
             [one.view],
@@ -113,14 +112,15 @@ def _fill(
         stream: load_network(settings, stream).to(device).to(memory_format=torch.channels_last)
         for stream in settings.weights
     }
-    for clip, wanted in tqdm(todo.items(), desc="test sequences"):
+
+    def fill(clip: Clip, _: None) -> None:
         clip_print = fingerprint(clip.path)  # before the clip is read: a later change is then seen
         frames = dataset.frames(clip)
         masks = dataset.silhouettes(clip, frames)
         tensors = {"frames": torch.from_numpy(frames), "index": torch.arange(len(frames))}
         if "motion" in networks:
             tensors["flow"] = inputs.read(clip, "flow")
-        for (kind, name), members in _by_view(wanted).items():
+        for (kind, name), members in _by_view(todo[clip]).items():
             index = {one: one.index(len(frames)) for one in members}
             used = np.unique(np.concatenate(list(index.values())))  # each frame once
             if kind == "target":
@@ -132,6 +132,8 @@ def _fill(
                 rows = torch.from_numpy(np.searchsorted(used, index[one]))
                 tensors_of_one = {key: x[rows] for key, x in made.items()}
                 stores[one][kind].write(clip, tensors_of_one, clip_print)
+
+    over_clips(list(todo), [], [fill], 1, "test sequences", dataset)
 
 
 def _by_view(

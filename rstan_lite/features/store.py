@@ -6,6 +6,8 @@ import errno
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from rstan_lite.data.clips import Clip
-from rstan_lite.errors import StoreError
+from rstan_lite.errors import DataError, StoreError
 from rstan_lite.files import write_whole
+from rstan_lite.reading import check_regular, disk_errors, read_json
 
 KEY_FILE = "key.json"
 
@@ -29,7 +32,8 @@ def write_atomically(path: Path, content: bytes | memoryview, keep: Path | None 
         write_whole(path, content, keep)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            free = shutil.disk_usage(path.parent).free
+            there = next(folder for folder in path.absolute().parents if folder.exists())
+            free = shutil.disk_usage(there).free
             raise StoreError(
                 path,
                 f"a full disk ({free >> 20} MiB free)",
@@ -47,10 +51,14 @@ def digest(value: Any) -> str:
 
 
 def fingerprint(path: Path) -> str:
-    """A hash of a clip's bytes (of all frames, for a folder of images)."""
+    """A hash of a clip's bytes (of all frames, for a folder of images). Raises DataError."""
     total = hashlib.sha256()
-    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-        total.update(file.read_bytes())
+    with disk_errors(DataError, path, "a clip that can be read"):
+        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+            check_regular(file, DataError, "a clip's file")
+            with file.open("rb") as opened:
+                while block := opened.read(2**20):
+                    total.update(block)
     return total.hexdigest()[:16]
 
 
@@ -76,21 +84,21 @@ class Store:
     def __init__(self, folder: str | Path, key: dict[str, Any]):
         self.folder, self.key = Path(folder), json.loads(json.dumps(key))
         path = self.folder / KEY_FILE
-        if not path.exists():
+        with disk_errors(StoreError, path, "a folder for features"):
+            there = path.exists()
+        if not there:
             write_atomically(path, json.dumps(self.key, indent=1, sort_keys=True).encode())
             return
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise StoreError(
-                path, f"an unreadable key ({error})", "JSON", "Remove the folder to make it anew."
-            ) from error
+        mend = "Remove the folder to make it anew."
+        found = read_json(path, StoreError, "the key of a store, as JSON", mend)
+        if not isinstance(found, dict):
+            raise StoreError(path, type(found).__name__, "an object of settings", mend)
         if found != self.key:
             names = sorted(n for n in {*found, *self.key} if found.get(n) != self.key.get(n))
             raise StoreError(
                 path,
-                "a store made with " + ", ".join(f"{n}={found.get(n)!r}" for n in names),
-                ", ".join(f"{n}={self.key.get(n)!r}" for n in names),
+                ("a store made with " + ", ".join(f"{n}={found.get(n)!r}" for n in names))[:1000],
+                ", ".join(f"{n}={self.key.get(n)!r}" for n in names)[:1000],
                 "Use another folder, or remove this one.",
             )
 
@@ -121,7 +129,11 @@ class Store:
         if not path.is_file():
             return False
         with self._open(path) as file:
-            return (file.metadata() or {}).get("clip") == prints[clip.path]
+            stored = (file.metadata() or {}).get("clip")
+        try:
+            return stored == prints[clip.path]
+        except DataError:  # whoever makes it anew will find the damage, and say it of this clip
+            return False
 
     def write(self, clip: Clip, tensors: dict[str, Tensor], clip_print: str = "") -> None:
         """Store a clip's tensors (contiguous copies are made of views).
@@ -137,13 +149,14 @@ class Store:
         with self._open(self.path(clip)) as file:
             return file.get_tensor(name)
 
-    def _open(self, path: Path) -> Any:
+    @contextmanager
+    def _open(self, path: Path) -> Iterator[Any]:
+        mend = "Remove it and run `rstan-lite extract` again: only this clip is made anew."
+        check_regular(path, StoreError, "a clip's stored tensors", mend)
         try:
-            return safe_open(str(path), framework="pt")
-        except (OSError, SafetensorError) as error:
+            with safe_open(str(path), framework="pt") as file:
+                yield file
+        except (OSError, SafetensorError, MemoryError) as error:
             raise StoreError(
-                path,
-                f"a missing or damaged file ({error})",
-                "a clip's stored tensors",
-                "Remove it and run `rstan-lite extract` again: only this clip is made anew.",
+                path, f"a missing or damaged file ({error})", "a clip's stored tensors", mend
             ) from error

@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from rstan_lite.data.clips import Clip
 from rstan_lite.data.sampling import equally_spaced
-from rstan_lite.errors import ConfigError
+from rstan_lite.errors import CheckpointError, ConfigError
 from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.generations import Generations
 from rstan_lite.features.images import view_images
@@ -28,6 +28,7 @@ from rstan_lite.features.store import digest, write_atomically
 from rstan_lite.features.tuner import Tuner
 from rstan_lite.files import alone, clear_parts
 from rstan_lite.interruption import Keeper
+from rstan_lite.reading import read_json
 
 # What the profile `course` uses. ImageNet's features are worth more than what a few hundred clips
 # can teach: the appearance network first gets its classifier, then moves with small steps. On
@@ -103,7 +104,7 @@ def tune(
                 }
                 _write(path, card, state.best["state"])
             states.remove()
-    return json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    return read_json(path.with_suffix(".json"), CheckpointError, "the card of a tuned network")
 
 
 def _run(

@@ -10,6 +10,7 @@ from rstan_lite.errors import DataError
 from rstan_lite.fetch.archives import extract
 from rstan_lite.fetch.download import check_md5
 from rstan_lite.fetch.sources import Piece
+from rstan_lite.reading import disk_errors
 
 DEPTH = 3  # folders below the given one that are looked into
 
@@ -23,9 +24,10 @@ def adopt(pieces: Sequence[Piece], copy: Path, root: Path, progress: bool = True
     Returns what was done, in words.
     Raises DataError where the copy has neither, and for what is wrong with an archive.
     """
-    if not copy.exists():
-        raise DataError(copy, "no such file or folder", "a copy of the data set")
-    folders, archives = _look(copy, pieces)
+    with disk_errors(DataError, copy, "a copy of the data set that can be read"):
+        if not copy.exists():
+            raise DataError(copy, "no such file or folder", "a copy of the data set")
+        folders, archives = _look(copy, pieces)
     for piece in pieces:
         place = root / piece.folder
         if piece.folder in folders:

@@ -20,6 +20,7 @@ from urllib.request import Request, urlopen
 from tqdm.auto import tqdm
 
 from rstan_lite.errors import ConfigError, DataError
+from rstan_lite.reading import check_regular, read_json
 
 CHUNK = 2**20
 AGAIN = "Give the same command again: it goes on where it stopped."
@@ -52,10 +53,10 @@ class _Part:
         """What an earlier run left, if it belongs to this address; else an empty part."""
         part = cls(path, url)
         try:
-            known = json.loads(part.note.read_text(encoding="utf-8"))
+            known = read_json(part.note, DataError, "a note")
             if known["url"] == url:
                 part.tag, part.total = str(known["tag"]), int(known["total"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (DataError, ValueError, KeyError, TypeError, OverflowError):
             pass  # no note: what lies in the file can't be told from another's bytes
         if part.total < 0 or part.size() > part.total:
             part.discard()
@@ -218,6 +219,7 @@ def check_md5(path: Path, expected: str, progress: bool = True) -> None:
     """Raise DataError where a file has another MD5; an empty `expected` checks nothing."""
     if not expected:
         return
+    check_regular(path, DataError, "an archive")
     digest = hashlib.md5(usedforsecurity=False)
     bar = tqdm(desc="checksum", unit="B", unit_scale=True, unit_divisor=1024, disable=not progress)
     try:

@@ -20,6 +20,7 @@ _RESERVED = {
     *(f"{port}{i}" for port in ("COM", "LPT") for i in range(1, 10)),
 }
 _DRIVE = re.compile(r"[A-Za-z]:")
+LONGEST, DEEPEST = 1000, 64  # characters and folders of a name: more can't even be removed again
 SMALL = 2**20  # bytes below which a member's ratio is of no harm
 
 
@@ -98,6 +99,9 @@ def _check_kind(archive: Path, member: Member) -> None:
 def _check_path(archive: Path, member: Member) -> None:
     name = member.name
     leads_out = name.startswith("/") or _DRIVE.match(name) or ".." in member.path.parts
+    if len(name) > LONGEST or len(member.path.parts) > DEEPEST:
+        found = f"a member of {len(name)} characters, {len(member.path.parts)} folders deep"
+        raise DataError(archive, found, f"at most {LONGEST}, {DEEPEST} deep")
     nameless = member.kind == "file" and (not member.path.parts or name.endswith("/"))
     if leads_out or nameless or "\\" in name or _CONTROL.search(name):
         raise DataError(archive, f"a member named {name[:200]!r}", "names inside its own folder")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from rstan_lite.data.datasets import damage_lines
 from rstan_lite.errors import ConfigError
 
 Number = TypeVar("Number", int, float)
@@ -25,6 +26,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--root", required=True, help="folder of the clips, in JHMDB's layout")
     parser.add_argument("--split", type=int, default=1, help="1, 2 or 3 (1)")
     parser.add_argument("--missing", default="error", help="clips not on the disk: error, skip")
+    parser.add_argument("--damaged", default="error", help="clips that can't be read: error, skip")
     parser.add_argument("--validation", type=float, default=0.1, help="share held out (0.1)")
     parser.add_argument("--out", metavar="RUN", help="run folder (runs/idt-<split>)")
     parser.add_argument("--length", type=int, help="steps of a trajectory (15)")
@@ -62,6 +64,7 @@ def _idt(arguments: argparse.Namespace) -> int:
         root=arguments.root,
         split=arguments.split,
         missing=arguments.missing,
+        damaged=arguments.damaged,
         validation=arguments.validation,
         components=_numbers("--components", arguments.components, int),
         costs=_numbers("--costs", arguments.costs, float),
@@ -79,6 +82,8 @@ def _idt(arguments: argparse.Namespace) -> int:
     bare = metrics["clips_without_trajectories"]
     if bare:
         print(f"{len(bare)} clips without a trajectory, as zero vectors: {', '.join(bare[:5])}")
+    for line in damage_lines(metrics.get("damaged_clips") or {}):
+        print(line)
     print(f"run folder: {out}")
     return 0
 

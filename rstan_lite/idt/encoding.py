@@ -9,6 +9,7 @@ normalisation.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +65,22 @@ class Codebook:
         self._mixture.weights_, self._mixture.means_ = weights, means
         self._mixture.covariances_ = variances
         self._mixture.precisions_cholesky_ = 1 / np.sqrt(variances)
+
+    @classmethod
+    def checked(cls, parts: Mapping[str, np.ndarray]) -> Codebook:
+        """A codebook from a file. Raises ValueError where its parts do not fit each other."""
+        count, kept = parts["means"].shape
+        (whole,) = parts["mean"].shape  # d
+        shapes = {"mean": (whole,), "axes": (kept, whole), "weights": (count,)}
+        shapes |= {"means": (count, kept), "variances": (count, kept)}
+        for name, part in parts.items():
+            if part.shape != shapes[name]:
+                raise ValueError(f"{name} {part.shape} for {count} components of {kept}")
+            if part.dtype != np.float32 or not np.isfinite(part).all():
+                raise ValueError(f"{name} with other numbers than finite float32")
+        if not (parts["variances"] > 0).all():
+            raise ValueError("a variance that is not above 0")
+        return cls(**parts)
 
     @classmethod
     def fit(cls, sample: np.ndarray, settings: EncodingSettings) -> Codebook:

@@ -24,6 +24,7 @@ from rstan_lite.idt.extract import descriptor_store, fill_descriptors
 from rstan_lite.idt.fisher_store import fill_fisher, fisher_store, vectors
 from rstan_lite.idt.libraries import MODULES, check_libraries
 from rstan_lite.idt.trajectories import TrackSettings
+from rstan_lite.reading import read_json
 from rstan_lite.training import runs
 from rstan_lite.training.metrics import accuracy, confusion, per_class
 from rstan_lite.training.runs import Predictions
@@ -36,15 +37,16 @@ CSV = {"test": "predictions.csv", "validation": "predictions_validation.csv"}
 class IdtConfig:
     """Everything that a run's numbers depend on, besides the clips' bytes.
 
-    split, missing, validation: see `JHMDB`. components, costs: the numbers of Gaussians and the
-    weights of the SVM's errors among which the validation part chooses. tracks, encoding: of
-    trajectories and Fisher vectors; components stand in for those of `encoding`.
+    split, missing, damaged, validation: see `JHMDB`. components, costs: the numbers of Gaussians
+    and the weights of the SVM's errors among which the validation part chooses. tracks, encoding:
+    of trajectories and Fisher vectors; components stand in for those of `encoding`.
     Raises ConfigError.
     """
 
     root: str
     split: int = 1
     missing: str = "error"
+    damaged: str = "error"
     validation: float = 0.1
     components: tuple[int, ...] = (64, 128, 256)
     costs: tuple[float, ...] = (0.1, 1.0, 10.0, 100.0)
@@ -96,12 +98,15 @@ def _run(
 ) -> dict[str, Any]:
     """`run`, once no other process can be in the folder."""
     began = time.monotonic()
-    data = JHMDB(config.root, config.split, config.missing, config.validation)
+    data = JHMDB(
+        config.root, config.split, config.missing, config.validation, damaged=config.damaged
+    )
     if not data.validation:
         raise ConfigError("--validation", "no clip in that part", "a larger share")
     clips = data.train + data.validation + data.test
     descriptors = descriptor_store(data, cache, config.tracks)
     fill_descriptors(descriptors, data, clips, workers)
+    clips = data.train + data.validation + data.test  # without those that were left out
     write_atomically(out / runs.CONFIG, _json(config))
     kernels = {
         count: _kernel(config, count, descriptors, cache, data, progress)
@@ -133,6 +138,7 @@ def _run(
         "n_validation": len(data.validation),
         "n_train": len(data.train),
         "missing_clips": list(data.missing),
+        "damaged_clips": data.damaged,
         "components": choice.components,
         "cost": choice.cost,
         "temperature": temperature,
@@ -155,13 +161,11 @@ def _check(out: Path, config: IdtConfig) -> None:
     path = out / runs.CONFIG
     if not path.exists():
         return
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(path, str(error), "a run's config.json") from error
+    found = read_json(path, ConfigError, "a run's config.json")
     if not isinstance(found, dict):
         raise ConfigError(path, type(found).__name__, "an object of options")
     wanted = json.loads(_json(config))
+    found = {"damaged": "error"} | found  # earlier versions knew no other way
     names = sorted(n for n in {*found, *wanted} if found.get(n) != wanted.get(n))
     if names:
         raise ConfigError(

@@ -41,7 +41,7 @@ def fill_descriptors(
     if todo:
         clear_parts(store.folder)
         steps = [_Describing(dataset, store).store_clip]
-        over_clips(todo, steps, [], workers, "trajectories", dataset.root)
+        over_clips(todo, steps, [], workers, "trajectories", dataset)
 
 
 @dataclass(frozen=True)

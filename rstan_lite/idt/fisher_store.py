@@ -120,10 +120,10 @@ def _stored_codebooks(path: Path) -> dict[str, Codebook]:
     try:
         found = load_file(path)
         return {
-            name: Codebook(**{part: found[f"{name}.{part}"] for part in Codebook.PARTS})
+            name: Codebook.checked({p: found[f"{name}.{p}"] for p in Codebook.PARTS})
             for name in NAMES
         }
-    except (OSError, SafetensorError, KeyError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError, MemoryError) as error:
         raise StoreError(
             path, f"a damaged file ({error})", "codebooks", "Remove its folder to make them anew."
         ) from error

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from rstan_lite.errors import ConfigError, NotebookError
-from rstan_lite.run.parameters import cell_source, load_notebook
+from rstan_lite.reading import disk_errors
+from rstan_lite.run.parameters import cell_source, load_notebook, tagged
 
 BLANK, CHECK = "blank", "check"
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
@@ -40,15 +41,16 @@ def make_copy(path: str | PathLike[str], kind: str) -> dict[str, Any]:
     open_blank = ""
     for index, cell in enumerate(content["cells"]):
         where = f"{path}, cell {cell.get('id') or index}"
-        tags = cell.get("metadata", {}).get("tags", [])
-        if BLANK in tags:
+        if tagged([cell], BLANK):
             text = _filled(where, cell_source(cell), kind, _exercise(where, cell))
             cell["source"] = text.splitlines(keepends=True)
-            cell["metadata"].get("jupyter", {}).pop("source_hidden", None)
+            jupyter = cell["metadata"].get("jupyter")
+            if isinstance(jupyter, dict):
+                jupyter.pop("source_hidden", None)
             open_blank = where
         elif BEGIN in cell_source(cell) or END in cell_source(cell):
             raise NotebookError(where, "a solution marker", f"the tag {BLANK!r} on its cell")
-        elif CHECK in tags:
+        elif tagged([cell], CHECK):
             open_blank = ""
         if kind == "student" and cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
@@ -69,6 +71,8 @@ def write_copies(
     refuses, for a copy that would take its source's place, and for a file that is there already
     with other content, which may be somebody's work, unless overwrite is True.
     """
+    from rstan_lite.features.store import write_atomically  # loads torch
+
     copies = {Path(folder) / Path(path).name: make_copy(path, kind) for path in notebooks}
     sources = {Path(path).resolve() for path in notebooks}
     texts = {
@@ -78,7 +82,7 @@ def write_copies(
     for path, text in texts.items():
         if path.resolve() in sources:
             raise NotebookError(path, "the notebook itself", "another folder for its copy")
-        if path.exists() and not overwrite and path.read_text(encoding="utf-8") != text:
+        if _differs(path, text) and not overwrite:
             raise NotebookError(
                 path,
                 "a file with other content",
@@ -88,10 +92,16 @@ def write_copies(
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         for path, text in texts.items():
-            path.write_text(text, encoding="utf-8")
+            write_atomically(path, text.encode())
     except OSError as error:
         raise NotebookError(folder, str(error), "a folder to write to") from None
     return list(texts)
+
+
+def _differs(path: Path, text: str) -> bool:
+    """Whether something else than a text lies there already."""
+    with disk_errors(NotebookError, path, "a folder to write to"):
+        return path.exists() and not (path.is_file() and path.read_bytes() == text.encode())
 
 
 def _exercise(where: str, cell: dict[str, Any]) -> str:

@@ -14,8 +14,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from rstan_lite.errors import NotebookError
-from rstan_lite.files import write_whole
+from rstan_lite.errors import NotebookError, StoreError
+from rstan_lite.features.store import write_atomically
 
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 WIDGET_NOTE = "An interactive part stands here when the notebook is open in Jupyter."
@@ -105,9 +105,9 @@ def write_page(notebook: str | PathLike[str], page: str | PathLike[str]) -> Path
     resources = {"metadata": {"name": notebook.stem, "path": str(notebook.resolve().parent)}}
     text, _ = exporter.from_notebook_node(node, resources=resources)
     try:
-        write_whole(page, text.encode())
-    except OSError as error:
-        raise NotebookError(page, str(error), "a file that can be written") from None
+        write_atomically(page, text.encode())
+    except StoreError as error:
+        raise NotebookError(error.where, error.found, error.expected, error.hint) from None
     return page
 
 

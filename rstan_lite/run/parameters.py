@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import io
-import json
 import tokenize
 from collections.abc import Mapping
 from os import PathLike
@@ -16,9 +15,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rstan_lite.errors import NotebookError
+from rstan_lite.reading import read_json
 
 TAG = "parameters"
 INJECTED_TAG = "injected-parameters"
+LONGEST = 100_000  # characters of a parameters cell
 
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 _SCALARS: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
@@ -40,18 +41,19 @@ class Parameter(NamedTuple):
 def load_notebook(path: str | PathLike[str]) -> dict[str, Any]:
     """Read a notebook file as plain JSON; NotebookError where it is none."""
     path = Path(path)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise NotebookError(path, "no such file", "a notebook (.ipynb)") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise NotebookError(path, f"an unreadable file ({error})", "a notebook (.ipynb)") from None
+    content = read_json(path, NotebookError, "a notebook (.ipynb)")
     cells = content.get("cells") if isinstance(content, dict) else None
     if not isinstance(cells, list) or not all(
-        isinstance(cell, dict) and "cell_type" in cell and "source" in cell for cell in cells
+        isinstance(cell, dict) and "cell_type" in cell and _is_text(cell.get("source"))
+        for cell in cells
     ):
         raise NotebookError(path, "JSON without a list of cells", "a notebook of format 4")
     return content
+
+
+def _is_text(source: Any) -> bool:
+    lines = source if isinstance(source, list) else [source]
+    return all(isinstance(line, str) for line in lines)
 
 
 def cell_source(cell: Mapping[str, Any]) -> str:
@@ -62,7 +64,13 @@ def cell_source(cell: Mapping[str, Any]) -> str:
 
 def tagged(cells: list[dict[str, Any]], tag: str) -> list[int]:
     """Indices of the cells that carry a tag."""
-    return [i for i, cell in enumerate(cells) if tag in cell.get("metadata", {}).get("tags", [])]
+    found = []
+    for i, cell in enumerate(cells):
+        metadata = cell.get("metadata")
+        tags = metadata.get("tags") if isinstance(metadata, dict) else None
+        if isinstance(tags, list) and tag in tags:
+            found.append(i)
+    return found
 
 
 def notebook_parameters(path: str | PathLike[str]) -> list[Parameter]:
@@ -83,17 +91,20 @@ def notebook_parameters(path: str | PathLike[str]) -> list[Parameter]:
 def _parse(path: str | PathLike[str], index: int, source: str) -> list[Parameter]:
     where = f"{path}, cell {index}"
     try:
-        lines = ast.parse(source).body
+        if len(source) > LONGEST:
+            raise ValueError(f"{len(source)} characters")
+        lines = [(line, ast.unparse(line)) for line in ast.parse(source).body]
+        comments = {
+            token.start[0]: token.string.lstrip("# ").rstrip()
+            for token in tokenize.generate_tokens(io.StringIO(source).readline)
+            if token.type == tokenize.COMMENT
+        }
     except SyntaxError as error:
         raise NotebookError(where, f"{error.msg} in line {error.lineno}", "Python") from None
-    comments = {
-        token.start[0]: token.string.lstrip("# ").rstrip()
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
-        if token.type == tokenize.COMMENT
-    }
+    except (ValueError, RecursionError, MemoryError, tokenize.TokenError) as error:
+        raise NotebookError(where, f"what can't be parsed ({error})", "Python") from None
     parameters = []
-    for line in lines:
-        text = ast.unparse(line)
+    for line, text in lines:
         match line:
             case ast.AnnAssign(
                 target=ast.Name(id=name), annotation=kind, value=ast.expr() as value
@@ -101,13 +112,13 @@ def _parse(path: str | PathLike[str], index: int, source: str) -> list[Parameter
                 pass
             case _:
                 raise NotebookError(
-                    where, f"the line {text!r}", "`name: type = value` on each line"
+                    where, f"the line {text[:200]!r}", "`name: type = value` on each line"
                 )
         try:
             default = ast.literal_eval(value)
-        except ValueError:
+        except (ValueError, TypeError, RecursionError, MemoryError):
             raise NotebookError(
-                where, f"the line {text!r}", "a plain value, no expression"
+                where, f"the line {text[:200]!r}", "a plain value, no expression"
             ) from None
         parameter = Parameter(
             name, ast.unparse(kind), default, comments.get(line.end_lineno or 0, "")
@@ -156,10 +167,10 @@ def convert(
             f"{parameter.name}: type {error}",
             "bool, int, float, str, list[X], tuple[X, ...], X | None",
         ) from None
-    except (ValueError, TypeError, SyntaxError):
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, OverflowError):
         raise NotebookError(
             where,
-            f"{parameter.name} = {value!r}",
+            f"{parameter.name} = {repr(value)[:200]}",
             f"{parameter.name} of type {parameter.annotation}",
             hint,
         ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -44,17 +45,19 @@ def write_animation(frames: NDArray[np.uint8], path: str | Path, fps: float = 10
     """Write frames (n, H, W, 3) RGB as .mp4, .avi or .gif and return the path.
 
     A video's height and width are cut to even numbers, which its pixel format demands. Raises
-    ConfigError for another ending.
+    ConfigError for another ending, StoreError where the disk is full.
     """
     import av
+
+    from rstan_lite.features.store import write_atomically
 
     path = Path(path)
     if path.suffix.lower() not in KINDS:
         raise ConfigError(path, f"the ending {path.suffix!r}", f"one of {', '.join(KINDS)}")
     codec, pixels = KINDS[path.suffix.lower()]
+    buffer = io.BytesIO()  # so that no part of a file is left where the disk is full
     height, width = frames.shape[1] // 2 * 2, frames.shape[2] // 2 * 2
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
+    with av.open(buffer, "w", format=path.suffix.lower()[1:]) as container:
         rate = Fraction(fps).limit_denominator(1000)
         stream = cast("av.VideoStream", container.add_stream(codec, rate=rate))
         stream.height, stream.width, stream.pix_fmt = height, width, pixels
@@ -62,4 +65,5 @@ def write_animation(frames: NDArray[np.uint8], path: str | Path, fps: float = 10
             cut = np.ascontiguousarray(frame[:height, :width])
             container.mux(stream.encode(av.VideoFrame.from_ndarray(cut, format="rgb24")))
         container.mux(stream.encode())
+    write_atomically(path, buffer.getvalue())
     return path

@@ -10,6 +10,7 @@ from typing import Any
 from rstan_lite.data.sequences import FRAMES, ClipSequence, test_sequences
 from rstan_lite.devices import choose_device
 from rstan_lite.errors import ConfigError
+from rstan_lite.features.networks import check_networks
 from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.training import runs
 from rstan_lite.training.batches import ClipFeatures
@@ -61,10 +62,11 @@ def evaluate_run(
     model.to(choose_device(device))
     seen: dict[str, dict[str, Any]] = {}
     missing: tuple[str, ...] = ()
+    damaged: dict[str, dict[str, str]] = {}
     if features is None:
         from rstan_lite.training import features_source as source
 
-        networks, dataset = source.check_networks(description.networks), source.open_dataset(config)
+        networks, dataset = check_networks(description.networks), source.open_dataset(config)
         seen = source.networks_seen(networks, dataset, config.dataset, (part,))
         warn_of_seen(seen)
         missing = dataset.missing
@@ -72,6 +74,7 @@ def evaluate_run(
             found = {sequences[0]: source.load_part(config, part, networks, dataset)}
         else:
             found = source.load_sequences(config, part, networks, sequences, dataset)
+        damaged = dataset.damaged
     else:
         found = dict(features) if isinstance(features, Mapping) else {sequences[0]: features}
     if set(found) != set(sequences):
@@ -87,6 +90,7 @@ def evaluate_run(
     metrics = part_metrics(result, found[sequences[0]], part)
     metrics |= {"frames": steps, "part": part, "head": head, "protocol": protocol}
     metrics |= {"sequences": listed, "missing_clips": list(missing), "networks": seen}
+    metrics |= {"damaged_clips": damaged}
     metrics |= {"versions": runs.versions()}
     path = folder / f"{_stem(protocol, name, steps)}.json"
     save_predictions(path.with_suffix(".npz"), found[sequences[0]], result)
@@ -138,5 +142,5 @@ def run_settings(folder: Path) -> FeatureSettings:
     from rstan_lite.training import features_source as source
 
     _, description = load_model(folder)
-    networks = source.check_networks(description.networks)
+    networks = check_networks(description.networks)
     return source.feature_settings(read_config(folder / runs.CONFIG), networks)

@@ -9,21 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 from torch.optim import Optimizer
 
-from rstan_lite.errors import CheckpointError
+from rstan_lite.errors import CheckpointError, ConfigError
 from rstan_lite.features.generations import (
     Generations,
     random_states,
     restore_random,
     warn_of_threads,
 )
+from rstan_lite.features.pretrained import load_weights, read_state
 from rstan_lite.features.store import write_atomically
 from rstan_lite.model.config import RSTANConfig
 from rstan_lite.model.rstan import RSTAN
+from rstan_lite.reading import read_json
 from rstan_lite.training.logs import EpochLog
 from rstan_lite.training.runs import DESCRIPTION, WEIGHTS
 from rstan_lite.training.sums import EpochSums
@@ -156,21 +157,36 @@ def load_model(folder: Path) -> tuple[RSTAN, Description]:
                 "the folder of a finished run",
                 "Finish it with the `rstan-lite train` command that began it.",
             )
+    values = read_json(folder / DESCRIPTION, CheckpointError, "a model's description")
     try:
-        values = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         values["classes"] = tuple(values["classes"])
         values["second_classes"] = tuple(values.get("second_classes", ()))
         values["scales"] = {k: (float(a), float(b)) for k, (a, b) in values["scales"].items()}
         values["networks"] = {k: (str(a), str(b)) for k, (a, b) in values["networks"].items()}
         description = Description(**values)
+        _check(description)
         streams: Sequence[str] = description.model["streams"]
-        model = RSTAN(RSTANConfig(**{**description.model, "streams": tuple(streams)}))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise CheckpointError(folder / DESCRIPTION, str(error), "a model's description") from error
-    try:
-        model.load_state_dict(load_file(folder / WEIGHTS))
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise CheckpointError(
-            folder / WEIGHTS, str(error).splitlines()[0], "the weights of this run's model"
-        ) from error
+        config = RSTANConfig(**{**description.model, "streams": tuple(streams)})
+        with torch.device("meta"):  # sizes alone: whatever they are, they take no memory
+            model = RSTAN(config)
+    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, ConfigError) as error:
+        found = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+        raise CheckpointError(folder / DESCRIPTION, found, "a model's description") from error
+    load_weights(model, read_state(folder / WEIGHTS), str(folder / WEIGHTS), "this run's model")
     return model.eval(), description
+
+
+def _check(description: Description) -> None:
+    """Raise ValueError where the parts of a description do not fit each other."""
+    heads = description.model["heads"]
+    for head, classes in (
+        (description.head, description.classes),
+        (description.second_head, description.second_classes),
+    ):
+        named = all(isinstance(name, str) for name in classes)
+        if not named or len(set(classes)) < len(classes):
+            raise ValueError("classes that are no different names")
+        if (head or classes) and heads.get(head) != len(classes):
+            raise ValueError(f"{len(classes)} classes of {head!r}, and heads {heads}")
+    if not all(0 < x < float("inf") for pair in description.scales.values() for x in pair):
+        raise ValueError(f"scales {description.scales}")

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from rstan_lite.data.datasets import damage_lines
 from rstan_lite.errors import ConfigError
 
 
@@ -168,3 +169,8 @@ def report(metrics: dict[str, Any]) -> None:
         print(f"beside it {second['dataset']}: {found} named rightly in the last epoch")
     if metrics.get("missing_clips"):
         print(f"{len(metrics['missing_clips'])} clips of the lists are missing on this disk")
+    for line in damage_lines(metrics.get("damaged_clips") or {}):
+        print(line)
+    if second:
+        for line in damage_lines(second.get("damaged_clips") or {}, f" of {second['dataset']}"):
+            print(line)

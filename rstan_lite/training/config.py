@@ -12,6 +12,7 @@ from typing import Any
 
 from rstan_lite.data.datasets import DATASETS
 from rstan_lite.errors import ConfigError
+from rstan_lite.reading import read_json
 
 STREAMS = ("appearance", "motion")
 SECOND = ("none", *DATASETS)
@@ -36,6 +37,7 @@ class TrainConfig:
     root: str = _option("", "folder of the data set (puppets: made there if absent)")
     split: int = _option(1, "split list to use", low=1, high=3)
     missing: str = _option("error", "clips that a list names but the disk lacks", ("error", "skip"))
+    damaged: str = _option("error", "clips that are there but can't be read", ("error", "skip"))
     validation: float = _option(0.1, "share of training source videos held out", low=0, high=0.5)
 
     # -- features (Section III-A)
@@ -90,7 +92,7 @@ class TrainConfig:
     momentum: float = _option(0.9, "momentum of SGD", low=0, high=0.999)  # Sec. IV-B
     weight_decay: float = _option(5e-4, "weight decay, lambda_Theta of Eq. 17", low=0)  # Sec. IV-B
     clip_norm: float = _option(5.0, "largest global gradient norm, 0: off", low=0)  # ours
-    seed: int = _option(0, "seed of weights and sampling", low=0)
+    seed: int = _option(0, "seed of weights and sampling", low=0, high=2**63 - 1)  # torch's
 
     # -- a second data set, trained beside the first (Section IV-B); only the first is tested
     second_dataset: str = _option(
@@ -172,9 +174,11 @@ def _check(spec: Field[Any], value: Any) -> None:
     """One value against its field's type, choices and range."""
     where, kind, meta = "--" + spec.name.replace("_", "-"), _TYPES[spec.name], spec.metadata
     numeric = isinstance(value, int | float) and not isinstance(value, bool)
-    fits = numeric and value == value if kind is float else isinstance(value, kind)
+    fits = numeric and abs(value) < float("inf") if kind is float else isinstance(value, kind)
+    if kind is tuple and fits:
+        fits = all(isinstance(part, str) for part in value)
     if not fits or (kind is int and isinstance(value, bool)):
-        raise ConfigError(where, repr(value), f"a value of type {kind.__name__}")
+        raise ConfigError(where, repr(value)[:200], f"a value of type {kind.__name__}")
     choices = meta["choices"]
     if kind is tuple:
         known = not choices or set(value) <= set(choices)
@@ -215,10 +219,7 @@ def from_mapping(values: Mapping[str, Any], where: str = "options") -> TrainConf
 
 def read_config(path: Path) -> TrainConfig:
     """The configuration that a run folder's config.json holds; ConfigError if damaged."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(path, str(error), "a run's config.json") from error
+    values = read_json(path, ConfigError, "a run's config.json")
     if not isinstance(values, dict):
         raise ConfigError(path, type(values).__name__, "an object of options")
     return from_mapping(values, where=str(path))

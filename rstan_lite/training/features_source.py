@@ -14,7 +14,7 @@ from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.datasets import open_clips
 from rstan_lite.data.sequences import ClipSequence
 from rstan_lite.devices import choose_device
-from rstan_lite.errors import CheckpointError, ConfigError
+from rstan_lite.errors import CheckpointError, ConfigError, DataError
 from rstan_lite.features.backbones import backbone
 from rstan_lite.features.cli import default_cache
 from rstan_lite.features.networks import find_network
@@ -23,6 +23,7 @@ from rstan_lite.features.pretrained import weights_hash
 from rstan_lite.features.seen import look
 from rstan_lite.features.sequences import prepare_sequences
 from rstan_lite.features.settings import FeatureSettings
+from rstan_lite.reading import disk_errors
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.second import second_config
@@ -65,11 +66,15 @@ def open_dataset(config: TrainConfig) -> ClipDataset:
         )
     if config.dataset == PUPPETS:
         root = root or str(cache_folder(config) / FOLDER)
-        if not (Path(root) / "puppets.json").exists():  # written last: absent, or interrupted
+        with disk_errors(DataError, root, "the folder of the generated clips"):
+            there = (Path(root) / "puppets.json").exists()
+        if not there:  # written last: absent, or interrupted
             from rstan_lite.data.puppets import generate
 
             generate(Path(root), PUPPETS_PER_CLASS, PUPPETS_ACTIONS, rivals=PUPPETS_RIVALS)
-    return open_clips(config.dataset, root, config.split, config.missing, config.validation)
+    return open_clips(
+        config.dataset, root, config.split, config.missing, config.validation, config.damaged
+    )
 
 
 def feature_settings(config: TrainConfig, networks: Mapping[str, str]) -> FeatureSettings:
@@ -77,6 +82,9 @@ def feature_settings(config: TrainConfig, networks: Mapping[str, str]) -> Featur
 
     networks: file of weights of each stream's network.
     """
+    lacking = [stream for stream in config.streams if stream not in networks]
+    if lacking:
+        raise CheckpointError("networks", f"{sorted(networks)}", f"one for {lacking[0]!r} as well")
     return FeatureSettings(
         weights={stream: networks[stream] for stream in config.streams},
         backbone=config.backbone,
@@ -120,10 +128,11 @@ def load_sequences(
         device=choose_device(config.device).type,
         workers=_workers(len(clips)),
     )
-    return {one: _clip_features(dataset, clips, features) for one, features in found.items()}
+    return {one: _clip_features(dataset, part, features) for one, features in found.items()}
 
 
-def _clip_features(dataset: ClipDataset, clips: Sequence[Clip], found: Features) -> ClipFeatures:
+def _clip_features(dataset: ClipDataset, part: str, found: Features) -> ClipFeatures:
+    clips: list[Clip] = getattr(dataset, part)  # asked now: damaged ones may have been left out
     return ClipFeatures(
         names=[clip.name for clip in clips],
         labels=np.array([clip.label for clip in clips], dtype=np.int64),
@@ -147,7 +156,7 @@ def _load(
         device=choose_device(config.device).type,
         workers=_workers(sum(map(len, clips.values()))),
     )
-    return {part: _clip_features(dataset, clips[part], found[part]) for part in parts}
+    return {part: _clip_features(dataset, part, found[part]) for part in parts}
 
 
 def _workers(clips: int) -> int:
@@ -206,7 +215,9 @@ def load_parts(config: TrainConfig) -> Parts:
         test=loaded["test"],
         missing=tuple(dataset.missing),
         networks={stream: (path, weights_hash(path)) for stream, path in networks.items()},
+        damaged=dataset.damaged,
         second=second,
+        second_damaged={} if other is None else other.damaged,
         second_missing=() if other is None else tuple(other.missing),
         second_shared=tuple(shared),
         seen=networks_seen(networks, dataset, config.dataset),
@@ -231,19 +242,3 @@ def networks_seen(
             answer = look(path, dataset, name, part)
             found[stream] |= {f"saw_{part}": answer.seen, f"{part}_why": answer.why}
     return found
-
-
-def check_networks(networks: Mapping[str, tuple[str, str]]) -> dict[str, str]:
-    """Files of the networks that a run's features came from; CheckpointError where one changed.
-
-    networks: path and hash of each stream's, as a run's description holds them.
-    """
-    for path, expected in networks.values():
-        if not Path(path).is_file():
-            raise CheckpointError(path, "no such file", "the network that the run was trained on")
-        found = weights_hash(path)
-        if found != expected:
-            raise CheckpointError(
-                path, f"other weights ({found})", f"those that the run was trained on ({expected})"
-            )
-    return {stream: path for stream, (path, _) in networks.items()}

@@ -11,6 +11,7 @@ from typing import Any
 
 from rstan_lite.errors import CheckpointError
 from rstan_lite.features.store import write_atomically
+from rstan_lite.reading import MOST, check_regular
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,14 @@ def write_csv(path: Path, rows: Sequence[EpochLog]) -> None:
 def read_csv(path: Path) -> list[EpochLog]:
     """The epochs of a run's log.csv; CheckpointError where it is not one."""
     whole = {"epoch", "iteration"}
+    check_regular(path, CheckpointError, "the log.csv of a run", most=MOST)
     try:
         with path.open(encoding="utf-8", newline="") as file:
             return [
                 EpochLog(**{k: _number(v, int if k in whole else float) for k, v in row.items()})
                 for row in csv.DictReader(file)
             ]
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, csv.Error) as error:
         raise CheckpointError(path, str(error), "the log.csv of a run") from error
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rstan_lite.errors import DataError
 from rstan_lite.training import runs
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.evaluate import Evaluation
@@ -26,7 +27,13 @@ def warn_of_seen(seen: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def save_predictions(path: Path, features: ClipFeatures, result: Evaluation) -> None:
-    """Scores of a part's clips, in the features' order."""
+    """Scores of a part's clips, in the features' order. DataError where some are not finite."""
+    bad = [
+        name for name, row in zip(features.names, result.scores, strict=True) if row.sum().isnan()
+    ]
+    if bad:
+        hint = "Extract its features again."
+        raise DataError(path, f"scores of {bad[0]} that are not finite", "finite features", hint)
     runs.write_predictions(
         path,
         runs.Predictions(

@@ -94,6 +94,7 @@ _NO_SECOND = "used with a second data set alone"
 OURS: dict[str, Ours] = {
     "root": Ours("where your copy lies"),
     "missing": Ours("an incomplete copy is an error, not passed over"),
+    "damaged": Ours("a damaged copy is an error, not passed over"),
     "validation": Ours(
         "no part of the training list is said to be held out",
         _all(0.0),

@@ -14,18 +14,19 @@ from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.data.transforms import Geometry, view
 from rstan_lite.data.video import read_frames
 from rstan_lite.devices import choose_device
-from rstan_lite.errors import ConfigError, DataError
+from rstan_lite.errors import CheckpointError, ConfigError, DataError
 from rstan_lite.features.extraction import image_features, load_network
 from rstan_lite.features.flow import estimator
 from rstan_lite.features.images import stream_images
 from rstan_lite.features.inputs import clip_inputs
+from rstan_lite.features.networks import check_networks
 from rstan_lite.model.output import Attention, RSTANOutput, last_step
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.training import runs
 from rstan_lite.training.batches import ClipFeatures, ordered_batches
 from rstan_lite.training.checkpoint import Description, load_model
 from rstan_lite.training.config import TrainConfig, read_config
-from rstan_lite.training.features_source import check_networks, feature_settings
+from rstan_lite.training.features_source import feature_settings
 
 
 def predict(
@@ -51,6 +52,8 @@ def predict(
     features, index = video_features(frames, config, description, where)
     output = run_model(model.to(where), features, description.head, config)
     scores = last_step(output.logits).float().softmax(-1)[0].cpu()  # (C,)
+    if not bool(torch.isfinite(scores).all()):
+        raise DataError(video, "features for which the scores are not finite", "finite scores")
     ranked = scores.argsort(descending=True).tolist()
     probabilities = {description.classes[i]: float(scores[i]) for i in ranked}
 
@@ -83,6 +86,12 @@ def video_features(
 
     frames: uint8 RGB (F, H, W, 3). The label is a placeholder, the silhouette empty.
     """
+    if set(description.model["streams"]) != set(config.streams):
+        raise CheckpointError(
+            "checkpoint.json",
+            f"a model of {', '.join(description.model['streams'])}",
+            f"one of {', '.join(config.streams)}, as config.json has it",
+        )
     settings = feature_settings(config, check_networks(description.networks))
     flow = estimator(config.flow, config.flow_weights, device.type)
     inputs = clip_inputs(frames, None, config.stored_frames, flow, config.camera)

@@ -21,11 +21,13 @@ import rstan_lite
 from rstan_lite.errors import CheckpointError, ConfigError
 from rstan_lite.features.generations import Generations
 from rstan_lite.features.store import write_atomically
+from rstan_lite.reading import check_regular, disk_errors, read_json
 from rstan_lite.training.config import TrainConfig, differences, read_config
 
 CONFIG, METRICS, CONFUSION = "config.json", "metrics.json", "confusion.csv"
 RESUME, WEIGHTS, DESCRIPTION = "resume.pt", "checkpoint.safetensors", "checkpoint.json"
 PREDICTIONS = {"test": "predictions.npz", "validation": "predictions_validation.npz"}
+MAX_ARRAYS = 2**30  # bytes of a file of predictions: a million clips of a hundred classes take half
 _PACKAGES = ("torch", "torchvision", "numpy", "lightning-fabric", "lightning", "torchmetrics", "av",
              "opencv-contrib-python-headless", "safetensors")  # fmt: skip
 
@@ -80,14 +82,12 @@ def write_json(path: Path, value: Any) -> None:
 def read_metrics(folder: Path) -> dict[str, Any] | None:
     """What a finished run measured; None where it is not finished. CheckpointError if damaged."""
     path = folder / METRICS
-    if not path.exists():
-        return None
-    try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(metrics, dict):
-            raise ValueError(f"a {type(metrics).__name__}")
-    except (OSError, ValueError) as error:
-        raise CheckpointError(path, str(error), "the metrics of a run") from error
+    with disk_errors(CheckpointError, path, "a run folder"):
+        if not path.exists():
+            return None
+    metrics = read_json(path, CheckpointError, "the metrics of a run")
+    if not isinstance(metrics, dict):
+        raise CheckpointError(path, f"a {type(metrics).__name__}", "the metrics of a run")
     return metrics
 
 
@@ -114,8 +114,12 @@ def read_predictions(path: Path) -> Predictions:
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of an .npz file, without pickled objects; CheckpointError where it is damaged."""
+    check_regular(path, CheckpointError, "the predictions of a run")
     try:
         with np.load(path, allow_pickle=False) as file:
+            size = sum(entry.file_size for entry in file.zip.infolist())
+            if size > MAX_ARRAYS:
+                raise ValueError(f"{size} bytes once unpacked, more than {MAX_ARRAYS}")
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError) as error:
         raise CheckpointError(path, str(error), "the predictions of a run") from error
@@ -132,6 +136,10 @@ def predictions_of(path: Path, arrays: Mapping[str, np.ndarray]) -> Predictions:
         raise CheckpointError(path, f"no array {lacking[0]}", "the predictions of a run")
     names, classes = arrays["names"], arrays["classes"]
     labels, scores = arrays["labels"], arrays["scores"]
+    for name in ("names", "classes"):
+        if arrays[name].ndim != 1 or arrays[name].dtype.kind != "U":
+            found = f"{name} of shape {arrays[name].shape}, type {arrays[name].dtype}"
+            raise CheckpointError(path, found, f"{name} as a row of texts")
     fits = scores.shape == (len(names), len(classes)) and labels.shape == (len(names),)
     if not fits or labels.dtype.kind != "i" or scores.dtype.kind != "f":
         found = f"scores {scores.shape} for {len(names)} names and {len(classes)} classes"

@@ -6,12 +6,14 @@ import csv
 import io
 import math
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
 from rstan_lite.errors import CheckpointError, ConfigError
 from rstan_lite.features.store import write_atomically
+from rstan_lite.reading import check_regular, disk_errors
 from rstan_lite.training import runs
 from rstan_lite.training.runs import Predictions
 
@@ -35,7 +37,7 @@ def read_scores(source: Path, part: str = "test") -> Predictions:
     found = _read_csv(path) if path.suffix == ".csv" else _read_npz(path)
     for what, names in (("clip", found.names), ("class", found.classes)):
         if len(set(names)) < len(names):
-            twice = next(name for i, name in enumerate(names) if name in names[:i])
+            twice = next(name for name, times in Counter(names).items() if times > 1)
             raise CheckpointError(path, f"the {what} {twice} twice", f"each {what} once")
     bad = np.flatnonzero(~np.isfinite(found.scores).all(1))
     if len(bad):
@@ -82,6 +84,11 @@ def normalise(scores: np.ndarray, how: str) -> np.ndarray:
 
 def _file(source: Path, part: str) -> Path:
     """The file of a part; CheckpointError where there is none."""
+    with disk_errors(CheckpointError, source, "a run folder or a file of scores"):
+        return _look(source, part)
+
+
+def _look(source: Path, part: str) -> Path:
     if source.is_dir() or not source.suffix:
         stem = source / Path(runs.PREDICTIONS[part]).stem
         tried = [stem.with_name(stem.name + ending) for ending in ENDINGS]
@@ -105,12 +112,13 @@ def _file(source: Path, part: str) -> Path:
 
 def _read_npz(path: Path) -> Predictions:
     arrays = runs.read_arrays(path)
-    if "names" in arrays:
+    if "names" in arrays and arrays["names"].ndim:
         arrays.setdefault("labels", np.full(len(arrays["names"]), UNKNOWN))
     return runs.predictions_of(path, arrays)
 
 
 def _read_csv(path: Path) -> Predictions:
+    check_regular(path, CheckpointError, "a CSV of scores", most=runs.MAX_ARRAYS)
     try:
         with path.open(encoding="utf-8", newline="") as file:
             lines = list(csv.reader(file))

@@ -71,6 +71,7 @@ def second_metrics(config: TrainConfig, parts: Parts, last: EpochLog) -> dict[st
         "batch_size": config.second_batch_size,
         "weight": config.second_weight,
         "missing_clips": list(parts.second_missing),
+        "damaged_clips": {part: dict(found) for part, found in parts.second_damaged.items()},
         "judged_clips_in_it": list(parts.second_shared),
         "train_loss": last.second_loss,
         "train_accuracy": last.second_accuracy,

@@ -33,7 +33,8 @@ from rstan_lite.training.second import heads, second_metrics, second_task
 class Parts:
     """A data set's features, as a run needs them.
 
-    missing: clips that the lists name in vain. networks: each stream's weights file, and its hash.
+    missing: clips that the lists name in vain. damaged: those left out of each part, and what was
+    found in them. networks: each stream's weights file, and its hash.
     second: training clips of a second data set, through the same networks, with its missing clips
     and those that the first one judges by.
     seen: by stream, whether its network was trained on clips of a part, see `networks_seen`.
@@ -43,9 +44,11 @@ class Parts:
     validation: ClipFeatures
     test: ClipFeatures
     missing: tuple[str, ...] = ()
+    damaged: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     networks: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     second: ClipFeatures | None = None
     second_missing: tuple[str, ...] = ()
+    second_damaged: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     second_shared: tuple[str, ...] = ()
     seen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -259,6 +262,7 @@ def _finish(
         "n_train": len(parts.train),
         "n_validation": len(parts.validation),
         "missing_clips": list(parts.missing),
+        "damaged_clips": {part: dict(found) for part, found in parts.damaged.items()},
         "second": second_metrics(config, parts, trained.log[-1]),
         "networks": _networks(config, parts),
         "best_epoch": trained.best_epoch,

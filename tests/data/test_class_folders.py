@@ -159,7 +159,7 @@ def test_lost_ucf101_lists(own, file):
     with pytest.raises(DataError, match=f"{file}: found an empty list"):
         UCF101(own["ucf101"])
     path.unlink()
-    with pytest.raises(DataError, match=f"{file}: found an unreadable file"):
+    with pytest.raises(DataError, match=f"{file}: found no such file"):
         UCF101(own["ucf101"])
 
 

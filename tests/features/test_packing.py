@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from rstan_lite.errors import DataError
+from rstan_lite.errors import StoreError
 from rstan_lite.features.packing import Images, pack
 
 
@@ -42,5 +42,5 @@ def test_damage_is_said():
     stored["flow"][:20] = 0
     packed = unpack(stored)
     assert packed[1].shape == (4, 5)
-    with pytest.raises(DataError, match="a stored image: found bytes that do not decode"):
+    with pytest.raises(StoreError, match="stored images: found images that do not decode"):
         packed[0]

@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 from ...errors import ConfigError, DataError
 from ...files import clear_parts
 from ...interruption import end_with_parent, starting_processes
+from ...reading import read_json
 from . import plan
 from .actions import CLASSES
 from .clip import make_clip
@@ -147,15 +148,8 @@ def _claim(root: Path, parameters: dict[str, Any]) -> None:
     for record in (root / RECORD, root / STARTED):
         if not record.exists():
             continue
-        try:
-            found = json.loads(record.read_text())
-        except (OSError, ValueError) as error:
-            raise DataError(
-                record,
-                found=f"an unreadable record ({error})",
-                expected="JSON",
-                hint="Delete the folder and generate it again.",
-            ) from error
+        hint = "Delete the folder and generate it again."
+        found = read_json(record, DataError, "the record of generated clips, as JSON", hint)
         wanted = json.loads(_text(parameters))
         if not isinstance(found, dict) or found != wanted:
             there = found if isinstance(found, dict) else {}

@@ -1,0 +1,202 @@
+"""The package's public entry points, each with the good file that it reads."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from rstan_lite.data.datasets import open_clips
+from rstan_lite.data.images import read_images
+from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.data.silhouettes import read_masks
+from rstan_lite.data.splits import read_split
+from rstan_lite.data.video import read_frames
+from rstan_lite.doctor.inputs import check_puppets, check_tuned
+from rstan_lite.features.extraction import load_network
+from rstan_lite.features.inputs import inputs_store
+from rstan_lite.features.networks import find_network
+from rstan_lite.features.pretrained import read_state
+from rstan_lite.features.seen import look
+from rstan_lite.features.settings import FeatureSettings
+from rstan_lite.features.store import Store
+from rstan_lite.fetch.archives import extract
+from rstan_lite.idt.descriptors import SIZES
+from rstan_lite.idt.encoding import EncodingSettings
+from rstan_lite.idt.fisher_store import CODEBOOKS, fill_fisher, fisher_store
+from rstan_lite.run.copies import make_copy
+from rstan_lite.run.parameters import notebook_parameters
+from rstan_lite.training import runs
+from rstan_lite.training.checkpoint import load_model
+from rstan_lite.training.config import read_config
+from rstan_lite.training.fuse import fuse
+from rstan_lite.training.logs import read_csv
+from rstan_lite.training.predict import predict
+from rstan_lite.training.profiles import resolve
+from rstan_lite.training.scores import read_scores
+from rstan_lite.training.train import train
+from tests.hostile.damage import BYTES
+from tests.hostile.world import COMPONENTS, SIZE
+from tests.training.synthetic import SMALL, make_parts
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something that reads a file.
+
+    good: the file in the world. tree: the folder of the world that is copied for a case, the file's
+    own place in it being `good`; empty where the file is read by itself. call: reads it, given the
+    case's folder (a copy of the tree, or a folder with the file alone). kinds: of damage. weight:
+    how often it is drawn.
+    """
+
+    good: str
+    call: Callable[[Path, Path], object]
+    kinds: tuple[str, ...] = ()
+    tree: str = ""
+    weight: int = 4
+
+
+def _jhmdb(layout: str, name: str) -> str:
+    folder = "ReCompress_Videos" if layout == "avi" else "Rename_Images"
+    end = ".avi" if layout == "avi" else "/00002.png"
+    return f"{folder}/push/{name}{end}"
+
+
+CLIP = "src0_push_f_nm_np1_fr_med_1"
+
+
+def _clips(name: str) -> Callable[[Path, Path], object]:
+    def call(case: Path, file: Path) -> object:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            data = open_clips(name, case, missing="skip", validation=0.2)
+            return data.identity()
+
+    return call
+
+
+def _frames(case: Path, file: Path) -> object:
+    data = JHMDB(case, validation=0)
+    clip = next(clip for clip in data.train + data.test if clip.name == CLIP)
+    return data.silhouettes(clip, data.frames(clip))
+
+
+def _store(case: Path, file: Path) -> object:
+    world = case.parent / "world"
+    clip = JHMDB(world / "avi", validation=0).test[0]
+    store = Store(case, {"content": "features", "size": 7})
+    store.missing([clip])
+    return [store.read(clip, name).float().sum() for name in ("cubes", "vectors")]
+
+
+def _inputs(case: Path, file: Path) -> object:
+    data = JHMDB(case.parent / "world" / "avi", validation=0)
+    return inputs_store(data, case, frames=3).read_all(data.test[0])
+
+
+def _network(case: Path, file: Path) -> object:
+    settings = FeatureSettings({"motion": file}, "puppetnet", size=SIZE)
+    return load_network(settings, "motion")
+
+
+def _tuned(case: Path, file: Path) -> object:
+    data = JHMDB(case.parent / "world" / "avi", validation=0)
+    look(case / "tuned" / "motion-0.safetensors", data, "jhmdb")
+    check_tuned(str(case))
+    return find_network(data, "puppetnet", "motion", case)
+
+
+def _archive(case: Path, file: Path) -> object:
+    return extract(file, case / "target", "clips", progress=False)
+
+
+def _fuse(case: Path, file: Path) -> object:
+    return fuse([case.parent / "world" / "run", file])
+
+
+def _predict(case: Path, file: Path) -> object:
+    return predict(file, case.parent / "world" / "run", case / "out", device="cpu")
+
+
+def _predict_run(case: Path, file: Path) -> object:
+    video = case.parent / "world" / "avi" / _jhmdb("avi", CLIP)
+    return predict(video, case, case / "out", device="cpu")
+
+
+def _resume(case: Path, file: Path) -> object:
+    config = resolve("tiny", {**SMALL, "iterations": 4, "batch_size": 4})
+    return train(config, case, make_parts(8, 2, 2), progress=False)
+
+
+def _fisher(case: Path, file: Path) -> object:
+    data = JHMDB(case.parent / "world" / "avi", validation=0)
+    clip = data.test[0]
+    descriptors = Store(case / "descriptors", {"content": "descriptors"})
+    drawn = torch.Generator().manual_seed(0)
+    descriptors.write(clip, {n: torch.rand(4, s, generator=drawn) for n, s in SIZES.items()})
+    settings = EncodingSettings(components=COMPONENTS)
+    store = fisher_store(descriptors, case, [clip], settings)
+    (store.folder / CODEBOOKS).symlink_to(file)
+    fill_fisher(store, descriptors, [clip], [clip], settings, progress=False)
+    return store.read(clip, "hog")
+
+
+def _notebook(case: Path, file: Path) -> object:
+    return [notebook_parameters(file), make_copy(file, "student"), make_copy(file, "teacher")]
+
+
+ENTRIES: dict[str, Entry] = {
+    "split list": Entry("avi/splits/push_test_split1.txt", lambda c, f: read_split(f), ("lines",)),
+    "open jhmdb": Entry("splits/push_test_split1.txt", _clips("jhmdb"), ("lines",), "avi"),
+    "open ucf101": Entry(
+        "ucfTrainTestlist/trainlist01.txt", _clips("ucf101"), ("lines",), "ucf101"
+    ),
+    "ucf101 classes": Entry(
+        "ucfTrainTestlist/classInd.txt", _clips("ucf101"), ("lines",), "ucf101"
+    ),
+    "open hmdb51": Entry(
+        "testTrainMulti_7030_splits/wave_test_split1.txt", _clips("hmdb51"), ("lines",), "hmdb51"
+    ),
+    "puppets.json": Entry(
+        "puppets.json", lambda c, f: [check_puppets(str(c)), _clips("puppets")(c, f)], ("json",),
+        "avi",
+    ),
+    "video": Entry(f"avi/{_jhmdb('avi', CLIP)}", lambda c, f: read_frames(f), weight=12),
+    "clip of a video": Entry(_jhmdb("avi", CLIP), _frames, tree="avi"),
+    "frame": Entry(_jhmdb("png", CLIP), lambda c, f: read_images(f.parent), (), "png", 8),
+    "silhouettes": Entry(
+        f"avi/puppet_mask/push/{CLIP}/puppet_mask.mat", lambda c, f: read_masks(f, (6, 48, 64)),
+        weight=12,
+    ),
+    "feature store": Entry("*/*.safetensors", _store, (), "store", 8),
+    "store's key": Entry("key.json", _store, ("json",), "store"),
+    "input store": Entry("inputs-*/*/*.safetensors", _inputs, (), "cache", 8),
+    "network": Entry("nets/tuned/motion-0.safetensors", _network),
+    "weights .pth": Entry("state.pth", lambda c, f: read_state(f), weight=10),
+    "card": Entry("tuned/motion-0.json", _tuned, ("json",), "nets"),
+    "run's weights": Entry("checkpoint.safetensors", lambda c, f: load_model(c), (), "run", 6),
+    "run's description": Entry("checkpoint.json", lambda c, f: load_model(c), ("json",), "run", 8),
+    "config": Entry("run/config.json", lambda c, f: read_config(f), ("json",), weight=6),
+    "metrics": Entry("run/metrics.json", lambda c, f: runs.read_metrics(f.parent), ("json",)),
+    "scores .npz": Entry("run/predictions.npz", lambda c, f: read_scores(f), weight=6),
+    "scores .csv": Entry("scores.csv", lambda c, f: read_scores(f), ("lines",), weight=6),
+    "fuse": Entry("scores.csv", _fuse, ("lines",)),
+    "log.csv": Entry("log.csv", lambda c, f: read_csv(f), ("lines",), weight=2),
+    "resumed training": Entry("resume.pt", _resume, (), "stopped", 3),
+    "codebooks": Entry("codebooks.safetensors", _fisher, weight=3),
+    "notebook": Entry("n.ipynb", _notebook, ("json",), weight=8),
+    "zip": Entry("a.zip", _archive, weight=8),
+    "tar": Entry("a.tar.gz", _archive, weight=8),
+    "rar": Entry("a.rar", _archive, weight=4),
+    "predict": Entry(f"avi/{_jhmdb('avi', CLIP)}", _predict, weight=1),
+    "predict with a run": Entry("checkpoint.json", _predict_run, ("json",), "run", 1),
+}  # fmt: skip
+
+
+def kinds(entry: Entry) -> list[str]:
+    """The kinds of damage that an entry's file can get."""
+    return [*BYTES, *entry.kinds * 4]

@@ -1,0 +1,90 @@
+"""Hostile input: every case ends in success or in a complaint of the package's own.
+
+The cases made by hand all run here, and some of the drawn ones; `make fuzz` runs the others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.hostile import worker
+from tests.hostile.entries import ENTRIES
+from tests.hostile.runner import Worker, report, run_cases
+from tests.hostile.special import CANARY, Bomb
+from tests.hostile.world import build
+
+DRAWN = 150
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="limits and /proc are Linux's")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("hostile") / "world"
+    folder.mkdir()
+    build(folder)
+    return folder
+
+
+@needs_linux
+def test_cases_made_by_hand_and_some_drawn_ones(world):
+    answers = list(run_cases(world, [*worker.cases(), *range(DRAWN)]))
+    assert not [answer for answer in answers if answer["finding"]], report(answers, 0)
+    refused = {answer["entry"] for answer in answers if answer["outcome"].endswith("Error")}
+    assert refused == set(ENTRIES)
+
+
+def test_good_files_pass(world):
+    """Each entry takes its undamaged file: the suite would prove nothing if all were refused."""
+    for name, entry in ENTRIES.items():
+        folder = world.parent / "case"
+        shutil.rmtree(folder, ignore_errors=True)
+        file = worker._tree(entry, world, folder)
+        (good,) = (world / entry.tree).glob(entry.good)
+        shutil.copy(good, file)
+        entry.call(folder, file)
+        assert name
+
+
+@pytest.mark.parametrize(
+    ("call", "finding"),
+    [
+        (lambda case, file: 1 / 0, "ZeroDivisionError"),
+        (lambda case, file: (case.parent / "out").write_text("x"), "written outside"),
+        (lambda case, file: (case / ".x.part").write_text("x"), "left behind"),
+        (lambda case, file: os.system(Bomb(file).__reduce__()[1][0]), "code of the file was run"),
+        (lambda case, file: bytearray(2**30 + 2**28).count(1), "MiB of memory"),
+    ],
+)
+def test_the_suite_sees_what_is_wrong(world, monkeypatch, call, finding):
+    monkeypatch.setitem(ENTRIES, "config", replace(ENTRIES["config"], call=call))
+    assert finding in worker.run("config: text", world)["finding"]
+    (world.parent / "out").unlink(missing_ok=True)
+    assert not (world.parent / CANARY).exists()
+
+
+@needs_linux
+def test_the_suite_sees_a_crash(tmp_path):
+    lost = list(run_cases(tmp_path / "no such world", ["config: text"]))
+    assert "the process died" in lost[0]["finding"]
+
+
+@needs_linux
+def test_the_suite_sees_a_hang(world, monkeypatch):
+    monkeypatch.setattr("tests.hostile.runner.WALL", 0.0)
+    ended = Worker(world)
+    monkeypatch.setattr(ended, "_answered", lambda seconds: seconds > 1)  # only when it starts
+    assert "a hang" in ended.ask("config: text")["finding"]
+    ended.close()
+
+
+def test_cases_are_drawn_alike_by_their_seed(world):
+    one, other = worker.run(7, world), worker.run(7, world)
+    assert {**one, "seconds": 0} == {**other, "seconds": 0}
+    assert json.dumps(one)

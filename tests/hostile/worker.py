@@ -1,0 +1,143 @@
+"""A process that runs cases, one a line of standard input, and answers each with a line of JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import resource
+import shutil
+import sys
+import traceback
+import warnings
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from rstan_lite.errors import RstanError
+from tests.hostile.damage import BYTES, change_json, change_lines
+from tests.hostile.entries import ENTRIES, Entry, kinds
+from tests.hostile.special import ANYWHERE, CANARY, SPECIAL
+
+MEMORY = 3 * 2**30  # bytes of address space that a case may take beside what the worker has
+GROWTH = 2**30  # bytes by which a case may raise the worker's largest resident memory
+# The entries whose call writes into the case's folder.
+WRITE = {
+    "store's key",
+    "zip",
+    "tar",
+    "rar",
+    "predict",
+    "predict with a run",
+    "resumed training",
+    "codebooks",
+}
+
+
+def draw(seed: int) -> tuple[str, str]:
+    """The entry and the kind of damage of a seed."""
+    rng = Random(f"case {seed}")
+    names = [name for name, entry in ENTRIES.items() for _ in range(entry.weight)]
+    name = rng.choice(names)
+    return name, rng.choice(kinds(ENTRIES[name]))
+
+
+def cases() -> list[str]:
+    """The names of all cases made by hand: `<entry>: <case>`."""
+    return [f"{name}: {case}" for name in ENTRIES for case in {**ANYWHERE, **SPECIAL[name]}]
+
+
+def _tree(entry: Entry, world: Path, case: Path) -> Path:
+    """Copy what an entry needs, by links; returns the place of the file, which is not there yet."""
+    if not entry.tree:
+        case.mkdir()
+        return case / Path(entry.good).name
+    shutil.copytree(world / entry.tree, case, copy_function=os.link)
+    (file,) = case.glob(entry.good)
+    file.unlink()
+    return file
+
+
+def _write(case: str | int, entry: Entry, file: Path, data: bytes) -> str:
+    """Put a case's file into its place; returns the kind of damage."""
+    if isinstance(case, str):
+        name, _, which = case.partition(": ")
+        {**ANYWHERE, **SPECIAL[name]}[which](file, data)
+        return "by hand"
+    rng, kind = Random(case), draw(case)[1]
+    change = {**BYTES, "json": change_json, "lines": change_lines}[kind]
+    file.write_bytes(change(data, rng))
+    return kind
+
+
+def _names(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+
+def run(case: str | int, world: Path) -> dict[str, Any]:
+    """Run one case in a folder beside the world; the answer has kind, outcome, finding, seconds."""
+    name = case.partition(": ")[0] if isinstance(case, str) else draw(case)[0]
+    entry, folder = ENTRIES[name], world.parent / "case"
+    shutil.rmtree(folder, ignore_errors=True)
+    (good,) = (world / entry.tree).glob(entry.good)
+    file = _tree(entry, world, folder)
+    kind = _write(case, entry, file, good.read_bytes())
+    around, inside = _names(world.parent), _names(folder)
+    before, began, finding = _peak(), resource.getrusage(resource.RUSAGE_SELF), ""
+    said = io.StringIO()
+    try:
+        quiet = contextlib.redirect_stderr(said), contextlib.redirect_stdout(said)
+        with quiet[0], quiet[1], warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            entry.call(folder, file)
+        outcome = "success"
+    except RstanError as error:
+        outcome = type(error).__name__
+        if not (error.where and error.found and error.expected) or len(str(error)) > 5000:
+            finding = f"a complaint that says too little or too much: {str(error)[:500]!r}"
+    except BaseException as error:
+        outcome = "exception"
+        finding = f"{type(error).__name__}: {str(error)[:300]} at {_place(error)}"
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    if _peak() - before > GROWTH:
+        finding = finding or f"{(_peak() - before) >> 20} MiB of memory"
+    here = _names(folder) if folder.is_dir() else set()
+    if (world.parent / CANARY).exists():
+        finding = "code of the file was run"
+        (world.parent / CANARY).unlink()
+    outside = {path for path in _names(world.parent) - around if not path.startswith("case/")}
+    if outside:
+        finding = finding or f"written outside of the folder: {sorted(outside)[:3]}"
+    left = sorted(path for path in here - inside if path.endswith(".part"))
+    if left or (here != inside and name not in WRITE):
+        finding = finding or f"left behind: {left or sorted(here ^ inside)[:3]}"
+    if outcome not in ("success",) and (folder / "target" / "clips").exists():
+        finding = finding or "a part of a refused archive"
+    spent = after.ru_utime + after.ru_stime - began.ru_utime - began.ru_stime
+    return {"case": case, "entry": name, "kind": kind, "outcome": outcome, "finding": finding,
+            "seconds": round(spent, 3)}  # fmt: skip
+
+
+def _place(error: BaseException) -> str:
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "rstan_lite" in f.filename]
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "the suite itself"
+
+
+def main(world: Path) -> None:
+    """Answer cases until standard input ends."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever a library prints must not be taken for an answer
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, taken + MEMORY))
+    print(json.dumps("ready"), file=answers, flush=True)
+    for line in sys.stdin:
+        print(json.dumps(run(json.loads(line), world)), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,122 @@
+"""A folder with one good file of every kind that the package reads."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file as save_arrays
+from safetensors.torch import save_file
+
+from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
+from rstan_lite.features.inputs import fill_inputs, inputs_store
+from rstan_lite.features.networks import split_name
+from rstan_lite.features.pretrained import weights_hash
+from rstan_lite.features.store import Store
+from rstan_lite.idt.descriptors import SIZES
+from rstan_lite.model.config import RSTANConfig
+from rstan_lite.model.rstan import RSTAN
+from rstan_lite.training import runs
+from rstan_lite.training.checkpoint import Description, save_model
+from rstan_lite.training.profiles import resolve
+from rstan_lite.training.scores import write_csv
+from rstan_lite.training.train import train
+from tests.clips import write_dataset, write_hmdb51, write_ucf101
+from tests.fetch.made import write_rar, write_tar, write_zip
+from tests.training.synthetic import SMALL, make_parts
+
+CLASSES = ("jump", "pick", "push")
+SIZE = 64  # pixels of the small run's networks
+COMPONENTS = 2
+MEMBERS = (("clips/a/one.avi", b"1" * 300), ("clips/b/two.avi", b"2" * 40))
+
+
+def build(root: Path) -> None:
+    """Write everything under root, once."""
+    torch.manual_seed(0)
+    write_dataset(root / "avi", per_class=2, frames=5)
+    (root / "avi" / "puppets.json").write_text(json.dumps({"seed": 1}))
+    write_dataset(root / "png", per_class=2, frames=3, images=True)
+    write_ucf101(root / "ucf101", frames=2)
+    write_hmdb51(root / "hmdb51", frames=2)
+    data = JHMDB(root / "avi", validation=0)
+    clip = data.test[0]
+    inputs = inputs_store(data, root / "cache", frames=3)
+    fill_inputs(inputs, data, [clip], workers=1)
+    store = Store(root / "store", {"content": "features", "size": 7})
+    store.write(clip, {"cubes": torch.rand(3, 9, 4).half(), "vectors": torch.rand(3, 4).half()})
+    networks = {}
+    for stream in STREAMS:
+        net = FeatureNet(backbone("puppetnet"), stream, len(CLASSES))
+        path = root / "nets" / "tuned" / f"{stream}-0.safetensors"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file({k: v.contiguous() for k, v in net.state_dict().items()}, path)
+        networks[stream] = str(path)
+    card = {"backbone": "puppetnet", "split": split_name(data), "best": {"validation_accuracy": 1}}
+    (root / "nets" / "tuned" / "motion-0.json").write_text(json.dumps(card))
+    torch.save({"fc.weight": torch.rand(3, 4), "fc.bias": torch.rand(3)}, root / "state.pth")
+    _run(root / "run", root, networks)
+    _codebooks(root / "codebooks.safetensors")
+    for write, name in ((write_zip, "a.zip"), (write_tar, "a.tar.gz"), (write_rar, "a.rar")):
+        write(root / name, *MEMBERS)
+    notebook = {
+        "cells": [
+            {
+                "cell_type": "code", "id": "p", "metadata": {"tags": ["parameters"]}, "outputs": [],
+                "execution_count": None,
+                "source": 'split: int = 1  # of three\nout: str = "runs"\nlr: float = 0.1\n',
+            },
+            {
+                "cell_type": "code", "id": "blank-1", "metadata": {"tags": ["blank"]},
+                "outputs": [], "execution_count": None,
+                "source": "def f():\n    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION\n",
+            },
+            {
+                "cell_type": "code", "id": "check-1", "metadata": {"tags": ["check"]},
+                "outputs": [], "execution_count": None, "source": "assert f() == 1",
+            },
+        ],
+        "metadata": {}, "nbformat": 4, "nbformat_minor": 5,
+    }  # fmt: skip
+    (root / "n.ipynb").write_text(json.dumps(notebook))
+    config = resolve("tiny", {**SMALL, "iterations": 4, "batch_size": 4})
+    train(config, root / "stopped", make_parts(8, 2, 2), progress=False, stop_after=1)
+    shutil.copy(root / "stopped" / "log.csv", root / "log.csv")
+
+
+def _run(folder: Path, root: Path, networks: dict[str, str]) -> None:
+    """A finished run: a model drawn at random, behind random networks."""
+    config = resolve(
+        "tiny",
+        {
+            "root": str(root / "avi"), "size": SIZE, "stored_frames": 3, "frames": 2,
+            "test_frames": 3, "device": "cpu", "d_h": 8, "d_att": 4, "cache": str(root / "cache"),
+        },
+    )  # fmt: skip
+    runs.begin(folder, replace(config, **{"iterations": SMALL["iterations"]}))
+    sizes = dict.fromkeys(STREAMS, 128)
+    model = RSTAN(RSTANConfig(STREAMS, sizes, sizes, {"puppets": 3}, d_h=8, d_att=4))
+    hashes = {stream: (path, weights_hash(path)) for stream, path in networks.items()}
+    scales = dict.fromkeys(STREAMS, (1.0, 1.0))
+    text = Description(asdict(model.config), "puppets", CLASSES, scales, hashes, 1, {})
+    save_model(folder, model, text)
+    runs.write_json(folder / runs.METRICS, {"test_accuracy": 0.5, "n_test": 4})
+    scores = np.full((4, 3), 1 / 3, np.float32)
+    found = runs.Predictions(tuple("abcd"), np.array([0, 1, 2, 0]), scores, CLASSES)
+    runs.write_predictions(folder / runs.PREDICTIONS["test"], found)
+    write_csv(root / "scores.csv", found)
+
+
+def _codebooks(path: Path) -> None:
+    rng, parts = np.random.default_rng(0), {}
+    for name, size in SIZES.items():
+        shapes = {"mean": (size,), "axes": (size // 2, size), "weights": (COMPONENTS,)}
+        shapes |= dict.fromkeys(("means", "variances"), (COMPONENTS, size // 2))
+        for part, shape in shapes.items():
+            parts[f"{name}.{part}"] = rng.random(shape, dtype=np.float32) + 0.1
+    save_arrays(parts, path)
