@@ -96,7 +96,8 @@ def _read(path: Path, device: str) -> dict[str, Any]:
     body = len(_HEAD) + _DIGITS + 1
     if content[: len(_HEAD)] != _HEAD:
         raise ValueError("no checksum in its first line")
-    if hashlib.sha256(content[body:]).hexdigest().encode() != content[len(_HEAD) : body - 1]:
+    line = _HEAD + hashlib.sha256(content[body:]).hexdigest().encode() + b"\n"
+    if content[:body] != line:
         raise ValueError("its checksum differs")
     found = load_torch(io.BytesIO(content[body:]), device)
     if not isinstance(found, dict):
