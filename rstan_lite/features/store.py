@@ -10,6 +10,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -26,7 +27,8 @@ def write_atomically(path: Path, content: bytes) -> None:
 
     Raises StoreError where the disk is full or the folder read-only; no part of the file remains.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # a name of its own: another process, on another machine, may be at the same file
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:

@@ -102,7 +102,7 @@ def from_arguments(arguments: argparse.Namespace) -> TrainConfig:
     """The configuration that parsed options describe; ConfigError where one is not a value."""
     types = value_types()
     given = {k: v for k, v in vars(arguments).items() if k in types}
-    overrides = {name: _parsed(name, value, types[name]) for name, value in given.items()}
+    overrides = {name: parsed(name, value, types[name]) for name, value in given.items()}
     return resolve(arguments.profile, overrides, arguments.variant)
 
 
@@ -111,7 +111,7 @@ def shown(value: Any) -> str:
     return ",".join(value) if isinstance(value, tuple) else (str(value) if value != "" else "none")
 
 
-def _parsed(name: str, text: Any, kind: type) -> Any:
+def parsed(name: str, text: Any, kind: type) -> Any:
     """Text of the command line as a value of the field's type."""
     if kind is tuple:
         return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import av
 import numpy as np
@@ -22,7 +23,8 @@ _HEADER = b"MATLAB 5.0 MAT-file, Platform: any, Created on: puppets, no date"
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that it is either whole or not there; raises DataError if it can't be."""
-    temporary = path.with_name(f".{path.name}.part")
+    # a name of its own: another process may be at the same file
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(content)
