@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
-import shutil
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -18,38 +13,9 @@ from torch import Tensor
 
 from rstan_lite.data.clips import Clip
 from rstan_lite.errors import StoreError
+from rstan_lite.files import write_atomically
 
 KEY_FILE = "key.json"
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: temporary name, flush, rename.
-
-    Raises StoreError where the disk is full or the folder read-only; no part of the file remains.
-    """
-    # a name of its own: another process, on another machine, may be at the same file
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            free = shutil.disk_usage(path.parent).free
-            raise StoreError(
-                path,
-                f"a full disk ({free >> 20} MiB free)",
-                f"room for {len(content) >> 10} KiB and the clips after it",
-                "Make room and run the same command: it goes on where it stopped.",
-            ) from error
-        raise StoreError(
-            path, f"a file that can't be written ({error})", "a writable folder"
-        ) from error
 
 
 def digest(value: Any) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tqdm.auto import tqdm
 
 from rstan_lite.errors import ConfigError
-from rstan_lite.features.store import write_atomically
+from rstan_lite.files import write_atomically
 from rstan_lite.sweep.jobs import FAILED, ROW, Job, Limits, Outcome, Row
 from rstan_lite.sweep.supervise import STOPPED, make_row, run_job, stop_jobs
 

@@ -79,7 +79,9 @@ def extract(
                 )
         rows = run_jobs(client, jobs, limits or Limits(), 0, None, "features", progress)
         failed = [
-            row for row in rows.values() if row["status"] == FAILED and row["kind"] != "DataError"
+            row
+            for row in rows.values()
+            if row["status"] == FAILED and row["error_type"] != "DataError"
         ]
         if failed:
             raise DataError(

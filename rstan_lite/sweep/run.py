@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rstan_lite.errors import ConfigError
+from rstan_lite.files import write_atomically
 from rstan_lite.sweep.cluster import check_libraries, connect
 from rstan_lite.sweep.driver import run_jobs
-from rstan_lite.sweep.extract import prepare
 from rstan_lite.sweep.grid import Description
 from rstan_lite.sweep.jobs import DONE, FAILED, Job, Limits, Row
 from rstan_lite.sweep.plan import TRAIN, notebook_digest, plan
 from rstan_lite.sweep.table import CSV, PARQUET, Table
-from rstan_lite.training.runs import write_json
 
 RECORD = "sweep.json"
 
@@ -72,9 +71,14 @@ def sweep(
         if todo:
             with connect(scheduler, workers, limits.threads) as client:
                 if description.run == TRAIN:
+                    from rstan_lite.sweep.extract import (
+                        prepare,
+                    )  # torch, which notebooks' workers need not
+
                     prepare(client, todo, limits, progress)
                 run_jobs(client, todo, limits, retries, keep, progress=progress)
     finally:
+        table.read()  # also what ended while it was stopped, or while no one was there to be told
         if table.rows:
             table.write()
     return Report({job.name: table.rows[job.name] for job in jobs}, len(todo))
@@ -88,7 +92,7 @@ def _claim(out: Path, description: Description) -> None:
         record = {"run": Path(description.run).name, "code": notebook_digest(description.run)}
     path = out / RECORD
     if not path.exists():
-        write_json(path, record)
+        write_atomically(path, json.dumps(record).encode())
         return
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

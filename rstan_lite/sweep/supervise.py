@@ -23,7 +23,7 @@ from typing import Any
 import psutil
 
 from rstan_lite.errors import ConfigError
-from rstan_lite.features.store import write_atomically
+from rstan_lite.files import write_atomically
 from rstan_lite.sweep.jobs import (
     DONE,
     FAILED,
@@ -80,7 +80,7 @@ def make_row(job: Job, outcome: Outcome, seconds: float) -> Row:
         "host": socket.gethostname(),
         "where": outcome.where or None,
         "error": outcome.error or None,
-        "kind": outcome.kind or None,
+        "error_type": outcome.kind or None,
     }
     row: Row = {"job": job.name, "status": STOPPED if outcome.kind == STOPPED else status}
     for name, value in job.shown.items():

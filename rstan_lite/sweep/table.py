@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rstan_lite.errors import CheckpointError
-from rstan_lite.features.store import write_atomically
-from rstan_lite.sweep.jobs import Row, read_row
+from rstan_lite.files import write_atomically
+from rstan_lite.sweep.jobs import ROW, Row, read_row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,9 +27,14 @@ class Table:
 
     def __init__(self, out: Path, order: Sequence[str]):
         self.out, self.order = out, list(order)
-        found = (read_row(path.parent) for path in sorted(out.glob("*/row.json")))
-        self.rows: dict[str, Row] = {row["job"]: row for row in found if row is not None}
+        self.rows: dict[str, Row] = {}
         self._next = 0.0
+        self.read()
+
+    def read(self) -> None:
+        """Take the rows that lie in the jobs' folders. Raises CheckpointError for a damaged one."""
+        found = (read_row(path.parent) for path in sorted(self.out.glob(f"*/{ROW}")))
+        self.rows |= {row["job"]: row for row in found if row is not None}
 
     def add(self, row: Row) -> None:
         """Take a row; the files follow at once unless they were written just now."""
@@ -38,12 +43,14 @@ class Table:
             self.write()
 
     def write(self) -> None:
-        """Write both files, each whole or not at all. Raises StoreError (disk)."""
+        """Write both files where they change, each whole or not at all. StoreError (disk)."""
         start = time.monotonic()
         table, parquet = self.frame(), io.BytesIO()
         table.to_parquet(parquet, index=False)
-        write_atomically(self.out / PARQUET, parquet.getvalue())
-        write_atomically(self.out / CSV, table.to_csv(index=False).encode())
+        csv = table.to_csv(index=False).encode()
+        for path, content in ((self.out / PARQUET, parquet.getvalue()), (self.out / CSV, csv)):
+            if not path.exists() or path.read_bytes() != content:
+                write_atomically(path, content)
         end = time.monotonic()
         self._next = end + (end - start) * (1 / SHARE - 1)
 
@@ -75,6 +82,8 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
     path = Path(path)
     file = path / PARQUET if path.is_dir() else path
+    if not file.exists():
+        raise CheckpointError(file, "no such file", "the table of a sweep")
     try:
         return pd.read_parquet(file)
     except (OSError, ValueError) as error:  # pyarrow's complaints are both

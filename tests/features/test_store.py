@@ -9,7 +9,6 @@ import torch
 
 from rstan_lite.data.jhmdb import Clip
 from rstan_lite.errors import StoreError
-from rstan_lite.features import store as module
 from rstan_lite.features.store import Store, write_atomically
 
 
@@ -66,10 +65,10 @@ def test_full_disk(stored, clip, monkeypatch, tmp_path):
     def full(handle):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(module.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StoreError, match=r"b\.safetensors: found a full disk .*Make room"):
         stored.write(other, {"cubes": torch.zeros(3)})
-    monkeypatch.setattr(module.os, "fsync", true)
+    monkeypatch.setattr(os, "fsync", true)
     assert [p.name for p in stored.folder.rglob("*.part")] == []
     assert stored.missing([clip, other]) == [other]
     stored.write(other, {"cubes": torch.zeros(3)})
