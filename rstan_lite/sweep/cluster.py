@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rstan_lite.errors import ConfigError
@@ -82,6 +83,9 @@ def connect(
 
 
 def _address(scheduler: str) -> Mapping[str, str]:
-    """What names an existing scheduler to a client."""
-    name = "scheduler_file" if scheduler.endswith(".json") else "address"
-    return {name: scheduler}
+    """What names an existing scheduler to a client; ConfigError for a file that is absent."""
+    if not scheduler.endswith(".json"):
+        return {"address": scheduler}
+    if not Path(scheduler).exists():  # Dask would wait for it
+        raise ConfigError("--scheduler", f"no file {scheduler}", "the file of a running scheduler")
+    return {"scheduler_file": scheduler}
