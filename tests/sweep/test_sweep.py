@@ -110,6 +110,11 @@ def command(tmp_path: Path, *words: str) -> list[str]:
     return [*here, "--out", str(tmp_path / "out"), "--workers", "1", "--quiet", *words]
 
 
+def listen() -> None:
+    """Hear Ctrl-C, whatever the process that runs the tests was told to ignore."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def rows(out: Path) -> int:
     return len(list(out.glob("*/row.json")))
 
@@ -120,7 +125,9 @@ def test_a_sweep_that_is_stopped_or_killed_goes_on(tmp_path: Path) -> None:
     out, words = tmp_path / "out", command(tmp_path, "-p", "number=1,2,3")
     for end, code in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
         had = rows(out)
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listen
+        )
         main = psutil.Process(process.pid)
         until(lambda had=had: rows(out) > had)
         until(lambda main=main: job_processes(main))
