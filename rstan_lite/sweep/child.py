@@ -27,22 +27,32 @@ NOT_NUMBERS = ("versions", "networks")  # tables in metrics.json that say how, n
 def main() -> int:
     job = Job(**json.loads(sys.stdin.buffer.readline()))
     threading.Thread(target=_end_with_the_worker, daemon=True).start()
-    try:
-        outcome = Outcome(metrics=run(job))
-    except RstanError as error:
-        where = error.where if job.kind == "notebook" else job.command
-        said = error.found if job.kind == "notebook" else str(error)
-        outcome = Outcome(where=where, error=said, kind=type(error).__name__)
-        print(f"error: {error}", file=sys.stderr)
-    except Exception as error:  # whatever a job raises is its result: a row of the table
-        traceback.print_exc()
-        said = f"{type(error).__name__}: {error}"
-        outcome = Outcome(where=job.command, error=said, kind=type(error).__name__)
+    threads = int(os.environ["OMP_NUM_THREADS"])
+    if job.kind != "notebook":  # whose kernel is another process
+        import cv2
+
+        cv2.setNumThreads(threads)
+    outcome = outcome_of(job)
     path = Path(job.folder) / OUTCOME
     part = path.with_suffix(".part")
     part.write_text(json.dumps(asdict(outcome)), encoding="utf-8")
     os.replace(part, path)
     return 1 if outcome.error else 0
+
+
+def outcome_of(job: Job) -> Outcome:
+    """Do a job here. Whatever it raises is its outcome, to become a row."""
+    try:
+        return Outcome(metrics=run(job))
+    except RstanError as error:
+        print(f"error: {error}", file=sys.stderr)
+        where = error.where if job.kind == "notebook" else job.command
+        said = error.found if job.kind == "notebook" else str(error)
+        return Outcome(where=where, error=said, kind=type(error).__name__)
+    except Exception as error:
+        traceback.print_exc()
+        said = f"{type(error).__name__}: {error}"
+        return Outcome(where=job.command, error=said, kind=type(error).__name__)
 
 
 def _end_with_the_worker() -> None:
@@ -55,10 +65,6 @@ def run(job: Job) -> dict[str, Any]:
     """Do a job and return its metrics: numbers by name."""
     if job.kind == "notebook":
         return _run_notebook(job)
-    import cv2
-
-    threads = int(os.environ["OMP_NUM_THREADS"])
-    cv2.setNumThreads(threads)
     if job.kind == "train":
         from rstan_lite.sweep.plan import train_config
         from rstan_lite.training.train import train

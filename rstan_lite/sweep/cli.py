@@ -24,7 +24,9 @@ def add_parser(subparsers: Any) -> None:
         "is said; 130 interrupted.",
     )
     parser.add_argument(
-        "what", help="a notebook (.ipynb), train, or a description of a sweep (.toml, .json)"
+        "what",
+        help="a notebook (.ipynb), train, ablations (the paper's Tables I to III and Fig. 6), or a "
+        "description of a sweep (.toml, .json)",
     )
     parser.add_argument(
         "-p", "--grid", dest="grid", action="append", default=[], metavar="NAME=V1,V2,...",

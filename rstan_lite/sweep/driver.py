@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tqdm.auto import tqdm
 
 from rstan_lite.errors import ConfigError
-from rstan_lite.files import write_atomically
-from rstan_lite.sweep.jobs import FAILED, ROW, Job, Limits, Outcome, Row
-from rstan_lite.sweep.supervise import STOPPED, make_row, run_job, stop_jobs
+from rstan_lite.sweep.jobs import FAILED, Job, Limits, Outcome, Row
+from rstan_lite.sweep.supervise import STOPPED, keep_row, make_row, run_job, stop_jobs
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -115,7 +112,7 @@ def _row(future: Future, one: _Try) -> Row:
 def _keep(job: Job, error: str) -> Row:
     """The row of a job whose worker could not write it."""
     row = make_row(job, Outcome(where=job.command, error=error, kind="worker"), 0.0)
-    write_atomically(Path(job.folder) / ROW, json.dumps(row, indent=1).encode())
+    keep_row(job, row)
     return row
 
 

@@ -2,56 +2,37 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rstan_lite.errors import ConfigError
+from rstan_lite.sweep.ablations import NAME, ablations
+from rstan_lite.sweep.description import Description
 from rstan_lite.training.config import nearest, one_of
 
-Values = Mapping[str, Sequence[Any]]
 SUFFIXES = (".toml", ".json")
 KEYS = ("run", "common", "grid", "seeds")
 _OPEN, _CLOSE = "([{", ")]}"
 
 
-@dataclass(frozen=True)
-class Description:
-    """A sweep before its parameters are checked.
-
-    run: "train" or a notebook's path. common: values of all jobs. grids: each one's product of
-    values makes jobs.
-    """
-
-    run: str
-    common: Mapping[str, Any] = field(default_factory=dict)
-    grids: tuple[Values, ...] = ()
-
-    def points(self) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-        """(what varies, all parameters) of each job."""
-        for grid in self.grids or ({},):
-            for values in itertools.product(*grid.values()):
-                varied = dict(zip(grid, values, strict=True))
-                yield varied, {**self.common, **varied}
-
-
 def describe(what: str, pairs: Sequence[str], seeds: str | None = None) -> Description:
     """What a command line asks for.
 
-    what: "train", a notebook, or a description's file (.toml, .json). pairs: `NAME=V1,V2`; with a
-    file they are put into each of its grids, in the place of what these say of the same name.
+    what: "train", a notebook, "ablations", or a description's file (.toml, .json). pairs:
+    `NAME=V1,V2`; they are put into each of a description's grids, in the place of what these say of
+    the same name.
     seeds: `V1,V2`, of the parameter `seed`.
     Raises ConfigError.
     """
-    found = read(Path(what)) if what.endswith(SUFFIXES) else Description(what)
+    if what == NAME:
+        found = ablations()
+    else:
+        found = read(Path(what)) if what.endswith(SUFFIXES) else Description(what)
     given = dimensions([*pairs, *([f"seed={seeds}"] if seeds is not None else [])])
-    common = {name: value for name, value in found.common.items() if name not in given}
-    grids = tuple({**grid, **given} for grid in found.grids or ({},))
-    return Description(found.run, common, grids)
+    return found.with_values(given)
 
 
 def dimensions(pairs: Sequence[str]) -> dict[str, list[str]]:

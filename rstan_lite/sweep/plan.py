@@ -20,7 +20,7 @@ from rstan_lite.run.parameters import (
     load_notebook,
     notebook_parameters,
 )
-from rstan_lite.sweep.grid import Description
+from rstan_lite.sweep.description import Description
 from rstan_lite.sweep.jobs import Job, job_name, shown
 from rstan_lite.training.config import TrainConfig, nearest, one_of, value_types
 from rstan_lite.training.profiles import parsed, resolve

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tqdm.auto import tqdm
+
 from rstan_lite.errors import ConfigError
 from rstan_lite.files import write_atomically
+from rstan_lite.sweep.child import outcome_of
 from rstan_lite.sweep.cluster import check_libraries, connect
+from rstan_lite.sweep.description import Description
 from rstan_lite.sweep.driver import run_jobs
-from rstan_lite.sweep.grid import Description
 from rstan_lite.sweep.jobs import DONE, FAILED, Job, Limits, Row
 from rstan_lite.sweep.plan import TRAIN, notebook_digest, plan
+from rstan_lite.sweep.supervise import keep_row, make_row
 from rstan_lite.sweep.table import CSV, PARQUET, Table
 
 RECORD = "sweep.json"
@@ -81,6 +86,35 @@ def sweep(
         table.read()  # also what ended while it was stopped, or while no one was there to be told
         if table.rows:
             table.write()
+    return Report({job.name: table.rows[job.name] for job in jobs}, len(todo))
+
+
+def sweep_here(
+    description: Description,
+    out: str | Path,
+    on_row: Callable[[Row], None] | None = None,
+    progress: bool = True,
+) -> Report:
+    """`sweep` in this process, one job after another: for the few quick jobs of a lesson.
+
+    The folder and its table are the same, so that `sweep` goes on with them and the other way
+    round. Nothing is limited here, and a job that takes the process down ends the sweep.
+    """
+    check_libraries()
+    out = Path(out)
+    jobs = plan(description, out)
+    _claim(out, description)
+    table = Table(out, [job.name for job in jobs])
+    todo = [job for job in jobs if job.name not in table.rows]
+    for job in tqdm(todo, desc="jobs", unit="job", disable=not progress):
+        start = time.monotonic()
+        outcome = outcome_of(job)
+        row = make_row(job, outcome, time.monotonic() - start)
+        keep_row(job, row)
+        table.add(row)
+        if on_row is not None:
+            on_row(row)
+    table.write()
     return Report({job.name: table.rows[job.name] for job in jobs}, len(todo))
 
 

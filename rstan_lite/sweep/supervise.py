@@ -68,8 +68,13 @@ def run_job(job_values: dict[str, Any], limit_values: dict[str, Any], token: str
         outcome = _watch(job, limits, token, lock)
         row = make_row(job, outcome, time.monotonic() - start)
         if outcome.kind != STOPPED:
-            write_atomically(folder / ROW, json.dumps(row, indent=1).encode())
+            keep_row(job, row)
         return row
+
+
+def keep_row(job: Job, row: Row) -> None:
+    """Write a job's row into its folder. Raises StoreError (disk)."""
+    write_atomically(Path(job.folder) / ROW, json.dumps(row, indent=1).encode())
 
 
 def make_row(job: Job, outcome: Outcome, seconds: float) -> Row:

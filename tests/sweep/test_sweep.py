@@ -18,7 +18,8 @@ import pytest
 
 from rstan_lite.errors import ConfigError
 from rstan_lite.sweep import run as run_module
-from rstan_lite.sweep.grid import Description, describe
+from rstan_lite.sweep.description import Description
+from rstan_lite.sweep.grid import describe
 from rstan_lite.sweep.jobs import Job, Limits, read_row
 from rstan_lite.sweep.plan import plan
 from rstan_lite.sweep.run import said, sweep
