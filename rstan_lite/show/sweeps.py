@@ -37,8 +37,8 @@ def differences_figure(rows: BySeed, *, title: str = "") -> Figure:
     figure = _points(rows, "difference of accuracy (points)", {}, title)
     axes = figure.axes[0]
     axes.axvline(0, color="#777777", linewidth=1, linestyle=(0, (2, 2)), zorder=0)
-    widest = max(1.0, *(abs(100 * v) for row in rows.values() for v in row.values()))
-    axes.set_xlim(-1.1 * widest, 1.1 * widest)
+    widest = max(1.0, *map(abs, axes.get_xlim()))  # seaborn's, about rings and bars
+    axes.set_xlim(-widest, widest)
     return figure
 
 
