@@ -34,6 +34,7 @@ MODULES = {
 }
 # Distributions that are run rather than imported, or that another one loads.
 TOOLS = {
+    "cryptography": "certificates of the sweep's own cluster: distributed makes them with it",
     "ipykernel": "runs the notebooks' cells",
     "ipywidgets": "draws the progress bars and sliders of notebooks",
     "jupyterlab": "opens notebooks",
@@ -49,12 +50,12 @@ TOOLS = {
 COMPANIONS = {
     "IPython": "ipykernel",
     "bs4": "nbconvert",
+    "dask": "distributed",
     "jinja2": "nbconvert",
     "lightning": "lightning-fabric",
     "mpl_toolkits": "matplotlib",
     "nbclient": "papermill",
     "PIL": "matplotlib",
-    "pandas": "seaborn",
     "traitlets": "ipykernel",
     "triton": "torch",
 }
