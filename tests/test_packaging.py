@@ -41,6 +41,7 @@ TOOLS = {
     "mypy": "make lint",
     "nbstripout": "takes outputs out of notebooks before a commit",
     "nbval": "make test, on notebooks",
+    "pyarrow": "pandas reads and writes Parquet with it",
     "pytest-xdist": "make test, on two cores",
     "ruff": "make lint",
     "scipy-stubs": "types for mypy",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,7 +47,7 @@ def _points(rows: BySeed, xlabel: str, marks: Mapping[str, float], title: str) -
     long = _long(rows)
     figure = new_figure(6.8, 0.3 * len(rows) + 1.1)
     axes = figure.subplots()
-    look = {"data": long, "x": "value", "y": "name", "order": list(rows), "ax": axes}
+    look: Any = {"data": long, "x": "value", "y": "name", "order": list(rows), "ax": axes}
     sns.stripplot(**look, marker="$\\circ$", size=7, jitter=False, color=BLUE, zorder=2)
     sns.pointplot(
         **look, errorbar="sd", linestyle="none", marker="D", markersize=5, color=BLACK,
@@ -80,7 +81,8 @@ def sharpness_seeds(
     figure = new_figure(6.8, 3.2)
     axes = figure.subplots()
     said = []
-    for look, (name, points) in zip(LINES, lines.items(), strict=False):
+    for i, (name, points) in enumerate(lines.items()):
+        look: Any = LINES[i % len(LINES)]
         long = _long({str(value): row for value, row in sorted(points.items())})
         long["gamma"] = long["name"].astype(float)
         sns.lineplot(

@@ -22,9 +22,7 @@ def ablations(sharpness: Sequence[float] = SHARPNESS, **common: Any) -> Descript
     grids: list[dict[str, list[Any]]] = [
         {"variant": ["lstm", "attention"], "streams": [["appearance"], ["motion"]]},  # Table I
         {"variant": [*rows, "current-frame"]},  # Tables I to III, two streams
-        *(
-            {"variant": [FULL], name: list(sharpness)}  # Fig. 6
-            for name in ("gamma_alpha", "gamma_beta")
-        ),
+        {"variant": [FULL], "gamma_alpha": list(sharpness)},  # Fig. 6
+        {"variant": [FULL], "gamma_beta": list(sharpness)},
     ]
     return Description("train", common, tuple(grids))
