@@ -19,6 +19,7 @@ def build_parser() -> tuple[argparse.ArgumentParser, Any]:
     from rstan_lite.idt import cli as idt_cli
     from rstan_lite.ledger import cli as ledger_cli
     from rstan_lite.run import cli as run_cli
+    from rstan_lite.sweep import cli as sweep_cli
     from rstan_lite.training import commands
 
     parser = argparse.ArgumentParser(
@@ -36,6 +37,7 @@ def build_parser() -> tuple[argparse.ArgumentParser, Any]:
     ledger_cli.add_parser(subparsers)
     run_cli.add_parser(subparsers)
     run_cli.add_copies_parser(subparsers)
+    sweep_cli.add_parser(subparsers)
     gpu_report.add_parser(subparsers)
     return parser, subparsers
 

@@ -7,6 +7,7 @@ import fcntl
 import os
 import platform
 import re
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -43,6 +44,25 @@ def write_whole(path: Path, content: bytes | memoryview, keep: Path | None = Non
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+def write_atomically(path: Path, content: bytes | memoryview, keep: Path | None = None) -> None:
+    """`write_whole`, with its complaints as StoreError: a full disk, a folder that is read-only."""
+    try:
+        write_whole(path, content, keep)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            there = next(folder for folder in path.absolute().parents if folder.exists())
+            free = shutil.disk_usage(there).free
+            raise StoreError(
+                path,
+                f"a full disk ({free >> 20} MiB free)",
+                f"room for {len(content) >> 10} KiB and the clips after it",
+                "Make room and run the same command: it goes on where it stopped.",
+            ) from error
+        raise StoreError(
+            path, f"a file that can't be written ({error})", "a writable folder"
+        ) from error
 
 
 def _flush(folder: Path) -> None:

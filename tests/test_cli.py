@@ -22,6 +22,7 @@ COMMANDS = (
     "idt",
     "run",
     "copies",
+    "sweep",
     "gpu",
 )
 
@@ -34,7 +35,8 @@ def test_help_of_every_command_imports_neither_torch_nor_jupyter():
         "        cli.main([command, '--help'])\n"
         "    except SystemExit as end:\n"
         "        assert end.code == 0, command\n"
-        "heavy = {'torch', 'torchvision', 'cv2', 'scipy', 'papermill', 'IPython', 'matplotlib'}\n"
+        "heavy = {'torch', 'torchvision', 'cv2', 'scipy', 'papermill', 'IPython', 'matplotlib',\n"
+        "         'distributed', 'pandas'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

@@ -34,12 +34,14 @@ MODULES = {
 }
 # Distributions that are run rather than imported, or that another one loads.
 TOOLS = {
+    "cryptography": "certificates of the sweep's own cluster: distributed makes them with it",
     "ipykernel": "runs the notebooks' cells",
     "ipywidgets": "draws the progress bars and sliders of notebooks",
     "jupyterlab": "opens notebooks",
     "mypy": "make lint",
     "nbstripout": "takes outputs out of notebooks before a commit",
     "nbval": "make test, on notebooks",
+    "pyarrow": "pandas reads and writes Parquet with it",
     "pytest-xdist": "make test, on two cores",
     "ruff": "make lint",
     "scipy-stubs": "types for mypy",
@@ -49,12 +51,12 @@ TOOLS = {
 COMPANIONS = {
     "IPython": "ipykernel",
     "bs4": "nbconvert",
+    "dask": "distributed",
     "jinja2": "nbconvert",
     "lightning": "lightning-fabric",
     "mpl_toolkits": "matplotlib",
     "nbclient": "papermill",
     "PIL": "matplotlib",
-    "pandas": "seaborn",
     "traitlets": "ipykernel",
     "triton": "torch",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,31 @@ def prepare_parts(
     whole or not at all, so that a call after a killed one makes the rest.
     Raises DataError (clips), CheckpointError (weights), StoreError (disk, damaged stores).
     """
+    found = missing_features(dataset, parts, settings, cache, device)
+    if found.todo:
+        for store in found.stores.values():
+            clear_parts(store.folder)
+        found.run(workers)
+    return {
+        part: Features(
+            getattr(dataset, part), found.stores, tuple(settings.weights), _views(settings, part)
+        )
+        for part in parts
+    }
+
+
+def missing_features(
+    dataset: ClipDataset,
+    parts: Sequence[str],
+    settings: FeatureSettings,
+    cache: str | Path,
+    device: str = "cpu",
+    only: Container[str] | None = None,
+) -> Extraction:
+    """The steps that make what the stores under `cache` lack of parts of a data set, not yet taken.
+
+    only: names of clips; the others are left out, and not read. Raises as `prepare_parts` does.
+    """
     for part in parts:
         if part not in PARTS:
             raise ConfigError("part", repr(part), f"one of {', '.join(PARTS)}")
@@ -123,21 +148,12 @@ def prepare_parts(
     prints = Fingerprints()
     todo: dict[Clip, list[tuple[str, str]]] = {}
     for part in parts:
-        clips: list[Clip] = getattr(dataset, part)
+        clips = [c for c in getattr(dataset, part) if only is None or c.name in only]
         views = _views(settings, part)
         for key, store in stores.items():
             for clip in store.missing(clips, prints) if key[1] in views else ():
                 todo.setdefault(clip, []).append(key)
-    if todo:
-        for store in stores.values():
-            clear_parts(store.folder)
-        Extraction(dataset, inputs, stores, todo, settings, device).run(workers)
-    return {
-        part: Features(
-            getattr(dataset, part), stores, tuple(settings.weights), _views(settings, part)
-        )
-        for part in parts
-    }
+    return Extraction(dataset, inputs, stores, todo, settings, device)
 
 
 def _views(settings: FeatureSettings, part: str) -> tuple[str, ...]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,32 +15,10 @@ from torch import Tensor
 
 from rstan_lite.data.clips import Clip
 from rstan_lite.errors import DataError, StoreError
-from rstan_lite.files import write_whole
+from rstan_lite.files import write_atomically
 from rstan_lite.reading import check_regular, disk_errors, read_json
 
 KEY_FILE = "key.json"
-
-
-def write_atomically(path: Path, content: bytes | memoryview, keep: Path | None = None) -> None:
-    """Write a file whole or not at all, see `files.write_whole`.
-
-    Raises StoreError where the disk is full or the folder read-only; no part of the file remains.
-    """
-    try:
-        write_whole(path, content, keep)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            there = next(folder for folder in path.absolute().parents if folder.exists())
-            free = shutil.disk_usage(there).free
-            raise StoreError(
-                path,
-                f"a full disk ({free >> 20} MiB free)",
-                f"room for {len(content) >> 10} KiB and the clips after it",
-                "Make room and run the same command: it goes on where it stopped.",
-            ) from error
-        raise StoreError(
-            path, f"a file that can't be written ({error})", "a writable folder"
-        ) from error
 
 
 def digest(value: Any) -> str:

@@ -16,7 +16,12 @@ from rstan_lite.training import runs
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.checkpoint import load_model
 from rstan_lite.training.config import TrainConfig, one_of, read_config
-from rstan_lite.training.outcome import part_metrics, save_predictions, warn_of_seen
+from rstan_lite.training.outcome import (
+    networks_seen,
+    part_metrics,
+    save_predictions,
+    warn_of_seen,
+)
 from rstan_lite.training.protocol import SequenceRow, evaluate_sequences, judged, sequence_rows
 from rstan_lite.training.second import second_config
 
@@ -67,7 +72,7 @@ def evaluate_run(
         from rstan_lite.training import features_source as source
 
         networks, dataset = check_networks(description.networks), source.open_dataset(config)
-        seen = source.networks_seen(networks, dataset, config.dataset, (part,))
+        seen = networks_seen(networks, dataset, config.dataset, (part,))
         warn_of_seen(seen)
         missing = dataset.missing
         if protocol == "centre" and steps <= config.stored_frames:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from rstan_lite.sweep.cli import add_cluster_options, check_workers
 from rstan_lite.training import commands_of_runs
 from rstan_lite.training.commands_of_runs import report
 from rstan_lite.training.profiles import add_options, from_arguments
@@ -22,6 +23,7 @@ def add_parsers(subparsers: Any) -> None:
         description="Fill the store of features for a configuration. Takes train's options; those "
         "of model and optimiser change nothing. What is stored already is kept.",
     )
+    add_cluster_options(parser, "--dask-workers")
     add_options(parser)
     parser.set_defaults(func=_extract)
 
@@ -55,6 +57,16 @@ def add_parsers(subparsers: Any) -> None:
 
 def _extract(arguments: argparse.Namespace) -> int:
     config = from_arguments(arguments)
+    scheduler, workers = arguments.scheduler, arguments.cluster_workers
+    if scheduler is not None or workers is not None:
+        check_workers(scheduler, workers)
+        from rstan_lite.sweep.cluster import check_libraries, connect
+
+        check_libraries()
+        from rstan_lite.sweep.extract import extract
+
+        with connect(scheduler, workers) as client:
+            extract(client, config)
     from rstan_lite.training.features_source import cache_folder, load_parts
 
     parts = load_parts(config)

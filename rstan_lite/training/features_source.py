@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,12 +20,12 @@ from rstan_lite.features.cli import default_cache
 from rstan_lite.features.networks import find_network
 from rstan_lite.features.pipeline import PARTS, Features, prepare_parts
 from rstan_lite.features.pretrained import weights_hash
-from rstan_lite.features.seen import look
 from rstan_lite.features.sequences import prepare_sequences
 from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.reading import disk_errors
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.config import TrainConfig
+from rstan_lite.training.outcome import networks_seen
 from rstan_lite.training.second import second_config
 from rstan_lite.training.train import Parts
 
@@ -187,8 +187,23 @@ def open_second(config: TrainConfig) -> ClipDataset | None:
     return open_dataset(second_config(config))
 
 
-def load_parts(config: TrainConfig) -> Parts:
-    """Features of all parts, and which networks made them: the first data set's, for both."""
+class Sources(NamedTuple):
+    """What a configuration's features are made of.
+
+    networks: each stream's file of weights. shared: clips of second that dataset judges by.
+    """
+
+    dataset: ClipDataset
+    second: ClipDataset | None
+    networks: Mapping[str, str]
+    shared: tuple[str, ...]
+
+
+def find_sources(config: TrainConfig) -> Sources:
+    """Open a configuration's data sets and find its networks; puppets may be generated.
+
+    Raises ConfigError, DataError (clips) and CheckpointError (networks) for what does not fit.
+    """
     dataset, other = open_dataset(config), open_second(config)
     judged = {clip.name for clip in (*dataset.validation, *dataset.test)}
     shared = () if other is None else sorted(judged & {clip.name for clip in other.train})
@@ -207,6 +222,12 @@ def load_parts(config: TrainConfig) -> Parts:
         found = find_network(dataset, name, stream, cache_folder(config), named[stream])
         networks[stream] = str(found)
     _ = feature_settings(config, networks).places  # complains before the work, not after it
+    return Sources(dataset, other, networks, tuple(shared))
+
+
+def load_parts(config: TrainConfig) -> Parts:
+    """Features of all parts, and which networks made them: the first data set's, for both."""
+    dataset, other, networks, shared = find_sources(config)
     loaded = _load(config, PARTS, networks, dataset)
     second = None if other is None else load_part(second_config(config), "train", networks, other)
     return Parts(
@@ -219,26 +240,6 @@ def load_parts(config: TrainConfig) -> Parts:
         second=second,
         second_damaged={} if other is None else other.damaged,
         second_missing=() if other is None else tuple(other.missing),
-        second_shared=tuple(shared),
+        second_shared=shared,
         seen=networks_seen(networks, dataset, config.dataset),
     )
-
-
-def networks_seen(
-    networks: Mapping[str, str],
-    dataset: ClipDataset,
-    name: str,
-    parts: Sequence[str] = ("test", "validation"),
-) -> dict[str, dict[str, Any]]:
-    """For each stream whether its network was trained on clips of a part, as metrics.json has it.
-
-    networks: each stream's weights file. name: of the data set. Keys of a stream: "file", and of
-    each part "saw_<part>" (true, false, null: not known) and "<part>_why".
-    """
-    found: dict[str, dict[str, Any]] = {}
-    for stream, path in networks.items():
-        found[stream] = {"file": path}
-        for part in parts:
-            answer = look(path, dataset, name, part)
-            found[stream] |= {f"saw_{part}": answer.seen, f"{part}_why": answer.why}
-    return found

@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rstan_lite.data.clips import ClipDataset
 from rstan_lite.errors import DataError
+from rstan_lite.features.seen import look
 from rstan_lite.training import runs
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.evaluate import Evaluation
 from rstan_lite.training.metrics import accuracy_interval, per_class
+
+
+def networks_seen(
+    networks: Mapping[str, str],
+    dataset: ClipDataset,
+    name: str,
+    parts: Sequence[str] = ("test", "validation"),
+) -> dict[str, dict[str, Any]]:
+    """For each stream whether its network was trained on clips of a part, as metrics.json has it.
+
+    networks: each stream's weights file. name: of the data set. Keys of a stream: "file", and of
+    each part "saw_<part>" (true, false, null: not known) and "<part>_why".
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for stream, path in networks.items():
+        found[stream] = {"file": path}
+        for part in parts:
+            answer = look(path, dataset, name, part)
+            found[stream] |= {f"saw_{part}": answer.seen, f"{part}_why": answer.why}
+    return found
 
 
 def warn_of_seen(seen: Mapping[str, Mapping[str, Any]]) -> None:

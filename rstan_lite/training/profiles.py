@@ -109,7 +109,7 @@ def overrides_of(arguments: argparse.Namespace) -> dict[str, Any]:
     """The fields of TrainConfig that options were given for; ConfigError for what is no value."""
     types = value_types()
     given = {k: v for k, v in vars(arguments).items() if k in types}
-    return {name: _parsed(name, value, types[name]) for name, value in given.items()}
+    return {name: parsed(name, value, types[name]) for name, value in given.items()}
 
 
 def shown(value: Any) -> str:
@@ -117,7 +117,7 @@ def shown(value: Any) -> str:
     return ",".join(value) if isinstance(value, tuple) else (str(value) if value != "" else "none")
 
 
-def _parsed(name: str, text: Any, kind: type) -> Any:
+def parsed(name: str, text: Any, kind: type) -> Any:
     """Text of the command line as a value of the field's type."""
     if kind is tuple:
         return tuple(part.strip() for part in text.split(",") if part.strip())

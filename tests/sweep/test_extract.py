@@ -1,0 +1,89 @@
+"""Extraction over a cluster: the same bytes as alone, past a damaged clip and a lost worker."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from rstan_lite.cli import main
+from rstan_lite.errors import DataError
+from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
+from rstan_lite.sweep.cluster import connect
+from rstan_lite.sweep.extract import extract
+from rstan_lite.training.config import TrainConfig
+from rstan_lite.training.features_source import load_parts
+from rstan_lite.training.profiles import resolve
+from tests.sweep.small import job_processes, until
+
+
+@pytest.fixture
+def options(small_root: Path, tmp_path: Path) -> dict:
+    """Options of an extraction; one of the clips is damaged."""
+    shutil.copytree(small_root, tmp_path / "clips")
+    clip = sorted((tmp_path / "clips").rglob("*.avi"))[0]
+    clip.write_bytes(clip.read_bytes()[:2000])
+    found = {"dataset": "jhmdb", "root": str(tmp_path / "clips"), "size": 64, "stored_frames": 4,
+             "test_frames": 4, "frames": 3, "device": "cpu"}  # fmt: skip
+    for stream in STREAMS:
+        torch.manual_seed(0)
+        net = FeatureNet(backbone("puppetnet"), stream, 3)
+        save_file(net.state_dict(), str(tmp_path / f"{stream}.safetensors"))
+        found[f"{stream}_weights"] = str(tmp_path / f"{stream}.safetensors")
+    return found
+
+
+def stored(cache: Path) -> dict[str, bytes]:
+    """Every file of the stores, by its path."""
+    return {
+        str(path.relative_to(cache)): path.read_bytes()
+        for path in cache.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_the_same_bytes_past_a_damaged_clip_and_a_lost_worker(options: dict, tmp_path, capsys):
+    words = [w for k, v in options.items() for w in (f"--{k.replace('_', '-')}", str(v))]
+    here = ["--profile", "tiny", *words, "--cache", str(tmp_path / "alone")]
+    assert main(["extract", *here]) == 2
+    complaint = capsys.readouterr().err
+    alone = stored(tmp_path / "alone")
+    assert sum(name.endswith(".safetensors") for name in alone) > 3 * 17
+
+    config: TrainConfig = resolve("tiny", {**options, "cache": str(tmp_path / "over")})
+    with connect(None, 2) as client:
+        killed = []
+
+        def kill_one() -> None:
+            job = random.choice(until(lambda: job_processes(psutil.Process())))
+            killed.append(job)
+            job.parent().kill()
+
+        killer = threading.Thread(target=kill_one)
+        killer.start()
+        assert extract(client, config, progress=False) == 18
+        killer.join()
+        assert len(killed) == 1
+        assert stored(tmp_path / "over") == alone
+        with pytest.raises(DataError) as raised:
+            load_parts(config)
+        assert str(raised.value) in complaint
+
+        some = sorted((tmp_path / "over").glob("motion-*/jump/*"))[:2]
+        for path in some:
+            path.unlink()
+        assert extract(client, config, progress=False) == 3  # the damaged one is still missing
+        assert stored(tmp_path / "over") == alone
+
+
+def test_a_scheduler_that_does_not_answer_is_a_complaint(options: dict, tmp_path, capsys):
+    words = ["--scheduler", str(tmp_path / "no.json"), "--cache", str(tmp_path / "none")]
+    assert main(["extract", "--profile", "tiny", *words]) == 2
+    assert "--scheduler: found" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()

@@ -1,0 +1,161 @@
+"""What is refused before anything starts, and what each job is called and runs."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from rstan_lite.cli import build_parser, main
+from rstan_lite.errors import ConfigError, NotebookError
+from rstan_lite.sweep.grid import describe, split_values
+from rstan_lite.sweep.jobs import job_name
+from rstan_lite.sweep.plan import plan, train_config
+from rstan_lite.training.profiles import from_arguments
+from tests.run.notebooks import write
+
+CELL = "split: int = 1\nsizes: list[int] = [1]\nout: str = 'runs/n'"
+
+
+@pytest.fixture
+def notebook(tmp_path: Path) -> str:
+    return str(write(tmp_path / "n.ipynb", "print(split)", parameters=CELL))
+
+
+def test_values_between_commas_but_not_inside_brackets() -> None:
+    assert split_values("x", "1, 2,[3,4],(5,[6,7])") == ["1", "2", "[3,4]", "(5,[6,7])"]
+    for wrong in ("[1,2", "1]", ")("):
+        with pytest.raises(ConfigError, match="other half"):
+            split_values("x", wrong)
+
+
+def test_a_grid_is_the_product_of_its_values(notebook: str, tmp_path: Path) -> None:
+    jobs = plan(describe(notebook, ["split=1,2", "sizes=[1,2],[3]"]), tmp_path)
+    assert [job.parameters for job in jobs] == [
+        {"split": split, "sizes": sizes} for split in (1, 2) for sizes in ([1, 2], [3])
+    ]
+    assert [job.name.rpartition("-")[0] for job in jobs] == [
+        "split=1,sizes=1+2", "split=1,sizes=3", "split=2,sizes=1+2", "split=2,sizes=3",
+    ]  # fmt: skip
+    assert len({job.folder for job in jobs}) == 4
+    assert all(Path(job.folder).parent == tmp_path for job in jobs)
+
+
+def test_a_trains_command_is_its_configuration(tmp_path: Path) -> None:
+    pairs = ["profile=tiny", "variant=lstm", "streams=[appearance],[appearance,motion]", "lr=1,0.5"]
+    jobs = plan(describe("train", [*pairs, "renormalize=yes", "root=a b"], "3"), tmp_path)
+    assert len(jobs) == 4
+    parser, _ = build_parser()
+    for job in jobs:
+        words = shlex.split(job.command)
+        assert words[0] == "rstan-lite"
+        arguments = parser.parse_args(words[1:])
+        assert from_arguments(arguments) == train_config(job.parameters)
+        assert Path(arguments.out) == Path(job.folder)
+    config = train_config(jobs[0].parameters)
+    assert (config.streams, config.lr, config.seed, config.root) == (("appearance",), 1.0, 3, "a b")
+    assert config.renormalize is True
+    assert config.attention == "none"
+
+
+def test_a_file_describes_several_grids_and_the_command_line_adds(tmp_path: Path) -> None:
+    file = tmp_path / "sweep.toml"
+    file.write_text(
+        'run = "train"\nseeds = [0, 1]\n[common]\nprofile = "tiny"\n'
+        '[[grid]]\nvariant = ["lstm", "attention"]\nstreams = [["motion"]]\n'
+        "[[grid]]\ngamma_alpha = [0.5, 2]\n"
+    )
+    jobs = plan(describe(str(file), []), tmp_path / "out")
+    assert len(jobs) == 4 + 4
+    assert jobs[0].parameters == {
+        "profile": "tiny", "variant": "lstm", "streams": ["motion"], "seed": 0,
+    }  # fmt: skip
+    assert jobs[0].name.startswith("variant=lstm,streams=motion,seed=0-")
+    more = plan(describe(str(file), ["profile=course", "root=r"], "7"), tmp_path / "out")
+    assert len(more) == 4
+    assert {(j.parameters["profile"], j.parameters["seed"]) for j in more} == {("course", 7)}
+    same = tmp_path / "sweep.json"
+    found = {"run": "train", "common": {"profile": "tiny"}, "grid": {"gamma_alpha": [0.5, 2]}}
+    same.write_text(json.dumps(found | {"seeds": [0, 1]}))
+    assert [j.name for j in plan(describe(str(same), []), tmp_path)] == [j.name for j in jobs[4:]]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("run = 3", "no text `run`"),
+        ('run = "train"\nseed = [1]', "Did you mean seeds"),
+        ('run = "train"\n[grid]\nseed = 1', "a list of values"),
+        ('run = "train"\nseeds = [1]\n[grid]\nseed = [1]', "seeds and seed"),
+        ('run = "train"\ngrid = 3', "tables of names and values"),
+        ("run = ", "a sweep's description"),
+    ],
+)
+def test_a_file_that_is_no_description(text: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(text)
+    with pytest.raises(ConfigError, match=words):
+        describe(str(tmp_path / "s.toml"), [])
+
+
+@pytest.mark.parametrize(
+    ("pairs", "words"),
+    [
+        (["sead=1"], "Did you mean seed"),
+        (["seed=one"], "a value of type int"),
+        (["renormalize=perhaps"], "true or false"),
+        (["variant=lstm", "fusion=max"], "--attention"),
+        (["seed=0,0"], "which are the same run"),
+        (["dropout=0.5,0.50"], "which are the same run"),
+        (["cache=a,b"], "which are the same run"),
+        (["seed=1", "seed=2"], "seed twice"),
+        (["seed"], "NAME=V1,V2"),
+    ],
+)
+def test_options_of_train_are_refused(pairs: list[str], words: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as raised:
+        plan(describe("train", pairs), tmp_path)
+    assert words in str(raised.value)
+
+
+def test_parameters_of_a_notebook_are_refused(notebook: str, tmp_path: Path) -> None:
+    with pytest.raises(NotebookError, match="unknown parameter spilt"):
+        plan(describe(notebook, ["spilt=1"]), tmp_path)
+    with pytest.raises(NotebookError, match="split of type int"):
+        plan(describe(notebook, ["split=1,two"]), tmp_path)
+    with pytest.raises(ConfigError, match="a folder of its own"):
+        plan(describe(notebook, ["out=x"]), tmp_path)
+    with pytest.raises(ConfigError, match="same run"):
+        plan(describe(notebook, ["split=2,02"]), tmp_path)
+    with pytest.raises(ConfigError, match="a notebook"):
+        plan(describe("trian", []), tmp_path)
+
+
+def test_names_of_folders_hold_no_odd_letters() -> None:
+    name = job_name({"root": "/a b/ü{}", "x": "y" * 300}, {"x": 1})
+    assert len(name) < 120
+    assert set("/ {}ü").isdisjoint(name)
+    assert job_name({"x": "a/b"}, {"x": "a/b"}) != job_name({"x": "a_b"}, {"x": "a_b"})
+
+
+def test_the_command_refuses_before_a_folder_is_made(
+    notebook: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words, said in (
+        (["-p", "spilt=1"], "spilt"),
+        (["--timeout", "soon"], "--timeout"),
+        (["--memory", "0"], "--memory"),
+        (["--threads", "0"], "--threads"),
+        (["--workers", "0"], "workers"),
+        (["--workers", "2", "--scheduler", "tcp://x"], "one of both"),
+        (["--scheduler", "tcp://127.0.0.1:1"], "a running Dask scheduler"),
+    ):
+        assert main(["sweep", notebook, "--out", "out", *words]) == 2
+        assert said in capsys.readouterr().err
+    assert not list(tmp_path.glob("out/*/"))
+    assert main(["sweep", notebook, "-p", "split=1,2", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("rstan-lite run") == 2
+    assert not (tmp_path / "runs").exists()

@@ -1,0 +1,204 @@
+"""Sweeps with real schedulers, workers and jobs, all in processes of their own; some are killed.
+
+RSTAN_SWEEP_JOBS: jobs of the sweep whose workers are killed; 24 for the long one (8).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+
+from rstan_lite.errors import ConfigError
+from rstan_lite.sweep import run as run_module
+from rstan_lite.sweep.description import Description
+from rstan_lite.sweep.grid import describe
+from rstan_lite.sweep.jobs import Job, Limits, read_row
+from rstan_lite.sweep.plan import plan
+from rstan_lite.sweep.run import said, sweep
+from rstan_lite.sweep.supervise import run_job
+from rstan_lite.sweep.table import frame, read_table
+from tests.sweep.small import job_processes, notebook, until
+
+JOBS = int(os.environ.get("RSTAN_SWEEP_JOBS", "8"))
+FAILURES, KILLS = JOBS // 8, max(2, JOBS * 5 // 24)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path):
+    """A scheduler and two workers with nannies, processes of their own; their scheduler file."""
+    file = tmp_path / "scheduler.json"
+    here = ["--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file), "--no-dashboard"]
+    worker = ["--host", "127.0.0.1", "--scheduler-file", str(file), "--nthreads", "1"]
+    worker += ["--local-directory", str(tmp_path / "dask"), "--no-dashboard"]
+    processes: list[subprocess.Popen] = []
+    with (tmp_path / "dask.txt").open("w") as log:
+
+        def start(*words: str) -> None:
+            command = [sys.executable, "-m", "dask", *words]
+            processes.append(subprocess.Popen(command, stdout=log, stderr=log))
+
+        start("scheduler", *here)
+        until(file.exists)
+        start("worker", *worker)
+        start("worker", *worker)
+        try:
+            yield file, [psutil.Process(p.pid) for p in processes]
+        finally:
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.wait(30)
+
+
+def test_killed_workers_lose_nothing_and_failures_are_rows(cluster, tmp_path: Path, monkeypatch):
+    """Workers are killed while they run a job; every job still ends once, as it was planned to."""
+    file, processes = cluster
+    draw, out = random.Random(0), tmp_path / "out"
+    moments = set(draw.sample(range(1, JOBS - 2), KILLS))
+    seen, killed = [], []
+
+    def kill_sometimes(row: dict) -> None:
+        seen.append(row["job"])
+        if len(seen) in moments:
+            job = draw.choice(until(lambda: job_processes(*processes)))
+            family = [job, *job.children(recursive=True)]
+            job.parent().kill()
+            psutil.wait_procs(family, 30)
+            assert not any(one.is_running() for one in family)  # no orphan works on
+            killed.append(job.pid)
+
+    numbers = "number=" + ",".join(map(str, range(JOBS)))
+    description = describe(notebook(tmp_path), [numbers])
+    report = sweep(
+        description, out, scheduler=str(file), on_row=kill_sometimes, progress=False, retries=0
+    )
+    assert len(killed) == KILLS
+    assert sorted(seen) == sorted(report.rows)
+    assert len(seen) == report.ran == JOBS
+    table = read_table(out)
+    assert table["number"].tolist() == list(range(JOBS))  # the grid's order
+    done, failed = (table[table["status"] == status] for status in ("done", "failed"))
+    assert (len(done), len(failed)) == (JOBS - FAILURES, FAILURES)
+    assert done["test_accuracy"].tolist() == [n / 100 for n in done["number"]]
+    assert done["per_class.run"].eq(0.5).all()
+    assert failed["number"].tolist() == [n for n in range(JOBS) if n % 8 == 7]
+    for _, row in failed.iterrows():
+        assert "small.ipynb, cell 1 (" in row["where"]
+        assert "line 3" in row["where"]
+        assert row["error"] == "AssertionError: planned"
+    pd.testing.assert_frame_equal(pd.read_csv(out / "results.csv"), table, check_dtype=False)
+
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    monkeypatch.setattr(run_module, "connect", None)  # no cluster is needed to report
+    again = sweep(description, out, progress=False)
+    assert (again.ran, again.rows) == (0, report.rows)
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+    assert (
+        f"{JOBS - FAILURES} of {JOBS} jobs done, {FAILURES} failed; 0 ran" in said(again, out)[-3]
+    )
+
+
+def command(tmp_path: Path, *words: str) -> list[str]:
+    here = [sys.executable, "-m", "rstan_lite.cli", "sweep", str(tmp_path / "small.ipynb")]
+    return [*here, "--out", str(tmp_path / "out"), "--workers", "1", "--quiet", *words]
+
+
+def listen() -> None:
+    """Hear Ctrl-C, whatever the process that runs the tests was told to ignore."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def rows(out: Path) -> int:
+    return len(list(out.glob("*/row.json")))
+
+
+def test_a_sweep_that_is_stopped_or_killed_goes_on(tmp_path: Path) -> None:
+    """Ctrl-C, then SIGKILL, each in the middle of a job: nothing goes on, and nothing is lost."""
+    notebook(tmp_path)
+    out, words = tmp_path / "out", command(tmp_path, "-p", "number=1,2,3")
+    for end, code in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
+        had = rows(out)
+        process = subprocess.Popen(
+            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listen
+        )
+        main = psutil.Process(process.pid)
+        until(lambda had=had: rows(out) > had)
+        until(lambda main=main: job_processes(main))
+        family = main.children(recursive=True)
+        process.send_signal(end)
+        said_, _ = process.communicate(timeout=60)
+        assert process.returncode == code
+        psutil.wait_procs(family, 30)
+        assert not [one for one in family if one.is_running() and one.status() != "zombie"]
+        if end == signal.SIGINT:
+            assert "the same command goes on" in said_
+            assert len(read_table(out)) == rows(out)
+    had = rows(out)
+    assert 2 <= had < 4
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert f"3 of 3 jobs done, 0 failed; {3 - had} ran in this call" in done.stdout
+    assert sorted(read_table(out)["test_accuracy"]) == [0.01, 0.02, 0.03]
+
+
+def one_job(tmp_path: Path, *pairs: str) -> Job:
+    (job,) = plan(describe(notebook(tmp_path), list(pairs)), tmp_path / "out")
+    return job
+
+
+@pytest.mark.parametrize(
+    ("how", "limits", "words"),
+    [
+        ("stuck", Limits(timeout=3), "ran longer than 3 s (--timeout)"),
+        ("fat", Limits(memory=600 << 20), "more than 600 (--memory)"),
+        ("crash", Limits(), "ended with signal SIGSEGV; its last words: none"),
+    ],
+)
+def test_a_job_that_can_not_end_is_ended(
+    how: str, limits: Limits, words: str, tmp_path: Path
+) -> None:
+    job = one_job(tmp_path, f"how={how}")
+    row = run_job(vars(job), vars(limits), "token")
+    assert (row["status"], row["how"]) == ("failed", how)
+    assert words in row["error"]
+    assert row["where"] == job.command
+    assert read_row(Path(job.folder)) == row
+    until(lambda: not job_processes(psutil.Process()))
+
+
+def test_threads_of_a_job_are_limited_and_a_done_one_is_not_repeated(tmp_path: Path) -> None:
+    from tests.run.notebooks import printed, write
+
+    body = "import os, cv2\nprint(os.environ['OMP_NUM_THREADS'], cv2.getNumThreads())"
+    path = write(tmp_path / "n.ipynb", body, parameters="number: int = 1")
+    (job,) = plan(Description(str(path), {"number": 2}), tmp_path / "out")
+    row = run_job(vars(job), vars(Limits(threads=3)), "token")
+    assert row["status"] == "done"
+    output = Path(job.folder) / "n.ipynb"
+    assert printed(output) == "3 3\n"
+    before = output.stat().st_mtime_ns
+    assert run_job(vars(job), vars(Limits()), "token") == row
+    assert output.stat().st_mtime_ns == before
+
+
+def test_a_folder_of_another_sweep_is_refused(tmp_path: Path) -> None:
+    path = notebook(tmp_path)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "sweep.json").write_text('{"run": "train"}')
+    with pytest.raises(ConfigError, match="other code"):
+        sweep(describe(path, []), tmp_path / "out", progress=False)
+
+
+def test_columns_of_two_kinds_become_text() -> None:
+    table = frame([{"a": 1, "b": 1, "c": True}, {"a": 0.5, "b": "x", "c": None}, {"a": None}])
+    assert table["a"].tolist()[:2] == [1.0, 0.5]
+    assert table["b"].tolist()[:2] == ["1", "x"]
+    assert bytes(table.to_parquet())
