@@ -96,6 +96,8 @@ def load_progress(
             "Use another folder.",
         )
     try:
+        if progress.best_weights:  # so that they are known to fit
+            model.load_state_dict(progress.best_weights)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"])
