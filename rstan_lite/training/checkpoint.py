@@ -109,6 +109,8 @@ def load_progress(
                 "this run's own",
                 "Use another folder.",
             )
+        if progress.best_weights:  # so that they are known to fit
+            model.load_state_dict(progress.best_weights)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         restore_random(state["random"])

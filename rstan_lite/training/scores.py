@@ -134,11 +134,11 @@ def _read_csv(path: Path) -> Predictions:
         try:
             row = [float(text) for text in line[1:]]
         except ValueError as error:
-            raise CheckpointError(f"{path}, line {number}", str(error), "numbers") from error
+            raise CheckpointError(f"{path}, line {number}", str(error)[:300], "numbers") from error
         if len(row) != len(lines[0]) - 1 or not all(map(math.isfinite, row)):
             raise CheckpointError(
                 f"{path}, line {number}",
-                f"{len(row)} scores of {line[0]}, or one that is not finite",
+                f"{len(row)} scores of {line[0][:200]}, or one that is not finite",
                 f"{len(lines[0]) - 1} finite numbers, one a class",
             )
         names.append(line[0])
