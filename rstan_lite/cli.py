@@ -79,6 +79,8 @@ def _puppets(arguments: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code: 0, 2 for a complaint, 130 for Ctrl-C."""
+    from rstan_lite.training.ranks import alone, ranks_of_environment
+
     try:
         parser, subparsers = build_parser()
         arguments, unknown = parser.parse_known_args(argv)
@@ -87,9 +89,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         if unknown:
             raise _unknown(unknown, arguments.command, subparsers.choices[arguments.command])
+        if arguments.command != "train":
+            alone(arguments.command)
         return int(arguments.func(arguments) or 0)
     except RstanError as error:
-        print(f"error: {error}", file=sys.stderr)
+        ranks_of_environment().complain(error)
         return 2
     except KeyboardInterrupt:
         print(

@@ -26,6 +26,7 @@ from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.device import make_fabric
 from rstan_lite.training.evaluate import evaluate
 from rstan_lite.training.logs import EpochLog
+from rstan_lite.training.ranks import ALONE, Ranks
 from rstan_lite.training.step import Objective, Task, train_step
 
 SECOND_SEED = 500_009  # apart from the first data set's, so that both draw frames of their own
@@ -59,6 +60,7 @@ def fit(
     on_save: Callable[[list[EpochLog]], None] | None = None,
     progress: bool = True,
     stop_after: int | None = None,
+    ranks: Ranks = ALONE,
 ) -> Fit:
     """Train a model and leave the weights of its best epoch on validation in it.
 
@@ -67,17 +69,20 @@ def fit(
     run: text that identifies the run there. on_save: called with all epochs' logs after a save.
     on_epoch: called with each epoch's log, live.
     stop_after: stop, saved, at the end of that epoch.
+    ranks: the processes that share the training; the first one saves, and calls on_epoch, on_save.
     Raises DataError for no clips or features that are not finite, DeviceError, CheckpointError.
     """
     if len(train) == 0:
         raise DataError("training part", "no clips", "at least one")
-    fabric = make_fabric(config.device, config.precision)
+    fabric = make_fabric(config.device, config.precision, ranks)
     optimizer = torch.optim.SGD(
         model.parameters(), config.lr, momentum=config.momentum, weight_decay=config.weight_decay
     )
     objective, stepper = fabric.setup(Objective(model, config.aa_kind), optimizer)
     torch.manual_seed(config.seed)  # dropout; a resumed run's state replaces it
-    state = (load_progress(resume, run, model, optimizer) if resume else None) or Progress()
+    with ranks.leader_first("saved state"):
+        state = (load_progress(resume, run, model, optimizer) if resume else None) or Progress()
+    ranks.check_same("clips and saved state", f"run {run[:12]}, mini-batch {state.iteration}")
     started = time.perf_counter() - state.seconds
     tasks = [Task(train, config.dataset, config.batch_size, lambda_aa=config.lambda_aa)]
     if second is not None:
@@ -95,26 +100,29 @@ def fit(
                 rate = learning_rate(config, state.iteration)
                 for group in optimizer.param_groups:
                     group["lr"] = rate
-                mixture = _draw(tasks, rows, config, state.iteration, fabric.device)
-                losses, norm = train_step(fabric, objective, stepper, mixture, config.clip_norm)
+                mixture = _draw(tasks, rows, config, state.iteration, fabric.device, ranks)
+                ranks.seed(config.seed, state.iteration)
+                losses, norm = train_step(
+                    fabric, objective, stepper, mixture, config.clip_norm, ranks
+                )
                 if not math.isfinite(norm):
                     raise _not_finite(mixture, losses)
                 state.iteration += 1
-                sums.add(losses, [batch.labels for _, batch in mixture], norm, config.clip_norm)
+                sums.add(losses, [len(b.whole) for _, b in mixture], norm, config.clip_norm)
                 bar.update()
 
             state.epoch += 1
-            row = _row(state, sums, rate, model, validation, config)
+            row = _row(state, sums, rate, model, validation, config, ranks)
             state.log.append(row)
             state.consider(row, model.state_dict())
             state.seconds = time.perf_counter() - started
             leaving = state.iteration >= config.iterations or state.epoch == stop_after
-            if resume and (leaving or state.epoch % config.save_every == 0):
+            if resume and ranks.leads and (leaving or state.epoch % config.save_every == 0):
                 save_progress(resume, state, run, model, optimizer)
                 if on_save:
                     on_save(state.log)
             bar.set_postfix_str(_brief(row))
-            if on_epoch:
+            if on_epoch and ranks.leads:
                 on_epoch(row)
 
     finished = state.iteration >= config.iterations
@@ -124,7 +132,12 @@ def fit(
 
 
 def _draw(
-    tasks: Sequence[Task], rows: Tensor, config: TrainConfig, iteration: int, device: torch.device
+    tasks: Sequence[Task],
+    rows: Tensor,
+    config: TrainConfig,
+    iteration: int,
+    device: torch.device,
+    ranks: Ranks,
 ) -> list[tuple[Task, Batch]]:
     """A mini-batch of each task: the given clips of the first, the next ones of the second."""
     mixture: list[tuple[Task, Batch]] = []
@@ -132,7 +145,7 @@ def _draw(
         seed = config.seed + SECOND_SEED * len(mixture)
         if mixture:
             rows = endless_rows(len(task.features), task.batch_size, seed, iteration)
-        batch = training_batch(task.features, rows, config.frames, seed, iteration, device)
+        batch = training_batch(task.features, rows, config.frames, seed, iteration, device, ranks)
         mixture.append((task, batch))
     return mixture
 
@@ -146,14 +159,14 @@ class _Sums:
         self.actor = self.norm = self.clipped = 0.0
 
     def add(
-        self, losses: list[dict[str, Tensor]], labels: list[Tensor], norm: float, limit: float
+        self, losses: list[dict[str, Tensor]], clips: list[int], norm: float, limit: float
     ) -> None:
         self.batches += 1
-        for task, (loss, truth) in enumerate(zip(losses, labels, strict=True)):
-            self.main[task] += float(loss["main"].detach())
-            self.clips[task] += len(truth)
-            self.right[task] += int((loss["logits"].argmax(1) == truth).sum())
-        self.actor += float(losses[0]["actor"].detach())
+        for task, (loss, count) in enumerate(zip(losses, clips, strict=True)):
+            self.main[task] += float(loss["main"])
+            self.clips[task] += count
+            self.right[task] += int(loss["right"])
+        self.actor += float(losses[0]["actor"])
         self.norm += norm
         self.clipped += float(0 < limit < norm)
 
@@ -165,11 +178,11 @@ def _row(
     model: RSTAN,
     validation: ClipFeatures,
     config: TrainConfig,
+    ranks: Ranks,
 ) -> EpochLog:
     """Validate, and put the epoch into one row."""
-    held_out = evaluate(
-        model, validation, config.dataset, config.test_frames, precision=config.precision
-    )
+    head, frames, precision = config.dataset, config.test_frames, config.precision
+    held_out = evaluate(model, validation, head, frames, precision=precision, ranks=ranks)
     return EpochLog(
         epoch=state.epoch,
         iteration=state.iteration,
@@ -201,12 +214,12 @@ def _not_finite(
     bad = [
         f"{task.features.names[row]} ({stream})"
         for task, batch in mixture
-        for row in batch.rows.tolist()
+        for row in batch.whole.tolist()
         for stream in task.features.streams
         for array in (task.features.cubes[stream], task.features.vectors[stream])
         if not all(bool(torch.isfinite(torch.as_tensor(view)).all()) for view in array[row])
     ]
-    shown = ", ".join(f"{float(loss['total'].detach())}" for loss in losses)
+    shown = ", ".join(f"{float(loss['total'])}" for loss in losses)
     return DataError(
         "training",
         f"values that are not finite in the features of {bad[0]}" if bad else f"a loss of {shown}",

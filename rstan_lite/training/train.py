@@ -23,6 +23,7 @@ from rstan_lite.training.logs import EpochLog, TensorBoard, write_csv
 from rstan_lite.training.loop import Fit, fit
 from rstan_lite.training.metrics import confusion
 from rstan_lite.training.outcome import part_metrics, save_predictions, warn_of_seen
+from rstan_lite.training.ranks import ALONE, Ranks, check_batch
 from rstan_lite.training.second import heads, second_metrics, second_task
 
 
@@ -101,26 +102,33 @@ def train(
     on_epoch: Callable[[EpochLog], None] | None = None,
     progress: bool = True,
     stop_after: int | None = None,
+    ranks: Ranks = ALONE,
 ) -> dict[str, Any] | None:
     """Train, choose on validation, test, and write everything into the folder `out`.
 
     The same call goes on where an interrupted one stopped, and only reports where one finished.
     parts: features; None computes those of the configuration's data set, or takes them from the
-    store. stop_after: leave after that epoch, to be continued.
-    Returns the content of metrics.json, None where it stopped before the end.
+    store. stop_after: leave after that epoch, to be continued. ranks: the processes that share the
+    training; the first one makes features, prints and writes.
+    Returns the content of metrics.json, None where it stopped before the end and in all processes
+    but the first.
     Raises ConfigError where `out` holds a run of other settings, and what its steps raise.
     """
-    device = choose_device(config.device)  # complain before the work, not after it
-    runs.check(out, config)
-    done = runs.read_metrics(out)
-    if done is not None:
-        return done
-    if parts is None:
-        from rstan_lite.training.features_source import load_parts
+    with ranks.leader_first("features"):
+        device = choose_device(config.device)  # complain before the work, not after it
+        check_batch(ranks, config.batch_size)
+        runs.check(out, config)
+        done = runs.read_metrics(out)
+        if done is not None:
+            return done if ranks.leads else None
+        if parts is None:
+            from rstan_lite.training.features_source import load_parts
 
-        parts = load_parts(config)
-    runs.begin(out, config)
-    warn_of_seen(parts.seen)
+            parts = load_parts(config)
+        if ranks.leads:
+            runs.begin(out, config)
+            warn_of_seen(parts.seen)
+    progress = progress and ranks.leads
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     parts = scaled(config, parts)
@@ -163,13 +171,15 @@ def train(
         on_save=lambda epochs: write_csv(out / "log.csv", epochs),
         progress=progress,
         stop_after=stop_after,
+        ranks=ranks,
     )
     if board is not None:
         board.close()
     if not trained.finished:
         return None
-    metrics = _finish(config, out, parts, model, trained)
-    (out / runs.RESUME).unlink(missing_ok=True)
+    metrics = _finish(config, out, parts, model, trained, ranks)
+    if ranks.leads:
+        (out / runs.RESUME).unlink(missing_ok=True)
     return metrics
 
 
@@ -184,31 +194,34 @@ def _identity(parts: Parts) -> str:
 
 
 def _finish(
-    config: TrainConfig, out: Path, parts: Parts, model: RSTAN, trained: Fit
-) -> dict[str, Any]:
-    """Model, predictions and, last of all, metrics.json."""
-    save_model(
-        out,
-        model,
-        Description(
-            model=asdict(model.config),
-            head=config.dataset,
-            classes=parts.train.classes,
-            scales=dict(parts.train.scales),
-            networks=dict(parts.networks),
-            best_epoch=trained.best_epoch,
-            versions=runs.versions(),
-            second_head=config.second_head,
-            second_classes=parts.second.classes if parts.second is not None else (),
-        ),
-    )
-    write_csv(out / "log.csv", trained.log)
-    results: dict[str, Evaluation] = {}
-    for part, features in (("validation", parts.validation), ("test", parts.test)):
-        results[part] = evaluate(
-            model, features, config.dataset, config.test_frames, precision=config.precision
+    config: TrainConfig, out: Path, parts: Parts, model: RSTAN, trained: Fit, ranks: Ranks
+) -> dict[str, Any] | None:
+    """Model, predictions and, last of all, metrics.json; the first process alone writes them."""
+    if ranks.leads:
+        save_model(
+            out,
+            model,
+            Description(
+                model=asdict(model.config),
+                head=config.dataset,
+                classes=parts.train.classes,
+                scales=dict(parts.train.scales),
+                networks=dict(parts.networks),
+                best_epoch=trained.best_epoch,
+                versions=runs.versions(),
+                second_head=config.second_head,
+                second_classes=parts.second.classes if parts.second is not None else (),
+            ),
         )
-        save_predictions(out / runs.PREDICTIONS[part], features, results[part])
+        write_csv(out / "log.csv", trained.log)
+    results: dict[str, Evaluation] = {}
+    how = (config.dataset, config.test_frames)
+    for part, features in (("validation", parts.validation), ("test", parts.test)):
+        results[part] = evaluate(model, features, *how, precision=config.precision, ranks=ranks)
+        if ranks.leads:
+            save_predictions(out / runs.PREDICTIONS[part], features, results[part])
+    if not ranks.leads:
+        return None
     test = results["test"]
     runs.write_confusion(
         out / runs.CONFUSION, confusion(test.scores, test.labels), parts.test.classes
@@ -230,6 +243,7 @@ def _finish(
         "peak_gpu_memory": runs.peak_gpu_memory(),
         "device": str(next(model.parameters()).device),
         "recurrence": str(model.plan(next(model.parameters()).device)),
+        "world_size": ranks.size,
         "seed": config.seed,
         "versions": runs.versions(),
     }
