@@ -79,7 +79,7 @@ def _puppets(arguments: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code: 0, 2 for a complaint, 130 for Ctrl-C."""
-    from rstan_lite.training.ranks import alone, ranks_of_environment
+    from rstan_lite.training.ranks import ranks_of_environment, refuse_several
 
     try:
         parser, subparsers = build_parser()
@@ -90,16 +90,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         if unknown:
             raise _unknown(unknown, arguments.command, subparsers.choices[arguments.command])
         if arguments.command != "train":
-            alone(arguments.command)
+            refuse_several(arguments.command)
         return int(arguments.func(arguments) or 0)
     except RstanError as error:
         ranks_of_environment().complain(error)
         return 2
     except KeyboardInterrupt:
-        print(
-            "\ninterrupted: run the same command again, it goes on from what is saved.",
-            file=sys.stderr,
-        )
+        if ranks_of_environment().leads:
+            print(
+                "\ninterrupted: run the same command again, it goes on from what is saved.",
+                file=sys.stderr,
+            )
         return INTERRUPTED
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from rstan_lite.training import commands_of_runs
 from rstan_lite.training.commands_of_runs import report
 from rstan_lite.training.profiles import add_options, from_arguments
-from rstan_lite.training.ranks import alone, ranks_of_environment
+from rstan_lite.training.ranks import ranks_of_environment, refuse_several
 
 
 def add_parsers(subparsers: Any) -> None:
@@ -76,7 +76,7 @@ def _train(arguments: argparse.Namespace) -> int:
     name += f"-with-{config.second_head}" if config.second_head else ""
     out = Path(arguments.out or f"runs/{name}-seed{config.seed}")
     if arguments.dry_run:
-        alone("train --dry-run")
+        refuse_several("train --dry-run")
         from rstan_lite.training.dry_run import describe
 
         print(describe(config, out))

@@ -141,12 +141,13 @@ class Ranks:
     @cached_property
     def _store(self) -> Any:
         """A few words between processes, kept by torchrun, so that they outlive each of them."""
-        from torch import distributed
+        from torch.distributed import PrefixStore, TCPStore
 
-        store, _, _ = next(distributed.rendezvous("env://", self.rank, self.size, timeout=SILENCE))
+        host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+        store = TCPStore(host, port, wait_for_workers=False, timeout=SILENCE)
         # torchrun may start all anew (--max-restarts) with the same store
         start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-        return distributed.PrefixStore(f"rstan-lite {start}", store)
+        return PrefixStore(f"rstan-lite {start}", store)
 
 
 ALONE = Ranks()
@@ -161,7 +162,7 @@ def ranks_of_environment() -> Ranks:
     return found if found.size > 1 else ALONE
 
 
-def alone(command: str) -> None:
+def refuse_several(command: str) -> None:
     """Raise ConfigError where torchrun started several processes of a command that has one."""
     ranks = ranks_of_environment()
     if ranks.size > 1:
