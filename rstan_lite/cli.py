@@ -82,10 +82,15 @@ def _puppets(arguments: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code, see `run_command`."""
-    return run_command(lambda: _run(argv))
+    from rstan_lite.training.ranks import ranks_of_environment
+
+    ranks = ranks_of_environment()
+    return run_command(lambda: _run(argv), ranks.complain, ranks.leads)
 
 
 def _run(argv: Sequence[str] | None) -> int:
+    from rstan_lite.training.ranks import refuse_several
+
     parser, subparsers = build_parser()
     arguments, unknown = parser.parse_known_args(argv)
     if arguments.command is None:
@@ -93,6 +98,8 @@ def _run(argv: Sequence[str] | None) -> int:
         return 0
     if unknown:
         raise _unknown(unknown, arguments.command, subparsers.choices[arguments.command])
+    if arguments.command != "train":
+        refuse_several(arguments.command)
     return int(arguments.func(arguments) or 0)
 
 

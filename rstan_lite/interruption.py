@@ -69,23 +69,33 @@ class Interruptible(_Handlers):
         raise Interrupted(number)
 
 
-def run_command(body: Callable[[], int]) -> int:
+def _complain(error: RstanError) -> None:
+    print(f"error: {error}", file=sys.stderr)
+
+
+def run_command(
+    body: Callable[[], int],
+    complain: Callable[[RstanError], None] = _complain,
+    says_interrupted: bool = True,
+) -> int:
     """A command's exit code: its own, 2 for a complaint, 130 for Ctrl-C, 143 for SIGTERM.
 
-    Complaints and interruptions are said on stderr in a line.
+    Complaints and interruptions are said on stderr in a line: complaints by `complain`,
+    interruptions where says_interrupted is true.
     """
     with Interruptible() as interruptible:
         try:
             return body()
         except RstanError as error:
-            print(f"error: {error}", file=sys.stderr)
+            complain(error)
             return 2
         except KeyboardInterrupt as error:
             interruptible.asked = True
-            print(
-                "\ninterrupted: run the same command again, it goes on from what is saved.",
-                file=sys.stderr,
-            )
+            if says_interrupted:
+                print(
+                    "\ninterrupted: run the same command again, it goes on from what is saved.",
+                    file=sys.stderr,
+                )
             return error.code if isinstance(error, Interrupted) else 128 + signal.SIGINT
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.errors import DataError
+from rstan_lite.training.ranks import ALONE, Ranks
 
 
 @dataclass
@@ -74,7 +75,8 @@ class Batch:
     """B clips of T frames on the computing device, float32.
 
     cubes[stream] (B, T, P, d_cv), vectors[stream] (B, T, d_fc), labels (B,), target (B, T, P),
-    rows (B,) the clips' indices in the ClipFeatures.
+    rows (B,) the clips' indices in the ClipFeatures. whole: those of the whole mini-batch, of which
+    this may be one process's part.
     """
 
     cubes: dict[str, Tensor]
@@ -82,6 +84,7 @@ class Batch:
     labels: Tensor
     target: Tensor
     rows: Tensor
+    whole: Tensor
 
 
 def read_batch(
@@ -100,7 +103,7 @@ def read_batch(
         vectors[stream] = vector.to(device).float().div_(of_vector)  # (B, T, d_fc)
     labels = torch.from_numpy(np.asarray(features.labels))[rows].long()
     target = _take(features.target, rows, views, frames).to(device).float()
-    return Batch(cubes, vectors, labels.to(device), target, rows)
+    return Batch(cubes, vectors, labels.to(device), target, rows, rows)
 
 
 def _take(array: Any, rows: Tensor, views: Tensor, frames: Tensor) -> Tensor:
@@ -157,21 +160,35 @@ def training_batch(
     seed: int,
     iteration: int,
     device: torch.device | str,
+    ranks: Ranks = ALONE,
 ) -> Batch:
-    """A mini-batch with, for each clip, a random view and a random phase of its frames."""
+    """A mini-batch with, for each clip, a random view and a random phase of its frames.
+
+    rows: (B,) of the whole mini-batch. Of several processes each reads its part, drawn as one alone
+    would draw it; where that is empty, the first clip, which then counts nothing (Ranks.share).
+    """
     generator = _generator(seed + 1, iteration)
     views = torch.randint(features.views, (len(rows),), generator=generator)
     phases = torch.rand(len(rows), generator=generator, dtype=torch.float64)
     frames = equally_spaced(features.stored_frames, steps, phases.numpy())  # (B, T)
-    return read_batch(features, rows, views, torch.from_numpy(frames), device)
+    own = ranks.part(len(rows)) if ranks.share(len(rows)) else slice(1)
+    batch = read_batch(features, rows[own], views[own], torch.from_numpy(frames)[own], device)
+    return replace(batch, whole=rows)
 
 
 def ordered_batches(
-    features: ClipFeatures, batch_size: int, steps: int, device: torch.device | str
+    features: ClipFeatures,
+    batch_size: int,
+    steps: int,
+    device: torch.device | str,
+    ranks: Ranks = ALONE,
 ) -> Iterator[Batch]:
-    """All clips in order, T equally spaced frames of view 0; the last batch may be smaller."""
+    """All clips in order, T equally spaced frames of view 0; the last batch may be smaller.
+
+    Several processes take the batches in turn.
+    """
     frames = torch.from_numpy(equally_spaced(features.stored_frames, steps))  # (T,)
-    for first in range(0, len(features), batch_size):
+    for first in range(ranks.rank * batch_size, len(features), ranks.size * batch_size):
         rows = torch.arange(first, min(first + batch_size, len(features)))
         views = torch.zeros_like(rows)
         yield read_batch(features, rows, views, frames.expand(len(rows), -1), device)

@@ -10,6 +10,7 @@ from rstan_lite.sweep.cli import add_cluster_options, check_workers
 from rstan_lite.training import commands_of_runs
 from rstan_lite.training.commands_of_runs import report
 from rstan_lite.training.profiles import add_options, from_arguments
+from rstan_lite.training.ranks import ranks_of_environment, refuse_several
 
 
 def add_parsers(subparsers: Any) -> None:
@@ -31,7 +32,8 @@ def add_parsers(subparsers: Any) -> None:
         "train",
         help="train RSTAN on a data set's split and test it",
         description="Train, choose the epoch on validation clips, test, and write a run folder. "
-        "The same command goes on where it was interrupted, and reports where it has finished.",
+        "The same command goes on where it was interrupted, and reports where it has finished. "
+        "On several GPUs: torchrun --standalone --nproc-per-node N -m rstan_lite.cli train ...",
     )
     parser.add_argument("--out", metavar="RUN", help="run folder (runs/<data set>-<split>-...)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -80,22 +82,25 @@ def _extract(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    config = from_arguments(arguments)
+    config, ranks = from_arguments(arguments), ranks_of_environment()
     name = f"{config.dataset}-{config.split}-{arguments.profile}"
     name += f"-{arguments.variant}" if arguments.variant else ""
     name += f"-with-{config.second_head}" if config.second_head else ""
     out = Path(arguments.out or f"runs/{name}-seed{config.seed}")
     if arguments.dry_run:
+        refuse_several("train --dry-run")
         from rstan_lite.training.dry_run import describe
 
         print(describe(config, out))
         return 0
     from rstan_lite.training.train import train
 
-    metrics = train(config, out, progress=not arguments.quiet)
+    with ranks.together():
+        metrics = train(config, out, progress=not arguments.quiet, ranks=ranks)
     if metrics is not None:
         report(metrics)
-    print(f"run folder: {out}")
+    if ranks.leads:
+        print(f"run folder: {out}")
     return 0
 
 

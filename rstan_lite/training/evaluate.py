@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,6 +16,7 @@ from rstan_lite.model.output import RSTANOutput, last_step
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.training.batches import ClipFeatures, ordered_batches
 from rstan_lite.training.metrics import accuracy, attention_on_silhouette
+from rstan_lite.training.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,13 @@ def evaluate(
     steps: int,
     batch_size: int = 32,
     precision: str = "32",
+    ranks: Ranks = ALONE,
 ) -> Evaluation:
     """Run a model over clips, T = steps equally spaced frames of each, on the model's device.
 
     The first stored view counts: the centre crop, or that of a test sequence.
+    ranks: processes that share the work, batch by batch, so that all get the answer of one, to the
+    bit: a batch's composition is the same.
     Raises ConfigError where the features hold fewer frames than that, DataError naming a clip whose
     scores are not finite.
     """
@@ -62,27 +68,27 @@ def evaluate(
         raise ConfigError("--frames", str(steps), f"at most the {stored} stored of a clip")
     was_training, device = model.training, next(model.parameters()).device
     model.eval()
-    scores, truth = [], []
-    loss = torch.zeros((), dtype=torch.float64, device=device)
-    share, area, shown = loss.clone(), loss.clone(), loss.clone()
-    for batch in ordered_batches(features, batch_size, steps, device):
+    scores = torch.zeros(len(features), model.config.heads[head], device=device)
+    sums = torch.zeros(math.ceil(len(features) / batch_size), 4, dtype=torch.float64, device=device)
+    for batch in ordered_batches(features, batch_size, steps, device, ranks):
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             output = model(batch.cubes, batch.vectors, head=head)
-        scores.append(last_step(output.logits).float().softmax(-1).cpu())
-        _check_finite(scores[-1], batch.rows, features)
-        truth.append(batch.labels.cpu())
-        loss += main_loss(output, batch.labels).double() * len(batch.labels)
+        found = last_step(output.logits).float().softmax(-1)
+        _check_finite(found.cpu(), batch.rows, features)
+        scores[batch.rows] = found
+        row = sums[int(batch.rows[0]) // batch_size]
+        row[0] = main_loss(output, batch.labels).double() * len(batch.labels)
         for alpha in attention_maps(output):
-            sums = attention_on_silhouette(alpha.float(), batch.target)
-            share, area, shown = share + sums[0], area + sums[1], shown + sums[2]
+            row[1:] += torch.stack(attention_on_silhouette(alpha.float(), batch.target))
     model.train(was_training)
-    frames = float(shown)
+    scores, sums = ranks.sum(scores).cpu(), ranks.sum(sums).cpu()  # places of others are 0
+    loss, share, area, frames = (float(x) for x in sums.sum(0))
     return Evaluation(
-        torch.cat(scores),
-        torch.cat(truth),
-        float(loss) / len(features),
-        float(share) / frames if frames else None,
-        float(area) / frames if frames else None,
+        scores,
+        torch.from_numpy(np.asarray(features.labels)).long(),
+        loss / len(features),
+        share / frames if frames else None,
+        area / frames if frames else None,
     )
 
 

@@ -70,6 +70,7 @@ def make_case(sizes: Sizes, seed: int = 0) -> tuple[RSTAN, Batch]:
         labels=torch.randint(CLASSES, (b,)),
         target=target,
         rows=torch.arange(b),
+        whole=torch.arange(b),
     )
     return RSTAN(config), batch
 
@@ -82,6 +83,7 @@ def moved(batch: Batch, device: str | torch.device, dtype: torch.dtype) -> Batch
         batch.labels.to(device),
         batch.target.to(device, dtype),
         batch.rows,
+        batch.whole,
     )
 
 

@@ -25,6 +25,7 @@ from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.device import make_fabric
 from rstan_lite.training.evaluate import evaluate
 from rstan_lite.training.logs import EpochLog
+from rstan_lite.training.ranks import ALONE, Ranks
 from rstan_lite.training.saving import Saver
 from rstan_lite.training.step import Objective, Task, train_step
 
@@ -59,6 +60,7 @@ def fit(
     on_save: Callable[[list[EpochLog]], None] | None = None,
     progress: bool = True,
     stop_after: int | None = None,
+    ranks: Ranks = ALONE,
 ) -> Fit:
     """Train a model and leave the weights of its best epoch on validation in it.
 
@@ -67,20 +69,23 @@ def fit(
     text that identifies the run there. on_save: called with all epochs' logs after a save.
     on_epoch: called with each epoch's log, live.
     stop_after: stop, saved, at the end of that epoch.
+    ranks: the processes that share the training; the first one saves, and calls on_epoch, on_save.
     Ctrl-C, SIGTERM and what `on_epoch` raises leave the run saved as far as it is.
     Raises DataError for no clips or features that are not finite, DeviceError, CheckpointError,
     Interrupted.
     """
     if len(train) == 0:
         raise DataError("training part", "no clips", "at least one")
-    fabric = make_fabric(config.device, config.precision)
+    fabric = make_fabric(config.device, config.precision, ranks)
     optimizer = torch.optim.SGD(
         model.parameters(), config.lr, momentum=config.momentum, weight_decay=config.weight_decay
     )
     objective, stepper = fabric.setup(Objective(model, config.aa_kind), optimizer)
     torch.manual_seed(config.seed)  # dropout; a resumed run's state replaces it
-    saver = Saver(resume, run, model, optimizer, config, on_save)
+    with ranks.leader_first("saved state"):
+        saver = Saver(resume, run, model, optimizer, config, on_save, writes=ranks.leads)
     state = saver.progress
+    ranks.check_same("clips and saved state", f"run {run[:12]}, mini-batch {state.iteration}")
     tasks = [Task(train, config.dataset, config.batch_size, lambda_aa=config.lambda_aa)]
     if second is not None:
         if len(second.features) == 0:
@@ -98,22 +103,25 @@ def fit(
                     break
                 for group in optimizer.param_groups:
                     group["lr"] = learning_rate(config, state.iteration)
-                mixture = _draw(tasks, rows, config, state.iteration, fabric.device)
-                losses, norm = train_step(fabric, objective, stepper, mixture, config.clip_norm)
+                mixture = _draw(tasks, rows, config, state.iteration, fabric.device, ranks)
+                ranks.seed(config.seed, state.iteration)
+                losses, norm = train_step(
+                    fabric, objective, stepper, mixture, config.clip_norm, ranks
+                )
                 if not math.isfinite(norm):
                     raise _not_finite(mixture, losses)
                 state.iteration += 1
-                labels = [batch.labels for _, batch in mixture]
-                state.sums.add(losses, labels, norm, config.clip_norm)
+                clips = [len(batch.whole) for _, batch in mixture]
+                state.sums.add(losses, clips, norm, config.clip_norm)
                 bar.update()
                 saver.point()
 
             with saver.saved_if_left():  # a validation that is cut off is done again
-                row = _row(state, model, validation, config)
+                row = _row(state, model, validation, config, ranks)
             state.end_epoch(row, model.state_dict())
             bar.set_postfix_str(_brief(row))
             with saver.saved_if_left(by=BaseException):
-                if on_epoch:
+                if on_epoch and ranks.leads:
                     on_epoch(row)
             saver.end_epoch(state.iteration >= config.iterations or state.epoch == stop_after)
 
@@ -124,7 +132,12 @@ def fit(
 
 
 def _draw(
-    tasks: Sequence[Task], rows: Tensor, config: TrainConfig, iteration: int, device: torch.device
+    tasks: Sequence[Task],
+    rows: Tensor,
+    config: TrainConfig,
+    iteration: int,
+    device: torch.device,
+    ranks: Ranks,
 ) -> list[tuple[Task, Batch]]:
     """A mini-batch of each task: the given clips of the first, the next ones of the second."""
     mixture: list[tuple[Task, Batch]] = []
@@ -132,16 +145,18 @@ def _draw(
         seed = config.seed + SECOND_SEED * len(mixture)
         if mixture:
             rows = endless_rows(len(task.features), task.batch_size, seed, iteration)
-        batch = training_batch(task.features, rows, config.frames, seed, iteration, device)
+        batch = training_batch(task.features, rows, config.frames, seed, iteration, device, ranks)
         mixture.append((task, batch))
     return mixture
 
 
-def _row(state: Progress, model: RSTAN, validation: ClipFeatures, config: TrainConfig) -> EpochLog:
+def _row(
+    state: Progress, model: RSTAN, validation: ClipFeatures, config: TrainConfig, ranks: Ranks
+) -> EpochLog:
     """Validate, and put the epoch into one row."""
-    sums = state.sums
+    sums, head, precision = state.sums, config.dataset, config.precision
     held_out = evaluate(
-        model, validation, config.dataset, config.test_frames, precision=config.precision
+        model, validation, head, config.test_frames, precision=precision, ranks=ranks
     )
     return EpochLog(
         epoch=state.epoch + 1,
@@ -174,12 +189,12 @@ def _not_finite(
     bad = [
         f"{task.features.names[row]} ({stream})"
         for task, batch in mixture
-        for row in batch.rows.tolist()
+        for row in batch.whole.tolist()
         for stream in task.features.streams
         for array in (task.features.cubes[stream], task.features.vectors[stream])
         if not all(bool(torch.isfinite(torch.as_tensor(view)).all()) for view in array[row])
     ]
-    shown = ", ".join(f"{float(loss['total'].detach())}" for loss in losses)
+    shown = ", ".join(f"{float(loss['total'])}" for loss in losses)
     return DataError(
         "training",
         f"values that are not finite in the features of {bad[0]}" if bad else f"a loss of {shown}",

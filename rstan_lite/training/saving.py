@@ -21,6 +21,7 @@ class Saver(Keeper):
 
     path: see `Generations`; None saves nothing, but a signal still waits for a safe point.
     run: see `save_progress`. on_save: called with the log after each save, and after a load.
+    writes: false in a process that shares the training with the one that saves it.
     progress: what was saved of this run; a fresh one where nothing was.
     Raises CheckpointError.
     """
@@ -33,15 +34,16 @@ class Saver(Keeper):
         optimizer: torch.optim.Optimizer,
         config: TrainConfig,
         on_save: Callable[[list[EpochLog]], None] | None = None,
+        writes: bool = True,
     ):
         super().__init__(self._write, config.save_seconds)
         self._states = Generations(path) if path else None
         self._run, self._model, self._optimizer = run, model, optimizer
-        self._every, self._on_save = config.save_every, on_save
+        self._every, self._on_save, self._writes = config.save_every, on_save, writes
         found = load_progress(self._states, run, model, optimizer) if self._states else None
         self.progress = found or Progress()
         self._started = time.perf_counter() - self.progress.seconds
-        if found and on_save:
+        if found and on_save and writes:
             on_save(found.log)  # after a kill between the two files
 
     def end_epoch(self, leaving: bool) -> None:
@@ -54,7 +56,7 @@ class Saver(Keeper):
 
     def _write(self) -> None:
         self.progress.seconds = time.perf_counter() - self._started
-        if self._states:
+        if self._states and self._writes:
             save_progress(self._states, self.progress, self._run, self._model, self._optimizer)
             if self._on_save:
                 self._on_save(self.progress.log)

@@ -19,6 +19,9 @@ from rstan_lite.model.losses import (
 from rstan_lite.model.output import last_step
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.training.batches import Batch, ClipFeatures
+from rstan_lite.training.ranks import ALONE, Ranks
+
+MEANS = ("total", "main", "actor")  # losses that are means over a mini-batch's videos
 
 
 @dataclass(frozen=True)
@@ -56,17 +59,30 @@ class Objective(nn.Module):
 
 
 def train_step(
-    fabric: Any, objective: Any, optimizer: Any, mixture: Sequence[tuple[Task, Batch]], limit: float
+    fabric: Any,
+    objective: Any,
+    optimizer: Any,
+    mixture: Sequence[tuple[Task, Batch]],
+    limit: float,
+    ranks: Ranks = ALONE,
 ) -> tuple[list[dict[str, Tensor]], float]:
     """One mini-batch of each task: losses, gradient, clipping, step.
 
-    limit: largest global norm of the gradient, 0 for no clipping. Returns each task's losses and
-    the norm before clipping; where that is not finite, the weights stay as they were.
+    limit: largest global norm of the gradient, 0 for no clipping. ranks: who else has a part of
+    the mini-batches. Returns for each task the losses (total, main, actor), and how many clips were
+    named rightly (right), of the whole mini-batch; and the norm before clipping. Where that is not
+    finite, the weights stay as they were.
     """
     losses = [objective(batch, task.head, task.lambda_aa) for task, batch in mixture]
+    shares = [ranks.share(len(batch.whole)) for _, batch in mixture]
+    # Fabric takes the mean over processes. Weighted by its share, each one's mean over its own
+    # clips adds up to the mean over all, also where parts differ.
     total = multi_task_loss(
         {task.head: loss["total"] for (task, _), loss in zip(mixture, losses, strict=True)},
-        {task.head: task.weight for task, _ in mixture},
+        {
+            task.head: task.weight * share * ranks.size
+            for (task, _), share in zip(mixture, shares, strict=True)
+        },
     )
     optimizer.zero_grad()
     fabric.backward(total)
@@ -77,4 +93,18 @@ def train_step(
     )
     if math.isfinite(norm):
         optimizer.step()
-    return losses, norm
+    batches = [batch for _, batch in mixture]
+    return _of_all(ranks, losses, batches, shares), norm
+
+
+def _of_all(
+    ranks: Ranks, losses: list[dict[str, Tensor]], batches: list[Batch], shares: list[float]
+) -> list[dict[str, Tensor]]:
+    """Each task's losses, and clips named rightly, of all processes together."""
+    rows = []
+    for loss, batch, share in zip(losses, batches, shares, strict=True):
+        means = torch.stack([loss[name].detach().double() for name in MEANS]) * share
+        right = (loss["logits"].argmax(1) == batch.labels).sum() * (share > 0)
+        rows.append(torch.cat([means, right[None]]))
+    found = ranks.sum(torch.stack(rows))  # (tasks, losses and right)
+    return [dict(zip((*MEANS, "right"), row, strict=True)) for row in found]

@@ -24,17 +24,17 @@ class EpochSums:
     clipped: float = 0.0
 
     def add(
-        self, losses: list[dict[str, Tensor]], labels: list[Tensor], norm: float, limit: float
+        self, losses: list[dict[str, Tensor]], clips: list[int], norm: float, limit: float
     ) -> None:
-        """Add a mini-batch of each task: what `train_step` returned, and the clips' labels.
+        """Add a mini-batch of each task: what `train_step` returned, and how many clips it had.
 
         limit: the largest norm of the gradient, 0 for none.
         """
         self.batches += 1
-        for task, (loss, truth) in enumerate(zip(losses, labels, strict=True)):
-            self.main[task] += float(loss["main"].detach())
-            self.clips[task] += len(truth)
-            self.right[task] += int((loss["logits"].argmax(1) == truth).sum())
-        self.actor += float(losses[0]["actor"].detach())
+        for task, (loss, count) in enumerate(zip(losses, clips, strict=True)):
+            self.main[task] += float(loss["main"])
+            self.clips[task] += count
+            self.right[task] += int(loss["right"])
+        self.actor += float(losses[0]["actor"])
         self.norm += norm
         self.clipped += float(0 < limit < norm)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from rstan_lite.training.logs import EpochLog, TensorBoard, write_csv
 from rstan_lite.training.loop import Fit, fit
 from rstan_lite.training.metrics import confusion
 from rstan_lite.training.outcome import part_metrics, save_predictions, warn_of_seen
+from rstan_lite.training.ranks import ALONE, Ranks, check_batch
 from rstan_lite.training.second import heads, second_metrics, second_task
 
 
@@ -107,24 +109,32 @@ def train(
     on_epoch: Callable[[EpochLog], None] | None = None,
     progress: bool = True,
     stop_after: int | None = None,
+    ranks: Ranks = ALONE,
 ) -> dict[str, Any] | None:
     """Train, choose on validation, test, and write everything into the folder `out`.
 
     The same call goes on where an interrupted one stopped, and only reports where one finished.
     parts: features; None computes those of the configuration's data set, or takes them from the
-    store. stop_after: leave after that epoch, to be continued.
-    Returns the content of metrics.json, None where it stopped before the end.
+    store. stop_after: leave after that epoch, to be continued. ranks: the processes that share the
+    training; the first one makes features, prints and writes.
+    Returns the content of metrics.json, None where it stopped before the end and in all processes
+    but the first.
     Raises ConfigError where `out` holds a run of other settings, BusyError where another process
     works there, Interrupted (saved: the same call goes on), and what its steps raise.
     """
-    choose_device(config.device)  # complain before the work, not after it
-    runs.check(out, config)
-    done = _finished(out)
-    if done is not None:
-        return done
-    with alone(out, "a run that is trained"):
-        done = _finished(out)  # by a process that was here until now
-        return done or _train(config, out, parts, on_epoch, progress, stop_after)
+    with ExitStack() as stack:
+        with ranks.leader_first("features"):
+            choose_device(config.device)  # complain before the work, not after it
+            check_batch(ranks, config.batch_size)
+            runs.check(out, config)
+            done = _finished(out)
+            if done is None and ranks.leads:
+                stack.enter_context(alone(out, "a run that is trained"))
+                done = _finished(out)  # by a process that was here until now
+            if done is not None:
+                return done if ranks.leads else None
+            parts = _prepare(config, out, parts, ranks)
+        return _train(config, out, parts, on_epoch, progress and ranks.leads, stop_after, ranks)
 
 
 def _finished(out: Path) -> dict[str, Any] | None:
@@ -135,22 +145,30 @@ def _finished(out: Path) -> dict[str, Any] | None:
     return done
 
 
-def _train(
-    config: TrainConfig,
-    out: Path,
-    parts: Parts | None,
-    on_epoch: Callable[[EpochLog], None] | None,
-    progress: bool,
-    stop_after: int | None,
-) -> dict[str, Any] | None:
-    """`train`, once no other process can be in the folder."""
-    clear_parts(out)
+def _prepare(config: TrainConfig, out: Path, parts: Parts | None, ranks: Ranks) -> Parts:
+    """The features, and a folder that is begun."""
+    if ranks.leads:
+        clear_parts(out)
     if parts is None:
         from rstan_lite.training.features_source import load_parts
 
         parts = load_parts(config)
-    runs.begin(out, config)
-    warn_of_seen(parts.seen)
+    if ranks.leads:
+        runs.begin(out, config)
+        warn_of_seen(parts.seen)
+    return parts
+
+
+def _train(
+    config: TrainConfig,
+    out: Path,
+    parts: Parts,
+    on_epoch: Callable[[EpochLog], None] | None,
+    progress: bool,
+    stop_after: int | None,
+    ranks: Ranks,
+) -> dict[str, Any] | None:
+    """`train`, once all processes have the features and no other can be in the folder."""
     device = choose_device(config.device)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
@@ -183,13 +201,15 @@ def _train(
         on_save=lambda epochs: write_csv(out / "log.csv", epochs),
         progress=progress,
         stop_after=stop_after,
+        ranks=ranks,
     )
     if board is not None:
         board.close()
     if not trained.finished:
         return None
-    metrics = _finish(config, out, parts, model, trained)
-    Generations(out / runs.RESUME).remove()
+    metrics = _finish(config, out, parts, model, trained, ranks)
+    if ranks.leads:
+        Generations(out / runs.RESUME).remove()
     return metrics
 
 
@@ -227,31 +247,34 @@ def _networks(config: TrainConfig, parts: Parts) -> dict[str, dict[str, Any]]:
 
 
 def _finish(
-    config: TrainConfig, out: Path, parts: Parts, model: RSTAN, trained: Fit
-) -> dict[str, Any]:
-    """Model, predictions and, last of all, metrics.json."""
-    save_model(
-        out,
-        model,
-        Description(
-            model=asdict(model.config),
-            head=config.dataset,
-            classes=parts.train.classes,
-            scales=dict(parts.train.scales),
-            networks=dict(parts.networks),
-            best_epoch=trained.best_epoch,
-            versions=runs.versions(),
-            second_head=config.second_head,
-            second_classes=parts.second.classes if parts.second is not None else (),
-        ),
-    )
-    write_csv(out / "log.csv", trained.log)
-    results: dict[str, Evaluation] = {}
-    for part, features in (("validation", parts.validation), ("test", parts.test)):
-        results[part] = evaluate(
-            model, features, config.dataset, config.test_frames, precision=config.precision
+    config: TrainConfig, out: Path, parts: Parts, model: RSTAN, trained: Fit, ranks: Ranks
+) -> dict[str, Any] | None:
+    """Model, predictions and, last of all, metrics.json; the first process alone writes them."""
+    if ranks.leads:
+        save_model(
+            out,
+            model,
+            Description(
+                model=asdict(model.config),
+                head=config.dataset,
+                classes=parts.train.classes,
+                scales=dict(parts.train.scales),
+                networks=dict(parts.networks),
+                best_epoch=trained.best_epoch,
+                versions=runs.versions(),
+                second_head=config.second_head,
+                second_classes=parts.second.classes if parts.second is not None else (),
+            ),
         )
-        save_predictions(out / runs.PREDICTIONS[part], features, results[part])
+        write_csv(out / "log.csv", trained.log)
+    results: dict[str, Evaluation] = {}
+    how = (config.dataset, config.test_frames)
+    for part, features in (("validation", parts.validation), ("test", parts.test)):
+        results[part] = evaluate(model, features, *how, precision=config.precision, ranks=ranks)
+        if ranks.leads:
+            save_predictions(out / runs.PREDICTIONS[part], features, results[part])
+    if not ranks.leads:
+        return None
     test = results["test"]
     runs.write_confusion(
         out / runs.CONFUSION, confusion(test.scores, test.labels), parts.test.classes
@@ -274,6 +297,7 @@ def _finish(
         "peak_gpu_memory": runs.peak_gpu_memory(),
         "device": str(next(model.parameters()).device),
         "recurrence": str(model.plan(next(model.parameters()).device)),
+        "world_size": ranks.size,
         "seed": config.seed,
         "versions": runs.versions(),
     }

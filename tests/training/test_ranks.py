@@ -1,0 +1,258 @@
+"""Several processes train what one would: gradients, files, and what becomes of a dead one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from training import shared_work
+
+from rstan_lite import cli
+from rstan_lite.data.puppets import generate
+from rstan_lite.errors import ConfigError
+from rstan_lite.features.backbones import FeatureNet, backbone
+from rstan_lite.training import runs
+from rstan_lite.training.logs import read_csv
+from rstan_lite.training.ranks import ALONE, Ranks, check_batch, ranks_of_environment
+
+TESTS = Path(__file__).resolve().parents[1]
+# Sums over two parts are rounded in another order than sums over all: a last digit at each
+# mini-batch, which later ones multiply.
+CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+LONG = 300  # seconds after which something hangs
+
+
+def start(processes: int, *command: str | Path) -> subprocess.Popen[str]:
+    """A program's processes, one thread each, under torchrun on a free port."""
+    paths = os.pathsep.join([str(TESTS.parent), str(TESTS), os.environ.get("PYTHONPATH", "")])
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    return subprocess.Popen(
+        [*launcher, "--nproc-per-node", str(processes), *map(str, command)],
+        env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def said_by(running: subprocess.Popen[str]) -> str:
+    """What they print until all have ended; whoever hangs is killed, and the test fails."""
+    try:
+        return running.communicate(timeout=LONG)[0]
+    finally:
+        running.kill()
+
+
+def check_rows(found: dict, expected: dict) -> None:
+    """Two rows of log.csv, but for rounding."""
+    known = {name: value for name, value in expected.items() if value is not None}
+    assert {name: value for name, value in found.items() if value is not None} == pytest.approx(
+        known, rel=1e-3, abs=1e-4
+    )
+
+
+# -- without any other process
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+@pytest.mark.parametrize("n", [1, 2, 4, 16, 17])
+def test_parts_are_all_clips_once(n: int, size: int):
+    every = [Ranks(rank, size) for rank in range(size)]
+    parts = [list(range(n))[ranks.part(n)] for ranks in every]
+    assert [place for part in parts for place in part] == list(range(n))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+    assert [ranks.share(n) for ranks in every] == [len(part) / n for part in parts]
+
+
+def test_one_process_needs_no_torchrun(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "4")  # as a cluster's own launcher may
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    assert ranks_of_environment() is ALONE
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert ranks_of_environment() == Ranks(1, 4, 2)
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert ranks_of_environment() is ALONE
+
+
+def test_a_batch_has_a_video_for_each_process():
+    check_batch(Ranks(0, 3), 3)
+    with pytest.raises(ConfigError, match="--batch-size: found 2 videos for 3 processes"):
+        check_batch(Ranks(0, 3), 2)
+
+
+def test_commands_that_share_nothing_are_refused(monkeypatch, capsys):
+    torchrun = {"TORCHELASTIC_RUN_ID": "x", "RANK": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    for name, value in torchrun.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(Ranks, "_is_first", lambda ranks: True)  # there is nobody to ask
+    for command in (["doctor"], ["train", "--dry-run"]):
+        assert cli.main(command) == 2
+        assert "found 2 processes of it; expected one." in capsys.readouterr().err
+
+
+# -- two processes on made-up features
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory) -> tuple[dict, str, int]:
+    """What two processes found, said, and ended with."""
+    out = tmp_path_factory.mktemp("shared") / "found.pt"
+    running = start(2, TESTS / "training" / "shared_work.py", out)
+    said = said_by(running)
+    assert out.exists(), said
+    return torch.load(out, weights_only=True), said, running.returncode
+
+
+@pytest.mark.parametrize("case", shared_work.CASES)
+def test_the_gradient_is_that_of_the_whole_mini_batch(shared, case: str):
+    found, expected = shared[0]["steps"][case], shared_work.steps(case)
+    for of_all, of_one in zip(found["losses"], expected["losses"], strict=True):
+        assert of_all == pytest.approx(of_one, rel=1e-5, abs=1e-7)
+    assert found["norm"] == pytest.approx(expected["norm"], rel=1e-5)
+    for what in ("gradient", "weights"):
+        assert set(found[what]) == set(expected[what])
+        for name, value in expected[what].items():
+            torch.testing.assert_close(found[what][name], value, **CLOSE, msg=name)
+
+
+def test_what_takes_no_part_stays_as_it_was(shared):
+    for case in ("unused, fast", "unused, plain"):
+        found = shared[0]["steps"][case]
+        unused = {k for k in found["weights"] if k.startswith("heads.jhmdb")}
+        assert unused
+        assert not unused & set(found["gradient"])
+
+
+def test_fifty_mini_batches_of_16_are_those_of_twice_8(shared):
+    found, expected = shared[0]["fit"], shared_work.fitted()
+    assert len(found["log"]) == len(expected["log"]) == 25
+    for of_two, of_one in zip(found["log"], expected["log"], strict=True):
+        check_rows(of_two, of_one)
+    for name, value in expected["weights"].items():
+        torch.testing.assert_close(found["weights"][name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_an_evaluation_is_that_of_one_to_the_bit(shared):
+    for of_two, of_one in shared[0]["evaluations"]:
+        for name, value in of_one.items():
+            same = torch.equal if isinstance(value, torch.Tensor) else lambda a, b: a == b
+            assert same(of_two[name], value), (len(of_one["labels"]), name)
+
+
+def test_dropout_draws_other_masks_in_each_process_and_the_same_again(shared):
+    first, again = shared[0]["dropped"]
+    assert torch.equal(first, again)
+    assert not torch.equal(first[0], first[1])
+
+
+def test_one_process_fails_and_all_end_with_its_one_complaint(shared):
+    _, said, code = shared
+    assert code != 0
+    assert said.count("error: ") == 1
+    assert "error: clip 35 of 0: found scores that are not finite" in said
+
+
+# -- the command, on stored features of generated clips
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """Generated clips, random networks, and a run of one process that was never interrupted."""
+    folder = tmp_path_factory.mktemp("clips of many")
+    generate(folder / "clips", 4, ["run", "wave", "sit"], workers=1, size=(120, 160),
+             progress=False)  # fmt: skip
+    torch.manual_seed(0)
+    for stream in ("appearance", "motion"):
+        net = FeatureNet(backbone("puppetnet"), stream, 3)
+        save_file(net.state_dict(), str(folder / f"{stream}.safetensors"))
+    assert cli.main(arguments(folder, "one")) == 0
+    return folder
+
+
+def arguments(place: Path, run: str, *more: str) -> list[str]:
+    options = {
+        "--root": place / "clips",
+        "--cache": place / "cache",
+        "--out": place / run,
+        "--appearance-weights": place / "appearance.safetensors",
+        "--motion-weights": place / "motion.safetensors",
+        "--profile": "tiny",
+        "--size": 64,
+        "--stored-frames": 4,
+        "--frames": 3,
+        "--test-frames": 4,
+        "--batch-size": 5,
+        "--iterations": 150,
+        "--validation": 0.25,
+        "--device": "cpu",
+    }
+    return ["train", *(str(x) for pair in options.items() for x in pair), "--quiet", *more]
+
+
+def check_same_run(found: Path, expected: Path, world_size: int) -> None:
+    """The same files with the same numbers, but for rounding."""
+    names = {path.name for path in expected.iterdir() if "tfevents" not in path.name}
+    assert {path.name for path in found.iterdir() if "tfevents" not in path.name} == names
+    for part in ("test", "validation"):
+        ours, theirs = (runs.read_predictions(run / runs.PREDICTIONS[part])
+                        for run in (found, expected))  # fmt: skip
+        assert ours.names == theirs.names
+        np.testing.assert_array_equal(ours.labels, theirs.labels)
+        np.testing.assert_allclose(ours.scores, theirs.scores, atol=1e-3)
+    for ours, theirs in zip(read_csv(found / "log.csv"), read_csv(expected / "log.csv"),
+                            strict=True):  # fmt: skip
+        check_rows(vars(ours), vars(theirs))
+    ours, theirs = (load_file(run / "checkpoint.safetensors") for run in (found, expected))
+    for name, value in theirs.items():
+        torch.testing.assert_close(ours[name], value, rtol=1e-3, atol=1e-3)
+    ours, theirs = (json.loads((run / "metrics.json").read_text()) for run in (found, expected))
+    assert ours["world_size"] == world_size
+    for name in ("test_accuracy", "best_epoch", "epochs", "n_train", "n_test"):
+        assert ours[name] == theirs[name], name
+
+
+def test_a_killed_process_ends_the_run_and_one_process_goes_on(place: Path):
+    running = start(2, "-m", "rstan_lite.cli", *arguments(place, "two"))
+    until = time.monotonic() + LONG
+    while not (place / "two" / runs.RESUME).exists():
+        assert running.poll() is None, running.communicate()[0]
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    children = psutil.Process(running.pid).children()
+    victim = next(child for child in children if child.environ()["RANK"] == "1")
+    victim.send_signal(signal.SIGKILL)
+    said = said_by(running)
+    assert running.returncode != 0
+    assert not any(child.is_running() for child in children)
+    assert said.count("error: process 0 of 2: found that another process has ended") == 1
+    assert "SIGKILL" in said  # torchrun's own word
+    assert not (place / "two" / "metrics.json").exists()
+    assert cli.main(arguments(place, "two")) == 0
+    check_same_run(place / "two", place / "one", world_size=1)
+
+
+def test_three_processes_go_on_with_the_run_of_one(place: Path, monkeypatch):
+    """Three test clips are one batch, so that two of them have nothing to evaluate."""
+    from rstan_lite.training import train as module
+
+    real = module.fit
+    monkeypatch.setattr(module, "fit", lambda *a, **k: real(*a, **{**k, "stop_after": 40}))
+    assert cli.main(arguments(place, "three")) == 0
+    assert not (place / "three" / "metrics.json").exists()
+    running = start(3, "-m", "rstan_lite.cli", *arguments(place, "three"))
+    said = said_by(running)
+    assert running.returncode == 0, said
+    assert said.count("test accuracy") == said.count("run folder") == 1
+    check_same_run(place / "three", place / "one", world_size=3)
