@@ -19,7 +19,7 @@ DATASET := $(if $(JHMDB),jhmdb,puppets)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help tour student teacher test lint gpu bench fuzz doctor clean
+.PHONY: help tour student teacher test lint gpu bench fuzz wheel doctor clean
 
 help:  ## say what can be made
 	@echo "make tour [JHMDB=/path]  the whole system once, on generated clips or on JHMDB, into runs/tour"
@@ -35,6 +35,7 @@ help:  ## say what can be made
 	@echo "                         (BENCH='--rounds 3 --parts speed': further options)"
 	@echo "make fuzz                damaged and hostile files of every kind, into runs/fuzz (Linux)"
 	@echo "                         (FUZZ='--cases 2000 --seed 0', or '--only CASE' to repeat one)"
+	@echo "make wheel               build the wheel, and try it in an empty environment"
 	@echo "make doctor              what works on this machine and what to do about the rest"
 	@echo "make clean               take away .venv and caches; runs/ stays"
 	@echo "PYTHON=python3.12        the interpreter to build .venv with (3.11 to 3.13)"
@@ -71,6 +72,9 @@ bench: .venv/.installed
 
 fuzz: .venv/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.hostile --out runs/fuzz $(FUZZ)
+
+wheel: .venv/.installed
+	@sh .ci/wheel
 
 doctor: .venv/.installed
 	$(BIN)/rstan-lite doctor $(if $(JHMDB),--jhmdb '$(JHMDB)')

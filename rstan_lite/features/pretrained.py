@@ -161,8 +161,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
 def load_torch(file: Path | BytesIO, device: str = "cpu") -> Any:
     """What a torch file holds: tensors and plain values, never code.
 
-    Raises ValueError for one that is compressed, which torch never writes: it may be of any size
-    once unpacked. Else what torch raises.
+    Raises ValueError for one that is compressed: torch writes none, and it may unpack to any size.
     """
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as archive:
@@ -176,8 +175,7 @@ def load_torch(file: Path | BytesIO, device: str = "cpu") -> Any:
 def _check_tensor(path: Path, name: str, tensor: Tensor) -> None:
     """Raise CheckpointError for a tensor of more numbers than its file holds, or not finite."""
     whole = tensor.layout is torch.strided and tensor.device.type == "cpu"
-    size = tensor.numel() * tensor.element_size()
-    if not whole or size > tensor.untyped_storage().nbytes():
+    if not whole or tensor.nbytes > tensor.untyped_storage().nbytes():
         found = f"{name[:100]}, a tensor of {tuple(tensor.shape)} that the file does not hold"
         raise CheckpointError(path, found, "tensors with all their numbers")
     if tensor.is_floating_point() and not bool(torch.isfinite(tensor.float()).all()):
