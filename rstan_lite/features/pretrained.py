@@ -6,11 +6,8 @@ import hashlib
 import http.client
 import re
 import sys
-import zipfile
 from collections.abc import Mapping
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -23,10 +20,12 @@ from rstan_lite.features import bninception
 from rstan_lite.features.backbones import FeatureNet, build
 from rstan_lite.features.first_convolution import rescale, to_motion
 from rstan_lite.features.spec import Backbone
+from rstan_lite.features.torch_file import load_torch
 from rstan_lite.features.uninitialised import Uninitialised
 from rstan_lite.reading import check_regular
 
 POSITIONS = "encoder.pos_embedding"  # of a vision transformer
+LARGEST = 2**29  # bytes of a tensor; VGG-16's largest has 411 million
 # torch hub's way to name a file: the hexadecimal digits begin the SHA-256 of what is in it
 _HASHED = re.compile(r"-([0-9a-f]{8,64})\.pth$")
 
@@ -158,24 +157,10 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return dict(state)
 
 
-def load_torch(file: Path | BytesIO, device: str = "cpu") -> Any:
-    """What a torch file holds: tensors and plain values, never code.
-
-    Raises ValueError for one that is compressed: torch writes none, and it may unpack to any size.
-    """
-    if zipfile.is_zipfile(file):
-        with zipfile.ZipFile(file) as archive:
-            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
-                raise ValueError("a compressed archive")
-    if isinstance(file, BytesIO):
-        file.seek(0)
-    return torch.load(file, map_location=device, weights_only=True)
-
-
 def _check_tensor(path: Path, name: str, tensor: Tensor) -> None:
-    """Raise CheckpointError for a tensor of more numbers than its file holds, or not finite."""
+    """Raise CheckpointError for a huge tensor of few numbers that repeat, or numbers not finite."""
     whole = tensor.layout is torch.strided and tensor.device.type == "cpu"
-    if not whole or tensor.nbytes > tensor.untyped_storage().nbytes():
+    if not whole or tensor.nbytes > max(LARGEST, tensor.untyped_storage().nbytes()):
         found = f"{name[:100]}, a tensor of {tuple(tensor.shape)} that the file does not hold"
         raise CheckpointError(path, found, "tensors with all their numbers")
     if tensor.is_floating_point() and not bool(torch.isfinite(tensor.float()).all()):

@@ -177,7 +177,7 @@ def test_other_parameters_and_other_folders_are_refused(small: Path, tmp_path: P
         generate(tmp_path / "file", 2, ["walk"], progress=False)
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "puppets.json").write_text("{")
-    with pytest.raises(DataError, match="unreadable record"):
+    with pytest.raises(DataError, match="unreadable file"):
         generate(tmp_path / "odd", 2, ["walk"], progress=False)
 
 
