@@ -68,10 +68,8 @@ class Generations:
                 damages.append((path, error))
                 continue
             self._newest_is_good = not damages
-            for damaged, reason in damages:
-                text = (
-                    f"a damaged file ({_reason(reason)}); going on from {path.name}, saved before"
-                )
+            for damaged, why in damages:
+                text = f"a damaged file ({_reason(why)}); going on from {path.name}, saved before"
                 print(f"warning: {damaged}: found {text}.", file=sys.stderr)
             return taken
         if not found:
