@@ -42,6 +42,8 @@ def _growth(axes: Axes, report: dict[str, Any]) -> None:
             label = f"{way}, {name[3:]}: T^{found['memory_exponent']:.2f}"
             values = found["values"], found["mebibytes"]
             axes.loglog(*values, style, marker="o", color=WAYS[way], label=label)
+            axes.set_xticks(found["values"], [str(value) for value in found["values"]], minor=False)
+    axes.minorticks_off()
     axes.set(xlabel="T", ylabel="MiB", title="growth of a training step's memory")
     axes.legend(fontsize=8)
 

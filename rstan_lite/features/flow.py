@@ -46,7 +46,8 @@ def estimator(method: str, weights: str | Path = "", device: str = "cpu") -> Est
     """A method by name.
 
     method: "dis" (dense inverse search, about 5 ms a 320x240 pair), "tvl1" (the two-stream
-    networks' own, tens of times slower), "raft_small" or "raft_large" (RAFT, of torchvision; for a GPU).
+    networks' own, tens of times slower), "raft_small" or "raft_large" (torchvision's RAFT; for a
+    GPU).
     weights: a file of RAFT's weights; none: torchvision's, downloaded once. device: RAFT's.
     Raises ConfigError (names), CheckpointError (weights).
     """
