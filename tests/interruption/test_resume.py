@@ -22,8 +22,8 @@ from rstan_lite.features.networks import split_name
 from rstan_lite.features.samples import TuneSettings
 from rstan_lite.features.tune import tune
 from rstan_lite.interruption import Interrupted, Keeper
+from rstan_lite.training import finish as finish_module
 from rstan_lite.training import loop, runs
-from rstan_lite.training import train as train_module
 from rstan_lite.training.logs import read_csv
 from rstan_lite.training.profiles import resolve
 from rstan_lite.training.train import train
@@ -119,9 +119,9 @@ def test_a_kill_while_the_results_are_written(parts, whole, tmp_path, monkeypatc
     elif write == "remove":
         monkeypatch.setattr(Generations, "remove", die)
     elif write == "write_csv":
-        monkeypatch.setattr(train_module, "save_model", die)
+        monkeypatch.setattr(finish_module, "save_model", die)
     else:
-        monkeypatch.setattr(train_module, write, die)
+        monkeypatch.setattr(finish_module, write, die)
     with pytest.raises(KeyboardInterrupt):
         train(CONFIG, tmp_path, parts, progress=False)
     assert (tmp_path / "resume.pt").exists()
