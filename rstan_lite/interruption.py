@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
@@ -27,7 +28,7 @@ class Interrupted(KeyboardInterrupt):
         self.code = 128 + number  # what a shell reports of a process that a signal ended
 
 
-class _Handlers:
+class _Handlers(ABC):
     """Handlers of the two signals while it is entered, in the main thread.
 
     A signal that is ignored stays so: a shell's background job is not for Ctrl-C.
@@ -49,8 +50,9 @@ class _Handlers:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    @abstractmethod
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        raise NotImplementedError
+        """Take a signal."""
 
 
 class Interruptible(_Handlers):

@@ -28,6 +28,7 @@ EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 MODULES = {
     "lightning-fabric": "lightning_fabric",
     "opencv-contrib-python-headless": "cv2",
+    "pillow": "PIL",
     "pyyaml": "yaml",
     "scikit-image": "skimage",
     "scikit-learn": "sklearn",

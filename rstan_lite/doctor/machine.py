@@ -27,6 +27,7 @@ LIBRARIES = {  # distributions whose absence stops the project, with the module 
     "matplotlib": "matplotlib",
     "numpy": "numpy",
     "opencv-contrib-python-headless": "cv2",
+    "pillow": "PIL",
     "rarfile": "rarfile",
     "safetensors": "safetensors",
     "scipy": "scipy",

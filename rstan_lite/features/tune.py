@@ -24,9 +24,9 @@ from rstan_lite.features.inputs import InputStore, has_masks
 from rstan_lite.features.networks import SHIPPED
 from rstan_lite.features.pretrained import weights_hash
 from rstan_lite.features.samples import TuneSettings
-from rstan_lite.features.store import digest, write_atomically
+from rstan_lite.features.store import digest
 from rstan_lite.features.tuner import Tuner
-from rstan_lite.files import alone, clear_parts
+from rstan_lite.files import alone, clear_parts, write_atomically
 from rstan_lite.interruption import Keeper
 from rstan_lite.reading import read_json
 

@@ -15,8 +15,8 @@ import torch
 
 from rstan_lite.data.jhmdb import JHMDB, Clip
 from rstan_lite.errors import ConfigError
-from rstan_lite.features.store import Store, write_atomically
-from rstan_lite.files import alone, clear_parts
+from rstan_lite.features.store import Store
+from rstan_lite.files import alone, clear_parts, write_atomically
 from rstan_lite.idt.classify import fit_temperature, margins, probabilities
 from rstan_lite.idt.descriptors import NAMES
 from rstan_lite.idt.encoding import EncodingSettings

@@ -15,8 +15,8 @@ from tqdm.auto import tqdm
 
 from rstan_lite.data.jhmdb import Clip
 from rstan_lite.errors import StoreError
-from rstan_lite.features.store import Store, digest, write_atomically
-from rstan_lite.files import clear_parts
+from rstan_lite.features.store import Store, digest
+from rstan_lite.files import clear_parts, write_atomically
 from rstan_lite.idt.descriptors import NAMES
 from rstan_lite.idt.encoding import Codebook, EncodingSettings
 

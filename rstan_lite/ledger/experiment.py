@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from rstan_lite.errors import CheckpointError, RstanError
+from rstan_lite.files import write_atomically
 from rstan_lite.ledger.rows import Row, rows_of
 from rstan_lite.ledger.statistics import Difference, difference
 from rstan_lite.training import runs
@@ -148,16 +149,11 @@ def make(plan: Plan, after: Callable[[Row, int, str], None] | None = None) -> No
                     save_fused(out, fuse(sources), sources, "equal")
             except RstanError as error:
                 complaint = str(error)
-                _write_failure(out, complaint)
+                write_atomically(out / FAILURE, f"{complaint}\n".encode())
             else:
                 (out / FAILURE).unlink(missing_ok=True)
             if after is not None:
                 after(row, seed, complaint)
-
-
-def _write_failure(out: Path, complaint: str) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    (out / FAILURE).write_text(complaint + "\n", encoding="utf-8")
 
 
 def read(plan: Plan) -> Ledger:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rstan_lite.features.store import write_atomically
+from rstan_lite.files import write_atomically
 from rstan_lite.ledger.experiment import Entry, Ledger
 from rstan_lite.ledger.rows import CLAIMS, NO_NUMBER, NOT_RUN, Claim
 from rstan_lite.ledger.statistics import Difference

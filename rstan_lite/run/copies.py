@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from rstan_lite.errors import ConfigError, NotebookError
+from rstan_lite.files import write_atomically
 from rstan_lite.reading import disk_errors
 from rstan_lite.run.parameters import cell_source, load_notebook, tagged
 
@@ -71,8 +72,6 @@ def write_copies(
     refuses, for a copy that would take its source's place, and for a file that is there already
     with other content, which may be somebody's work, unless overwrite is True.
     """
-    from rstan_lite.features.store import write_atomically  # loads torch
-
     copies = {Path(folder) / Path(path).name: make_copy(path, kind) for path in notebooks}
     sources = {Path(path).resolve() for path in notebooks}
     texts = {

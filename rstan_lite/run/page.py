@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rstan_lite.errors import NotebookError, StoreError
-from rstan_lite.features.store import write_atomically
+from rstan_lite.files import write_atomically
 
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 WIDGET_NOTE = "An interactive part stands here when the notebook is open in Jupyter."

@@ -49,7 +49,7 @@ def write_animation(frames: NDArray[np.uint8], path: str | Path, fps: float = 10
     """
     import av
 
-    from rstan_lite.features.store import write_atomically
+    from rstan_lite.files import write_atomically
 
     path = Path(path)
     if path.suffix.lower() not in KINDS:

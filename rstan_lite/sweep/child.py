@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from rstan_lite.errors import RstanError
+from rstan_lite.files import write_atomically
 from rstan_lite.sweep.jobs import OUTCOME, Job, Outcome
 from rstan_lite.sweep.processes import kill_tree
 
@@ -33,10 +34,7 @@ def main() -> int:
 
         cv2.setNumThreads(threads)
     outcome = outcome_of(job)
-    path = Path(job.folder) / OUTCOME
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(asdict(outcome)), encoding="utf-8")
-    os.replace(part, path)
+    write_atomically(Path(job.folder) / OUTCOME, json.dumps(asdict(outcome)).encode())
     return 1 if outcome.error else 0
 
 

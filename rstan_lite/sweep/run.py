@@ -76,9 +76,8 @@ def sweep(
         if todo:
             with connect(scheduler, workers, limits.threads) as client:
                 if description.run == TRAIN:
-                    from rstan_lite.sweep.extract import (
-                        prepare,
-                    )  # torch, which notebooks' workers need not
+                    # torch, which a sweep of notebooks does without
+                    from rstan_lite.sweep.extract import prepare
 
                     prepare(client, todo, limits, progress)
                 run_jobs(client, todo, limits, retries, keep, progress=progress)

@@ -21,7 +21,7 @@ from rstan_lite.features.generations import (
     warn_of_threads,
 )
 from rstan_lite.features.pretrained import load_weights, read_state
-from rstan_lite.features.store import write_atomically
+from rstan_lite.files import write_atomically
 from rstan_lite.model.config import RSTANConfig
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.reading import read_json

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rstan_lite.errors import CheckpointError
-from rstan_lite.features.store import write_atomically
+from rstan_lite.files import write_atomically
 from rstan_lite.reading import MOST, check_regular
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from rstan_lite.errors import CheckpointError, ConfigError
-from rstan_lite.features.store import write_atomically
+from rstan_lite.files import write_atomically
 from rstan_lite.reading import check_regular, disk_errors
 from rstan_lite.training import runs
 from rstan_lite.training.runs import Predictions

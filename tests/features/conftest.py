@@ -1,11 +1,9 @@
 """A few clips with their inputs stored, once for each file of tests."""
 
 import pytest
-import torch
-from safetensors.torch import save_file
+from small_runs import write_networks
 
 from rstan_lite.data.jhmdb import JHMDB
-from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
 from rstan_lite.features.inputs import fill_inputs, inputs_store
 
 
@@ -29,10 +27,4 @@ def inputs(data, cache):
 @pytest.fixture(scope="module")
 def networks(tmp_path_factory):
     """Files of random networks, by stream."""
-    folder, files = tmp_path_factory.mktemp("networks"), {}
-    for stream in STREAMS:
-        torch.manual_seed(0)
-        net = FeatureNet(backbone("puppetnet"), stream, classes=3)
-        files[stream] = folder / f"{stream}.safetensors"
-        save_file({k: v.contiguous() for k, v in net.state_dict().items()}, files[stream])
-    return files
+    return write_networks(tmp_path_factory.mktemp("networks"))

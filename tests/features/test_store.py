@@ -9,7 +9,8 @@ import torch
 
 from rstan_lite.data.jhmdb import Clip
 from rstan_lite.errors import StoreError
-from rstan_lite.features.store import Store, write_atomically
+from rstan_lite.features.store import Store
+from rstan_lite.files import write_atomically
 
 
 @pytest.fixture

@@ -5,14 +5,12 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from clips import write_hmdb51, write_ucf101
-from safetensors.torch import save_file
+from small_runs import write_networks
 
 from rstan_lite.cli import main
 from rstan_lite.data.datasets import open_clips
 from rstan_lite.errors import ConfigError
-from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
 from rstan_lite.features.inputs import fill_inputs, has_masks, inputs_store
 from rstan_lite.features.networks import split_name
 from rstan_lite.features.pipeline import prepare
@@ -29,10 +27,7 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("place")
     write_ucf101(folder / "ucf101")
     write_hmdb51(folder / "hmdb51")
-    torch.manual_seed(0)
-    for stream in STREAMS:
-        net = FeatureNet(backbone("puppetnet"), stream, 3)
-        save_file(net.state_dict(), str(folder / f"{stream}.safetensors"))
+    write_networks(folder)
     return folder
 
 

@@ -11,13 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
 from interruption.prove import differences, run_until, train_command
-from safetensors.torch import save_file
+from small_runs import write_networks
 
 from rstan_lite.cli import main
 from rstan_lite.data.puppets import generate
-from rstan_lite.features.backbones import FeatureNet, backbone
 
 CLASSES = ["run", "wave"]
 
@@ -27,10 +25,7 @@ def place(tmp_path_factory) -> Path:
     """Generated clips, random networks, and the features of both."""
     folder = tmp_path_factory.mktemp("kills")
     generate(folder / "clips", 4, CLASSES, workers=1, size=(64, 80), progress=False)
-    torch.manual_seed(0)
-    for stream in ("appearance", "motion"):
-        net = FeatureNet(backbone("puppetnet"), stream, len(CLASSES))
-        save_file(net.state_dict(), str(folder / f"{stream}.safetensors"))
+    write_networks(folder, len(CLASSES))
     assert main(["extract", *options(folder, folder / "cache")]) == 0
     return folder
 

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-import torch
-from safetensors.torch import save_file
+from small_runs import write_networks
 
 from rstan_lite.cli import main
 from rstan_lite.errors import DataError
-from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
 from rstan_lite.sweep.cluster import connect
 from rstan_lite.sweep.extract import extract
 from rstan_lite.training.config import TrainConfig
@@ -31,11 +29,8 @@ def options(small_root: Path, tmp_path: Path) -> dict:
     clip.write_bytes(clip.read_bytes()[:2000])
     found = {"dataset": "jhmdb", "root": str(tmp_path / "clips"), "size": 64, "stored_frames": 4,
              "test_frames": 4, "frames": 3, "device": "cpu"}  # fmt: skip
-    for stream in STREAMS:
-        torch.manual_seed(0)
-        net = FeatureNet(backbone("puppetnet"), stream, 3)
-        save_file(net.state_dict(), str(tmp_path / f"{stream}.safetensors"))
-        found[f"{stream}_weights"] = str(tmp_path / f"{stream}.safetensors")
+    for stream, path in write_networks(tmp_path).items():
+        found[f"{stream}_weights"] = str(path)
     return found
 
 

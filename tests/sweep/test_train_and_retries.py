@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import torch
-from safetensors.torch import save_file
+from small_runs import write_networks
 
 from rstan_lite.cli import main
-from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
 from rstan_lite.sweep.grid import describe
 from rstan_lite.sweep.run import sweep
 from rstan_lite.training import runs
@@ -23,11 +21,8 @@ def test_training_over_a_grid_shares_features_and_leaves_runs(
     pairs = {"dataset": "jhmdb", "root": small_root, "cache": tmp_path / "cache", "size": 64,
              "stored_frames": 4, "test_frames": 4, "frames": 3, "iterations": 2, "d_h": 8,
              "d_att": 4, "profile": "tiny", "variant": "lstm,silhouettes-ce"}  # fmt: skip
-    for stream in STREAMS:
-        torch.manual_seed(0)
-        net = FeatureNet(backbone("puppetnet"), stream, 3)
-        save_file(net.state_dict(), str(tmp_path / f"{stream}.safetensors"))
-        pairs[f"{stream}_weights"] = tmp_path / f"{stream}.safetensors"
+    for stream, path in write_networks(tmp_path).items():
+        pairs[f"{stream}_weights"] = path
     words = [word for name, value in pairs.items() for word in ("-p", f"{name}={value}")]
     command = ["sweep", "train", *words, "--out", str(tmp_path / "out"), "--workers", "2"]
     assert main([*command, "--seeds", "0"]) == 0

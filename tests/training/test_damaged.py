@@ -7,13 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import save_file
+from small_runs import train_command, write_networks
 
 from rstan_lite.cli import main
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.data.puppets import generate
-from rstan_lite.features.backbones import FeatureNet, backbone
 
 CLASSES = ["run", "wave", "sit", "walk"]
 A_CLASS = 10  # clips: with two damaged ones of 40, five in a hundred
@@ -33,22 +31,13 @@ def place(tmp_path_factory) -> Path:
     data.train[3].path.write_bytes(raw)
     raw = data.test[2].path.read_bytes()
     data.test[2].path.write_bytes(raw[: len(raw) // 3])
-    torch.manual_seed(0)
-    for stream in ("appearance", "motion"):
-        net = FeatureNet(backbone("puppetnet"), stream, len(CLASSES))
-        save_file(net.state_dict(), str(folder / f"{stream}.safetensors"))
+    write_networks(folder, len(CLASSES))
     return folder
 
 
 def command(place: Path, run: str, *more: str) -> list[str]:
-    options = {
-        "--root": place / "clips", "--cache": place / "cache", "--out": place / run,
-        "--appearance-weights": place / "appearance.safetensors",
-        "--motion-weights": place / "motion.safetensors", "--profile": "tiny", "--size": 64,
-        "--stored-frames": 3, "--frames": 2, "--test-frames": 3, "--iterations": 2,
-        "--validation": 0.2, "--device": "cpu", "--views": "centre",
-    }  # fmt: skip
-    return ["train", *(str(x) for pair in options.items() for x in pair), "--quiet", *more]
+    few = {"stored_frames": 3, "frames": 2, "test_frames": 3, "iterations": 2, "views": "centre"}
+    return train_command(place, run, *more, validation=0.2, **few)
 
 
 def test_damaged_clips_end_training_with_a_report_or_are_left_out_and_listed(place, capsys):

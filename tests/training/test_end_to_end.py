@@ -9,15 +9,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-import torch
 from clips import write_hmdb51, write_ucf101
-from safetensors.torch import save_file
+from small_runs import train_command, write_networks
 
 from rstan_lite.cli import main
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.data.puppets import generate
 from rstan_lite.data.video import read_frames
-from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.training import runs
 from rstan_lite.training.features_source import open_second
 from rstan_lite.training.profiles import resolve
@@ -30,35 +28,13 @@ def place(tmp_path_factory) -> Path:
     """A folder with generated clips and, so that nothing is trained here, random networks."""
     folder = tmp_path_factory.mktemp("place with a space")
     generate(folder / "clips", 4, CLASSES, workers=1, size=(120, 160), progress=False)
-    torch.manual_seed(0)
-    for stream in ("appearance", "motion"):
-        net = FeatureNet(backbone("puppetnet"), stream, len(CLASSES))
-        save_file(net.state_dict(), str(folder / f"{stream}.safetensors"))
+    write_networks(folder, len(CLASSES))
     return folder
-
-
-def arguments(place: Path, run: str, *more: str) -> list[str]:
-    options = {
-        "--root": place / "clips",
-        "--cache": place / "cache",
-        "--out": place / run,
-        "--appearance-weights": place / "appearance.safetensors",
-        "--motion-weights": place / "motion.safetensors",
-        "--profile": "tiny",
-        "--size": 64,
-        "--stored-frames": 4,
-        "--frames": 3,
-        "--test-frames": 4,
-        "--iterations": 4,
-        "--validation": 0.25,
-        "--device": "cpu",
-    }
-    return ["train", *(str(x) for pair in options.items() for x in pair), "--quiet", *more]
 
 
 @pytest.fixture(scope="module")
 def trained(place: Path) -> Path:
-    assert main(arguments(place, "run")) == 0
+    assert main(train_command(place, "run")) == 0
     return place / "run"
 
 
@@ -78,14 +54,14 @@ def test_train_writes_the_run_folder(trained: Path, place: Path):
 
 
 def test_the_same_command_reports_and_another_is_refused(trained: Path, place: Path, capsys):
-    assert main(arguments(place, "run")) == 0
+    assert main(train_command(place, "run")) == 0
     assert "test accuracy" in capsys.readouterr().out
-    assert main(arguments(place, "run", "--seed", "5")) == 2
+    assert main(train_command(place, "run", "--seed", "5")) == 2
     assert "seed 0; expected seed 5" in capsys.readouterr().err
 
 
 def test_without_a_validation_part_all_train_and_the_last_epoch_counts(place: Path, trained: Path):
-    assert main([*arguments(place, "whole"), "--validation", "0"]) == 0
+    assert main([*train_command(place, "whole"), "--validation", "0"]) == 0
     metrics = json.loads((place / "whole" / "metrics.json").read_text())
     held = json.loads((trained / "metrics.json").read_text())
     assert metrics["n_train"] == held["n_train"] + held["n_validation"] > held["n_train"]
@@ -96,7 +72,7 @@ def test_without_a_validation_part_all_train_and_the_last_epoch_counts(place: Pa
 
 def test_extract_finds_what_train_stored(trained: Path, place: Path, capsys):
     before = {p: p.stat().st_mtime_ns for p in (place / "cache").rglob("*.safetensors")}
-    command = arguments(place, "unused")
+    command = train_command(place, "unused")
     command.remove("--quiet")
     out = command.index("--out")
     assert main(["extract", *command[1:out], *command[out + 2 :]]) == 0
@@ -125,7 +101,7 @@ def test_a_second_data_set_shares_the_networks_and_is_tested_when_asked(
     write_ucf101(place / "ucf101")  # without silhouettes, with other classes and frame counts
     second = ["--second-dataset", "ucf101", "--second-root", str(place / "ucf101")]
     second += ["--second-batch-size", "5", "--second-weight", "0.3"]
-    assert main([*arguments(place, "both"), *second]) == 0
+    assert main([*train_command(place, "both"), *second]) == 0
     assert "beside it ucf101" in capsys.readouterr().out
     metrics = json.loads((place / "both" / "metrics.json").read_text())
     assert set(metrics["per_class"]) == set(CLASSES)
@@ -142,7 +118,7 @@ def test_a_second_data_set_shares_the_networks_and_is_tested_when_asked(
 
 
 def test_a_second_data_set_without_its_folder_is_said_before_any_work(place: Path, capsys):
-    command = [*arguments(place, "none"), "--second-dataset", "jhmdb"]
+    command = [*train_command(place, "none"), "--second-dataset", "jhmdb"]
     assert main(command) == 2
     assert "--second-root: found nothing" in capsys.readouterr().err
     assert not (place / "none").exists()
@@ -150,7 +126,7 @@ def test_a_second_data_set_without_its_folder_is_said_before_any_work(place: Pat
 
 def test_another_split_of_the_same_clips_is_refused(place: Path, capsys):
     again = ["--second-dataset", "puppets", "--second-root", f"{place}/./clips/../clips"]
-    assert main([*arguments(place, "twice"), *again, "--second-split", "2"]) == 2
+    assert main([*train_command(place, "twice"), *again, "--second-split", "2"]) == 2
     said = capsys.readouterr().err
     assert "the clips of --root again" in said
     assert "of those that are judged train there" in said
@@ -160,7 +136,7 @@ def test_another_split_of_the_same_clips_is_refused(place: Path, capsys):
     for path in (folder / "splits").glob(f"{CLASSES[0]}_*"):
         path.unlink()
     again = ["--second-dataset", "puppets", "--second-root", str(folder), "--second-split", "2"]
-    assert main([*arguments(place, "twice"), *again]) == 2
+    assert main([*train_command(place, "twice"), *again]) == 2
     assert "of those that are judged train there" in capsys.readouterr().err
 
 
@@ -199,7 +175,7 @@ def test_evaluate_by_22_sequences_and_their_table(trained: Path, capsys):
 def test_evaluate_averages_over_splits_and_says_what_is_missing(trained: Path, place: Path, capsys):
     command = ["evaluate", str(place / "of-{split}"), "--device", "cpu"]
     for split in ("1", "2"):
-        assert main([*arguments(place, f"of-{split}"), "--split", split]) == 0
+        assert main([*train_command(place, f"of-{split}"), "--split", split]) == 0
     capsys.readouterr()
     assert main(command) == 2
     said = capsys.readouterr().err
@@ -224,7 +200,7 @@ def test_a_network_that_has_seen_test_clips_is_said_once_and_recorded(
     identity = JHMDB(place / "clips").identity()
     try:
         card.write_text(json.dumps({"trained_on": {"dataset": identity, "clips": clips}}))
-        assert main(arguments(place, "seen")) == 0
+        assert main(train_command(place, "seen")) == 0
     finally:
         card.unlink()
     said = capsys.readouterr().err

@@ -14,13 +14,13 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from small_runs import train_command, write_networks
 from training import shared_work
 
 from rstan_lite import cli
 from rstan_lite.data.puppets import generate
 from rstan_lite.errors import ConfigError
-from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.training import runs
 from rstan_lite.training.logs import read_csv
 from rstan_lite.training.ranks import ALONE, Ranks, check_batch, ranks_of_environment
@@ -174,32 +174,13 @@ def place(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("clips of many")
     generate(folder / "clips", 4, ["run", "wave", "sit"], workers=1, size=(120, 160),
              progress=False)  # fmt: skip
-    torch.manual_seed(0)
-    for stream in ("appearance", "motion"):
-        net = FeatureNet(backbone("puppetnet"), stream, 3)
-        save_file(net.state_dict(), str(folder / f"{stream}.safetensors"))
+    write_networks(folder)
     assert cli.main(arguments(folder, "one")) == 0
     return folder
 
 
 def arguments(place: Path, run: str, *more: str) -> list[str]:
-    options = {
-        "--root": place / "clips",
-        "--cache": place / "cache",
-        "--out": place / run,
-        "--appearance-weights": place / "appearance.safetensors",
-        "--motion-weights": place / "motion.safetensors",
-        "--profile": "tiny",
-        "--size": 64,
-        "--stored-frames": 4,
-        "--frames": 3,
-        "--test-frames": 4,
-        "--batch-size": 5,
-        "--iterations": 150,
-        "--validation": 0.25,
-        "--device": "cpu",
-    }
-    return ["train", *(str(x) for pair in options.items() for x in pair), "--quiet", *more]
+    return train_command(place, run, *more, batch_size=5, iterations=150)
 
 
 def check_same_run(found: Path, expected: Path, world_size: int) -> None:
