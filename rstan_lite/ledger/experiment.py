@@ -29,6 +29,7 @@ CHOSEN: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
     ("jhmdb", "course"): {
         **{name: {"dropout": 0.0} for name in _SINGLE},
         **{name: {"lambda_aa": 128.0} for name in _L2},
+        "aa-ce": {"lambda_aa": 0.5},
     },
 }
 
