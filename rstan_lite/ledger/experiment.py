@@ -121,16 +121,21 @@ class Ledger:
     metrics: Mapping[str, Any]
     networks: Mapping[str, Mapping[str, Any]]
 
-    def difference(self, better: str, worse: str) -> Difference | None:
-        """Of two rows, over the seeds that both have; None where they share none."""
-        one, other = self.entries.get(better), self.entries.get(worse)
-        if one is None or other is None:
+    def paired(self, one: str, other: str) -> tuple[tuple[int, ...], np.ndarray, np.ndarray] | None:
+        """The seeds that two rows share, and `right` of either for these; None without any."""
+        first, second = self.entries.get(one), self.entries.get(other)
+        if first is None or second is None:
             return None
-        both = [seed for seed in one.seeds if seed in other.seeds]
+        both = tuple(seed for seed in first.seeds if seed in second.seeds)
         if not both:
             return None
-        first, second = (e.right[[e.seeds.index(seed) for seed in both]] for e in (one, other))
-        return difference(first, second, self.sources)
+        places = ([entry.seeds.index(seed) for seed in both] for entry in (first, second))
+        return both, first.right[next(places)], second.right[next(places)]
+
+    def difference(self, better: str, worse: str) -> Difference | None:
+        """Of two rows, over the seeds that both have; None where they share none."""
+        found = self.paired(better, worse)
+        return None if found is None else difference(*found[1:], self.sources)
 
 
 def make(plan: Plan, after: Callable[[Row, int, str], None] | None = None) -> None:
