@@ -125,6 +125,18 @@ def _named(counts: np.ndarray, classes: Sequence[str]) -> Sequence[str]:
     return classes
 
 
+def one_of_each(weights: np.ndarray, labels: np.ndarray, most: int) -> list[int]:
+    """Clips with the largest positive weights, at most one of a class and `most` in all.
+
+    weights: (n,), for example how many seeds have a clip wrong. Of equal ones the first counts.
+    """
+    found: dict[int, int] = {}
+    for clip in np.argsort(-weights, kind="stable").tolist():
+        if weights[clip] > 0:
+            found.setdefault(int(labels[clip]), clip)
+    return list(found.values())[: max(0, most)]
+
+
 def share_by_class(sums: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     """Attention on the silhouette within each class, and what even attention would have: (C, 2).
 

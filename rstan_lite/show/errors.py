@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from rstan_lite.ledger.changes import Change
 from rstan_lite.ledger.errors import Pair
+from rstan_lite.show.clips import COLUMN, heat_bar
 from rstan_lite.show.pixels import common_peak, draw_contour, overlay
 from rstan_lite.show.style import (
     BLACK,
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from rstan_lite.ledger.attention import Attended
 
 LINE = 0.27  # inches that a class or pair takes
-COLUMN = 1.5  # inches that one frame is wide
 HATCHED: Any = {"hatch": "//", "edgecolor": "white"}
 MARKS: Any = ({"marker": "o", "mfc": "white", "color": BLUE}, {"marker": "s", "color": VERMILION})
 
@@ -55,7 +56,8 @@ def pair_figure(pairs: Sequence[Pair], *, most: int = 12, title: str = "") -> Fi
         first, second = _plain(pair.first), _plain(pair.second)
         said.append(f"{first} taken for {second} {there}, back {back}")
     names = [f"{_plain(pair.first)}, {_plain(pair.second)}" for pair in shown]
-    _two_sided(axes, names, max(max(_counts(pair)) for pair in shown), "answers, all runs")
+    peaks = (max(pair.back for pair in shown), max(pair.there for pair in shown))
+    _two_sided(axes, names, peaks, "answers, all runs", 3 + 0.3 * max(peaks))
     axes.barh(0, 0, color=ORANGE, label="second taken for first", **HATCHED)
     axes.barh(0, 0, color=BLUE, label="first taken for second")
     figure.legend(loc="outside lower center", ncols=2)
@@ -88,8 +90,8 @@ def change_figure(changes: Sequence[Change], *, title: str = "") -> Figure:
             f"{_plain(change.name)}: {change.fixed} fixed, {change.broken} broken, videos {votes}"
         )
     names = [f"{_plain(change.name)} ({change.clips})" for change in changes]
-    peak = max(max(change.fixed, change.broken) for change in changes)
-    _two_sided(axes, names, peak, "answers broken (left) and fixed (right), all seeds", 1.06)
+    peaks = (max(change.broken for change in changes), max(change.fixed for change in changes))
+    _two_sided(axes, names, peaks, "answers broken (left) and fixed (right), all seeds")
     axes.annotate(
         "videos up : down", (1.02, 1.0), xycoords="axes fraction", xytext=(0, 2),
         textcoords="offset points", fontsize=7.5, color="#777777",
@@ -153,34 +155,34 @@ def gallery_figure(
     """Draw what models looked at in clips, a row a model and clip, with the silhouette outlined.
 
     cases: words for each row, and what was attended; rows of one clip should follow each other.
-    columns: how many of the steps are drawn, evenly spaced. All maps share one scale: the line is
-    half of it. Below each picture stands the share of its map on the silhouette.
-    Raises ValueError without cases.
+    columns: how many of the steps are drawn, evenly spaced. All maps share one scale. Below each
+    picture stands the share of its map on the silhouette. Raises ValueError without cases.
     """
     if not cases or columns < 1:
         raise ValueError(f"{len(cases)} clips in {columns} columns")
     columns = min(columns, *(len(case.frames) for _, case in cases))
     peak = common_peak(grid for _, case in cases for grid in case.maps)
+    largest, places = max(case.maps.max() for _, case in cases), cases[0][1].maps.shape[1]
     height, width = cases[0][1].frames.shape[1:3]
     tall = COLUMN * height / width + 0.22
-    figure = new_figure(COLUMN * columns + 1.9, tall * len(cases) + (0.5 if title else 0.2))
+    figure = new_figure(COLUMN * columns + 2.8, tall * len(cases) + (0.5 if title else 0.2))
     every = figure.subplots(len(cases), columns, squeeze=False)
     said = []
     for line, (words, case) in zip(every, cases, strict=True):
         steps = np.linspace(0, len(case.frames) - 1, columns).round().astype(int)
         for axes, t in zip(line, steps, strict=True):
             laid = overlay(case.frames[t], case.maps[t], case.crop, peak=peak, outline=False)
-            axes.imshow(draw_contour(laid, case.silhouettes[t], thickness=1))
+            axes.imshow(draw_contour(laid, case.silhouettes[t], thickness=2))
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
             below = f"frame {int(case.indices[t])}, {_on_silhouette(case, t)}"
             axes.set_xlabel(below, fontsize=7.5, labelpad=2)
-        named = f"{_plain(case.action)}, named\n{_plain(case.answer)} ({case.probability:.0%})"
-        line[0].set_ylabel(f"{words}\n{named}", rotation=0, ha="right", va="center", fontsize=8)
-        said.append(
-            f"{words}: {named.replace(chr(10), ' ')}; on the silhouette "
-            + ", ".join(_on_silhouette(case, t) for t in steps)
-        )
+        answer = f"{_plain(case.answer)} ({_percent(case.probability)})"
+        head = [words, f"{_plain(case.action)}, named", answer]
+        line[0].set_ylabel("\n".join(head), rotation=0, ha="right", va="center", fontsize=8)
+        shares = ", ".join(_on_silhouette(case, t) for t in steps)
+        said.append(f"{words}: {head[1]} {answer}; on the silhouette {shares}")
+    heat_bar(figure, every, peak, places, largest > peak)
     if title:
         figure.suptitle(title)
     return describe(
@@ -193,17 +195,17 @@ def _on_silhouette(case: Attended, t: int) -> str:
     inside = case.target[t] > 0
     if not inside.any():
         return "no silhouette"
-    return f"{case.maps[t][inside].sum() / case.maps[t].sum():.0%}"
+    return _percent(case.maps[t][inside].sum() / case.maps[t].sum())
 
 
 def _two_sided(
-    axes: Axes, names: Sequence[str], peak: float, label: str, room: float = 1.35
+    axes: Axes, names: Sequence[str], peaks: tuple[float, float], label: str, room: float = 0.5
 ) -> None:
-    """Lines of names around zero; numbers on the axis are counts on both sides."""
-    end = room * max(1, peak)
+    """Lines of names beside zero, with bars to both sides and room at their ends."""
     axes.axvline(0, color=BLACK, linewidth=0.9)
     axes.set_yticks(range(len(names)), names)
-    axes.set(xlim=(-end, end), ylim=(len(names) - 0.5, -0.5), xlabel=label)
+    axes.set(xlim=(-peaks[0] - room, peaks[1] + room), ylim=(len(names) - 0.5, -0.5), xlabel=label)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.xaxis.set_major_formatter(lambda x, _: f"{abs(x):g}")
     axes.grid(axis="x", color="#e5e5e5", linewidth=0.6)
     axes.set_axisbelow(True)
@@ -222,11 +224,11 @@ def _counts(pair: Pair) -> tuple[int, int]:
 
 
 def _count(count: int, share: float | None) -> str:
-    return f"{count}" + ("" if share is None else f" ({share:.0%})")
+    return f"{count}" + ("" if share is None else f" ({_percent(share)})")
 
 
-def _percent(share: float) -> str:
-    return "none" if np.isnan(share) else f"{share:.0%}"
+def _percent(share: float | np.floating) -> str:
+    return "none" if np.isnan(share) else f"{100 * share:.0f} %"
 
 
 def _plain(name: str) -> str:
