@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--report", action="store_true", help="run nothing, write anew what LEDGER holds"
     )
+    parser.add_argument(
+        "--pool",
+        nargs="+",
+        metavar="LEDGER",
+        help="run nothing, put finished ledgers of several splits together in --out",
+    )
     add_options(parser, leave_out=("seed",))
     parser.set_defaults(func=_ledger)
 
@@ -51,6 +58,8 @@ def _ledger(arguments: argparse.Namespace) -> int:
     dataset, split = overrides.get("dataset", PUPPETS), overrides.get("split", 1)
     out = Path(arguments.out or f"runs/ledger-{dataset}-{split}-{arguments.profile}")
     failures = 0
+    if arguments.pool:
+        return _pool([Path(folder) for folder in arguments.pool], arguments.out)
     if arguments.report:
         plan = open_plan(out)
     else:
@@ -68,6 +77,17 @@ def _ledger(arguments: argparse.Namespace) -> int:
     for path in write(read(plan)):
         print(f"written: {path}")
     return 1 if failures else 0
+
+
+def _pool(folders: Sequence[Path], out: str | None) -> int:
+    from rstan_lite.ledger.experiment import open_plan, read
+    from rstan_lite.ledger.pool import Pool, write_pool
+
+    if out is None:
+        raise ConfigError("--out", "none", "a folder for the pooled tables")
+    for path in write_pool(Pool([read(open_plan(folder)) for folder in folders]), Path(out)):
+        print(f"written: {path}")
+    return 0
 
 
 def _plan(arguments: argparse.Namespace, out: Path, options: dict[str, Any]) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 
 from rstan_lite.errors import CheckpointError, RstanError
 from rstan_lite.files import write_atomically
-from rstan_lite.ledger.rows import Row, rows_of
+from rstan_lite.ledger.rows import ROWS, Row, rows_of
 from rstan_lite.ledger.statistics import Difference, difference
 from rstan_lite.training import runs
 from rstan_lite.training.config import TrainConfig
@@ -21,9 +21,17 @@ from rstan_lite.training.runs import Predictions
 
 FILE = "plan.json"
 FAILURE = "failure.txt"  # in the folder of a run that could not be made: why
-# What rows of a profile have beside the profile's own settings, chosen on validation clips of
-# JHMDB's split 1: docs/selection.md says how.
-CHOSEN: dict[str, dict[str, dict[str, Any]]] = {"course": {}}
+# By data set and profile: what rows have beside the profile's own settings, chosen on validation
+# clips of split 1 with three seeds, as `docs/selection.md` tells.
+_SINGLE = ("appearance-lstm", "appearance-st", "motion-lstm", "motion-st")
+_L2 = [row.name for row in ROWS if row.options.get("aa_kind") == "l2"]
+CHOSEN: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
+    ("jhmdb", "course"): {
+        **{name: {"dropout": 0.0} for name in _SINGLE},
+        **{name: {"lambda_aa": 128.0} for name in _L2},
+        "aa-ce": {"lambda_aa": 0.5},
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -47,9 +55,10 @@ class Plan:
         return self.out / "runs" / name / f"seed{seed}"
 
     def config(self, row: Row, seed: int) -> TrainConfig:
-        """The configuration of a row that trains."""
-        chosen = CHOSEN.get(self.profile, {}).get(row.name, {})
-        return resolve(self.profile, {**self.options, **row.options, **chosen, "seed": seed})
+        """The configuration of a row that trains: what was chosen for it, then `options`."""
+        dataset = str(self.options.get("dataset", TrainConfig.dataset))
+        chosen = CHOSEN.get((dataset, self.profile), {}).get(row.name, {})
+        return resolve(self.profile, {**chosen, **self.options, **row.options, "seed": seed})
 
     def save(self) -> None:
         """Write FILE, with which `open_plan` reads the ledger without the data set."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from rstan_lite.files import write_atomically
 from rstan_lite.ledger.experiment import Entry, Ledger
-from rstan_lite.ledger.rows import CLAIMS, NO_NUMBER, NOT_RUN, Claim
+from rstan_lite.ledger.rows import CLAIMS, NO_NUMBER, NOT_RUN, ROWS, Claim
 from rstan_lite.ledger.statistics import Difference
 from rstan_lite.training.splits import command
 
@@ -31,8 +31,8 @@ def write(ledger: Ledger) -> list[Path]:
     from rstan_lite.show.style import keep
 
     out = ledger.plan.out
-    write_atomically(out / "ledger.csv", _csv(ROW_COLUMNS, _row_cells(ledger)))
-    write_atomically(out / "claims.csv", _csv(CLAIM_COLUMNS, _claim_cells(ledger)))
+    write_atomically(out / "ledger.csv", csv_bytes(ROW_COLUMNS, _row_cells(ledger)))
+    write_atomically(out / "claims.csv", csv_bytes(CLAIM_COLUMNS, claim_cells(judged(ledger))))
     write_atomically(out / "ledger.md", markdown(ledger).encode())
     if any(entry.seeds for entry in ledger.entries.values()):
         keep(row_figure(ledger), out / "ledger.png")
@@ -63,22 +63,22 @@ def why_not(entry: Entry) -> str:
     return "; ".join(dict.fromkeys(entry.failed.values()))
 
 
-def paper_gain(ledger: Ledger, claim: Claim) -> float | None:
+def paper_gain(claim: Claim) -> float | None:
     """The paper's own difference for a claim in points, None where it gives no two numbers."""
-    papers = [ledger.entries[name].row.paper for name in (claim.better, claim.worse)]
+    papers = [row.paper for name in (claim.better, claim.worse) for row in ROWS if row.name == name]
     return None if None in papers else round(papers[0] - papers[1], 1)  # type: ignore[operator]
 
 
 def markdown(ledger: Ledger) -> str:
     """Both tables, with what they were made of and the commands that repeat them."""
     lines = [f"# Ledger: {ledger.plan.options.get('dataset', 'puppets')}", "", _made_of(ledger), ""]
-    lines += _table(
+    lines += table(
         ("table", "model", "paper", "here", "seeds", "test clips", "on the silhouette"),
         (
             (
                 e.row.table,
                 e.row.label,
-                NO_NUMBER if e.row.paper is None and "Fig" in e.row.table else _number(e.row.paper),
+                NO_NUMBER if e.row.paper is None and "Fig" in e.row.table else number(e.row.paper),
                 spread(e),
                 str(len(e.seeds)),
                 str(len(ledger.clips)) if e.seeds else "",
@@ -87,29 +87,35 @@ def markdown(ledger: Ledger) -> str:
             for e in ledger.entries.values()
         ),
     )
-    lines += [""]
-    lines += _table(
-        ("table", "model", "paper", "why it was not run"),
-        ((row.table, row.label, _number(row.paper), row.why) for row in NOT_RUN),
-    )
-    lines += ["", "## Claims", "", _HOW, ""]
-    lines += _table(
-        ("claim", "in the paper", "here, points", "95 % interval", "by seed", "verdict"),
-        (
-            (
-                f"{claim.text} ({claim.place})",
-                _signed(paper_gain(ledger, claim)),
-                f"{100 * found.mean:+.1f}",
-                f"{100 * found.low:+.1f} to {100 * found.high:+.1f}",
-                ", ".join(f"{100 * gain:+.1f}" for gain in found.by_seed),
-                f"**{found.verdict}**",
-            )
-            for claim, found in judged(ledger)
-        ),
-    )
+    lines += ["", *not_run_lines(), "", "## Claims", "", *claim_lines(judged(ledger))]
     lines += ["", "## Commands", "", "Each row's first seed; the others differ in `--seed`.", ""]
     lines += ["```bash", *(_command(ledger, e) for e in ledger.entries.values()), "```", ""]
     return "\n".join(lines)
+
+
+def not_run_lines() -> list[str]:
+    """The paper's rows that were not run, as Markdown."""
+    return table(
+        ("table", "model", "paper", "why it was not run"),
+        ((row.table, row.label, number(row.paper), row.why) for row in NOT_RUN),
+    )
+
+
+def claim_lines(judged: Sequence[tuple[Claim, Difference]]) -> list[str]:
+    """Claims with their figures and verdicts, as Markdown."""
+    heads = ("claim", "in the paper", "here, points", "95 % interval", "by seed", "verdict")
+    rows = (
+        (
+            f"{claim.text} ({claim.place})",
+            _signed(paper_gain(claim)),
+            f"{100 * found.mean:+.1f}",
+            f"{100 * found.low:+.1f} to {100 * found.high:+.1f}",
+            ", ".join(f"{100 * gain:+.1f}" for gain in found.by_seed),
+            f"**{found.verdict}**",
+        )
+        for claim, found in judged
+    )
+    return [_HOW, "", *table(heads, rows)]
 
 
 _HOW = (
@@ -163,12 +169,13 @@ def _row_cells(ledger: Ledger) -> Iterator[Sequence[object]]:
         yield [cells.get(name) for name in ROW_COLUMNS]
 
 
-def _claim_cells(ledger: Ledger) -> Iterator[Sequence[object]]:
-    for claim, found in judged(ledger):
+def claim_cells(judged: Sequence[tuple[Claim, Difference]]) -> Iterator[Sequence[object]]:
+    """Cells of CLAIM_COLUMNS."""
+    for claim, found in judged:
         ends = [round(100 * x, 2) for x in (found.mean, found.low, found.high)]
         by_seed = " ".join(f"{100 * gain:.2f}" for gain in found.by_seed)
         yield (
-            claim.text, claim.place, claim.better, claim.worse, paper_gain(ledger, claim), *ends,
+            claim.text, claim.place, claim.better, claim.worse, paper_gain(claim), *ends,
             by_seed, found.verdict,
         )  # fmt: skip
 
@@ -189,7 +196,8 @@ def _share(entry: Entry) -> float | None:
     return round(float(np.mean(known)), 4) if known else None
 
 
-def _csv(columns: Sequence[str], rows: Iterator[Sequence[object]]) -> bytes:
+def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """Rows of a CSV file, with their heads."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -197,14 +205,16 @@ def _csv(columns: Sequence[str], rows: Iterator[Sequence[object]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _table(columns: Sequence[str], rows: Iterator[Sequence[str]]) -> list[str]:
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Lines of a Markdown table."""
     head = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
     return head + [
         "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows
     ]
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """A percentage, or nothing where there is none."""
     return "" if value is None else f"{value:.1f}"
 
 

@@ -16,6 +16,8 @@ from rstan_lite.ledger.write import markdown, write
 from rstan_lite.show.ledger import claim_figure, row_figure
 from rstan_lite.show.style import alt_text
 from rstan_lite.training import runs
+from rstan_lite.training.config import TrainConfig
+from rstan_lite.training.profiles import resolve
 from rstan_lite.training.runs import Predictions
 
 # Tables I to III of the paper, JHMDB's column, typed once more
@@ -39,10 +41,22 @@ def test_rows_have_the_papers_numbers_and_a_configuration_each():
         twin = seen.setdefault(config, row.name)
         assert twin == row.name, "two rows of the same settings"
     full = plan.config(rows_of(["aa-l2"])[0], 0)
+    assert full.lambda_aa == TrainConfig.lambda_aa
     assert (full.fusion, full.classifier, full.aa_kind, full.attention) == (
         "max", "joint", "l2", "window",
     )  # fmt: skip
     assert plan.config(rows_of(["gamma-beta-5"])[0], 0).gamma_beta == 5
+
+
+def test_what_was_chosen_for_a_row_yields_to_the_users_options():
+    (row,) = rows_of(["aa-l2"])
+    jhmdb = {"dataset": "jhmdb", "root": "x"}
+    (chosen,) = CHOSEN["jhmdb", "course"]["aa-l2"].values()
+    assert Plan(Path("out"), [row], (0,), options=jhmdb).config(row, 0).lambda_aa == chosen
+    mine = Plan(Path("out"), [row], (0,), options={**jhmdb, "lambda_aa": 3.0}).config(row, 0)
+    assert mine.lambda_aa == 3
+    tiny = Plan(Path("out"), [row], (0,), "tiny", jhmdb).config(row, 0)
+    assert tiny.lambda_aa == resolve("tiny").lambda_aa
 
 
 def test_claims_and_choices_name_rows():

@@ -1,0 +1,143 @@
+"""Ledgers of several splits put together: the mean over splits, as in Table V, and the claims."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rstan_lite.errors import ConfigError
+from rstan_lite.files import write_atomically
+from rstan_lite.ledger.experiment import Ledger
+from rstan_lite.ledger.rows import CLAIMS, Claim, Row
+from rstan_lite.ledger.statistics import Difference, difference
+from rstan_lite.ledger.write import (
+    CLAIM_COLUMNS,
+    claim_cells,
+    claim_lines,
+    csv_bytes,
+    not_run_lines,
+    number,
+    table,
+)
+
+FILES = ("pooled.md", "pooled.csv", "claims.csv", "claims.png")
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Ledgers of the same rows, profile and data set, each of another split."""
+
+    ledgers: Sequence[Ledger]
+
+    def __post_init__(self) -> None:
+        """Refuse what does not belong together (ConfigError)."""
+        if len(self.ledgers) < 2:
+            raise ConfigError("--pool", f"{len(self.ledgers)} ledger", "two or more")
+        first, *others = self.ledgers
+        if len(set(self.splits)) < len(self.splits):
+            found = ", ".join(map(str, self.splits))
+            raise ConfigError("--pool", f"splits {found}", "ledgers of different splits")
+        for other in others:
+            if _common(other) != _common(first):
+                raise ConfigError(
+                    str(other.plan.out),
+                    f"{_common(other)}",
+                    f"the data set and profile of {first.plan.out}: {_common(first)}",
+                )
+
+    @property
+    def splits(self) -> list[int]:
+        """The split of each ledger."""
+        return [int(ledger.plan.options.get("split", 1)) for ledger in self.ledgers]
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows that have a seed which is finished in every split."""
+        return [e.row for e in self.ledgers[0].entries.values() if self.seeds(e.row.name)]
+
+    def seeds(self, *names: str) -> list[int]:
+        """The seeds that rows share in all splits."""
+        entries = [ledger.entries.get(name) for ledger in self.ledgers for name in names]
+        common = [set(entry.seeds) if entry is not None else set() for entry in entries]
+        return sorted(set.intersection(*common))
+
+    def right(self, name: str, seeds: Sequence[int]) -> list[np.ndarray]:
+        """Of each split, which clips a row's runs name rightly: bool (seeds, clips)."""
+        entries = [ledger.entries[name] for ledger in self.ledgers]
+        return [e.right[[e.seeds.index(seed) for seed in seeds]] for e in entries]
+
+    def accuracies(self, name: str) -> np.ndarray:
+        """Test accuracies of a row, (splits, seeds)."""
+        return np.stack([right.mean(1) for right in self.right(name, self.seeds(name))])
+
+    def difference(self, better: str, worse: str) -> Difference | None:
+        """Of two rows over all splits' test clips; None where no seed has both in every split.
+
+        A clip that two splits test counts twice in the mean; the bootstrap draws its video once,
+        with all that was cut from it.
+        """
+        seeds = self.seeds(better, worse)
+        if not seeds:
+            return None
+        first, second = (np.hstack(self.right(name, seeds)) for name in (better, worse))
+        return difference(first, second, [s for ledger in self.ledgers for s in ledger.sources])
+
+    def judged(self) -> list[tuple[Claim, Difference]]:
+        """The claims both of whose rows have runs, with the difference that was found."""
+        found = ((claim, self.difference(claim.better, claim.worse)) for claim in CLAIMS)
+        return [(claim, it) for claim, it in found if it is not None]
+
+
+def _common(ledger: Ledger) -> tuple[str, str]:
+    return str(ledger.plan.options.get("dataset", "puppets")), ledger.plan.profile
+
+
+def write_pool(pool: Pool, out: Path) -> list[Path]:
+    """Write FILES into a folder and return their paths."""
+    from rstan_lite.show.ledger import claim_figure
+    from rstan_lite.show.style import keep
+
+    judged = pool.judged()
+    write_atomically(out / "pooled.md", markdown(pool).encode())
+    write_atomically(out / "pooled.csv", csv_bytes(_columns(pool), _cells(pool)))
+    write_atomically(out / "claims.csv", csv_bytes(CLAIM_COLUMNS, claim_cells(judged)))
+    if judged:
+        keep(claim_figure(judged), out / "claims.png")
+    return [out / name for name in FILES if (out / name).exists()]
+
+
+def markdown(pool: Pool) -> str:
+    """The rows by split, the paper's means over splits that were not run, and the claims."""
+    dataset, profile = _common(pool.ledgers[0])
+    clips = " + ".join(str(len(ledger.clips)) for ledger in pool.ledgers)
+    made_of = f"{dataset}, profile `{profile}`; {clips} test clips."
+    heads = ("model", *(f"split {split}" for split in pool.splits), "mean of splits", "seeds")
+    lines = [f"# Ledger over splits: {dataset}", "", made_of, ""]
+    lines += table(heads, (_shown(pool, row) for row in pool.rows))
+    lines += ["", *not_run_lines(), "", "## Claims", "", *claim_lines(pool.judged()), ""]
+    return "\n".join(lines)
+
+
+def _shown(pool: Pool, row: Row) -> list[str]:
+    values = 100 * pool.accuracies(row.name)  # (splits, seeds)
+    means = values.mean(0)  # of the splits, by seed
+    spread = f" ± {means.std(ddof=1):.1f}" if len(means) > 1 else ""
+    by_split = [number(float(value)) for value in values.mean(1)]
+    return [row.label, *by_split, f"{means.mean():.1f}{spread}", str(len(means))]
+
+
+def _columns(pool: Pool) -> list[str]:
+    return ["row", "model", *(f"split_{split}" for split in pool.splits), "mean", "seeds"]
+
+
+def _cells(pool: Pool) -> list[list[object]]:
+    found = []
+    for row in pool.rows:
+        values = 100 * pool.accuracies(row.name)
+        by_split = [round(float(value), 2) for value in values.mean(1)]
+        mean = round(float(values.mean()), 2)
+        found.append([row.name, row.label, *by_split, mean, values.shape[1]])
+    return found
