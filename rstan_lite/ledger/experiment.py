@@ -94,13 +94,15 @@ def open_plan(out: Path) -> Plan:
 class Entry:
     """What a row's runs have given.
 
-    seeds: of the finished runs. right: bool (seeds, clips). share: of the attention on the
-    silhouette, by seed, None where there is none. failed: by seed, why a run did not finish.
+    seeds: of the finished runs. right: bool (seeds, clips). answers: int64 (seeds, clips), the
+    class that each run names. share: of the attention on the silhouette, by seed, None where there
+    is none. failed: by seed, why a run did not finish.
     """
 
     row: Row
     seeds: tuple[int, ...]
     right: np.ndarray
+    answers: np.ndarray
     share: tuple[float | None, ...]
     failed: Mapping[int, str]
 
@@ -114,27 +116,35 @@ class Entry:
 class Ledger:
     """All entries of a plan. clips: names of the test clips; sources: the videos they are cut from.
 
-    metrics: the metrics.json of one run, for what all share. networks: by stream, what made its
-    features: "backbone", "file" and "hash" of its weights.
+    labels: int64 (clips,), indices of classes. metrics: the metrics.json of one run, for what all
+    share. networks: by stream, what made its features: "backbone", "file" and "hash" of its
+    weights.
     """
 
     plan: Plan
     entries: Mapping[str, Entry]
     clips: tuple[str, ...]
     sources: tuple[str, ...]
+    labels: np.ndarray
+    classes: tuple[str, ...]
     metrics: Mapping[str, Any]
     networks: Mapping[str, Mapping[str, Any]]
 
-    def difference(self, better: str, worse: str) -> Difference | None:
-        """Of two rows, over the seeds that both have; None where they share none."""
-        one, other = self.entries.get(better), self.entries.get(worse)
-        if one is None or other is None:
+    def paired(self, one: str, other: str) -> tuple[tuple[int, ...], np.ndarray, np.ndarray] | None:
+        """The seeds that two rows share, and `right` of either for these; None without any."""
+        first, second = self.entries.get(one), self.entries.get(other)
+        if first is None or second is None:
             return None
-        both = [seed for seed in one.seeds if seed in other.seeds]
+        both = tuple(seed for seed in first.seeds if seed in second.seeds)
         if not both:
             return None
-        first, second = (e.right[[e.seeds.index(seed) for seed in both]] for e in (one, other))
-        return difference(first, second, self.sources)
+        places = ([entry.seeds.index(seed) for seed in both] for entry in (first, second))
+        return both, first.right[next(places)], second.right[next(places)]
+
+    def difference(self, better: str, worse: str) -> Difference | None:
+        """Of two rows, over the seeds that both have; None where they share none."""
+        found = self.paired(better, worse)
+        return None if found is None else difference(*found[1:], self.sources)
 
 
 def make(plan: Plan, after: Callable[[Row, int, str], None] | None = None) -> None:
@@ -171,12 +181,12 @@ def read(plan: Plan) -> Ledger:
     Raises CheckpointError for damaged runs and those tested on other clips than the first,
     ConfigError for those of other settings than the plan's.
     """
-    clips: tuple[str, ...] | None = None
+    first: Predictions | None = None
     shared: Mapping[str, Any] = {}
     networks: dict[str, Mapping[str, Any]] = {}
     entries = {}
     for row in plan.rows:
-        seeds, right, share, failed = [], [], [], {}
+        seeds, answers, share, failed = [], [], [], {}
         for seed in plan.seeds:
             folder = plan.folder(row.name, seed)
             metrics = runs.read_metrics(folder)
@@ -186,19 +196,21 @@ def read(plan: Plan) -> Ledger:
             if not row.fused:
                 runs.check(folder, plan.config(row, seed))
             path = folder / runs.PREDICTIONS["test"]
-            found = runs.read_predictions(path)
-            clips = clips or found.names
-            right.append(_right(path, found, clips))
+            predictions = runs.read_predictions(path)
+            first = first or predictions
+            answers.append(_answers(path, predictions, first))
             seeds.append(seed)
             share.append(metrics.get("attention_on_silhouette"))
             if not row.fused:
                 shared = shared or metrics
                 networks |= metrics["networks"]
-        stacked = np.stack(right) if right else np.zeros((0, len(clips or ())), bool)
-        entries[row.name] = Entry(row, tuple(seeds), stacked, tuple(share), failed)
-    names = clips or ()
+        of_row = np.stack(answers) if answers else np.zeros((0, 0), np.int64)
+        right = of_row == first.labels if first and answers else np.zeros((0, 0), bool)
+        entries[row.name] = Entry(row, tuple(seeds), right, of_row, tuple(share), failed)
+    clips = first or Predictions((), np.zeros(0, np.int64), np.zeros((0, 0), np.float32), ())
+    sources = tuple(plan.sources.get(name, name) for name in clips.names)
     return Ledger(
-        plan, entries, names, tuple(plan.sources.get(n, n) for n in names), shared, networks
+        plan, entries, clips.names, sources, clips.labels, clips.classes, shared, networks
     )
 
 
@@ -207,15 +219,16 @@ def _failure(folder: Path) -> str:
     return path.read_text(encoding="utf-8").strip() if path.exists() else "not run"
 
 
-def _right(path: Path, found: Predictions, clips: Sequence[str]) -> np.ndarray:
-    """Which clips are named rightly, in the order of `clips`."""
-    if sorted(found.names) != sorted(clips):
-        raise CheckpointError(
-            path,
-            f"{len(found.names)} other test clips",
-            f"the same {len(clips)} in all runs of a ledger",
-            "Take another --out folder for another data set or split.",
-        )
+def _answers(path: Path, found: Predictions, first: Predictions) -> np.ndarray:
+    """The class that a run names for each clip, in the order of the first run's clips."""
+    hint = "Take another --out folder for another data set or split."
+    if sorted(found.names) != sorted(first.names):
+        clips = f"the same {len(first.names)} in all runs of a ledger"
+        raise CheckpointError(path, f"{len(found.names)} other test clips", clips, hint)
     place = {name: i for i, name in enumerate(found.names)}
-    order = [place[name] for name in clips]
-    return (found.scores.argmax(1) == found.labels)[order]
+    order = [place[name] for name in first.names]
+    if found.classes != first.classes or (found.labels[order] != first.labels).any():
+        raise CheckpointError(
+            path, "other classes of these clips", "those of the ledger's other runs", hint
+        )
+    return found.scores.argmax(1)[order]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import binomtest
 
 DRAWS = 10_000
 LEVEL = 0.95
@@ -60,3 +61,15 @@ def difference(
     means = np.einsum("ds,sg,dg->d", of_seed, totals, of_group, optimize=True) / (of_group @ sizes)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Difference(tuple(gain.mean(1).tolist()), float(gain.mean()), float(low), float(high))
+
+
+def mcnemar(fixed: int, broken: int) -> float:
+    """The exact two-sided p of McNemar's test of two models on the same clips.
+
+    fixed, broken: how many the second model alone has right, and the first alone. If both were
+    equally good, each changed clip would be fixed or broken with chance 1/2, independently; p is
+    the chance of numbers at least as uneven. 1 where nothing changed.
+    The clips must be drawn one by one: count whole videos where several are cut from one.
+    """
+    changed = fixed + broken
+    return float(binomtest(fixed, changed).pvalue) if changed else 1.0

@@ -109,7 +109,7 @@ def attention_strip(
         axis.set_ylabel(label)
     rows, numbers = ", ".join(grids), ""
     if scale:
-        _heat_bar(figure, axes[first:], peak, places, largest > peak, scale)
+        heat_bar(figure, axes[first:], peak, places, largest > peak, scale)
         numbers = (
             f" The largest {scale} of a place is {largest:.2f}; of an even map {1 / places:.2f}."
         )
@@ -125,7 +125,7 @@ def _what(scale: str) -> str:
     return {"weight": "attention", "": "marked places"}.get(scale, f"maps of the {scale}")
 
 
-def _heat_bar(
+def heat_bar(
     figure: Figure, axes: NDArray, peak: float, places: int, beyond: bool, scale: str = "weight"
 ) -> None:
     """Add the colour bar of `overlay`, with the weight of an even map marked on it.

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from rstan_lite.data.transforms import Geometry
-from rstan_lite.show.clips import _heat_bar, _image
+from rstan_lite.show.clips import _image, heat_bar
 from rstan_lite.show.pixels import overlay
 from rstan_lite.show.style import BLACK, BLUE, LINES, VERMILION, describe, new_figure, styled
 
@@ -46,7 +46,7 @@ def sharpness_figure(
     _image(
         left, overlay(frame, alpha, crop, peak=peak), f"weights at $\\gamma_\\alpha$ = {gamma:g}"
     )
-    _heat_bar(figure, np.array([left]), peak, len(alpha), bool(alpha.max() > peak))
+    heat_bar(figure, np.array([left]), peak, len(alpha), bool(alpha.max() > peak))
     order = np.sort(alpha)[::-1]
     right.bar(range(1, len(alpha) + 1), order, color=VERMILION, width=0.9)
     right.axhline(1 / len(alpha), color=BLACK, linewidth=1.2, linestyle=(0, (3, 2)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +14,8 @@ from rstan_lite.errors import ConfigError, DataError
 from rstan_lite.model.losses import main_loss
 from rstan_lite.model.output import RSTANOutput, last_step
 from rstan_lite.model.rstan import RSTAN
-from rstan_lite.training.batches import ClipFeatures, ordered_batches
-from rstan_lite.training.metrics import accuracy, attention_on_silhouette
+from rstan_lite.training.batches import Batch, ClipFeatures, ordered_batches
+from rstan_lite.training.metrics import accuracy, silhouette_sums
 from rstan_lite.training.ranks import ALONE, Ranks
 
 
@@ -63,24 +63,16 @@ def evaluate(
     if len(features) == 0:
         empty = torch.zeros(0, len(features.classes))
         return Evaluation(empty, torch.zeros(0, dtype=torch.long), None, None, None)
-    if steps > features.stored_frames:
-        stored = features.stored_frames
-        raise ConfigError("--frames", str(steps), f"at most the {stored} stored of a clip")
-    was_training, device = model.training, next(model.parameters()).device
-    model.eval()
+    device = next(model.parameters()).device
     scores = torch.zeros(len(features), model.config.heads[head], device=device)
     sums = torch.zeros(math.ceil(len(features) / batch_size), 4, dtype=torch.float64, device=device)
-    for batch in ordered_batches(features, batch_size, steps, device, ranks):
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-            output = model(batch.cubes, batch.vectors, head=head)
+    for batch, output in _outputs(model, features, head, steps, batch_size, precision, ranks):
         found = last_step(output.logits).float().softmax(-1)
         _check_finite(found.cpu(), batch.rows, features)
         scores[batch.rows] = found
         row = sums[int(batch.rows[0]) // batch_size]
         row[0] = main_loss(output, batch.labels).double() * len(batch.labels)
-        for alpha in attention_maps(output):
-            row[1:] += torch.stack(attention_on_silhouette(alpha.float(), batch.target))
-    model.train(was_training)
+        row[1:] = _on_silhouette(output, batch).sum(0)
     scores, sums = ranks.sum(scores).cpu(), ranks.sum(sums).cpu()  # places of others are 0
     loss, share, area, frames = (float(x) for x in sums.sum(0))
     return Evaluation(
@@ -90,6 +82,57 @@ def evaluate(
         share / frames if frames else None,
         area / frames if frames else None,
     )
+
+
+@torch.no_grad()
+def evaluate_silhouettes(
+    model: RSTAN,
+    features: ClipFeatures,
+    head: str,
+    steps: int,
+    batch_size: int = 32,
+    precision: str = "32",
+) -> Tensor:
+    """What `evaluate` measures of the attention on the silhouette, clip by clip.
+
+    Returns (n, 3) float64 on the CPU, sums over a clip's frames that show a silhouette (and over
+    the streams, where these are not fused): the attention's share, the silhouette's share of the
+    area, and their number. Zeros for a model without attention and for clips without a silhouette.
+    Raises ConfigError as `evaluate` does.
+    """
+    sums = torch.zeros(len(features), 3, dtype=torch.float64)
+    for batch, output in _outputs(model, features, head, steps, batch_size, precision, ALONE):
+        sums[batch.rows] = _on_silhouette(output, batch).cpu()
+    return sums
+
+
+def _outputs(
+    model: RSTAN,
+    features: ClipFeatures,
+    head: str,
+    steps: int,
+    batch_size: int,
+    precision: str,
+    ranks: Ranks,
+) -> Iterator[tuple[Batch, RSTANOutput]]:
+    """Each mini-batch with a model's output, in evaluation mode; the mode before is put back."""
+    if len(features) and steps > features.stored_frames:
+        stored = features.stored_frames
+        raise ConfigError("--frames", str(steps), f"at most the {stored} stored of a clip")
+    was_training, device = model.training, next(model.parameters()).device
+    model.eval()
+    for batch in ordered_batches(features, batch_size, steps, device, ranks):
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+            output = model(batch.cubes, batch.vectors, head=head)
+        yield batch, output
+    model.train(was_training)
+
+
+def _on_silhouette(output: RSTANOutput, batch: Batch) -> Tensor:
+    """`silhouette_sums` of a batch, (B, 3), over all its maps."""
+    zeros = torch.zeros(len(batch.rows), 3, dtype=torch.float64, device=batch.target.device)
+    maps = attention_maps(output)
+    return sum((silhouette_sums(alpha.float(), batch.target) for alpha in maps), zeros)
 
 
 def average(results: Sequence[Evaluation]) -> Evaluation:

@@ -67,18 +67,24 @@ def confusion(scores: Tensor, labels: Tensor) -> Tensor:
     return multiclass_confusion_matrix(scores.argmax(1), labels, scores.shape[1])
 
 
-def attention_on_silhouette(alpha: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Attention inside the actor's silhouette, summed over the frames that show one.
+def silhouette_sums(alpha: Tensor, target: Tensor) -> Tensor:
+    """Attention inside the actor's silhouette, summed over each clip's frames that show one.
 
     alpha: (B, T, P) non-negative attention on the current frame (the diagonal map of Eq. 18);
         it is normalised to sum to one first, as fused maps sum to up to two.
     target: (B, T, P), M of Eq. 18; its positive places are the silhouette.
-    Returns three sums over the B*T frames: the attention's share, the silhouette's share of the
-    area (what attention spread evenly would get), and the number of frames with a silhouette.
+    Returns (B, 3) float64: the attention's share, the silhouette's share of the area (what
+    attention spread evenly would get), and the number of frames with a silhouette.
     """
     inside = target > 0
     shown = inside.any(-1)  # (B, T)
     normalised = alpha / alpha.sum(-1, keepdim=True).clamp_min(1e-12)
-    share = (normalised * inside).sum(-1)[shown]
-    area = inside.float().mean(-1)[shown]
-    return share.double().sum(), area.double().sum(), shown.sum()
+    share = (normalised * inside).sum(-1) * shown
+    area = inside.float().mean(-1) * shown
+    return torch.stack([share, area, shown], -1).double().sum(1)
+
+
+def attention_on_silhouette(alpha: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """`silhouette_sums` of all clips together: three sums over the B*T frames."""
+    share, area, frames = silhouette_sums(alpha, target).sum(0)
+    return share, area, frames

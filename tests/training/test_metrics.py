@@ -13,6 +13,7 @@ from rstan_lite.training.metrics import (
     bootstrap_accuracy,
     confusion,
     per_class,
+    silhouette_sums,
 )
 
 SCORES = torch.tensor([[0.9, 0.1, 0.0], [0.2, 0.5, 0.3], [0.6, 0.3, 0.1], [0.1, 0.7, 0.2]])
@@ -42,6 +43,13 @@ def test_share_of_attention_on_the_silhouette_by_hand():
     assert float(share) == pytest.approx(1.5 / 2 + 0.4)  # the third frame shows no actor
     assert float(area) == pytest.approx(2 / 4 + 1 / 4)
     assert int(frames) == 2
+
+
+def test_shares_are_summed_clip_by_clip():
+    alpha = torch.tensor([[[1.0, 3.0], [1.0, 1.0]], [[0.2, 0.8], [0.5, 0.5]]])  # two clips
+    target = torch.tensor([[[1.0, 0], [0.5, 0.5]], [[0, 0], [0, 0]]])  # the second shows no actor
+    found = silhouette_sums(alpha, target)
+    torch.testing.assert_close(found, torch.tensor([[1.25, 1.5, 2], [0, 0, 0]]).double())
 
 
 def test_even_attention_gets_the_area():
