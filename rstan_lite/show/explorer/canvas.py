@@ -7,6 +7,7 @@ the explorer draws with OpenCV and Pillow, in the letters and colours of the oth
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -53,24 +54,18 @@ class Canvas:
         l, t, r, b = (round(x) for x in (left, top, right, bottom))  # noqa: E741
         self.pixels[t:b, l:r] = rgb(colour)
 
-    def line(self, points: Sequence[tuple[float, float]], colour: str, width: int = 1) -> None:
-        """Draw a line through points."""
-        at = np.rint(np.array(points) * 2**_FRACTION).astype(np.int32)
-        cv2.polylines(self.pixels, [at], False, rgb(colour), width, cv2.LINE_AA, _FRACTION)
-
-    def dashes(
-        self, points: Sequence[tuple[float, float]], colour: str, width: int, pattern: int
+    def line(
+        self, points: Sequence[tuple[float, float]], colour: str, width: int = 1, dash: int = 0
     ) -> None:
-        """Draw a line through points in dashes of `pattern` pixels; 0 is a whole line."""
-        if not pattern:
-            return self.line(points, colour, width)
-        for (x, y), (u, v) in zip(points[:-1], points[1:], strict=True):
-            pieces = max(1, round(float(np.hypot(u - x, v - y)) / pattern))
-            cuts = np.linspace(0, 1, 2 * pieces + 1)
-            for a, b in zip(cuts[:-1:2], cuts[1::2], strict=True):
-                ends = [(x + c * (u - x), y + c * (v - y)) for c in (a, b)]
-                self.line(ends, colour, width)
-        return None
+        """Draw a line through points, in dashes of so many pixels; 0 is a whole line."""
+        at = np.asarray(points, dtype=np.float64)  # (n, 2)
+        pieces = [at] if not dash else []
+        for start, end in zip(at[:-1], at[1:], strict=True) if dash else ():
+            number = max(1, round(float(np.hypot(*(end - start))) / (2 * dash)))
+            shares = np.arange(number)[:, None, None] + np.array([[0.0], [0.5]])  # (number, 2, 1)
+            pieces.extend(start + shares / number * (end - start))
+        fixed = [np.rint(piece * 2**_FRACTION).astype(np.int32) for piece in pieces]
+        cv2.polylines(self.pixels, fixed, False, rgb(colour), width, cv2.LINE_AA, _FRACTION)
 
     def frame(self, left: int, top: int, width: int, height: int, colour: str, line: int) -> None:
         """Draw the edge of a box, inside it."""
@@ -131,7 +126,15 @@ class Canvas:
         return self._fonts[size, bold]
 
 
+@cache
 def rgb(colour: str) -> tuple[int, int, int]:
     """A colour by its name or hexadecimal digits as 8-bit red, green and blue."""
     red, green, blue = (round(255 * part) for part in to_rgb(colour))
     return red, green, blue
+
+
+def jpeg(pixels: NDArray[np.uint8]) -> bytes:
+    """A picture as JPEG of high quality: in a third of the time that a PNG takes."""
+    full = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444  # else coloured words are blurred
+    options = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, full]
+    return bytes(cv2.imencode(".jpg", pixels[..., ::-1], options)[1])

@@ -16,6 +16,7 @@ LINES = (  # a class is told from the others by colour and dash, and by its name
 NAMES = 128  # pixels for the names at the right of the answers
 SCALE = 30  # pixels for the numbers at the left of both charts
 MOST_CLASSES = 5
+UNSEEN = "#a0a0a0"  # frames that a step does not look at
 
 
 def classes_of(scene: Scene, looks: Sequence[Look]) -> list[int]:
@@ -54,11 +55,10 @@ def frame_weights(
                 colour=BLACK if own else GREY,
             )  # fmt: skip
         if look.slot(step, frame) is None:
-            for ends in ((-3, -3, 3, 3), (-3, 3, 3, -3)):
-                a, b, c, d = ends
-                middle = x + slot / 2, bottom - 6
-                ends_ = [(middle[0] + a, middle[1] + b), (middle[0] + c, middle[1] + d)]
-                canvas.line(ends_, "#a0a0a0")
+            middle, low = x + slot / 2, bottom - 6
+            for tilt in (-3, 3):
+                ends = [(middle - 3, low - tilt), (middle + 3, low + tilt)]
+                canvas.line(ends, UNSEEN)
             continue
         thick = 0.8 * slot / len(look.rows)
         for i, row in enumerate(look.rows):
@@ -115,7 +115,7 @@ def answers(
     for c, (colour, pattern) in reversed(drawn):
         heights = bottom - look.scores[:, c] * (bottom - top)
         points = list(zip(across, heights, strict=True))
-        canvas.dashes(points, colour, 2, pattern)
+        canvas.line(points, colour, 2, pattern)
         canvas.dot(across[step], heights[step], 4, colour)
     wanted = [bottom - float(look.scores[-1, c]) * (bottom - top) for c in classes]
     for c, (colour, _), y in zip(classes, LINES, spread(wanted, 14, top, bottom), strict=False):

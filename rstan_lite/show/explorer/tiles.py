@@ -80,4 +80,4 @@ class Tiles:
             corners = [(x + first, y + up), (x + last - 1, y + up), (x + last - 1, y + down - 1),
                        (x + first, y + down - 1), (x + first, y + up)]  # fmt: skip
             canvas.line(corners, "black")
-            canvas.dashes(corners, "white", 1, 4)
+            canvas.line(corners, "white", dash=4)

@@ -6,19 +6,26 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from matplotlib import colormaps
 
 from rstan_lite.show.explorer.canvas import GREY, Canvas
 from rstan_lite.show.explorer.charts import SCALE, answers, classes_of, frame_weights
 from rstan_lite.show.explorer.presets import Preset, positions, with_step
 from rstan_lite.show.explorer.scene import Look, Scene
 from rstan_lite.show.explorer.tiles import Tiles
-from rstan_lite.show.pixels import HEAT
+from rstan_lite.show.pixels import heat_colours
 from rstan_lite.show.style import ORANGE, VERMILION, Drawing
 
 COLUMN, GAP = 500, 10  # pixels that a checkpoint is wide, and between two of them
 EDGE, LINE = 12, 16  # about the page; of a line of small words
-LABEL, CELL = 150, 190  # a figure's rows' names and its frames
+LABEL = 150  # pixels for the names of a figure's rows
+CELLS = {"steps": 150, "streams": 150, "checkpoints": 190}  # pixels that its frames are wide
+KEY = (
+    "dashed: what the networks see",
+    "white line on a map: half of the scale's end",
+    "grey ground: the step's own frame",
+    "cross: a frame that the step doesn't look at",
+    "bold name: the true action",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,19 +98,20 @@ def _everything(view: View, step: int) -> Drawing:
         large.draw(canvas, picture, left, top + LINE, crop=i == 0)
     if large.masks is None:
         canvas.words(EDGE + 2 * wide, int(tops[0]) + LINE, "no silhouette known", size=11)
+    for i, text in enumerate(KEY if columns > 1 else ()):
+        canvas.words(EDGE + 3 * wide, int(tops[0]) + (i + 1) * LINE, text, size=11, colour=GREY)
 
     classes = classes_of(scene, view.looks)
     for i, look in enumerate(view.looks):
-        left = EDGE + i * (COLUMN + GAP)
-        canvas.words(left, int(tops[1]), canvas.shortened(look.name, COLUMN, 13, True),
+        left, name = EDGE + i * (COLUMN + GAP), look.name
+        if (share := scene.share(look, step)) is not None:
+            name += f": {100 * share:.0f} % of the {look.main} map on the person"
+        canvas.words(left, int(tops[1]), canvas.shortened(name, COLUMN, 13, True),
                      size=13, bold=True)  # fmt: skip
         top = int(tops[1]) + LINE + 4
         for j, row in enumerate(look.rows):
             at = left + j * (small.width + GAP)
-            caption = f"alpha, {row}"
-            if row == look.main and (share := scene.share(look, step)) is not None:
-                caption += f": {100 * share:.0f} % on person"
-            canvas.words(at, top, canvas.shortened(caption, small.width, 11), size=11, colour=GREY)
+            canvas.words(at, top, f"alpha, {row}", size=11, colour=GREY)
             small.draw(canvas, small.map(look, row, step, step), at, top + LINE)
         if not look.rows:
             canvas.words(left, top, "a model without attention", size=11)
@@ -123,20 +131,21 @@ def _everything(view: View, step: int) -> Drawing:
 
 def _figure(view: View, preset: Preset, step: int) -> Drawing:
     """Maps in rows over the same few frames, with the frames' weights below them."""
-    scene, tiles = view.scene, view.tiles(CELL)
+    scene, cell = view.scene, CELLS[preset.kind]
+    tiles = view.tiles(cell)
     frames = positions(scene.steps)
     if preset.kind == "checkpoints":
         frames = with_step(frames, step)
     rows = _rows(view, preset, step, frames)
     high = tiles.height + LINE + 6
-    width = LABEL + len(positions(scene.steps)) * (CELL + GAP) + 2 * EDGE
+    width = LABEL + len(positions(scene.steps)) * (cell + GAP) + 2 * EDGE
     top = EDGE + 64 + LINE
     canvas = Canvas(width, top + high * (1 + _most_rows(view, preset)) + 22 + EDGE)
     said = _head(canvas, view, step)
     canvas.words(EDGE, EDGE + 42, canvas.shortened(_about(view, preset), width - 2 * EDGE, 12),
                  size=12, colour=GREY)  # fmt: skip
     for j, frame in enumerate(frames):
-        left = EDGE + LABEL + j * (CELL + GAP)
+        left = EDGE + LABEL + j * (cell + GAP)
         own = preset.kind == "checkpoints" and frame == step
         words = f"frame {scene.numbers[frame]}"
         canvas.words(left, top - LINE, words, size=11, bold=own, colour=GREY)
@@ -147,7 +156,7 @@ def _figure(view: View, preset: Preset, step: int) -> Drawing:
         y, weights = top + i * high, []
         _label(canvas, label, y, of == step)
         for j, frame in enumerate(frames):
-            left, current = EDGE + LABEL + j * (CELL + GAP), frame if of is None else of
+            left, current = EDGE + LABEL + j * (cell + GAP), frame if of is None else of
             tiles.draw(canvas, tiles.map(look, row, current, frame), left, y)
             if frame == step and of is None:
                 canvas.frame(left, y, tiles.width, tiles.height, ORANGE, 3)
@@ -190,6 +199,9 @@ def _about(view: View, preset: Preset) -> str:
         parts.append("a model without attention has no maps")
     if preset.kind != "checkpoints":
         parts.append(f"checkpoint: {view.looks[0].name}")
+        seen, steps = view.looks[0].frames.shape[1], view.scene.steps
+        if 0 < seen < steps:
+            parts.append(f"it looks at {seen} of {steps} frames a step")
     return "; ".join(part for part in parts if part)
 
 
@@ -207,7 +219,7 @@ def _note(
 def _label(canvas: Canvas, text: str, top: int, strong: bool) -> None:
     """A row's name at its left, a line for each part, marked where it is the slider's step."""
     if strong:
-        canvas.box(EDGE - 8, top, EDGE - 4, top + CELL * 3 // 4, VERMILION)
+        canvas.box(EDGE - 8, top, EDGE - 4, top + 2 * LINE, VERMILION)
     for i, part in enumerate(_lines(canvas, text, LABEL - 10)):
         canvas.words(EDGE, top + i * LINE, part, size=12, bold=strong)
 
@@ -259,8 +271,8 @@ def _bar(canvas: Canvas, scene: Scene, looks: tuple[Look, ...], left: int, top: 
     words, wide = "weight of a place: 0", 160
     canvas.words(left, top, words, size=11)
     start = left + round(canvas.width_of(words, 11)) + 6
-    colours = colormaps[HEAT](0.35 + 0.6 * np.linspace(0, 1, wide))[:, :3]
-    canvas.pixels[top + 1 : top + 13, start : start + wide] = np.rint(255 * colours)
+    colours = np.rint(255 * heat_colours(np.linspace(0, 1, wide)))  # (wide, 3)
+    canvas.pixels[top + 1 : top + 13, start : start + wide] = colours
     even = start + wide * min(1.0, 1 / places / scene.peak)
     canvas.line([(even, top - 2), (even, top + 15)], "black", 2)
     text = f"{scene.peak:.2f} or more; black mark: {1 / places:.2f}, that of an even map"
