@@ -86,7 +86,7 @@ def describe(figure: Figure, text: str) -> Figure:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Pixels, uint8 RGB (H, W, 3), with their text alternative: a figure made without matplotlib."""
+    """A figure made without matplotlib: uint8 RGB (H, W, 3), and its text alternative."""
 
     pixels: NDArray[np.uint8]
     alt: str
@@ -113,9 +113,7 @@ class Picture:
         return {"image/png": self.png, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
 
 
-def keep(
-    figure: Figure | Drawing, path: str | Path | None = None, dpi: int = DPI
-) -> Picture:
+def keep(figure: Figure | Drawing, path: str | Path | None = None, dpi: int = DPI) -> Picture:
     """Draw a figure once, write it to a .png if a path is given, and return it for display.
 
     The PNG's Description field holds the text alternative. Missing folders are made. A Drawing

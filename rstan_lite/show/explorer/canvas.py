@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -60,7 +61,7 @@ class Canvas:
         """Draw a line through points, in dashes of so many pixels; 0 is a whole line."""
         at = np.asarray(points, dtype=np.float64)  # (n, 2)
         pieces = [at] if not dash else []
-        for start, end in zip(at[:-1], at[1:], strict=True) if dash else ():
+        for start, end in pairwise(at) if dash else ():
             number = max(1, round(float(np.hypot(*(end - start))) / (2 * dash)))
             shares = np.arange(number)[:, None, None] + np.array([[0.0], [0.5]])  # (number, 2, 1)
             pieces.extend(start + shares / number * (end - start))

@@ -124,9 +124,7 @@ def answers(
         name = scene.classes[c].replace("_", " ")
         room = NAMES - 10 - canvas.width_of(value, 11, true)
         text = canvas.shortened(name, room, 11, true) + value
-        canvas.words(
-            left + width + 8, y, text, size=11, colour=colour, bold=true, anchor="lm"
-        )
+        canvas.words(left + width + 8, y, text, size=11, colour=colour, bold=true, anchor="lm")
 
 
 def spread(wanted: Sequence[float], apart: float, low: float, high: float) -> list[float]:

@@ -35,7 +35,7 @@ class Preset:
     parts: tuple[int, ...] = tuple(range(COLUMNS))
 
     def choose(self, actions: Sequence[str]) -> int:
-        """Which of some clips, given by their actions, shows the preset best: the first at worst."""
+        """Which of some clips, given by their actions, fits best: the first where none does."""
         known = [action.lower() for action in actions]
         for wanted in (self.action, *self.others):
             if wanted.lower() in known:

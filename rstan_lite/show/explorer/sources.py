@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rstan_lite.data.clips import Clip, ClipDataset
     from rstan_lite.model.output import RSTANOutput
     from rstan_lite.model.rstan import RSTAN
+    from rstan_lite.training.batches import ClipFeatures
     from rstan_lite.training.checkpoint import Description
     from rstan_lite.training.config import TrainConfig
 
@@ -39,9 +40,7 @@ class Checkpoint:
     description: Description
 
 
-def open_checkpoints(
-    runs: Mapping[str, str | Path], device: str = "auto"
-) -> dict[str, Checkpoint]:
+def open_checkpoints(runs: Mapping[str, str | Path], device: str = "auto") -> dict[str, Checkpoint]:
     """The checkpoints of named runs, to be shown beside one another.
 
     Raises CheckpointError (damaged or unfinished run), ConfigError (no run; runs that differ in the
@@ -110,7 +109,8 @@ def scene_of(
     from rstan_lite.features.flow import decode
     from rstan_lite.training import predict
 
-    looks, shared = [], {}
+    looks: list[Look] = []
+    shared: dict[tuple[Any, ...], ClipFeatures] = {}
     first = next(iter(checkpoints.values())).config
     where = choose_device(first.device)
     inputs = predict.video_inputs(frames, masks, first, where)

@@ -23,7 +23,7 @@ KEY = (
     "dashed: what the networks see",
     "white line on a map: half of the scale's end",
     "grey ground: the step's own frame",
-    "cross: a frame that the step doesn't look at",
+    "cross: a frame that it doesn't look at",
     "bold name: the true action",
 )
 
@@ -87,7 +87,7 @@ def _everything(view: View, step: int) -> Drawing:
 
     wide = large.width + GAP
     pictures = [("frame, and what is seen of it", large.frames[step])]
-    pictures.append((f"flow; full colour: {scene.speed:.0f} pixels a frame", large.flow[step]))
+    pictures.append((f"flow; strongest: {scene.speed:.0f} px", large.flow[step]))
     if large.masks is not None:
         solid = np.repeat(large.masks[step][..., None] * np.uint8(255), 3, axis=-1)
         pictures.append(("silhouette", solid))
@@ -205,9 +205,7 @@ def _about(view: View, preset: Preset) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _note(
-    scene: Scene, look: Look, row: str, step: int, frame: int, preset: Preset
-) -> str:
+def _note(scene: Scene, look: Look, row: str, step: int, frame: int, preset: Preset) -> str:
     """What stands below a map: the frame's weight, or the share of the map on the person."""
     if preset.kind == "checkpoints":
         share = scene.share(look, frame)
@@ -275,5 +273,5 @@ def _bar(canvas: Canvas, scene: Scene, looks: tuple[Look, ...], left: int, top: 
     canvas.pixels[top + 1 : top + 13, start : start + wide] = colours
     even = start + wide * min(1.0, 1 / places / scene.peak)
     canvas.line([(even, top - 2), (even, top + 15)], "black", 2)
-    text = f"{scene.peak:.2f} or more; black mark: {1 / places:.2f}, that of an even map"
+    text = f"{scene.peak:.2f} or more; black mark: even, {1 / places:.2f}"
     canvas.words(start + wide + 6, top, text, size=11)
