@@ -84,7 +84,9 @@ def _pictures(frames: NDArray[np.uint8], pixels: str) -> Iterator[VideoFrame]:
             yield VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
         return
     some = np.ascontiguousarray(frames[:: -(-len(frames) // SAMPLED)])
-    common = Image.fromarray(some.reshape(-1, *some.shape[2:])).quantize(256)
+    # by an octree: a median cut would leave out what is rare, such as a map's brightest colours
+    tall = Image.fromarray(some.reshape(-1, *some.shape[2:]))
+    common = tall.quantize(256, method=Image.Quantize.FASTOCTREE)
     table = np.full((256, 4), 255, np.uint8)  # alpha, red, green, blue
     colours = np.array(common.getpalette("RGB"), np.uint8).reshape(-1, 3)
     table[: len(colours), 1:] = colours
