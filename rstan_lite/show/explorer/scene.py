@@ -35,8 +35,8 @@ class Look:
     def __post_init__(self) -> None:
         shape = (len(self.scores), *self.frames.shape[1:])
         fits = self.frames.shape == self.valid.shape == shape
-        for name, alpha in self.alpha.items():
-            fits = fits and alpha.shape[:2] == shape == self.beta[name].shape
+        fits = fits and all(alpha.shape[:2] == shape for alpha in self.alpha.values())
+        fits = fits and all(beta.shape == shape for beta in self.beta.values())
         if not fits or self.alpha.keys() != self.beta.keys():
             raise ValueError(f"{self.name}: alpha, beta, frames and scores of other steps or slots")
 

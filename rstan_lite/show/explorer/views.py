@@ -172,18 +172,24 @@ def _rows(
     view: View, preset: Preset, step: int, frames: list[int]
 ) -> list[tuple[str, Look, str, int | None]]:
     """A preset's rows: label, checkpoint, stream or "fused", and step (None: each frame's own)."""
-    looks = [look for look in view.looks if look.rows]
+    looks = _shown(view, preset)
     if preset.kind == "checkpoints":
         return [(f"{look.name}: {look.main}", look, look.main, None) for look in looks]
     chosen = positions(view.scene.steps)
     of = with_step([chosen[i] for i in preset.parts if i < len(chosen)], step)
     rows: list[tuple[str, Look, str, int | None]] = []
-    for look in looks[:1]:
+    for look in looks:
         for t in of:
             shown = (look.main,) if preset.kind == "steps" else look.rows
             words = f"step {t + 1} (frame {view.scene.numbers[t]})"
             rows += [(f"{words}: {row}", look, row, t) for row in shown]
     return rows
+
+
+def _shown(view: View, preset: Preset) -> list[Look]:
+    """The checkpoints whose maps a preset shows: the first that has any, or all of them."""
+    looks = [look for look in view.looks if look.rows]
+    return looks if preset.kind == "checkpoints" else looks[:1]
 
 
 def _most_rows(view: View, preset: Preset) -> int:
@@ -195,12 +201,11 @@ def _most_rows(view: View, preset: Preset) -> int:
 def _about(view: View, preset: Preset) -> str:
     """What a preset shows here, and where that is not what the paper's figure shows."""
     parts = [f"{preset.name}: {preset.about}", preset.stand_in(view.scene.action)]
-    if not any(look.rows for look in view.looks):
-        parts.append("a model without attention has no maps")
-    if preset.kind != "checkpoints":
-        parts.append(f"checkpoint: {view.looks[0].name}")
-        seen, steps = view.looks[0].frames.shape[1], view.scene.steps
-        if 0 < seen < steps:
+    parts += [f"{look.name} has no attention" for look in view.looks if not look.rows]
+    for look in _shown(view, preset) if preset.kind != "checkpoints" else ():
+        parts.append(f"checkpoint: {look.name}")
+        seen, steps = look.frames.shape[1], view.scene.steps
+        if seen < steps:
             parts.append(f"it looks at {seen} of {steps} frames a step")
     return "; ".join(part for part in parts if part)
 
