@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -121,8 +122,9 @@ def test_bad_videos_are_named_and_change_nothing(
     before, scene = stage.titles, stage.scene(stage.titles[0])
     single = write_avi(tmp_path / "single.avi", clip_arrays("jump", 7, 1)[0]).read_bytes()
     for name, content in {**bad_contents(video), "single.avi": single}.items():
-        with pytest.raises(DataError, match=re.escape(name)):
+        with pytest.raises(DataError, match=re.escape(name)) as caught:
             stage.upload(name, content)
+        assert tempfile.gettempdir() not in str(caught.value)  # no path that the reader never saw
     monkeypatch.setattr(sources, "MOST_UPLOADED", len(video) - 1)
     with pytest.raises(DataError, match=r"own\.avi.*at most.*`video`"):
         stage.upload("own.avi", video)

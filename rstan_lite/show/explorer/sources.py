@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rstan_lite.training.checkpoint import Description
     from rstan_lite.training.config import TrainConfig
 
-MOST_UPLOADED = 10 * 2**20  # bytes: what Jupyter's server takes in one message
+MOST_UPLOADED = 9 * 2**20  # bytes: Jupyter's server drops messages of more than 10 MiB
 MOST_DECODED = 2**30  # bytes of a video's frames
 SAME = ("stored_frames", "test_frames", "views", "size")  # so that runs share steps and places
 
@@ -205,7 +205,8 @@ class Stage:
             try:
                 return self.add(path, name)
             except DataError as error:  # named as the reader knows it
-                raise DataError(name, error.found, error.expected, error.hint) from error
+                found = error.found.replace(str(path), name)
+                raise DataError(name, found, error.expected, error.hint) from error
 
     def _free(self, title: str) -> str:
         """A title that is not taken yet."""

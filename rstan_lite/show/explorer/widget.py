@@ -16,6 +16,10 @@ from rstan_lite.show.explorer.views import View, render
 
 EVERYTHING = "everything at one step"
 BOTH = "side by side"
+NOTE = (  # said beforehand, as nothing arrives here that could be complained about
+    f"<p>Jupyter's server drops larger files than {MOST_UPLOADED >> 20} MiB, mostly without a word: "
+    "name those by the notebook's parameter <code>video</code>.</p>"
+)
 KINDS = {"PNG": ".png", "GIF": ".gif", "MP4": ".mp4"}
 
 
@@ -69,8 +73,8 @@ class Explorer:
             kind: ipywidgets.Button(description=f"save as {kind}", layout={"width": "auto"})
             for kind in KINDS
         }
-        self.note = ipywidgets.HTML()
-        self.screen.picture.layout.min_width = "520px"  # else its words are too small to be read
+        self.note = ipywidgets.HTML(NOTE)
+        self.screen.picture.layout.min_width = "640px"  # else its words are too small to be read
         self.screen.picture.layout.max_width = "100%"
         self._changed()
         self.step.observe(self._watch(self._draw), names="value")
@@ -96,7 +100,7 @@ class Explorer:
             try:
                 act()
             except Exception as error:  # whatever it is: the reader moved a control and must see it
-                self._set(**self._drawn)
+                self._set(**self._drawn)  # what the picture shows
                 self.screen.complain("That did not work; the picture is the one before.", error)
 
         return watcher
