@@ -6,9 +6,10 @@ pixels, `export` writes it to a file, and `explorer` puts controls beside it.
 
 from rstan_lite.show.explorer.export import export
 from rstan_lite.show.explorer.presets import PRESETS
+from rstan_lite.show.explorer.rendering import render
 from rstan_lite.show.explorer.scene import Look, Scene
 from rstan_lite.show.explorer.sources import Stage, one_of_each, open_checkpoints
-from rstan_lite.show.explorer.views import View, render
+from rstan_lite.show.explorer.views import View
 from rstan_lite.show.explorer.widget import BOTH, EVERYTHING, explorer, setting_of, view_of
 
 __all__ = [

@@ -9,7 +9,8 @@ import numpy as np
 from rstan_lite.errors import ConfigError
 from rstan_lite.files import write_atomically
 from rstan_lite.show.animation import write_animation
-from rstan_lite.show.explorer.views import View, render
+from rstan_lite.show.explorer.rendering import render
+from rstan_lite.show.explorer.views import View
 from rstan_lite.show.style import keep
 
 FILMS = (".gif", ".mp4")

@@ -11,13 +11,14 @@ from rstan_lite.show.controls import Screen, choice, slider, widget_of
 from rstan_lite.show.explorer.canvas import jpeg
 from rstan_lite.show.explorer.export import export, export_name
 from rstan_lite.show.explorer.presets import PRESETS, Preset, positions
+from rstan_lite.show.explorer.rendering import render
 from rstan_lite.show.explorer.sources import MOST_UPLOADED, Stage
-from rstan_lite.show.explorer.views import View, render
+from rstan_lite.show.explorer.views import View
 
 EVERYTHING = "everything at one step"
 BOTH = "side by side"
 NOTE = (  # said beforehand, as nothing arrives here that could be complained about
-    f"<p>Jupyter's server drops larger files than {MOST_UPLOADED >> 20} MiB, mostly without a word: "
+    f"<p>Jupyter's server may drop files of more than {MOST_UPLOADED >> 20} MiB without a word: "
     "name those by the notebook's parameter <code>video</code>.</p>"
 )
 KINDS = {"PNG": ".png", "GIF": ".gif", "MP4": ".mp4"}
