@@ -39,7 +39,6 @@ class Canvas:
     def __init__(self, width: int, height: int) -> None:
         self.pixels = np.full((height, width, 3), 255, np.uint8)
         self._words: list[tuple[float, float, str, int, str, bool, str]] = []
-        self._fonts: dict[tuple[int, bool], ImageFont.FreeTypeFont] = {}
 
     def picture(
         self, picture: NDArray[np.uint8], left: int, top: int, width: int, height: int
@@ -100,7 +99,7 @@ class Canvas:
 
     def width_of(self, text: str, size: int = 12, bold: bool = False) -> float:
         """How wide a line is in pixels."""
-        return float(self._font(size, bold).getlength(text))
+        return float(_font(size, bold).getlength(text))
 
     def shortened(self, text: str, width: float, size: int = 12, bold: bool = False) -> str:
         """The text, cut with an ellipsis where it is wider than so many pixels."""
@@ -115,16 +114,16 @@ class Canvas:
         image = Image.fromarray(self.pixels)
         pen = ImageDraw.Draw(image)
         for x, y, text, size, colour, bold, anchor in self._words:
-            pen.text((x, y), text, fill=rgb(colour), font=self._font(size, bold), anchor=anchor)
+            pen.text((x, y), text, fill=rgb(colour), font=_font(size, bold), anchor=anchor)
         return np.array(image)
 
-    def _font(self, size: int, bold: bool) -> ImageFont.FreeTypeFont:
-        if (size, bold) not in self._fonts:
-            (family,) = STYLE["font.sans-serif"]
-            name = f"{family.replace(' ', '')}{'-Bold' if bold else ''}.ttf"
-            path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
-            self._fonts[size, bold] = ImageFont.truetype(path, size)
-        return self._fonts[size, bold]
+
+@cache
+def _font(size: int, bold: bool) -> ImageFont.FreeTypeFont:
+    """The letters of the other figures, in a size in pixels."""
+    (family,) = STYLE["font.sans-serif"]
+    name = f"{family.replace(' ', '')}{'-Bold' if bold else ''}.ttf"
+    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name, size)
 
 
 @cache

@@ -107,12 +107,16 @@ class Explorer:
         return watcher
 
     def _draw(self) -> None:
-        drawn = render(self._view, self.step.value)
-        self.screen.show(jpeg(drawn.pixels), drawn.alt)
+        step = self.step.value
+        if step not in self._seen:
+            drawn = render(self._view, step)
+            self._seen[step] = jpeg(drawn.pixels), drawn.alt
+        self.screen.show(*self._seen[step])
 
     def _changed(self) -> None:
         chosen = {name: getattr(self, name).value for name in ("clip", "figure", "checkpoint")}
         self._view, self._drawn = view_of(self.stage, *chosen.values()), chosen
+        self._seen: dict[int, tuple[bytes, str]] = {}  # steps of this view that were drawn
         self._draw()
 
     def _take_preset(self) -> None:
