@@ -159,6 +159,7 @@ def test_a_figures_steps_include_the_sliders(steps: int, data: st.DataObject) ->
     assert step in found
     assert found == sorted(set(found))
     assert len(set(found) - set(chosen)) <= 1
+    assert with_step([], step) == [step]  # a clip of fewer steps than a figure shows
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=5))

@@ -150,10 +150,10 @@ def test_moving_a_control_changes_picture_and_words(stage: Stage, tmp_path: Path
     assert said(made) == render(view_of(stage, stage.titles[0]), 1).alt
     assert picture(made).startswith(b"\xff\xd8")  # JPEG
     for control, value in (
-        ("step", 3), ("clip", stage.titles[1]), ("checkpoint", "with"), ("checkpoint", BOTH),
+        ("step", 3), ("title", stage.titles[1]), ("checkpoint", "with"), ("checkpoint", BOTH),
     ):  # fmt: skip
         getattr(made, control).value = value
-        view = view_of(stage, made.clip.value, made.figure.value, made.checkpoint.value)
+        view = view_of(stage, made.title.value, made.figure.value, made.checkpoint.value)
         assert said(made) == render(view, made.step.value).alt
         seen.add(picture(made))
     assert len(seen) == 4  # both checkpoints again: the same picture again
@@ -164,19 +164,19 @@ def test_a_preset_sets_clip_checkpoint_and_step(stage: Stage, tmp_path: Path) ->
     made = Explorer(stage, tmp_path)
     for preset in PRESETS:
         made.figure.value = preset.name
-        chosen = made.clip.value, made.checkpoint.value, made.step.value
+        chosen = made.title.value, made.checkpoint.value, made.step.value
         assert chosen == setting_of(
             stage, preset, BOTH if preset.kind == "checkpoints" else "without"
         )
         assert said(made).startswith(preset.name)
     made.figure.value = "Fig. 5, Pick"
-    assert stage.action(made.clip.value) == "pick"
+    assert stage.action(made.title.value) == "pick"
     assert made.checkpoint.value == BOTH
 
 
 def test_every_control_has_a_label(stage: Stage, tmp_path: Path) -> None:
     made = Explorer(stage, tmp_path)
-    controls = [made.step, made.clip, made.figure, made.checkpoint, made.upload]
+    controls = [made.step, made.title, made.figure, made.checkpoint, made.upload]
     assert all(one.description.strip() for one in (*controls, *made.saves.values()))
     assert not any(one.disabled for one in (*controls, *made.saves.values()))
 
@@ -211,12 +211,12 @@ def test_uploads_are_shown_or_refused(stage: Stage, tmp_path: Path, video: bytes
         send(made, name, content)
         assert name in said(made)
         assert picture(made) == before
-        assert (made.clip.value, made.step.value) == (stage.titles[0], 2)
+        assert (made.title.value, made.step.value) == (stage.titles[0], 2)
     send(made, "own.avi", video)
-    assert made.clip.value == "own.avi"
+    assert made.title.value == "own.avi"
     assert said(made).startswith("own.avi, step 2")
     assert picture(made) != before
-    made.clip.value = stage.titles[0]
+    made.title.value = stage.titles[0]
     assert picture(made) == before
 
 
@@ -229,9 +229,9 @@ def test_a_clip_that_cannot_be_read_leaves_the_one_before(place: Path, tmp_path:
     first, second = list(chosen)[:2]
     path, before = chosen[second].path, picture(made)
     path.write_bytes(path.read_bytes()[:500])
-    made.clip.value = second
+    made.title.value = second
     assert path.name in said(made)
     assert picture(made) == before
-    assert made.clip.value == first
+    assert made.title.value == first
     made.step.value = 2
     assert said(made).startswith(f"{first}, step 2")

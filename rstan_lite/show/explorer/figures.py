@@ -19,11 +19,11 @@ def figure(view: View, preset: Preset, step: int) -> Drawing:
     frames = positions(scene.steps)
     if preset.kind == "checkpoints":
         frames = with_step(frames, step)
-    rows = _rows(view, preset, step, frames)
+    rows, most = _rows(view, preset, step), _most_rows(view, preset)
     high = tiles.height + LINE + 6
     width = LABEL + len(positions(scene.steps)) * (cell + GAP) + 2 * EDGE
     top = EDGE + 64 + LINE
-    canvas = Canvas(width, top + high * (1 + _most_rows(view, preset)) + 22 + EDGE)
+    canvas = Canvas(width, top + high * (1 + most) + 22 + EDGE)
     said = head(canvas, view, step)
     canvas.words(EDGE, EDGE + 42, canvas.shortened(_about(view, preset), width - 2 * EDGE, 12),
                  size=12, colour=GREY)  # fmt: skip
@@ -47,13 +47,11 @@ def figure(view: View, preset: Preset, step: int) -> Drawing:
             weights.append(note)
             canvas.words(left, y + tiles.height + 2, note, size=11, colour=GREY)
         said += f" {label}: {'; '.join(weights)}."
-    scale_bar(canvas, scene, view.looks, EDGE + LABEL, top + high * (1 + _most_rows(view, preset)))
+    scale_bar(canvas, scene, view.looks, EDGE + LABEL, top + high * (1 + most))
     return Drawing(canvas.finish(), f"{_about(view, preset)}. {said}")
 
 
-def _rows(
-    view: View, preset: Preset, step: int, frames: list[int]
-) -> list[tuple[str, Look, str, int | None]]:
+def _rows(view: View, preset: Preset, step: int) -> list[tuple[str, Look, str, int | None]]:
     """A preset's rows: label, checkpoint, stream or "fused", and step (None: each frame's own)."""
     looks = _shown(view, preset)
     if preset.kind == "checkpoints":
@@ -77,8 +75,7 @@ def _shown(view: View, preset: Preset) -> list[Look]:
 
 def _most_rows(view: View, preset: Preset) -> int:
     """The most rows that a preset has at any step, so that all its pictures are of one size."""
-    frames = positions(view.scene.steps)
-    return max(len(_rows(view, preset, t, frames)) for t in range(view.scene.steps))
+    return max(len(_rows(view, preset, t)) for t in range(view.scene.steps))
 
 
 def _about(view: View, preset: Preset) -> str:

@@ -70,6 +70,8 @@ def positions(steps: int, columns: int = COLUMNS) -> list[int]:
 
 
 def with_step(chosen: Sequence[int], step: int) -> list[int]:
-    """The chosen steps, the one nearest to a step replaced by it, in order."""
+    """The chosen steps, the one nearest to a step replaced by it, in order; of none, the step."""
+    if not chosen:
+        return [step]
     nearest = min(range(len(chosen)), key=lambda i: (abs(chosen[i] - step), i))
     return sorted({*chosen[:nearest], step, *chosen[nearest + 1 :]})

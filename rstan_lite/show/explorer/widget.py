@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def view_of(stage: Stage, title: str, figure: str = EVERYTHING, checkpoint: str 
 
     figure: EVERYTHING or a preset's name. checkpoint: one of the stage's names, or BOTH for all.
     """
-    preset = next((one for one in PRESETS if one.name == figure), None)
+    preset = _preset(figure)
     if preset is None and figure != EVERYTHING:
         raise ValueError(f"figure {figure!r}; there are {EVERYTHING}, {[p.name for p in PRESETS]}")
     names = tuple(stage.names) if checkpoint == BOTH else (checkpoint,)
@@ -48,6 +49,10 @@ def setting_of(stage: Stage, preset: Preset, checkpoint: str) -> tuple[str, str,
     return title, checkpoint, step
 
 
+def _preset(name: str) -> Preset | None:
+    return next((preset for preset in PRESETS if preset.name == name), None)
+
+
 class Explorer:
     """The controls' state and what follows from it; `box` is the widget to be shown.
 
@@ -63,7 +68,7 @@ class Explorer:
         names = [*stage.names, *([BOTH] if len(stage.names) > 1 else [])]
         self.step = widget_of(slider(1, max(2, stage.steps), 1, 1, "time step"), follow=True)
         self.step.max = stage.steps  # of a single step there is nothing to slide
-        self.clip = widget_of(choice(stage.titles, stage.titles[0], "clip"))
+        self.title = widget_of(choice(stage.titles, stage.titles[0], "clip"))
         self.figure = widget_of(choice(figures, EVERYTHING, "view"))
         self.checkpoint = widget_of(choice(names, names[-1], "checkpoint"))
         self.upload = ipywidgets.FileUpload(
@@ -79,7 +84,7 @@ class Explorer:
         self.screen.picture.layout.max_width = "100%"
         self._changed()
         self.step.observe(self._watch(self._draw), names="value")
-        for control in (self.clip, self.checkpoint):
+        for control in (self.title, self.checkpoint):
             control.observe(self._watch(self._changed), names="value")
         self.figure.observe(self._watch(self._take_preset), names="value")
         self.upload.observe(self._watch(self._take_upload), names="value")
@@ -88,7 +93,7 @@ class Explorer:
         row = ipywidgets.HBox([*self.saves.values(), self.upload], layout={"flex_flow": "row wrap"})
         page = ipywidgets.Box([self.screen.picture], layout={"overflow": "auto"})
         self.box = ipywidgets.VBox(
-            [self.step, self.clip, self.figure, self.checkpoint, row, page, self.screen.text,
+            [self.step, self.title, self.figure, self.checkpoint, row, page, self.screen.text,
              self.note]
         )  # fmt: skip
 
@@ -101,7 +106,7 @@ class Explorer:
             try:
                 act()
             except Exception as error:  # whatever it is: the reader moved a control and must see it
-                self._set(**self._drawn)  # what the picture shows
+                self._set(**self._drawn)
                 self.screen.complain("That did not work; the picture is the one before.", error)
 
         return watcher
@@ -112,18 +117,20 @@ class Explorer:
             drawn = render(self._view, step)
             self._seen[step] = jpeg(drawn.pixels), drawn.alt
         self.screen.show(*self._seen[step])
+        self._drawn["step"] = step
 
     def _changed(self) -> None:
-        chosen = {name: getattr(self, name).value for name in ("clip", "figure", "checkpoint")}
-        self._view, self._drawn = view_of(self.stage, *chosen.values()), chosen
+        chosen = {name: getattr(self, name).value for name in ("title", "figure", "checkpoint")}
+        self._view = view_of(self.stage, **chosen)
+        self._drawn: dict[str, Any] = chosen  # with the step: what the picture shows
         self._seen: dict[int, tuple[bytes, str]] = {}  # steps of this view that were drawn
         self._draw()
 
     def _take_preset(self) -> None:
-        preset = next((one for one in PRESETS if one.name == self.figure.value), None)
+        preset = _preset(self.figure.value)
         if preset is not None:
             title, checkpoint, step = setting_of(self.stage, preset, self.checkpoint.value)
-            self._set(clip=title, checkpoint=checkpoint, step=step)
+            self._set(title=title, checkpoint=checkpoint, step=step)
         self._changed()
 
     def _take_upload(self) -> None:
@@ -136,16 +143,16 @@ class Explorer:
             self._set(upload=())  # so that the same file can be tried again
         self._quiet = True
         try:
-            self.clip.options = [(title, title) for title in self.stage.titles]
+            self.title.options = [(title, title) for title in self.stage.titles]
         finally:
             self._quiet = False
-        self._set(clip=title)
+        self._set(title=title)
         self._changed()
 
     def _save(self, ending: str) -> None:
         step = self.step.value
         path = export(self._view, self.folder / export_name(self._view, ending, step), step)
-        self.note.value = f'<p role="status" aria-live="polite">saved: {path}</p>'
+        self.note.value = f'<p role="status" aria-live="polite">saved: {escape(str(path))}</p>'
 
     def _set(self, **values: Any) -> None:
         """Set controls without drawing in between."""
