@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from benchmarks import explorer
 from benchmarks.cases import PAPER, SMALL, WAYS, Bench, described
 from benchmarks.figure import draw
 from benchmarks.floor import floor, rates
@@ -23,7 +24,7 @@ from benchmarks.inputs import measure
 from benchmarks.memory import peak
 from benchmarks.timing import interleaved
 
-PARTS = ("speed", "memory", "growth", "inputs", "startup")
+PARTS = ("speed", "memory", "growth", "inputs", "startup", "explorer")
 
 
 def speed(names: list[str], device: str, precision: str, rounds: int) -> list[dict[str, Any]]:
@@ -145,12 +146,17 @@ def main() -> None:
         "growth": lambda: growth(arguments.rounds, arguments.threads),
         "inputs": lambda: measure(Path(arguments.root) if arguments.root else None),
         "startup": lambda: startup(arguments.rounds),
+        "explorer": lambda: explorer.measure(arguments.rounds),
     }
     for part in parts:
         found = work[part]()
         report[part] = merged(report.get(part, []), found) if part == "speed" else found
         if part in ("inputs", "startup"):
             print("\n".join(f"{name}: {value:.3g}" for name, value in found.items()), flush=True)
+        if part == "explorer":
+            for way, row in found.items():
+                each = 1000 * row["cpu_seconds"] / explorer.MOVES
+                print(f"{way}: {each:.1f} ms of the processor a move, x{row['cpu_ratio']:.1f}")
         path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     draw(report, out / "bench.png")
     print(f"written: {path} and {out / 'bench.png'}")

@@ -16,10 +16,10 @@ MAX_PIXELS = 2**26  # of one frame, 8192 x 8192
 STRICT = {"err_detect": "explode"}  # else FFmpeg paints over damage, and most of it goes unseen
 
 
-def read_frames(path: str | Path) -> np.ndarray:
+def read_frames(path: str | Path, most: int = MAX_BYTES) -> np.ndarray:
     """Decode every frame of a video.
 
-    path: any file that FFmpeg reads.
+    path: any file that FFmpeg reads. most: bytes that its decoded frames may take.
     Returns uint8 RGB (F, H, W, 3). F is the number of frames decoded: the count in an AVI header
     is not to be trusted (every JHMDB clip overstates its own).
     Raises DataError for a file that is missing, cut short, without a frame, or damaged.
@@ -38,10 +38,10 @@ def read_frames(path: str | Path) -> np.ndarray:
             used = 0
             for frame in box.decode(video=0):  # type: ignore[union-attr]
                 used += 3 * frame.width * frame.height
-                if used > MAX_BYTES:
+                if used > most:
                     raise DataError(
                         path,
-                        f"more than {MAX_BYTES >> 30} GiB of decoded frames",
+                        f"more than {most >> 20} MiB of decoded frames",
                         "a short clip",
                         "Cut the video first.",
                     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,12 @@ from rstan_lite.data.transforms import Geometry
 from rstan_lite.errors import ConfigError
 from rstan_lite.show.pixels import common_peak, overlay
 
+if TYPE_CHECKING:
+    from av import VideoFrame
+
 # container -> codec, pixel format
-KINDS = {".mp4": ("libx264", "yuv420p"), ".avi": ("mpeg4", "yuv420p"), ".gif": ("gif", "rgb8")}
+KINDS = {".mp4": ("libx264", "yuv420p"), ".avi": ("mpeg4", "yuv420p"), ".gif": ("gif", "pal8")}
+SAMPLED = 16  # frames that a GIF's colours are chosen from
 
 
 def overlay_clip(
@@ -44,8 +49,9 @@ def overlay_clip(
 def write_animation(frames: NDArray[np.uint8], path: str | Path, fps: float = 10.0) -> Path:
     """Write frames (n, H, W, 3) RGB as .mp4, .avi or .gif and return the path.
 
-    A video's height and width are cut to even numbers, which its pixel format demands. Raises
-    ConfigError for another ending, StoreError where the disk is full.
+    Height and width are cut to even numbers, which a video's pixel format demands. A GIF has 256
+    colours, chosen from the frames. Raises ConfigError for another ending, StoreError where the
+    disk is full.
     """
     import av
 
@@ -61,9 +67,31 @@ def write_animation(frames: NDArray[np.uint8], path: str | Path, fps: float = 10
         rate = Fraction(fps).limit_denominator(1000)
         stream = cast("av.VideoStream", container.add_stream(codec, rate=rate))
         stream.height, stream.width, stream.pix_fmt = height, width, pixels
-        for frame in frames:
-            cut = np.ascontiguousarray(frame[:height, :width])
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(cut, format="rgb24")))
+        for picture in _pictures(frames[:, :height, :width], pixels):
+            container.mux(stream.encode(picture))
         container.mux(stream.encode())
     write_atomically(path, buffer.getvalue())
     return path
+
+
+def _pictures(frames: NDArray[np.uint8], pixels: str) -> Iterator[VideoFrame]:
+    """The frames as an encoder takes them: in colours of their own for a GIF, else as RGB."""
+    from av import VideoFrame
+    from PIL import Image
+
+    if pixels != "pal8":
+        for frame in frames:
+            yield VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+        return
+    some = np.ascontiguousarray(frames[:: -(-len(frames) // SAMPLED)])
+    # by an octree: a median cut would leave out what is rare, such as a map's brightest colours
+    tall = Image.fromarray(some.reshape(-1, *some.shape[2:]))
+    common = tall.quantize(256, method=Image.Quantize.FASTOCTREE)
+    table = np.full((256, 4), 255, np.uint8)  # alpha, red, green, blue
+    colours = np.array(common.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    table[: len(colours), 1:] = colours
+    for frame in frames:
+        picture = Image.fromarray(np.ascontiguousarray(frame))
+        shown = picture.quantize(palette=common, dither=Image.Dither.NONE)
+        indexed: Any = (np.asarray(shown), table)  # PyAV's types do not know of the pair
+        yield VideoFrame.from_ndarray(indexed, format="pal8")

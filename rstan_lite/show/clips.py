@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
@@ -14,7 +13,14 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from rstan_lite.data.transforms import Geometry
-from rstan_lite.show.pixels import HEAT, as_grid, common_peak, draw_contour, flow_to_colour, overlay
+from rstan_lite.show.pixels import (
+    as_grid,
+    common_peak,
+    draw_contour,
+    flow_to_colour,
+    heat_colours,
+    overlay,
+)
 from rstan_lite.show.style import describe, new_figure, styled
 
 COLUMN = 1.5  # inches that one frame is wide
@@ -132,7 +138,7 @@ def heat_bar(
 
     beyond: some weights are larger than the peak, which the bar's pointed end says.
     """
-    colours = ListedColormap(colormaps[HEAT](0.35 + 0.6 * np.linspace(0, 1, 256)))
+    colours = ListedColormap(heat_colours(np.linspace(0, 1, 256)))
     bar = figure.colorbar(
         ScalarMappable(Normalize(0, peak), colours),
         ax=list(axes.ravel()),

@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 
 from matplotlib.figure import Figure
 
-from rstan_lite.show.style import keep
+from rstan_lite.errors import RstanError
+from rstan_lite.show.style import Drawing, keep
 
 TEXT_CLASS = "rstan-figure-text"  # the CSS class of the text alternative
 _HEAVIEST = 200  # most positions of a slider: more can't be reached by hand or by key
@@ -84,7 +85,7 @@ def _labelled(label: str) -> str:
     return label
 
 
-def explore(draw: Callable[..., Figure], **controls: Control) -> Any:
+def explore(draw: Callable[..., Figure | Drawing], **controls: Control) -> Any:
     """Show draw's figure beside controls, and draw it anew whenever one of them moves.
 
     draw: a function of `rstan_lite.show`; called with one value for each control, by name, and
@@ -99,32 +100,56 @@ def explore(draw: Callable[..., Figure], **controls: Control) -> Any:
 
     if not controls:
         raise ValueError("nothing to explore: no controls were given")
-    widgets = {name: _widget(ipywidgets, control) for name, control in controls.items()}
-    picture, text = ipywidgets.Image(format="png"), ipywidgets.HTML()
-    text.add_class(TEXT_CLASS)
+    widgets = {name: widget_of(control) for name, control in controls.items()}
+    screen = Screen()
 
     def redraw() -> None:
         drawn = keep(draw(**{name: widget.value for name, widget in widgets.items()}))
-        picture.value = drawn.png  # it takes no alt text: the text below it is that
-        picture.layout.display = None
-        text.value = f'<p role="status" aria-live="polite">{escape(drawn.alt)}</p>'
+        screen.show(drawn.png, drawn.alt)
 
     def on_change(_: object) -> None:
         try:
             redraw()
         except Exception as error:  # whatever it is: the reader moved a control and must see it
-            picture.layout.display = "none"
-            message = escape(f"{type(error).__name__}: {error}")
-            text.value = f'<p role="alert"><b>The figure could not be drawn.</b> {message}</p>'
+            screen.complain("The figure could not be drawn.", error)
+            screen.picture.layout.display = "none"
 
     redraw()
     for widget in widgets.values():
         widget.observe(on_change, names="value")
-    return ipywidgets.VBox([*widgets.values(), picture, text])
+    return ipywidgets.VBox([*widgets.values(), *screen.parts])
 
 
-def _widget(ipywidgets: Any, control: Control) -> Any:
-    """The ipywidget of a control."""
+class Screen:
+    """A picture and, below it, its text alternative, which screen readers say when it changes."""
+
+    def __init__(self, kind: str = "png") -> None:
+        import ipywidgets
+
+        self.picture, self.text = ipywidgets.Image(format=kind), ipywidgets.HTML()
+        self.text.add_class(TEXT_CLASS)
+        self.parts = (self.picture, self.text)
+
+    def show(self, content: bytes, alt: str) -> None:
+        """Replace both; content is a file of the kind that the screen was made for."""
+        self.picture.value = content  # it takes no alt text: the text below it is that
+        self.picture.layout.display = None
+        self.text.value = f'<p role="status" aria-live="polite">{escape(alt)}</p>'
+
+    def complain(self, what: str, error: Exception) -> None:
+        """Say in the text's place what went wrong; the picture stays."""
+        message = escape(str(error) if isinstance(error, RstanError) else _named(error))
+        self.text.value = f'<p role="alert"><b>{escape(what)}</b> {message}</p>'
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def widget_of(control: Control, *, follow: bool = False) -> Any:
+    """The ipywidget of a control. follow: a slider's value changes while it is dragged."""
+    import ipywidgets
+
     common = {
         "description": control.label,
         "value": control.value,
@@ -140,4 +165,4 @@ def _widget(ipywidgets: Any, control: Control) -> Any:
     whole = all(isinstance(x, int) for x in (*numbers.values(), control.value))
     # Drawing takes a moment: so a drag draws where it ends, and each press of a key draws.
     kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
-    return kind(continuous_update=False, **numbers, **common)
+    return kind(continuous_update=follow, **numbers, **common)

@@ -7,9 +7,11 @@ notebooks, the figures of this package and the videos that `rstan-lite predict` 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.colors import Colormap
 from numpy.typing import NDArray
 
 from rstan_lite.data.transforms import Geometry
@@ -90,13 +92,25 @@ def overlay(
 
     grey = frame.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
     quiet = 0.5 * grey[..., None] + 0.25 * frame + 8.0  # paler and darker than the frame
-    heat = 255.0 * colormaps[HEAT](0.35 + 0.6 * level)[..., :3]
+    heat = 255.0 * heat_colours(level)
     cover = strength * level[..., None]
     picture = np.where(seen[..., None], (1.0 - cover) * quiet + cover * heat, 0.35 * quiet)
     picture = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
     if outline and top > 0:
         picture = draw_contour(picture, level >= 0.5)
     return picture
+
+
+def heat_colours(level: NDArray) -> NDArray[np.float64]:
+    """The colours of a map: level (...) from 0 to 1, the peak, to RGB (..., 3) in [0, 1]."""
+    colours: NDArray[np.float64] = _heat()(0.35 + 0.6 * np.asarray(level))
+    return colours[..., :3]
+
+
+@cache
+def _heat() -> Colormap:
+    """The colour map, once: matplotlib hands out a copy that it builds anew each time."""
+    return colormaps[HEAT]
 
 
 def draw_contour(

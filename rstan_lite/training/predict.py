@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,8 @@ def predict(
     frames = read_frames(video)
     if len(frames) < 2:
         raise DataError(video, "one frame", "two or more: optical flow needs a pair")
-    features, index = video_features(frames, config, description, where)
+    inputs = video_inputs(frames, None, config, where)
+    features = video_features(inputs, config, description, where)
     output = run_model(model.to(where), features, description.head, config)
     scores = last_step(output.logits).float().softmax(-1)[0].cpu()  # (C,)
     if not bool(torch.isfinite(scores).all()):
@@ -57,7 +59,7 @@ def predict(
     ranked = scores.argsort(descending=True).tolist()
     probabilities = {description.classes[i]: float(scores[i]) for i in ranked}
 
-    chosen = index[equally_spaced(config.stored_frames, config.test_frames)]  # (T,)
+    chosen = sampled(inputs, config)
     seen = view(config.views[0], frames.shape[1:3], config.size)
     overlays = {}
     for name, maps in diagonal_maps(output).items():
@@ -79,12 +81,33 @@ def predict(
     return {"classes": best, "predictions": str(path), "overlays": overlays}
 
 
-def video_features(
-    frames: np.ndarray, config: TrainConfig, description: Description, device: torch.device
-) -> tuple[ClipFeatures, np.ndarray]:
-    """A video's features as those of a data set's one clip, and its stored frames' indices (S,).
+def video_inputs(
+    frames: np.ndarray, masks: np.ndarray | None, config: TrainConfig, device: torch.device
+) -> dict[str, Tensor]:
+    """What a configuration's networks take of a video, and its silhouettes; see `clip_inputs`.
 
-    frames: uint8 RGB (F, H, W, 3). The label is a placeholder, the silhouette empty.
+    frames: uint8 RGB (F, H, W, 3). masks: uint8 (F, H, W), or None where they are not known.
+    """
+    flow = estimator(config.flow, config.flow_weights, device.type)
+    return clip_inputs(frames, masks, config.stored_frames, flow, config.camera)
+
+
+def sampled(inputs: Mapping[str, Tensor], config: TrainConfig) -> np.ndarray:
+    """The frames of the video that a test's T time steps are, int64 (T,)."""
+    index: np.ndarray = inputs["index"].numpy()
+    return index[equally_spaced(config.stored_frames, config.test_frames)]
+
+
+def video_features(
+    inputs: Mapping[str, Tensor],
+    config: TrainConfig,
+    description: Description,
+    device: torch.device,
+) -> ClipFeatures:
+    """A video's features as those of a data set's one clip, from its `video_inputs`.
+
+    The label is a placeholder, the silhouette empty. Raises CheckpointError where the run's
+    networks or streams are others than its description says.
     """
     if set(description.model["streams"]) != set(config.streams):
         raise CheckpointError(
@@ -93,8 +116,6 @@ def video_features(
             f"one of {', '.join(config.streams)}, as config.json has it",
         )
     settings = feature_settings(config, check_networks(description.networks))
-    flow = estimator(config.flow, config.flow_weights, device.type)
-    inputs = clip_inputs(frames, None, config.stored_frames, flow, config.camera)
     cubes, vectors = {}, {}
     for stream in config.streams:
         size = settings.size_of(stream)
@@ -107,7 +128,7 @@ def video_features(
         cubes[stream] = found["cubes"][None, None]  # (1, 1, S, P, d_cv)
         vectors[stream] = found["vectors"][None, None]  # (1, 1, S, d_fc)
     shape = next(iter(cubes.values())).shape[:4]
-    features = ClipFeatures(
+    return ClipFeatures(
         names=["video"],
         labels=np.zeros(1, np.int64),
         cubes=cubes,
@@ -116,7 +137,6 @@ def video_features(
         classes=description.classes,
         scales=description.scales,
     )
-    return features, inputs["index"].numpy()
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from benchmarks import explorer
 from benchmarks.__main__ import merged
 from benchmarks.cases import WAYS, Bench, Sizes
 from benchmarks.floor import attended, floor, work
@@ -83,3 +84,11 @@ def test_a_setting_measured_again_replaces_its_row():
     keys = {"size": "a", "device": "cpu", "precision": "32", "threads": 1, "pass": "forward"}
     old, other = keys | {"floor": 1}, keys | {"threads": 2}
     assert merged([old, other], [keys | {"floor": 2}]) == [keys | {"floor": 2}, other]
+
+
+def test_the_explorers_moves_are_drawn_and_compared(monkeypatch):
+    monkeypatch.setattr(explorer, "MOVES", 1)
+    found = explorer.measure(1)
+    assert set(found) == {"matplotlib", "everything", "Fig. 7"}
+    assert found["matplotlib"]["ratio"] == 1
+    assert all(row["cpu_seconds"] > 0 for row in found.values())

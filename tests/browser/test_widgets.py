@@ -27,6 +27,17 @@ WIDGETS = [
     if cell.cell_type == "code" and cell.id.startswith("explore-")
 ]
 
+EXPLORERS = [
+    pytest.param(path, cell.id, id=f"{path.stem}-{cell.id}")
+    for path in sorted(FOLDER.glob("*.ipynb"))
+    for cell in nbformat.read(path, as_version=4).cells
+    if cell.cell_type == "code" and cell.id == "explorer"
+]
+PICTURE = """async () => {
+    const shown = await fetch(document.querySelector('img.widget-image').src);
+    return Array.from(new Uint8Array(await shown.arrayBuffer())).join();
+}"""
+
 
 @pytest.fixture
 def page(chromium: Any, lab: Any, request: pytest.FixtureRequest) -> Any:
@@ -83,3 +94,37 @@ def test_keys_move_the_control_and_the_figure_follows(page: Any) -> None:
     moved = wait_for_other_text(page, first)
     page.keyboard.press(back)
     assert wait_for_other_text(page, moved) == first  # the same values, the same figure
+
+
+@pytest.mark.parametrize(
+    "page", [p.values for p in EXPLORERS], ids=[p.id for p in EXPLORERS], indirect=True
+)
+def test_the_explorer_follows_keys_and_survives_a_bad_file(page: Any) -> None:
+    first, picture = text_of(page), page.evaluate(PICTURE)
+    names = page.locator(".widget-hslider .widget-label").all_inner_texts()
+    assert names == ["time step", "clip", "view", "checkpoint"]
+    sliders = page.locator(".widget-vbox [role=slider]")
+    sliders.first.focus()
+    page.keyboard.press("ArrowRight")
+    second = wait_for_other_text(page, first)
+    assert "step 1 of" in first
+    assert "step 2 of" in second
+    moved = page.evaluate(PICTURE)
+    assert moved != picture
+    with page.expect_file_chooser() as chooser:
+        page.locator("button.widget-upload").press("Enter")
+    broken = {"name": "broken.mp4", "mimeType": "video/mp4", "buffer": b"no video"}
+    chooser.value.set_files(broken)
+    assert "broken.mp4" in wait_for_other_text(page, second)
+    assert page.locator(f".{TEXT_CLASS} [role=alert]").count() == 1
+    assert page.evaluate(PICTURE) == moved
+    sliders.first.focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector(f".{TEXT_CLASS} [role=status]", timeout=60_000)
+    assert text_of(page) == first
+    assert page.evaluate(PICTURE) == picture
+    sliders.nth(2).focus()
+    page.keyboard.press("ArrowRight")
+    assert wait_for_other_text(page, first).startswith("Fig. 1")
+    page.locator("button", has_text="save as PNG").press("Enter")
+    page.wait_for_selector("text=saved:", timeout=60_000)

@@ -166,6 +166,9 @@ def test_every_explorer_has_a_static_figure_of_the_same_function(path: Path) -> 
         assert cell.id.startswith("explore-") == ("show.explore(" in cell.source), cell.id
         for draw in re.findall(r"show\.explore\(\s*(?:partial\(\s*)?([\w.]+)", cell.source):
             assert f"{draw}(" in kept, f"{cell.id}: no figure of {draw} is kept"
+        if re.search(r"^explorer\(", cell.source, re.MULTILINE):
+            assert cell.id == "explorer"  # its browser test finds it by this id
+            assert re.search(r"figure = render\(view_of\(", kept), "no view is kept as a figure"
 
 
 def test_lessons_name_their_symbols_and_compare_a_table(path: Path) -> None:

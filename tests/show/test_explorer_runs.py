@@ -1,0 +1,237 @@
+"""The explorer on real checkpoints: its numbers are the run's, and bad videos change nothing."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from clips import clip_arrays, write_avi, write_dataset
+from small_runs import train_command, write_networks
+
+from rstan_lite.cli import main
+from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.errors import CheckpointError, ConfigError, DataError
+from rstan_lite.model.fusion import fuse_scores
+from rstan_lite.show.explorer import (
+    BOTH,
+    PRESETS,
+    Stage,
+    one_of_each,
+    open_checkpoints,
+    render,
+    setting_of,
+    sources,
+    view_of,
+)
+from rstan_lite.show.explorer.widget import Explorer
+from rstan_lite.training.runs import read_predictions
+
+widgets = pytest.importorskip("ipywidgets")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with clips, networks, and two runs: without silhouettes and with them."""
+    place = tmp_path_factory.mktemp("place")
+    write_dataset(place / "clips", per_class=4)
+    write_networks(place)
+    for run, variant in (("without", "fusion-max"), ("with", "silhouettes-ce")):
+        assert main(train_command(place, run, dataset="jhmdb", variant=variant)) == 0
+    return place
+
+
+@pytest.fixture
+def stage(place: Path) -> Stage:
+    checkpoints = open_checkpoints({"without": place / "without", "with": place / "with"}, "cpu")
+    data = JHMDB(place / "clips", validation=0.25)
+    return Stage(checkpoints, data, one_of_each(data.test))
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A short film's content."""
+    path = tmp_path_factory.mktemp("video") / "own.avi"
+    return write_avi(path, clip_arrays("jump", 7, 9)[0]).read_bytes()
+
+
+def test_the_arrays_are_the_models(stage: Stage, place: Path) -> None:
+    scene = stage.scene(stage.titles[0])
+    assert stage.scene(stage.titles[0]) is scene
+    assert [look.name for look in scene.looks] == ["without", "with"]
+    for look, run in zip(scene.looks, ("without", "with"), strict=True):
+        assert look.rows == ("appearance", "motion", "fused")
+        for row in ("appearance", "motion"):
+            np.testing.assert_allclose(look.alpha[row][look.valid].sum(-1), 1, atol=1e-5)
+            np.testing.assert_allclose(look.beta[row].sum(-1), 1, atol=1e-5)
+        for found in (look.alpha, look.beta):
+            streams = [torch.from_numpy(found[row]) for row in ("appearance", "motion")]
+            np.testing.assert_array_equal(found["fused"], fuse_scores(streams, "max").numpy())
+        told = read_predictions(place / run / "predictions.npz")
+        name = stage.clips[stage.titles[0]].name
+        expected = told.scores[told.names.index(name)]
+        np.testing.assert_allclose(look.scores[-1], expected, atol=1e-3)  # stored in half precision
+    assert np.abs(scene.looks[0].scores - scene.looks[1].scores).max() > 0
+
+
+def test_runs_that_do_not_fit_are_refused(place: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="at least one"):
+        open_checkpoints({})
+    with pytest.raises(CheckpointError):
+        open_checkpoints({"none": tmp_path})
+    other = tmp_path / "other"
+    other.mkdir()
+    for file in (place / "with").iterdir():
+        if file.is_file():
+            (other / file.name).write_bytes(file.read_bytes())
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(config | {"test_frames": 3}))
+    with pytest.raises(ConfigError, match="test_frames: found 3; expected 4"):
+        open_checkpoints({"with": place / "with", "other": other})
+
+
+def test_a_video_of_ones_own_is_added(stage: Stage, video: bytes) -> None:
+    before = stage.titles
+    title = stage.upload("own.avi", video)
+    assert stage.upload("some/where/own.avi", memoryview(video)) == "own.avi (2)"
+    assert stage.titles == [*before, "own.avi", "own.avi (2)"]
+    drawn = render(view_of(stage, title), 2)
+    assert stage.action(title) == ""
+    assert "on the person" not in drawn.alt
+    assert f"{title}, step 2 of 4, frame" in drawn.alt
+
+
+def bad_contents(video: bytes) -> dict[str, bytes]:
+    return {
+        "cut.avi": video[: len(video) // 2],
+        "empty.mp4": b"",
+        "notes.txt": b"no video at all",
+        "list.m3u8": b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n",
+    }
+
+
+def test_bad_videos_are_named_and_change_nothing(
+    stage: Stage, video: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, scene = stage.titles, stage.scene(stage.titles[0])
+    single = write_avi(tmp_path / "single.avi", clip_arrays("jump", 7, 1)[0]).read_bytes()
+    for name, content in {**bad_contents(video), "single.avi": single}.items():
+        with pytest.raises(DataError, match=re.escape(name)) as caught:
+            stage.upload(name, content)
+        assert tempfile.gettempdir() not in str(caught.value)  # no path that the reader never saw
+    monkeypatch.setattr(sources, "MOST_UPLOADED", len(video) - 1)
+    with pytest.raises(DataError, match=r"own\.avi.*at most.*`video`"):
+        stage.upload("own.avi", video)
+    monkeypatch.undo()
+    monkeypatch.setattr(sources, "MOST_DECODED", 10_000)
+    with pytest.raises(DataError, match="decoded"):
+        stage.upload("own.avi", video)
+    assert stage.titles == before
+    assert stage.scene(stage.titles[0]) is scene
+
+
+def said(made: Explorer) -> str:
+    return html.unescape(re.sub("<[^>]+>", "", made.screen.text.value))
+
+
+def picture(made: Explorer) -> bytes:
+    return bytes(made.screen.picture.value)
+
+
+def test_moving_a_control_changes_picture_and_words(stage: Stage, tmp_path: Path) -> None:
+    made = Explorer(stage, tmp_path)
+    seen = {picture(made)}
+    assert said(made) == render(view_of(stage, stage.titles[0]), 1).alt
+    assert picture(made).startswith(b"\xff\xd8")  # JPEG
+    for control, value in (
+        ("step", 3), ("title", stage.titles[1]), ("checkpoint", "with"), ("checkpoint", BOTH),
+    ):  # fmt: skip
+        getattr(made, control).value = value
+        view = view_of(stage, made.title.value, made.figure.value, made.checkpoint.value)
+        assert said(made) == render(view, made.step.value).alt
+        seen.add(picture(made))
+    assert len(seen) == 4  # both checkpoints again: the same picture again
+    assert made.step.continuous_update
+
+
+def test_a_preset_sets_clip_checkpoint_and_step(stage: Stage, tmp_path: Path) -> None:
+    made = Explorer(stage, tmp_path)
+    for preset in PRESETS:
+        made.figure.value = preset.name
+        chosen = made.title.value, made.checkpoint.value, made.step.value
+        assert chosen == setting_of(
+            stage, preset, BOTH if preset.kind == "checkpoints" else "without"
+        )
+        assert said(made).startswith(preset.name)
+    made.figure.value = "Fig. 5, Pick"
+    assert stage.action(made.title.value) == "pick"
+    assert made.checkpoint.value == BOTH
+
+
+def test_every_control_has_a_label(stage: Stage, tmp_path: Path) -> None:
+    made = Explorer(stage, tmp_path)
+    controls = [made.step, made.title, made.figure, made.checkpoint, made.upload]
+    assert all(one.description.strip() for one in (*controls, *made.saves.values()))
+    assert not any(one.disabled for one in (*controls, *made.saves.values()))
+
+
+def test_what_is_saved_is_what_is_shown(stage: Stage, tmp_path: Path) -> None:
+    made = Explorer(stage, tmp_path / "exports")
+    made.step.value = 2
+    for kind, button in made.saves.items():
+        button.click()
+        assert f".{kind.lower()}" in made.note.value
+    assert {path.suffix for path in (tmp_path / "exports").iterdir()} == {".png", ".gif", ".mp4"}
+    (tmp_path / "file").touch()
+    made.folder, before = tmp_path / "file", picture(made)
+    made.saves["PNG"].click()
+    assert "That did not work" in said(made)
+    assert picture(made) == before
+
+
+def send(made: Explorer, name: str, content: bytes) -> None:
+    """What a browser does where a file is chosen."""
+    made.upload.value = (
+        {"name": name, "type": "", "size": len(content), "content": memoryview(content),
+         "last_modified": datetime.now(UTC)},
+    )  # fmt: skip
+
+
+def test_uploads_are_shown_or_refused(stage: Stage, tmp_path: Path, video: bytes) -> None:
+    made = Explorer(stage, tmp_path)
+    made.step.value = 2
+    before = picture(made)
+    for name, content in bad_contents(video).items():
+        send(made, name, content)
+        assert name in said(made)
+        assert picture(made) == before
+        assert (made.title.value, made.step.value) == (stage.titles[0], 2)
+    send(made, "own.avi", video)
+    assert made.title.value == "own.avi"
+    assert said(made).startswith("own.avi, step 2")
+    assert picture(made) != before
+    made.title.value = stage.titles[0]
+    assert picture(made) == before
+
+
+def test_a_clip_that_cannot_be_read_leaves_the_one_before(place: Path, tmp_path: Path) -> None:
+    clips = write_dataset(tmp_path / "clips", per_class=4)
+    data = JHMDB(clips, validation=0.25)
+    chosen = one_of_each(data.test)
+    checkpoints = open_checkpoints({"with": place / "with"}, "cpu")
+    made = Explorer(Stage(checkpoints, data, chosen), tmp_path / "exports")
+    first, second = list(chosen)[:2]
+    path, before = chosen[second].path, picture(made)
+    path.write_bytes(path.read_bytes()[:500])
+    made.title.value = second
+    assert path.name in said(made)
+    assert picture(made) == before
+    assert made.title.value == first
+    made.step.value = 2
+    assert said(made).startswith(f"{first}, step 2")
