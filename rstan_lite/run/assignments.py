@@ -63,7 +63,9 @@ from contextlib import redirect_stderr
 
 with redirect_stderr(sys.stdout):  # nbgrader takes anything on stderr for a failure
 """
-_HIDDEN_NOTE = "# More inputs are tried here when this is graded, for half of the exercise's points.\n"
+_HIDDEN_NOTE = (
+    "# More inputs are tried here when this is graded, for half of the exercise's points.\n"
+)
 _GRADED = """\
 import os
 
@@ -136,7 +138,7 @@ def make_source(path: str | PathLike[str]) -> dict[str, Any]:
 
 
 def _mark(cell: dict[str, Any], text: str, points: int | None, blank: bool) -> None:
-    """Give a code cell its text and nbgrader's metadata: a check with points, a blank, or locked."""
+    """Give a code cell its text and nbgrader's metadata: with points, a blank, or only locked."""
     cell["source"] = text.splitlines(keepends=True)
     metadata = {"grade": points is not None, "solution": blank, "locked": not blank, "task": False}
     metadata |= {"grade_id": cell["id"], "schema_version": 3}
@@ -159,9 +161,10 @@ def _quiet(where: str, source: str) -> str:
     """A check's source inside a block that sends stderr to stdout."""
     text = _QUIET + textwrap.indent(source, "    ")
     try:
-        same = ast.dump(ast.Module(ast.parse(text).body[-1].body, [])) == ast.dump(  # type: ignore[attr-defined]
-            ast.Module(ast.parse(source).body, [])
-        )
+        block = ast.parse(text).body[-1]
+        assert isinstance(block, ast.With)
+        plain = ast.parse(source).body
+        same = [ast.dump(line) for line in block.body] == [ast.dump(line) for line in plain]
     except SyntaxError as error:
         raise NotebookError(where, f"{error.msg} in line {error.lineno}", "Python") from None
     if not same:

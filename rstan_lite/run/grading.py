@@ -95,7 +95,9 @@ def trial(folder: Path, names: Iterable[str]) -> Iterator[Tried]:
         for name in names:
             shutil.copytree(folder / "source" / name, course / "source" / name)
             given = load_notebook(folder / "release" / name / f"{name}.ipynb")
-            solved = with_solutions(given, load_notebook(folder / "source" / name / f"{name}.ipynb"))
+            solved = with_solutions(
+                given, load_notebook(folder / "source" / name / f"{name}.ipynb")
+            )
             for student, content in ((FULL, solved), (EMPTY, given)):
                 yield grade(course, name, student, content, cache)
 

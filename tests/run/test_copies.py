@@ -4,17 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+from run.exercises import BLANK, code, source, write
 
 from rstan_lite.cli import main
 from rstan_lite.errors import ConfigError, NotebookError
 from rstan_lite.run.copies import make_copy, write_copies
 
-BLANK = """def twice(x):
-    # x: a number
-    ### BEGIN SOLUTION
-    y = x + x
-    return y
-    ### END SOLUTION"""
 STUDENT = """def twice(x):
     # x: a number
     raise NotImplementedError("Exercise 1: your code here")"""
@@ -22,12 +17,6 @@ TEACHER = """def twice(x):
     # x: a number
     y = x + x
     return y"""
-
-
-def code(source: str, id_: str, *tags: str, hidden: bool = False, **more) -> dict:
-    metadata = {"tags": list(tags)} | ({"jupyter": {"source_hidden": True}} if hidden else {})
-    cell = {"cell_type": "code", "id": id_, "metadata": metadata, "source": source}
-    return cell | {"outputs": [], "execution_count": None} | more
 
 
 OUTPUT = {"output_type": "stream", "name": "stdout", "text": "4\n"}
@@ -42,19 +31,9 @@ def cells(blank: str = BLANK) -> list[dict]:
     ]
 
 
-def write(path: Path, content: list[dict]) -> Path:
-    notebook = {"cells": content, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    path.write_text(json.dumps(notebook), encoding="utf-8")
-    return path
-
-
 @pytest.fixture
 def notebook(tmp_path: Path) -> Path:
     return write(tmp_path / "lesson.ipynb", cells())
-
-
-def source(cell: dict) -> str:
-    return "".join(cell["source"])
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("student", STUDENT), ("teacher", TEACHER)])
