@@ -5,12 +5,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from run.exercises import BLANK, code, source, write
 
 from rstan_lite.cli import main
 from rstan_lite.errors import NotebookError
 from rstan_lite.run.assignments import CONFIG, POINTS, graded_cells, make_source, write_course
 from rstan_lite.run.grading import EMPTY, FULL, grade, release, run_nbgrader, trial, with_solutions
+from tests.run.exercises import BLANK, code, source, write
 
 LESSONS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 QUICK = next(path for path in LESSONS if path.stem == "05_temporal_attention")  # needs no clips

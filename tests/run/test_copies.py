@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from run.exercises import BLANK, code, source, write
 
 from rstan_lite.cli import main
 from rstan_lite.errors import ConfigError, NotebookError
 from rstan_lite.run.copies import make_copy, write_copies
+from tests.run.exercises import BLANK, code, source, write
 
 STUDENT = """def twice(x):
     # x: a number
