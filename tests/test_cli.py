@@ -22,6 +22,7 @@ COMMANDS = (
     "idt",
     "run",
     "copies",
+    "assignments",
     "sweep",
     "gpu",
 )
