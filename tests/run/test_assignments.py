@@ -8,6 +8,7 @@ import pytest
 
 from rstan_lite.cli import main
 from rstan_lite.errors import NotebookError
+from rstan_lite.run import grading
 from rstan_lite.run.assignments import CONFIG, POINTS, graded_cells, make_source, write_course
 from rstan_lite.run.grading import EMPTY, FULL, grade, release, run_nbgrader, trial, with_solutions
 from tests.run.exercises import BLANK, code, source, write
@@ -17,6 +18,7 @@ QUICK = next(path for path in LESSONS if path.stem == "05_temporal_attention")  
 CHECK = 'assert twice(2) == 4\nassert twice(0) == 0, "nothing"'
 HIDDEN = "for x in (-1, 7):\n    assert twice(x) == x + x"
 TEXT = "**Exercise 1 (medium).** Write `twice`; see [the next](other.ipynb)."
+NAMES = ("twice", "again", "once_more")
 NOISY = """    import sys, warnings, logging
     from tqdm import tqdm
     warnings.warn("a warning")
@@ -148,11 +150,23 @@ def test_command_says_how_to_install_nbgrader(
     assert not (lesson.parent / "course").exists()
 
 
+def three_exercises() -> list[dict]:
+    """The exercise above three times, with a function and a grade of its own each time."""
+    made = []
+    for number, (name, grade_) in enumerate(zip(NAMES, POINTS, strict=True), start=1):
+        for cell in cells()[1:]:
+            if cell["id"] != "lesson":
+                text = cell["source"].replace("twice", name).replace("medium", grade_)
+                text = text.replace("Exercise 1", f"Exercise {number}")
+                made.append(cell | {"source": text, "id": cell["id"].replace("1", str(number))})
+    return made
+
+
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A course of the small lesson and of a real one, released by the command."""
     folder = tmp_path_factory.mktemp("some where")  # a path with a space
-    lesson = write(folder / "lesson.ipynb", cells())
+    lesson = write(folder / "lesson.ipynb", [code("factor = 9", "lesson"), *three_exercises()])
     assert main(["assignments", str(folder / "course"), str(lesson), str(QUICK)]) == 0
     return folder / "course"
 
@@ -173,46 +187,43 @@ def test_students_get_no_solution_and_no_hidden_test(course: Path) -> None:
     assert "SOLUTION" not in json.dumps(released(course, QUICK.stem))
 
 
-def test_a_student_version_is_not_made_again_unless_its_source_changed(course: Path) -> None:
+def test_a_student_version_is_not_made_again_unless_its_source_changed(
+    course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = course / "release" / "lesson" / "lesson.ipynb"
     before = path.stat().st_mtime_ns
     assert release(course, ["lesson"]) == [path]
     assert path.stat().st_mtime_ns == before
-    made = course / "source" / "lesson" / "lesson.ipynb"
-    text = made.read_bytes()
-    made.write_bytes(text)
+    ran: list[tuple] = []
+    monkeypatch.setattr(grading, "run_nbgrader", lambda *arguments: ran.append(arguments))
+    (course / "source" / "lesson" / "lesson.ipynb").touch()
     with pytest.raises(NotebookError, match="another source"):
         release(course, ["lesson"])
+    assert ran == []
     release(course, ["lesson"], overwrite=True)
-    assert path.stat().st_mtime_ns > before
+    assert ran == [(course, "generate_assignment", "lesson", "--force")]
 
 
-def answered(course: Path, body: str) -> dict:
-    """The small lesson as a student with this function's body hands it in."""
+def test_points_of_a_submission(course: Path) -> None:
+    """Noise on stderr costs nothing; what is right as far as was shown has half; wrong, nothing."""
     given = released(course)
-    blank = by_id(given)["blank-1"]
-    blank["source"] = f"def twice(x):\n{body}"
-    by_id(given)["lesson"]["source"] = "raise ValueError('played with')"  # locked: restored
-    by_id(given)["check-1"]["source"] = "pass"
-    return given
-
-
-@pytest.mark.parametrize(
-    ("student", "body", "points"),
-    [
-        ("noisy", NOISY, {"check-1": 2, "hidden-1": 2}),  # stderr costs nothing
-        ("shown", "    return {2: 4, 0: 0}[x]", {"check-1": 2, "hidden-1": 0}),
-        ("wrong", "    return 2", {"check-1": 0, "hidden-1": 0}),
-    ],
-)
-def test_points_of_submissions(student: str, body: str, points: dict, course: Path) -> None:
-    found = grade(course, "lesson", student, answered(course, body), str(course / "cache"))
-    assert {cell: got for cell, (got, _) in found.points.items()} == points
-    assert found.most == POINTS["medium"]
-    path = course / "autograded" / student / "lesson" / "lesson.ipynb"
+    cells_of = by_id(given)
+    bodies = (NOISY, "    return {2: 4, 0: 0}[x]", "    return 2")
+    for number, (name, body) in enumerate(zip(NAMES, bodies, strict=True), start=1):
+        cells_of[f"blank-{number}"]["source"] = f"def {name}(x):\n{body}"
+    cells_of["lesson"]["source"] = "raise ValueError('played with')"  # locked: put back
+    cells_of["check-3"]["source"] = "pass"
+    found = grade(course, "lesson", "ada", given, str(course / "cache"))
+    assert {cell: got for cell, (got, _) in found.points.items()} == {
+        "check-1": 1, "hidden-1": 1, "check-2": 2, "hidden-2": 0, "check-3": 0, "hidden-3": 0,
+    }  # fmt: skip
+    assert found.most == sum(POINTS.values())
+    path = course / "autograded" / "ada" / "lesson" / "lesson.ipynb"
     outputs = by_id(json.loads(path.read_text(encoding="utf-8")))["check-1"]["outputs"]
-    streams = "".join("".join(one["text"]) for one in outputs if one["output_type"] == "stream")
-    assert ("a warning" in streams) == ("a line of a log" in streams) == (student == "noisy")
+    assert {one["name"] for one in outputs} == {"stdout"}
+    said = "".join("".join(one["text"]) for one in outputs)
+    for words in ("a warning", "a line of a log", "a print", "2/2"):
+        assert words in said
 
 
 def test_full_and_empty_submissions_of_a_lesson(course: Path) -> None:

@@ -97,6 +97,22 @@ def test_a_marker_in_an_untagged_cell_is_refused(tmp_path: Path) -> None:
         make_copy(write(tmp_path / "lesson.ipynb", content), "teacher")
 
 
+def test_hidden_tests_are_the_teacher_s_alone(tmp_path: Path) -> None:
+    hidden = code("assert twice(5) == 10", "hidden-1", "hidden", hidden=True)
+    path = write(tmp_path / "lesson.ipynb", [*cells(), hidden])
+    assert "hidden-1" not in [cell["id"] for cell in make_copy(path, "student")["cells"]]
+    shown = make_copy(path, "teacher")["cells"][-1]
+    assert (shown["id"], source(shown)) == ("hidden-1", hidden["source"])
+    assert not shown["metadata"]["jupyter"].get("source_hidden")
+
+
+def test_hidden_tests_without_a_check_before_them_are_refused(tmp_path: Path) -> None:
+    content = cells()
+    content.insert(3, code("assert twice(5) == 10", "hidden-1", "hidden"))
+    with pytest.raises(NotebookError, match="tagged 'check' before"):
+        make_copy(write(tmp_path / "lesson.ipynb", content), "student")
+
+
 @pytest.mark.parametrize("extra", [[], [code(BLANK, "blank-2", "blank")]])
 def test_a_blank_without_a_check_is_refused(extra: list, tmp_path: Path) -> None:
     content = cells()[:3] if not extra else cells() + extra
