@@ -140,8 +140,8 @@ def make_source(path: str | PathLike[str]) -> dict[str, Any]:
 def _mark(cell: dict[str, Any], text: str, points: int | None, blank: bool) -> None:
     """Give a code cell its text and nbgrader's metadata: with points, a blank, or only locked."""
     cell["source"] = text.splitlines(keepends=True)
-    metadata = {"grade": points is not None, "solution": blank, "locked": not blank, "task": False}
-    metadata |= {"grade_id": cell["id"], "schema_version": 3}
+    metadata: dict[str, Any] = {"grade_id": cell["id"], "schema_version": 3, "task": False}
+    metadata |= {"grade": points is not None, "solution": blank, "locked": not blank}
     cell["metadata"]["nbgrader"] = metadata | ({} if points is None else {"points": points})
     if blank or points is not None:
         unfold(cell)
