@@ -104,7 +104,7 @@ def _copies(arguments: argparse.Namespace) -> int:
 
 def _notebooks(given: list[str]) -> list[str | Path]:
     """The notebooks that were named, or those of the folder `notebooks`."""
-    notebooks = list(given) or sorted(Path("notebooks").glob("*.ipynb"))
+    notebooks: list[str | Path] = [*given] or [*sorted(Path("notebooks").glob("*.ipynb"))]
     if not notebooks:
         raise NotebookError("notebooks", "no notebook there", "names of notebooks")
     return notebooks
