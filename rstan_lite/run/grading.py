@@ -87,7 +87,7 @@ def trial(folder: Path, names: Iterable[str]) -> Iterator[Tried]:
     The full-mark one has the source's solutions, the empty one is the student version as it is.
     Nothing in the course folder changes but its cache of clips and features.
     """
-    cache = os.environ.get("RSTAN_CACHE") or str((folder / "cache").resolve())
+    cache = str(Path(os.environ.get("RSTAN_CACHE") or folder / "cache").resolve())
     with tempfile.TemporaryDirectory(prefix="rstan-trial-") as place:
         course = Path(place)
         for name in (CONFIG, GRADEBOOK):
