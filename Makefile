@@ -11,6 +11,7 @@ PYTEST ?=
 TOUR ?=
 GPU ?=
 COPIES ?=
+ASSIGNMENTS ?= --try
 BENCH ?=
 FUZZ ?=
 export PYTHON
@@ -19,7 +20,7 @@ DATASET := $(if $(JHMDB),jhmdb,puppets)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help tour student teacher test lint gpu bench fuzz wheel doctor clean
+.PHONY: help tour student teacher assignments test lint gpu bench fuzz wheel doctor clean
 
 help:  ## say what can be made
 	@echo "make tour [JHMDB=/path]  the whole system once, on generated clips or on JHMDB, into runs/tour"
@@ -27,6 +28,8 @@ help:  ## say what can be made
 	@echo "make student             the notebooks with blanks for solutions, into build/student"
 	@echo "make teacher             the same with the solutions in sight, into build/teacher"
 	@echo "                         (COPIES=--overwrite: also over copies that were worked in)"
+	@echo "make assignments         the lessons as nbgrader assignments, into build/assignments, and a trial of"
+	@echo "                         their grading (ASSIGNMENTS='notebooks/03_lstm.ipynb --try': of one alone)"
 	@echo "make test                lint, types and all tests (PYTEST='-k name' picks some)"
 	@echo "make lint                ruff and mypy alone"
 	@echo "make gpu [JHMDB=/path]   speed, memory and agreement of a GPU, into runs/gpu; needs no Jupyter"
@@ -51,6 +54,9 @@ tour: .venv/.installed
 
 student teacher: .venv/.installed
 	$(BIN)/rstan-lite copies $@ build/$@ $(COPIES)
+
+assignments: .venv/.installed
+	$(BIN)/rstan-lite assignments build/assignments $(ASSIGNMENTS)
 
 lint: .venv/.installed
 	$(BIN)/ruff check .

@@ -37,6 +37,7 @@ def build_parser() -> tuple[argparse.ArgumentParser, Any]:
     ledger_cli.add_parser(subparsers)
     run_cli.add_parser(subparsers)
     run_cli.add_copies_parser(subparsers)
+    run_cli.add_assignments_parser(subparsers)
     sweep_cli.add_parser(subparsers)
     gpu_report.add_parser(subparsers)
     return parser, subparsers

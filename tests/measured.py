@@ -107,16 +107,21 @@ def with_attempt(path: Path, folder: Path) -> Path:
     """Write the teacher copy of a notebook, with a cell that tries the student copy's exercises.
 
     Student and teacher copies are the same up to the exercises, so one kernel serves both: before
-    the first blank, the added cell runs the student copy's blanks and checks, prints how each
-    ended, and puts the names back as they were.
+    the first blank, the added cell runs the student copy's blanks and checks and the hidden tests,
+    prints how each ended, and puts the names back as they were.
     """
     teacher, student = (make_copy(path, kind) for kind in ("teacher", "student"))
-    pairs = list(zip(student["cells"], teacher["cells"], strict=True))
-    exercises = [c for c, _ in pairs if {"blank", "check"} & set(c["metadata"].get("tags", []))]
-    for one, other in pairs:
-        same = one["source"] == other["source"]
-        assert same == ("blank" not in one["metadata"].get("tags", [])), one["id"]
-    first = next(i for i, (one, _) in enumerate(pairs) if one is exercises[0])
+    given = {cell["id"]: cell for cell in student["cells"]}
+    exercises = []
+    for cell in teacher["cells"]:
+        tags, one = set(cell["metadata"].get("tags", [])), given.get(cell["id"])
+        if one is None:
+            assert "hidden" in tags, cell["id"]
+        else:
+            assert (one["source"] == cell["source"]) == ("blank" not in tags), cell["id"]
+        if {"blank", "check", "hidden"} & tags:
+            exercises.append(one or cell)
+    first = [cell["id"] for cell in teacher["cells"]].index(exercises[0]["id"])
     tried = [(cell["id"], "".join(cell["source"])) for cell in exercises]
     cell = nbformat.v4.new_code_cell(_TRY.replace("EXERCISES", repr(json.dumps(tried))), id=ATTEMPT)
     teacher["cells"].insert(first, cell)
@@ -157,7 +162,7 @@ def attempt(output: Path) -> dict[str, str]:
 def check_attempt(output: Path) -> None:
     """Assert that blanks of the student copy run, and that each check fails in a blank."""
     ends = attempt(output)
-    assert len(ends) >= 6  # three exercises
+    assert len(ends) >= 9  # three exercises
     for id_, end in ends.items():
         if id_.startswith("blank"):
             assert end == "ran", f"{id_}: {end}"

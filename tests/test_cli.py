@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -22,6 +23,7 @@ COMMANDS = (
     "idt",
     "run",
     "copies",
+    "assignments",
     "sweep",
     "gpu",
 )
@@ -47,7 +49,7 @@ def test_help_names_every_command(capsys):
     assert cli.main([]) == 0
     text = capsys.readouterr().out
     for command in COMMANDS:
-        assert f"\n    {command} " in text
+        assert re.search(rf"^    {command}\s", text, re.MULTILINE)
 
 
 def test_version(capsys):

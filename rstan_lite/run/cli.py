@@ -1,8 +1,9 @@
-"""`rstan-lite run NOTEBOOK` executes a notebook; `rstan-lite copies` makes copies to work in."""
+"""`rstan-lite run` executes a notebook; `copies` and `assignments` make what a class works in."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from rstan_lite.errors import ConfigError, NotebookError
@@ -93,13 +94,68 @@ def add_copies_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def _copies(arguments: argparse.Namespace) -> int:
-    from pathlib import Path
-
     from rstan_lite.run.copies import write_copies
 
-    notebooks = arguments.notebooks or sorted(Path("notebooks").glob("*.ipynb"))
-    if not notebooks:
-        raise NotebookError("notebooks", "no notebook there", "names of notebooks")
+    notebooks = _notebooks(arguments.notebooks)
     for path in write_copies(arguments.kind, notebooks, arguments.folder, arguments.overwrite):
         print(path)
+    return 0
+
+
+def _notebooks(given: list[str]) -> list[str | Path]:
+    """The notebooks that were named, or those of the folder `notebooks`."""
+    notebooks: list[str | Path] = [*given] or [*sorted(Path("notebooks").glob("*.ipynb"))]
+    if not notebooks:
+        raise NotebookError("notebooks", "no notebook there", "names of notebooks")
+    return notebooks
+
+
+def add_assignments_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Add the command `assignments`."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "assignments",
+        help="the lessons as nbgrader assignments, with points and hidden tests",
+        description="Write an nbgrader course folder: a source and a student version of each "
+        "lesson, the gradebook and nbgrader's configuration. Needs the extra `class`.",
+    )
+    parser.add_argument("folder", metavar="FOLDER", help="the course folder, which is made")
+    parser.add_argument(
+        "notebooks", nargs="*", metavar="NOTEBOOK", help="which ones; default: notebooks/*.ipynb"
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace files of other content that nobody has handed in yet",
+    )
+    parser.add_argument(
+        "--try",
+        action="store_true",
+        dest="trial",
+        help="also autograde a full-mark and an empty submission of each, which takes as long as "
+        "running each lesson twice",
+    )
+    parser.set_defaults(func=_assignments)
+    return parser
+
+
+def _assignments(arguments: argparse.Namespace) -> int:
+    from rstan_lite.run.assignments import write_course
+    from rstan_lite.run.grading import check_nbgrader, release, trial
+
+    check_nbgrader()
+    folder = Path(arguments.folder)
+    names = write_course(_notebooks(arguments.notebooks), folder, arguments.overwrite)
+    for path in release(folder, names, arguments.overwrite):
+        print(path, flush=True)
+    wrong = []
+    for tried in trial(folder, names) if arguments.trial else ():
+        print(
+            f"{tried.assignment:<28} {tried.student:<10} {tried.got:g} of {tried.most:g} points, "
+            f"{tried.seconds:.0f} s, {tried.cpu:.0f} s of processor",
+            flush=True,
+        )
+        wrong += [f"{tried.assignment} {cell} ({tried.student})" for cell in tried.wrong]
+    if wrong:
+        expected = "all points for the full-mark submissions and none for the empty ones"
+        raise NotebookError(folder, f"other points in {', '.join(wrong)}", expected)
     return 0

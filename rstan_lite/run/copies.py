@@ -1,8 +1,9 @@
 """Student and teacher copies of notebooks: one source, with and without the solutions.
 
-An exercise is three cells: its text, a code cell tagged `blank` that holds the solution between two
-marker lines (nbgrader's) inside a function, and a code cell tagged `check` that tests it. A student
-copy has `raise NotImplementedError` in the solution's place; a teacher copy shows the solution.
+An exercise is its text, a code cell tagged `blank` that holds the solution between two marker lines
+(nbgrader's) inside a function, a code cell tagged `check` that tests it, and perhaps one tagged
+`hidden` that tries other inputs. A student copy has `raise NotImplementedError` in the solution's
+place and no hidden cell; a teacher copy shows both.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from rstan_lite.files import write_atomically
 from rstan_lite.reading import disk_errors
 from rstan_lite.run.parameters import cell_source, load_notebook, tagged
 
-BLANK, CHECK = "blank", "check"
+BLANK, CHECK, HIDDEN = "blank", "check", "hidden"
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 KINDS = ("student", "teacher")
 _NUMBER = re.compile(r"\d+")
@@ -31,33 +32,45 @@ def make_copy(path: str | PathLike[str], kind: str) -> dict[str, Any]:
     """Return the "student" or "teacher" copy of a notebook file, as JSON. Nothing is executed.
 
     student: every solution is replaced by a line that raises NotImplementedError and names the
-        exercise; no outputs. teacher: solutions stand open, without the marker lines; outputs as
-        stored. Both: nothing is folded away.
+        exercise; no hidden tests, no outputs. teacher: solutions and hidden tests stand open,
+        without the marker lines; outputs as stored. Both: nothing of an exercise is folded away.
     Raises NotebookError, with notebook and cell, where markers are missing, unbalanced, outside
-    of a function or in a cell that is not tagged, or where a blank has no check after it.
+    of a function or in a cell that is not tagged, where a blank has no check after it, or hidden
+    tests have none before them.
     """
     if kind not in KINDS:
         raise ConfigError("copies", repr(kind), f"one of {', '.join(KINDS)}")
     content = copy.deepcopy(load_notebook(path))
-    open_blank = ""
+    open_blank, checked = "", False
     for index, cell in enumerate(content["cells"]):
         where = f"{path}, cell {cell.get('id') or index}"
         if tagged([cell], BLANK):
-            text = _filled(where, cell_source(cell), kind, _exercise(where, cell))
+            text = _filled(where, cell_source(cell), kind, exercise_number(where, cell))
             cell["source"] = text.splitlines(keepends=True)
-            jupyter = cell["metadata"].get("jupyter")
-            if isinstance(jupyter, dict):
-                jupyter.pop("source_hidden", None)
-            open_blank = where
+            unfold(cell)
+            open_blank, checked = where, False
         elif BEGIN in cell_source(cell) or END in cell_source(cell):
             raise NotebookError(where, "a solution marker", f"the tag {BLANK!r} on its cell")
         elif tagged([cell], CHECK):
-            open_blank = ""
+            open_blank, checked = "", True
+        elif tagged([cell], HIDDEN):
+            if not checked:
+                raise NotebookError(where, "hidden tests alone", f"a cell tagged {CHECK!r} before")
+            unfold(cell)
         if kind == "student" and cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
     if open_blank:
         raise NotebookError(open_blank, "no check after it", f"a later cell tagged {CHECK!r}")
+    if kind == "student":
+        content["cells"] = [cell for cell in content["cells"] if not tagged([cell], HIDDEN)]
     return content
+
+
+def unfold(cell: dict[str, Any]) -> None:
+    """Show a cell's source in Jupyter, where the lesson folds it away."""
+    jupyter = cell["metadata"].get("jupyter")
+    if isinstance(jupyter, dict):
+        jupyter.pop("source_hidden", None)
 
 
 def write_copies(
@@ -81,7 +94,7 @@ def write_copies(
     for path, text in texts.items():
         if path.resolve() in sources:
             raise NotebookError(path, "the notebook itself", "another folder for its copy")
-        if _differs(path, text) and not overwrite:
+        if differs(path, text) and not overwrite:
             raise NotebookError(
                 path,
                 "a file with other content",
@@ -97,14 +110,14 @@ def write_copies(
     return list(texts)
 
 
-def _differs(path: Path, text: str) -> bool:
+def differs(path: Path, text: str) -> bool:
     """Whether something else than a text lies there already."""
     with disk_errors(NotebookError, path, "a folder to write to"):
         return path.exists() and not (path.is_file() and path.read_bytes() == text.encode())
 
 
-def _exercise(where: str, cell: dict[str, Any]) -> str:
-    """The exercise's number, from the id of its blank (`blank-2`)."""
+def exercise_number(where: str, cell: dict[str, Any]) -> str:
+    """The exercise's number, from the id of a cell of it (`blank-2`); NotebookError without one."""
     number = _NUMBER.search(str(cell.get("id", "")))
     if cell["cell_type"] != "code" or number is None:
         raise NotebookError(where, "a blank without a number", "a code cell with an id `blank-1`")

@@ -15,7 +15,8 @@ FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 COMPARED = "nbval-check-output"
 GRADES = ("easy", "medium", "hard")
-TAGS = {"parameters", "by-hand", "blank", "check", "results", COMPARED}
+EXERCISE = ("blank", "check", "hidden")  # tags of its cells, in this order
+TAGS = {"install", "parameters", "by-hand", *EXERCISE, "results", COMPARED}
 LONGEST, MOST_CELLS, MEDIAN_BELOW = 10, 30, 9
 
 pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -45,9 +46,16 @@ def test_is_a_valid_notebook_whose_cells_have_ids_of_their_own(path: Path) -> No
     assert notebook.metadata.kernelspec.name == "python3"
 
 
-def test_first_code_cell_holds_typed_parameters_each_with_a_comment(path: Path) -> None:
-    first = code(path)[0]
-    assert "parameters" in tags(first)
+def test_first_code_cell_installs_the_package_in_the_same_way_everywhere(path: Path) -> None:
+    first, model = (code(one)[0] for one in (path, NOTEBOOKS[0]))
+    assert (first.id, tags(first)) == ("install", ["install"])
+    assert first.metadata.jupyter.source_hidden
+    assert first.source == model.source
+    assert sum("install" in tags(cell) for cell in code(path)) == 1
+
+
+def test_next_code_cell_holds_typed_parameters_each_with_a_comment(path: Path) -> None:
+    assert "parameters" in tags(code(path)[1])
     parameters = notebook_parameters(path)
     assert parameters
     assert all(parameter.comment for parameter in parameters)
@@ -55,12 +63,13 @@ def test_first_code_cell_holds_typed_parameters_each_with_a_comment(path: Path) 
 
 
 def test_one_idea_a_cell(path: Path) -> None:
-    lengths = [
-        len(cell.source.splitlines()) for cell in code(path) if "parameters" not in tags(cell)
-    ]
+    read_in_turn = [cell for cell in code(path) if not {"install", "hidden"} & set(tags(cell))]
+    assert len(read_in_turn) <= MOST_CELLS
+    lengths = [len(c.source.splitlines()) for c in read_in_turn if "parameters" not in tags(c)]
     assert max(lengths) <= LONGEST
     assert median(lengths) < MEDIAN_BELOW
-    assert len(code(path)) <= MOST_CELLS
+    hidden = [len(c.source.splitlines()) for c in code(path) if "hidden" in tags(c)]
+    assert max(hidden) <= LONGEST
 
 
 def test_stored_without_outputs_but_those_that_are_compared(path: Path) -> None:
@@ -108,18 +117,21 @@ def test_exercises_come_in_three_grades_each_with_a_blank_and_a_check(path: Path
         blanks = [cell for cell in code(path) if re.fullmatch(rf"blank-{number}[a-z]?", cell.id)]
         (check,) = (cell for cell in code(path) if cell.id == f"check-{number}")
         assert blanks
-        assert "check" in tags(check)
-        assert "assert" in check.source
+        (hidden,) = (cell for cell in code(path) if cell.id == f"hidden-{number}")
+        for cell, tag in ((check, "check"), (hidden, "hidden")):
+            assert tag in tags(cell)
+            assert "assert" in cell.source
+        for cell in (*blanks, hidden):
+            assert cell.metadata.jupyter.source_hidden
         for cell in blanks:
             assert "blank" in tags(cell)
-            assert cell.metadata.jupyter.source_hidden
 
 
 def test_nothing_but_exercises_follows_the_first_blank(path: Path) -> None:
-    kinds = [next((t for t in ("blank", "check") if t in tags(c)), "other") for c in code(path)]
+    kinds = [next((t for t in EXERCISE if t in tags(c)), "other") for c in code(path)]
     assert "other" not in kinds[kinds.index("blank") :], "a student copy would fail in it"
     assert sum(kind != "other" for kind in kinds) == len(
-        [cell for cell in code(path) if re.match(r"(blank|check)-", cell.id)]
+        [cell for cell in code(path) if re.match(r"(blank|check|hidden)-", cell.id)]
     )
 
 
@@ -174,7 +186,7 @@ def test_every_explorer_has_a_static_figure_of_the_same_function(path: Path) -> 
 def test_lessons_name_their_symbols_and_compare_a_table(path: Path) -> None:
     if path.stem == "00_tour":
         pytest.skip("the tour is no lesson: it explains its symbols as it goes")
-    first = [cell.source for cell in code(path)][:4]
+    first = [cell.source for cell in code(path)][1:5]
     assert any("show.symbols(" in source for source in first)
     assert any(COMPARED in tags(cell) for cell in code(path))
     names = [parameter.name for parameter in notebook_parameters(path)]

@@ -8,13 +8,8 @@ import pytest
 from rstan_lite.cli import main
 from rstan_lite.errors import ConfigError, NotebookError
 from rstan_lite.run.copies import make_copy, write_copies
+from tests.run.exercises import BLANK, code, source, write
 
-BLANK = """def twice(x):
-    # x: a number
-    ### BEGIN SOLUTION
-    y = x + x
-    return y
-    ### END SOLUTION"""
 STUDENT = """def twice(x):
     # x: a number
     raise NotImplementedError("Exercise 1: your code here")"""
@@ -22,12 +17,6 @@ TEACHER = """def twice(x):
     # x: a number
     y = x + x
     return y"""
-
-
-def code(source: str, id_: str, *tags: str, hidden: bool = False, **more) -> dict:
-    metadata = {"tags": list(tags)} | ({"jupyter": {"source_hidden": True}} if hidden else {})
-    cell = {"cell_type": "code", "id": id_, "metadata": metadata, "source": source}
-    return cell | {"outputs": [], "execution_count": None} | more
 
 
 OUTPUT = {"output_type": "stream", "name": "stdout", "text": "4\n"}
@@ -42,19 +31,9 @@ def cells(blank: str = BLANK) -> list[dict]:
     ]
 
 
-def write(path: Path, content: list[dict]) -> Path:
-    notebook = {"cells": content, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    path.write_text(json.dumps(notebook), encoding="utf-8")
-    return path
-
-
 @pytest.fixture
 def notebook(tmp_path: Path) -> Path:
     return write(tmp_path / "lesson.ipynb", cells())
-
-
-def source(cell: dict) -> str:
-    return "".join(cell["source"])
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("student", STUDENT), ("teacher", TEACHER)])
@@ -116,6 +95,22 @@ def test_a_marker_in_an_untagged_cell_is_refused(tmp_path: Path) -> None:
     content[2]["metadata"]["tags"] = []
     with pytest.raises(NotebookError, match="the tag 'blank'"):
         make_copy(write(tmp_path / "lesson.ipynb", content), "teacher")
+
+
+def test_hidden_tests_are_the_teacher_s_alone(tmp_path: Path) -> None:
+    hidden = code("assert twice(5) == 10", "hidden-1", "hidden", hidden=True)
+    path = write(tmp_path / "lesson.ipynb", [*cells(), hidden])
+    assert "hidden-1" not in [cell["id"] for cell in make_copy(path, "student")["cells"]]
+    shown = make_copy(path, "teacher")["cells"][-1]
+    assert (shown["id"], source(shown)) == ("hidden-1", hidden["source"])
+    assert not shown["metadata"]["jupyter"].get("source_hidden")
+
+
+def test_hidden_tests_without_a_check_before_them_are_refused(tmp_path: Path) -> None:
+    content = cells()
+    content.insert(3, code("assert twice(5) == 10", "hidden-1", "hidden"))
+    with pytest.raises(NotebookError, match="tagged 'check' before"):
+        make_copy(write(tmp_path / "lesson.ipynb", content), "student")
 
 
 @pytest.mark.parametrize("extra", [[], [code(BLANK, "blank-2", "blank")]])

@@ -1,0 +1,89 @@
+"""The first cell of each notebook: nothing where the package is, pip where it is not."""
+
+import importlib.util
+import subprocess
+import sys
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+import nbformat
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+NOTEBOOK = nbformat.read(FOLDER / "00_tour.ipynb", as_version=4)
+(CELL,) = (cell.source for cell in NOTEBOOK.cells if cell.id == "install")
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What the cell runs, instead of its being run."""
+    found: list[list[str]] = []
+
+    def record(command: list[str], *, check: bool) -> None:
+        assert check, "a failing pip must stop the notebook"
+        found.append(command)
+
+    monkeypatch.setattr(subprocess, "run", record)
+    return found
+
+
+@pytest.fixture(params=["nothing", "a namespace"])
+def absent(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No rstan_lite to import: none at all, or a checkout's folder of that name on the path."""
+    spec = None if request.param == "nothing" else ModuleSpec("rstan_lite", None, is_package=True)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
+
+
+def run_cell(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    exec(compile(CELL, "install", "exec"), {})
+
+
+def checkout(folder: Path) -> Path:
+    (folder / "rstan_lite").mkdir(parents=True)
+    (folder / "rstan_lite" / "__init__.py").touch()
+    (folder / "notebooks").mkdir()
+    return folder
+
+
+def pip(source: Path) -> list[list[str]]:
+    extras = f"{source.resolve()}[notebooks,sweep]"
+    return [[sys.executable, "-m", "pip", "install", "--quiet", extras]]
+
+
+def test_does_nothing_where_the_package_is(
+    commands: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    run_cell(tmp_path, monkeypatch)
+    assert commands == []
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.usefixtures("absent")
+@pytest.mark.parametrize("where", [".", "notebooks", ".."])
+def test_takes_the_checkout_about_or_beside_the_notebook(
+    where: str, commands: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = checkout(tmp_path / "a check out")
+    run_cell(root / where, monkeypatch)
+    assert commands == pip(root)
+
+
+@pytest.mark.usefixtures("absent")
+def test_takes_a_wheel_where_there_is_no_checkout(
+    commands: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = tmp_path / "rstan_lite-0.1.0-py3-none-any.whl"
+    wheel.touch()
+    run_cell(tmp_path, monkeypatch)
+    assert commands == pip(wheel)
+
+
+@pytest.mark.usefixtures("absent")
+def test_installs_no_stranger_of_that_name(
+    commands: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No registry has it: whoever took the name there could run code here."""
+    with pytest.raises(ModuleNotFoundError, match="a checkout or its wheel"):
+        run_cell(tmp_path, monkeypatch)
+    assert commands == []

@@ -1,0 +1,248 @@
+"""nbgrader assignments: what sources hold, what students get, and how submissions are graded."""
+
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from rstan_lite.cli import main
+from rstan_lite.errors import NotebookError
+from rstan_lite.run import grading
+from rstan_lite.run.assignments import CONFIG, POINTS, graded_cells, make_source, write_course
+from rstan_lite.run.grading import EMPTY, FULL, grade, release, run_nbgrader, trial, with_solutions
+from tests.run.exercises import BLANK, code, source, write
+
+LESSONS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+QUICK = next(path for path in LESSONS if path.stem == "05_temporal_attention")  # needs no clips
+CHECK = 'assert twice(2) == 4\nassert twice(0) == 0, "nothing"'
+HIDDEN = "for x in (-1, 7):\n    assert twice(x) == x + x"
+TEXT = "**Exercise 1 (medium).** Write `twice`; see [the next](other.ipynb)."
+NAMES = ("twice", "again", "once_more")
+NOISY = """    import sys, warnings, logging
+    from tqdm import tqdm
+    warnings.warn("a warning")
+    logging.getLogger("noise").warning("a line of a log")
+    print("a print", file=sys.stderr)
+    return sum(tqdm([x, x]))"""
+
+
+def cells(text: str = TEXT, check: str = CHECK, hidden: str = HIDDEN) -> list[dict]:
+    return [
+        code("size: int = 9  # of something", "parameters", "parameters"),
+        {"cell_type": "markdown", "id": "exercise-1", "metadata": {}, "source": text},
+        code("factor = size", "lesson"),
+        code(BLANK, "blank-1", "blank", hidden=True),
+        code(check, "check-1", "check"),
+        code(hidden, "hidden-1", "hidden", hidden=True),
+    ]
+
+
+@pytest.fixture
+def lesson(tmp_path: Path) -> Path:
+    return write(tmp_path / "lesson.ipynb", cells())
+
+
+def by_id(content: dict) -> dict[str, dict]:
+    return {cell["id"]: cell for cell in content["cells"]}
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_every_lesson_is_an_assignment_that_nbgrader_accepts(path: Path) -> None:
+    from nbgrader.nbgraderformat import MetadataValidator
+
+    made = make_source(path)
+    MetadataValidator().validate_nb(nbformat.from_dict(made))
+    points = {one.cell: one.points for one in graded_cells(path)}
+    assert sum(points.values()) == sum(POINTS.values())
+    for cell in made["cells"]:
+        if cell["cell_type"] == "code":
+            found = cell["metadata"]["nbgrader"]
+            assert found["schema_version"] == 3
+            assert found["grade_id"] == cell["id"]
+            assert found["solution"] == cell["id"].startswith("blank-") != found["locked"]
+            assert found["grade"] == (cell["id"] in points)
+            assert found.get("points") == points.get(cell["id"])
+
+
+def test_an_exercise_s_points_are_halved_between_check_and_hidden_tests(lesson: Path) -> None:
+    assert graded_cells(lesson) == [("check-1", "medium", 2), ("hidden-1", "medium", 2)]
+
+
+def test_hidden_tests_stand_between_nbgrader_s_markers_and_links_lead_to_folders(
+    lesson: Path,
+) -> None:
+    made = by_id(make_source(lesson))
+    lines = source(made["hidden-1"]).splitlines()
+    assert lines[0].startswith("# More inputs")
+    assert (lines[1], lines[-1]) == ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
+    assert "](../other/other.ipynb)" in source(made["exercise-1"])
+    assert source(made["blank-1"]) == BLANK
+    for cell in ("blank-1", "hidden-1"):
+        assert not made[cell]["metadata"].get("jupyter", {}).get("source_hidden")
+
+
+def test_parameters_of_grading_hold_while_nbgrader_grades_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = cells()
+    content[0]["metadata"]["grading"] = {"size": 2}
+    made = make_source(write(tmp_path / "lesson.ipynb", content))["cells"]
+    assert [cell["id"] for cell in made[:2]] == ["parameters", "parameters-of-grading"]
+    for execution, size in (("autograde", 2), ("validate", 9)):
+        monkeypatch.setenv("NBGRADER_EXECUTION", execution)
+        names: dict = {}
+        for cell in made[:2]:
+            exec(source(cell), names)
+        assert names["size"] == size
+    content[0]["metadata"]["grading"] = {"sise": 2}
+    with pytest.raises(NotebookError, match="sise"):
+        make_source(write(tmp_path / "lesson.ipynb", content))
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"text": "**Exercise 1 (fair).** Write it."}, "grade fair"),
+        ({"text": "Write it."}, "grade None"),
+        ({"check": 'assert twice(2) == len("""a\n  b""")'}, "several lines"),
+    ],
+)
+def test_what_can_t_be_graded_is_refused(changed: dict, words: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "lesson.ipynb", cells(**changed))
+    with pytest.raises(NotebookError, match=words) as caught:
+        write_course([path], tmp_path / "course")
+    assert str(path) in str(caught.value)
+    assert not (tmp_path / "course").exists()
+
+
+def test_an_exercise_without_hidden_tests_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotebookError, match="one cell of hidden tests"):
+        make_source(write(tmp_path / "lesson.ipynb", cells()[:-1]))
+
+
+def test_nothing_that_somebody_worked_on_is_lost(lesson: Path, tmp_path: Path) -> None:
+    course = tmp_path / "course"
+    made = course / "source" / "lesson" / "lesson.ipynb"
+    assert write_course([lesson], course) == write_course([lesson], course) == ["lesson"]
+    for path in (course / CONFIG, made):
+        before = path.read_text(encoding="utf-8")
+        path.write_text(before + " ", encoding="utf-8")
+        with pytest.raises(NotebookError, match="--overwrite"):
+            write_course([lesson], course)
+        assert path.read_text(encoding="utf-8") == before + " "
+        write_course([lesson], course, overwrite=True)
+        assert path.read_text(encoding="utf-8") == before
+    (course / "submitted" / "ada" / "lesson").mkdir(parents=True)
+    before = made.read_text(encoding="utf-8")
+    write(lesson, cells(check=CHECK + "\nassert twice(3) == 6"))
+    with pytest.raises(NotebookError, match="1 submissions"):
+        write_course([lesson], course, overwrite=True)
+    assert made.read_text(encoding="utf-8") == before
+
+
+def test_command_says_how_to_install_nbgrader(
+    lesson: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr("rstan_lite.libraries.importlib.util.find_spec", lambda name: None)
+    assert main(["assignments", str(lesson.parent / "course"), str(lesson)]) == 2
+    assert "pip install rstan-lite[class]" in capsys.readouterr().err
+    assert not (lesson.parent / "course").exists()
+
+
+def three_exercises() -> list[dict]:
+    """The exercise above three times, with a function and a grade of its own each time."""
+    made = []
+    for number, (name, grade_) in enumerate(zip(NAMES, POINTS, strict=True), start=1):
+        for cell in cells()[1:]:
+            if cell["id"] != "lesson":
+                text = cell["source"].replace("twice", name).replace("medium", grade_)
+                text = text.replace("Exercise 1", f"Exercise {number}")
+                made.append(cell | {"source": text, "id": cell["id"].replace("1", str(number))})
+    return made
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A course of the small lesson and of a real one, released by the command."""
+    folder = tmp_path_factory.mktemp("some where")  # a path with a space
+    lesson = write(folder / "lesson.ipynb", [code("factor = 9", "lesson"), *three_exercises()])
+    assert main(["assignments", str(folder / "course"), str(lesson), str(QUICK)]) == 0
+    return folder / "course"
+
+
+def released(course: Path, name: str = "lesson") -> dict:
+    return json.loads((course / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8"))
+
+
+def test_students_get_no_solution_and_no_hidden_test(course: Path) -> None:
+    given = by_id(released(course))
+    assert "NotImplementedError" in source(given["blank-1"])
+    assert "y = x + x" not in source(given["blank-1"])
+    assert "nothing" in source(given["check-1"])
+    assert source(given["hidden-1"]).strip().startswith("# More inputs")
+    assert "(-1, 7)" not in json.dumps(given)
+    assert given["check-1"]["metadata"]["editable"] is False
+    assert given["lesson"]["metadata"].get("editable", True)  # to be played with
+    assert "SOLUTION" not in json.dumps(released(course, QUICK.stem))
+
+
+def test_a_student_version_is_not_made_again_unless_its_source_changed(
+    course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = course / "release" / "lesson" / "lesson.ipynb"
+    before = path.stat().st_mtime_ns
+    assert release(course, ["lesson"]) == [path]
+    assert path.stat().st_mtime_ns == before
+    ran: list[tuple] = []
+    monkeypatch.setattr(grading, "run_nbgrader", lambda *arguments: ran.append(arguments))
+    (course / "source" / "lesson" / "lesson.ipynb").touch()
+    with pytest.raises(NotebookError, match="another source"):
+        release(course, ["lesson"])
+    assert ran == []
+    release(course, ["lesson"], overwrite=True)
+    assert ran == [(course, "generate_assignment", "lesson", "--force")]
+
+
+def test_points_of_a_submission(course: Path) -> None:
+    """Noise on stderr costs nothing; what is right as far as was shown has half; wrong, nothing."""
+    given = released(course)
+    cells_of = by_id(given)
+    bodies = (NOISY, "    return {2: 4, 0: 0}[x]", "    return 2")
+    for number, (name, body) in enumerate(zip(NAMES, bodies, strict=True), start=1):
+        cells_of[f"blank-{number}"]["source"] = f"def {name}(x):\n{body}"
+    cells_of["lesson"]["source"] = "raise ValueError('played with')"  # locked: put back
+    cells_of["check-3"]["source"] = "pass"
+    found = grade(course, "lesson", "ada", given, str(course / "cache"))
+    assert {cell: got for cell, (got, _) in found.points.items()} == {
+        "check-1": 1, "hidden-1": 1, "check-2": 2, "hidden-2": 0, "check-3": 0, "hidden-3": 0,
+    }  # fmt: skip
+    assert found.most == sum(POINTS.values())
+    path = course / "autograded" / "ada" / "lesson" / "lesson.ipynb"
+    outputs = by_id(json.loads(path.read_text(encoding="utf-8")))["check-1"]["outputs"]
+    assert {one["name"] for one in outputs} == {"stdout"}
+    said = "".join("".join(one["text"]) for one in outputs)
+    for words in ("a warning", "a line of a log", "a print", "2/2"):
+        assert words in said
+
+
+def test_full_and_empty_submissions_of_a_lesson(course: Path) -> None:
+    full, empty = trial(course, [QUICK.stem])
+    assert (full.student, empty.student) == (FULL, EMPTY)
+    assert (full.got, empty.got) == (full.most, 0) == (sum(POINTS.values()), 0)
+    assert full.wrong == empty.wrong == []
+    assert full._replace(student=EMPTY).wrong == list(full.points)
+    assert not (course / "submitted" / FULL).exists()  # the trial leaves the course as it was
+
+
+def test_solutions_are_handed_in_without_their_markers(course: Path) -> None:
+    made = json.loads((course / "source/lesson/lesson.ipynb").read_text(encoding="utf-8"))
+    solved = by_id(with_solutions(released(course), made))
+    assert "SOLUTION" not in source(solved["blank-1"])
+    assert "y = x + x" in source(solved["blank-1"])
+    assert solved["check-1"] == by_id(released(course))["check-1"]
+
+
+def test_nbgrader_s_complaint_is_shown(course: Path) -> None:
+    with pytest.raises(NotebookError, match="No notebooks were matched"):
+        run_nbgrader(course, "autograde", "another", "--student", "ada")
