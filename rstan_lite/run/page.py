@@ -101,7 +101,7 @@ def write_page(notebook: str | PathLike[str], page: str | PathLike[str]) -> Path
     node.metadata.pop("widgets", None)
     for cell in node.cells:
         if cell.cell_type == "code":
-            cell.outputs = [shown for output in cell.outputs if (shown := _still(output))]
+            cell.outputs = [shown for output in cell.outputs if (shown := still(output))]
     resources = {"metadata": {"name": notebook.stem, "path": str(notebook.resolve().parent)}}
     text, _ = exporter.from_notebook_node(node, resources=resources)
     try:
@@ -111,8 +111,12 @@ def write_page(notebook: str | PathLike[str], page: str | PathLike[str]) -> Path
     return page
 
 
-def _still(output: Any) -> Any:
-    """An output as a page without kernel and scripts can show it, or None to leave it out."""
+def still(output: Any) -> Any:
+    """An executed cell's output as a page without kernel can show it, or None to leave it out.
+
+    output: a notebook's, changed in place: widgets become a line that says so, progress bars
+    vanish, formulas become MathML.
+    """
     data = output.get("data")
     if data is None:
         return output
