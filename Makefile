@@ -13,13 +13,14 @@ GPU ?=
 COPIES ?=
 BENCH ?=
 FUZZ ?=
+LEDGER ?=
 export PYTHON
 
 DATASET := $(if $(JHMDB),jhmdb,puppets)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help tour student teacher test lint gpu bench fuzz wheel doctor clean
+.PHONY: help site site-check tour student teacher test lint gpu bench fuzz wheel doctor clean
 
 help:  ## say what can be made
 	@echo "make tour [JHMDB=/path]  the whole system once, on generated clips or on JHMDB, into runs/tour"
@@ -27,6 +28,9 @@ help:  ## say what can be made
 	@echo "make student             the notebooks with blanks for solutions, into build/student"
 	@echo "make teacher             the same with the solutions in sight, into build/teacher"
 	@echo "                         (COPIES=--overwrite: also over copies that were worked in)"
+	@echo "make site                all notebooks executed, and a site of them, into build/site"
+	@echo "                         (LEDGER=FOLDER: the page of that ledger, made by rstan-lite ledger)"
+	@echo "make site-check          look at each of its pages in Chromium, by day, by night, on a phone"
 	@echo "make test                lint, types and all tests (PYTEST='-k name' picks some)"
 	@echo "make lint                ruff and mypy alone"
 	@echo "make gpu [JHMDB=/path]   speed, memory and agreement of a GPU, into runs/gpu; needs no Jupyter"
@@ -51,6 +55,12 @@ tour: .venv/.installed
 
 student teacher: .venv/.installed
 	$(BIN)/rstan-lite copies $@ build/$@ $(COPIES)
+
+site: .venv/.installed
+	$(BIN)/python -m website --out build/site $(if $(LEDGER),--ledger '$(LEDGER)')
+
+site-check: .venv/.installed
+	$(BIN)/python -m tests.site build/site
 
 lint: .venv/.installed
 	$(BIN)/ruff check .

@@ -6,7 +6,7 @@ import argparse
 import pkgutil
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,6 @@ def build(
     modules: Sequence[str],
     documents: Sequence[str] = (),
     ledger: Path | None = None,
-    parameters: Mapping[str, str] | None = None,
 ) -> int:
     """Make the site in the folder out; return Sphinx's exit code, which is 1 after any warning.
 
@@ -51,7 +50,7 @@ def build(
     None: the one that the lesson of the ledger made. Raises NotebookError where a cell fails.
     """
     source = work / "source"
-    executed = execute(notebooks, work, parameters)
+    executed = execute(notebooks, work)
     shutil.rmtree(source, ignore_errors=True)
     for path in executed:
         here = [entry for entry in entries if entry["notebook"] == path.stem]
@@ -84,7 +83,7 @@ def write_index(source: Path, notebooks: Sequence[str], documents: Sequence[str]
         "was made when the site was, on generated clips unless a notebook says otherwise.",
         "",
         *menu("Notebooks", [f"notebooks/{name}" for name in notebooks]),
-        *menu("Look up", ["equations", "ledger/index", "reference/index"]),
+        *menu("Look up", ["equations", "ledger/index", "reference/index", "genindex"]),
     ]
     if documents:
         lines += menu("Documents", [name.removesuffix(".md") for name in documents])

@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterator
 
 _ENTRY = re.compile(r"(?:\*{0,2}[a-z_][\w, *]{0,60}?): |(?:Returns?|Raises?|Yields?)\b")
+_NAME = re.compile(r"([a-z_]\w*(?:, [a-z_]\w*)*): ")
 _CODE = re.compile(r"(`+)(.+?)\1")
 _SPECIAL = re.compile(r"([\\*|`]|_(?!\w)|(?<!\w)_)")
+_BACKSLASH = r"\\\1"
 
 
 def as_rst(lines: list[str]) -> list[str]:
@@ -19,13 +21,12 @@ def as_rst(lines: list[str]) -> list[str]:
     made: list[str] = []
     for block in _blocks(lines):
         if all(line.startswith(" ") for line in block):
-            made += ["::", "", *(f"    {line}" for line in block), ""]
-            continue
-        if block[0].lstrip().startswith(">>> "):
-            made += [*block, ""]
+            made += ["::", "", *block, ""]
             continue
         for entry in _entries(block):
-            made += [_escaped(entry), ""]
+            name = _NAME.match(entry)
+            first = f"**{_SPECIAL.sub(_BACKSLASH, name[1])}**" if name else ""
+            made += [first + _escaped(entry[len(name[1]) if name else 0 :]), ""]
     return made
 
 
@@ -55,7 +56,7 @@ def _escaped(text: str) -> str:
     """Text with its code between double backticks, and nothing else that means something."""
     parts, at = [], 0
     for code in _CODE.finditer(text):
-        parts += [_SPECIAL.sub(r"\\\1", text[at : code.start()]), f"``{code[2].strip()}``"]
+        parts += [_SPECIAL.sub(_BACKSLASH, text[at : code.start()]), f"``{code[2].strip()}``"]
         at = code.end()
-    parts.append(_SPECIAL.sub(r"\\\1", text[at:]))
+    parts.append(_SPECIAL.sub(_BACKSLASH, text[at:]))
     return "".join(parts)

@@ -1,4 +1,4 @@
-"""Execute the notebooks as `rstan-lite run` does, each again only where something that it shows changed.
+"""Execute the notebooks as `rstan-lite run` does, each again only where it or the package changed.
 
 The executed copies are products of the build: the notebooks themselves stay without outputs.
 """
@@ -10,26 +10,22 @@ import contextlib
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
 
 import rstan_lite
 from rstan_lite.run import run_notebook
-from rstan_lite.run.parameters import INJECTED_TAG
 
 KERNEL_ASKS, DRAWN_BEFORE = "show.explore(", "show.every_position("
 
 
-def execute(
-    notebooks: Sequence[Path], work: Path, parameters: Mapping[str, str] | None = None
-) -> list[Path]:
+def execute(notebooks: Sequence[Path], work: Path) -> list[Path]:
     """Execute notebooks in the folder work and return their executed copies, in the same order.
 
-    parameters: given to each; without them they keep their defaults. A copy whose notebook,
-    parameters and package are those of the run before is taken as it is. Raises NotebookError where
-    a cell fails.
+    Parameters keep their defaults. A copy whose notebook and package are those of the run before is
+    taken as it is. Raises NotebookError where a cell fails.
     """
     executed = work / "executed"
     executed.mkdir(parents=True, exist_ok=True)
@@ -37,13 +33,14 @@ def execute(
     done = []
     for notebook in notebooks:
         output, stamp = executed / notebook.name, executed / f"{notebook.stem}.json"
-        now = {"notebook": _hash(notebook), "package": package, "parameters": dict(parameters or {})}
+        of_notebook = hashlib.sha256(notebook.read_bytes()).hexdigest()
+        now = {"notebook": of_notebook, "package": package}
         if output.exists() and stamp.exists() and json.loads(stamp.read_text()) == now:
             print(f"{notebook.name}: as before")
         else:
             stamp.unlink(missing_ok=True)
             start = time.monotonic()
-            _run(notebook, work, output, parameters or {})
+            _run(notebook, work, output)
             stamp.write_text(json.dumps(now), encoding="utf-8")
             print(f"{notebook.name}: executed in {time.monotonic() - start:.0f} s", flush=True)
         done.append(output)
@@ -65,17 +62,13 @@ def _without_docstrings(path: Path) -> str:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-            if isinstance(body[0].value, ast.Constant):
-                del body[0]
+        first = body[0] if isinstance(body, list) and body else None
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+            del body[0]
     return ast.dump(tree)
 
 
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _run(notebook: Path, work: Path, output: Path, parameters: Mapping[str, str]) -> None:
+def _run(notebook: Path, work: Path, output: Path) -> None:
     """Run a copy whose controls are drawn beforehand, and put the notebook's own lines back."""
     node = nbformat.read(notebook, as_version=4)
     sources = [cell.source for cell in node.cells]
@@ -86,9 +79,8 @@ def _run(notebook: Path, work: Path, output: Path, parameters: Mapping[str, str]
     copy.parent.mkdir(exist_ok=True)
     nbformat.write(node, copy)
     with contextlib.chdir(work):  # where the notebook's own relative folders are made
-        run_notebook(copy.resolve(), parameters, output.resolve(), html=False)
+        run_notebook(copy.resolve(), None, output.resolve(), html=False)
     node = nbformat.read(output, as_version=4)
-    own = [cell for cell in node.cells if INJECTED_TAG not in cell.metadata.get("tags", [])]
-    for cell, source in zip(own, sources, strict=True):
+    for cell, source in zip(node.cells, sources, strict=True):
         cell.source = source
     nbformat.write(node, output)

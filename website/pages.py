@@ -112,9 +112,9 @@ def write_equations(entries: Sequence[dict[str, Any]], place: Path) -> None:
     lines = [
         "# Equations",
         "",
-        "Each equation of the paper: where a notebook derives it by hand, the figure that shows it, "
-        "and the function that every model calls, in the reference and as code. A test runs the "
-        "notebook's function, the package's and plain loops side by side.",
+        "Each equation of the paper: where a notebook derives it by hand, the figure that shows "
+        "it, and the function that every model calls, in the reference and as code. A test runs "
+        "the notebook's function, the package's and plain loops side by side.",
         "",
         "| Eq. | what it says | derived | figure | function | code |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -127,7 +127,7 @@ def write_equations(entries: Sequence[dict[str, Any]], place: Path) -> None:
             f"| {entry['equation']} | {entry['what']} "
             f"| {{ref}}`{book} <{anchor(book, entry['cell'])}>` "
             f"| {{ref}}`figure <{anchor(book, entry['figure'])}>` "
-            f"| {{py:func}}`{name} <{home}.{name}>` | <a href=\"{code}\">source</a> |"
+            f'| {{py:func}}`{name} <{home}.{name}>` | <a href="{code}">source</a> |'
         )
     place.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
@@ -147,8 +147,11 @@ def write_reference(modules: Sequence[str], folder: Path) -> None:
         lines = [module, "=" * len(module), "", f".. automodule:: {module}", ""]
         (folder / f"{module}.rst").write_text("\n".join(lines + list(_tree(inside))))
     tops = [m for m in modules if m.rpartition(".")[0] not in modules]
-    title = ["Reference", "=========", "", "Every public function and class, from its docstring."]
-    (folder / "index.rst").write_text("\n".join([*title, "", *_tree(tops)]), encoding="utf-8")
+    lines = [
+        "Reference", "=========", "", "Every public function and class, from its docstring. Their",
+        "code is in `the modules themselves <../_modules/index.html>`__.", "",
+    ]  # fmt: skip
+    (folder / "index.rst").write_text("\n".join([*lines, *_tree(tops)]), encoding="utf-8")
 
 
 def _tree(names: Sequence[str]) -> Iterator[str]:
@@ -158,10 +161,12 @@ def _tree(names: Sequence[str]) -> Iterator[str]:
 
 def write_ledger(ledger: Path, source: Path) -> None:
     """Write the page of a folder that `rstan-lite ledger` wrote; DataError where it is none."""
-    text = ledger / "ledger.md"
-    if not text.is_file():
+    texts = [ledger / name for name in ("ledger.md", "pooled.md") if (ledger / name).is_file()]
+    if len(texts) != 1:
         hint = "`rstan-lite ledger` makes one; LEDGER=FOLDER names it."
-        raise DataError(ledger, "no ledger.md", "the folder of a ledger", hint)
+        found = " and ".join(path.name for path in texts) or "no ledger.md"
+        raise DataError(ledger, found, "the folder of a ledger", hint)
+    (text,) = texts
     head, _, rest = anonymous(text.read_text(encoding="utf-8")).partition("\n\n")
     (source / "ledger").mkdir(parents=True, exist_ok=True)
     shown = []
@@ -170,8 +175,9 @@ def write_ledger(ledger: Path, source: Path) -> None:
             shutil.copyfile(ledger / name, source / "ledger" / name)
             with Image.open(ledger / name) as image:
                 shown += [f"```{{image}} {name}", f":alt: {image.info['Description']}", "```", ""]
-    for name in ("ledger.csv", "claims.csv"):
+    files = sorted(path.name for path in ledger.glob("*.csv"))
+    for name in files:
         (source / "ledger" / name).write_text(anonymous((ledger / name).read_text()))
-    files = "As files: {download}`ledger.csv`, {download}`claims.csv`."
-    page = "\n".join([head, "", *shown, rest, files, ""])
+    as_files = ", ".join(f"{{download}}`{name}`" for name in files)
+    page = "\n".join([head, "", *shown, rest, f"As files: {as_files}." if files else "", ""])
     (source / "ledger" / "index.md").write_text(page, encoding="utf-8")

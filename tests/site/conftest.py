@@ -28,7 +28,7 @@ print("read from", Path.cwd() / "clips.npz")
 print("noise of a library", file=sys.stderr)"""
 FIRST = [
     "# 1. Scores\n\nThe score $e_k$ of a place, with $\\bm{v}$ learnt:",
-    "$$\n\\begin{aligned} e_k &= \\mathbf v^\\top \\tanh(\\mathbf{a}_k) \\tag{2} \\end{aligned}\n$$",
+    "$$\n\\begin{aligned} e_k &= \\mathbf v^\\top \\tanh(\\mathbf a) \\tag{2} \\end{aligned}\n$$",
     ("setup", "from rstan_lite import show\n\nshow.symbols('alpha', 'beta', 'gamma_alpha')"),
     "## By hand",
     ("eq-02", "def scores_by_hand(a):\n    return a"),
@@ -38,7 +38,9 @@ FIRST = [
     ("blank-1", "answer = 42"),
 ]
 SECOND = ["# 2. Weights\n\nAfter [the scores](01_scores.ipynb).", ("one", "1 + 1")]
-LEDGER = "# Ledger: puppets\n\nMade of /some/where/puppets.\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n"
+LEDGER = (
+    "# Ledger: puppets\n\nMade of /some/where/puppets.\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n"
+)
 ENTRY = {
     "equation": 2, "what": "location scores", "notebook": "01_scores", "cell": "eq-02",
     "by_hand": "scores_by_hand", "package": "rstan_lite.model.location_scores",
