@@ -33,6 +33,7 @@ myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 4
 myst_url_schemes = ["http", "https", "mailto"]
 
+highlight_language = "text"
 add_module_names = False
 autodoc_default_options = {"members": True, "member-order": "bysource", "ignore-module-all": True}
 autodoc_typehints_format = "short"

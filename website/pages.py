@@ -154,9 +154,11 @@ def write_reference(modules: Sequence[str], folder: Path) -> None:
     (folder / "index.rst").write_text("\n".join([*lines, *_tree(tops)]), encoding="utf-8")
 
 
-def _tree(names: Sequence[str]) -> Iterator[str]:
-    if names:
-        yield from (".. toctree::", "   :maxdepth: 1", "", *(f"   {name}" for name in names), "")
+def _tree(modules: Sequence[str]) -> Iterator[str]:
+    """A menu of modules, by the last part of their names."""
+    if modules:
+        entries = (f"   {module.rpartition('.')[2]} <{module}>" for module in modules)
+        yield from (".. toctree::", "   :maxdepth: 1", "", *entries, "")
 
 
 def write_ledger(ledger: Path, source: Path) -> None:

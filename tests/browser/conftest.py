@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from chromium import NoChromiumError, launched
 from measured import offline
 
 PATIENCE = 300  # seconds for the server to come up on a busy machine
@@ -31,16 +30,6 @@ class Lab(NamedTuple):
     def page(self, notebook: str) -> str:
         """The address of a notebook of the folder."""
         return f"{self.url}/lab/tree/{notebook}?token={self.token}&reset"
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """A Chromium without a window; the tests are skipped where there is none."""
-    try:
-        with launched() as browser:
-            yield browser
-    except NoChromiumError as missing:
-        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import nbformat
 import pytest
-from chromium import NoChromiumError, launched
 
 from rstan_lite.show.style import describe, keep, new_figure
 
@@ -87,16 +85,6 @@ def write_ledger(folder: Path) -> Path:
         (folder / f"{name}.csv").write_text("a,b\n1,2\n", encoding="utf-8")
         keep(figure, folder / f"{name}.png")
     return folder
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """A Chromium without a window; the tests are skipped where there is none."""
-    try:
-        with launched() as browser:
-            yield browser
-    except NoChromiumError as missing:
-        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,7 @@ class Seen:
     def __str__(self) -> str:
         counts = (
             f"{self.pages} pages, {len(self.links)} links inside, {len(self.outside)} to "
-            f"elsewhere, {self.images} images, {self.formulas} formulas, {self.texts} pieces of text"
+            f"elsewhere, {self.images} images, {self.formulas} formulas, {self.texts} texts"
         )
         return "\n".join([counts, f"{len(self.wrong)} errors", *self.wrong])
 
