@@ -48,6 +48,7 @@ TOOLS = {
     "pytest-xdist": "make test, on two cores",
     "ruff": "make lint",
     "scipy-stubs": "types for mypy",
+    "ziamath": "the site's font for formulas is one of its files",
     "tensorboard": "torch.utils.tensorboard writes with it",
 }
 # Modules that come with a distribution named in the requirements.

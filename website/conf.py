@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import sys
 from pathlib import Path
@@ -14,13 +15,13 @@ from sphinx.util import logging
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-import ziamath  # noqa: E402
-
 from rstan_lite import __version__  # noqa: E402
 from rstan_lite.run.page import mathml  # noqa: E402
 from website.docstrings import as_rst  # noqa: E402
 
-MATH_FONT = Path(ziamath.__file__).parent / "fonts" / "STIXTwoMath-Regular.ttf"
+# One of a library's files; the library itself is not needed.
+(_ZIAMATH,) = importlib.util.find_spec("ziamath").submodule_search_locations
+MATH_FONT = Path(_ZIAMATH) / "fonts" / "STIXTwoMath-Regular.ttf"
 
 project = "rstan-lite"
 author = "the rstan_lite authors"

@@ -21,11 +21,16 @@ from rstan_lite.run.page import still
 
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 # A path of this machine, as a word of its own; what it names is all that a reader needs of it.
-_PATH = re.compile(r"(?<![^\s'\"=(])/(?:[\w.+-]+/)*([\w.+-]+)")
+_PATH = re.compile(r"(?<![^\s'\"=(])/(?!path/to/)(?:[\w.+-]+/)*([\w.+-]+)")
 
 
-def anonymous(text: str) -> str:
-    """Text in which a path of this machine is `/path/to/` what it names."""
+def anonymous(text: str, folder: Path | None = None) -> str:
+    """Text in which a path of this machine is `/path/to/` what it names.
+
+    folder: what lies in it keeps its path from there on; its own may hold spaces.
+    """
+    if folder is not None:
+        text = text.replace(f"{folder.resolve()}/", "/path/to/")
     return _PATH.sub(r"/path/to/\1", text)
 
 
@@ -67,14 +72,14 @@ def _make_still(executed: Path, cell: Any) -> None:
             print(f"{executed.name}, cell {cell.id}, not shown: {said[-200:]}", file=sys.stderr)
         elif shown := still(output):
             outputs.append(shown)
-    cell.outputs = outputs
+    cell.outputs, work = outputs, executed.parents[1]
     for output in outputs:
         if "text" in output:
-            output.text = anonymous(output.text)
+            output.text = anonymous(output.text, work)
         data = output.get("data", {})
         for kind in {"text/plain", "text/html"} & set(data):
             if "data:" not in data[kind]:
-                data[kind] = anonymous(data[kind])
+                data[kind] = anonymous(data[kind], work)
     pictures = [output for output in outputs if "image/png" in output.get("data", {})]
     alts = {output.metadata.get("image/png", {}).get("alt", "") for output in pictures}
     if "" in alts or len(alts) > 1:

@@ -52,13 +52,16 @@
       pale.set(where + style.color, `${found.toFixed(2)} in ${where}: ${words.slice(0, 40)}`);
     }
   }
-  const root = document.documentElement;
-  const wide = [];
-  if (root.scrollWidth > root.clientWidth) {
-    for (const element of document.body.querySelectorAll("*")) {
-      if (element.getBoundingClientRect().right > root.clientWidth + 1)
-        wide.push(`${element.tagName.toLowerCase()}.${element.className}`);
-    }
+  // Neither the page nor a box around all of its text may scroll or be cut off sideways.
+  const wide = new Set();
+  let scroll = 0;
+  for (let box = document.querySelector("article"); box; box = box.parentElement) {
+    if (box.scrollWidth <= box.clientWidth + 1) continue;
+    scroll = Math.max(scroll, box.scrollWidth - box.clientWidth);
+    const edge = box.getBoundingClientRect().left + box.clientLeft + box.clientWidth;
+    for (const inner of box.querySelectorAll("*"))
+      if (inner.getBoundingClientRect().right > edge + 1)
+        wide.add(`${inner.tagName.toLowerCase()}.${inner.className}`);
   }
-  return { texts, pale: [...pale.values()], wide: wide.slice(0, 8), scroll: root.scrollWidth - root.clientWidth };
+  return { texts, pale: [...pale.values()], wide: [...wide].slice(0, 8), scroll };
 }

@@ -110,7 +110,7 @@ def test_a_notebook_page_shows_what_it_should(chromium: Any, site: Site) -> None
     tab = open_page(chromium, site, SCORES)
     text = tab.locator("article").inner_text()
     assert "read from /path/to/clips.npz" in text
-    assert "noise of a library" not in tab.locator(".cell_output").all_inner_texts()
+    assert "noise of a library" not in "".join(tab.locator(".cell_output").all_inner_texts())
     assert "show.explore(draw" in text
     assert "every_position" not in text
     solution = tab.locator("details", has_text="Solution")
