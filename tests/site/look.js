@@ -56,7 +56,9 @@
   const wide = new Set();
   let scroll = 0;
   for (let box = document.querySelector("article"); box; box = box.parentElement) {
-    if (box.scrollWidth <= box.clientWidth + 1) continue;
+    // A heading's background may hang over by a few pixels where nothing cuts it off.
+    const cuts = box === document.documentElement || getComputedStyle(box).overflowX !== "visible";
+    if (!cuts || box.scrollWidth <= box.clientWidth + 1) continue;
     scroll = Math.max(scroll, box.scrollWidth - box.clientWidth);
     const edge = box.getBoundingClientRect().left + box.clientLeft + box.clientWidth;
     for (const inner of box.querySelectorAll("*"))
