@@ -14,13 +14,14 @@ COPIES ?=
 ASSIGNMENTS ?= --try
 BENCH ?=
 FUZZ ?=
+LEDGER ?=
 export PYTHON
 
 DATASET := $(if $(JHMDB),jhmdb,puppets)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help tour student teacher assignments test lint gpu bench fuzz wheel doctor clean
+.PHONY: help tour site site-check student teacher assignments test lint gpu bench fuzz wheel doctor clean
 
 help:  ## say what can be made
 	@echo "make tour [JHMDB=/path]  the whole system once, on generated clips or on JHMDB, into runs/tour"
@@ -30,6 +31,9 @@ help:  ## say what can be made
 	@echo "                         (COPIES=--overwrite: also over copies that were worked in)"
 	@echo "make assignments         the lessons as nbgrader assignments, into build/assignments, and a trial of"
 	@echo "                         their grading (ASSIGNMENTS='notebooks/03_lstm.ipynb --try': of one alone)"
+	@echo "make site                all notebooks executed, and a site of them, into build/site"
+	@echo "                         (LEDGER=FOLDER: the page of that ledger, made by rstan-lite ledger)"
+	@echo "make site-check          look at each of its pages in Chromium, by day, by night, on a phone"
 	@echo "make test                lint, types and all tests (PYTEST='-k name' picks some)"
 	@echo "make lint                ruff and mypy alone"
 	@echo "make gpu [JHMDB=/path]   speed, memory and agreement of a GPU, into runs/gpu; needs no Jupyter"
@@ -57,6 +61,12 @@ student teacher: .venv/.installed
 
 assignments: .venv/.installed
 	$(BIN)/rstan-lite assignments build/assignments $(ASSIGNMENTS)
+
+site: .venv/.installed
+	$(BIN)/python -m website --out build/site $(if $(LEDGER),--ledger '$(LEDGER)')
+
+site-check: .venv/.installed
+	$(BIN)/python -m tests.site build/site
 
 lint: .venv/.installed
 	$(BIN)/ruff check .

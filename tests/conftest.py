@@ -3,9 +3,12 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from chromium import NoChromiumError, launched
 from clips import write_dataset
 from hypothesis import settings
 
@@ -46,6 +49,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def small_root(tmp_path_factory):
     """A data set in JHMDB's layout: 18 clips of 3 classes. Not to be changed by a test."""
     return write_dataset(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A Chromium without a window; the tests are skipped where there is none."""
+    try:
+        with launched() as browser:
+            yield browser
+    except NoChromiumError as missing:
+        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="session")

@@ -36,16 +36,19 @@ MODULES = {
 # Distributions that are run rather than imported, or that another one loads.
 TOOLS = {
     "cryptography": "certificates of the sweep's own cluster: distributed makes them with it",
+    "furo": "the look of the site",
     "ipykernel": "runs the notebooks' cells",
     "ipywidgets": "draws the progress bars and sliders of notebooks",
     "jupyterlab": "opens notebooks",
     "mypy": "make lint",
+    "myst-nb": "Sphinx reads notebooks with it",
     "nbstripout": "takes outputs out of notebooks before a commit",
     "nbval": "make test, on notebooks",
     "pyarrow": "pandas reads and writes Parquet with it",
     "pytest-xdist": "make test, on two cores",
     "ruff": "make lint",
     "scipy-stubs": "types for mypy",
+    "ziamath": "the site's font for formulas is one of its files",
     "tensorboard": "torch.utils.tensorboard writes with it",
 }
 # Modules that come with a distribution named in the requirements.
@@ -53,6 +56,7 @@ COMPANIONS = {
     "IPython": "ipykernel",
     "bs4": "nbconvert",
     "dask": "distributed",
+    "docutils": "sphinx",
     "jinja2": "nbconvert",
     "lightning": "lightning-fabric",
     "mpl_toolkits": "matplotlib",
@@ -106,7 +110,7 @@ def imports(*folders: str) -> set[str]:
     found = {name for folder in folders for p in code(folder) for name in imported(p.read_text())}
     if "notebooks" in folders:
         found |= notebook_imports()
-    own = {"rstan_lite", "tests", *(p.stem for p in code("tests"))}
+    own = {"rstan_lite", "tests", "website", *(p.stem for p in code("tests"))}
     own |= {p.parent.name for p in code("tests")}
     return found - set(sys.stdlib_module_names) - own
 
@@ -136,7 +140,7 @@ def test_ranges_are_permissive_and_have_a_floor() -> None:
 
 
 def test_every_requirement_is_used() -> None:
-    used = imports("rstan_lite", "tests", "notebooks", "data_scripts", "benchmarks")
+    used = imports("rstan_lite", "tests", "notebooks", "data_scripts", "benchmarks", "website")
     unused = {name for name in names(*EXTRAS) if module(name) not in used} - set(TOOLS)
     assert not unused
 
@@ -151,7 +155,9 @@ def test_named_tools_are_requirements() -> None:
 
 def test_every_third_party_import_is_declared() -> None:
     declared = {module(name) for name in names(*EXTRAS)}
-    for name in imports("rstan_lite", "tests", "notebooks", "data_scripts", "benchmarks"):
+    for name in imports(
+        "rstan_lite", "tests", "notebooks", "data_scripts", "benchmarks", "website"
+    ):
         assert name in declared or COMPANIONS.get(name) in names(*EXTRAS), name
 
 

@@ -71,7 +71,8 @@ def _ledger(arguments: argparse.Namespace) -> int:
             done, failures = done + 1, failures + bool(complaint)
             said = complaint or "done"
             print(f"[{done}/{total}] {row.name}, seed {seed}: {said}", file=sys.stderr)
-            write(read(plan))
+            if done % len(plan.rows) == 0 and done < total:  # all rows of a seed
+                write(read(plan))
 
         make(plan, after)
     for path in write(read(plan)):

@@ -23,6 +23,9 @@ WIDGET_NOTE = "An interactive part stands here when the notebook is open in Jupy
 # latex2mathml knows `split`, but not the inner environments that mean the same layout.
 _ENVIRONMENTS = re.compile(r"\\(begin|end)\{(?:aligned|align\*?|gathered)\}")
 _BOLD, _ARG = re.compile(r"\\bm(?![A-Za-z])"), re.compile(r"\\arg\s*\\(max|min)(?![A-Za-z])")
+_SIZED = re.compile(
+    r"\\[bB]igg?(?=\\[lr](?:floor|ceil))"
+)  # it knows no size of these; they stretch
 _TAG = re.compile(r"\\tag\{(.*?)\}")
 _BARE = re.compile(r"\\(math[a-z]+|boldsymbol)\s+([A-Za-z])")  # it wants braces
 _LEFT_OVER = re.compile(r">\\[A-Za-z]+<|<mi>&</mi>")
@@ -65,7 +68,7 @@ def mathml(tex: str, display: bool = False) -> str:
     """A formula, without its dollar signs, as MathML; its TeX as code where that can't be had."""
     from latex2mathml.converter import convert
 
-    source = _ENVIRONMENTS.sub(r"\\\1{split}", tex.strip())
+    source = _SIZED.sub("", _ENVIRONMENTS.sub(r"\\\1{split}", tex.strip()))
     source = _ARG.sub(r"\\operatorname{arg\\,\1}", _BOLD.sub(r"\\boldsymbol", source))
     source = _TAG.sub(r"\\qquad\\text{(\1)}", _BARE.sub(r"\\\1{\2}", source))
     try:
@@ -101,7 +104,7 @@ def write_page(notebook: str | PathLike[str], page: str | PathLike[str]) -> Path
     node.metadata.pop("widgets", None)
     for cell in node.cells:
         if cell.cell_type == "code":
-            cell.outputs = [shown for output in cell.outputs if (shown := _still(output))]
+            cell.outputs = [shown for output in cell.outputs if (shown := still(output))]
     resources = {"metadata": {"name": notebook.stem, "path": str(notebook.resolve().parent)}}
     text, _ = exporter.from_notebook_node(node, resources=resources)
     try:
@@ -111,8 +114,12 @@ def write_page(notebook: str | PathLike[str], page: str | PathLike[str]) -> Path
     return page
 
 
-def _still(output: Any) -> Any:
-    """An output as a page without kernel and scripts can show it, or None to leave it out."""
+def still(output: Any) -> Any:
+    """An executed cell's output as a page without kernel can show it, or None to leave it out.
+
+    output: a notebook's, changed in place: widgets become a line that says so, progress bars
+    vanish, formulas become MathML.
+    """
     data = output.get("data")
     if data is None:
         return output

@@ -62,6 +62,7 @@ _HOME = {
     "Table": "table",
     "symbols": "notation",
     "explore": "controls",
+    "every_position": "positions",
     "slider": "controls",
     "choice": "controls",
     "Picture": "style",

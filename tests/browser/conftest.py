@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -20,7 +18,6 @@ import pytest
 from measured import offline
 
 PATIENCE = 300  # seconds for the server to come up on a busy machine
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 class Lab(NamedTuple):
@@ -33,28 +30,6 @@ class Lab(NamedTuple):
     def page(self, notebook: str) -> str:
         """The address of a notebook of the folder."""
         return f"{self.url}/lab/tree/{notebook}?token={self.token}&reset"
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """A Chromium without a window; the tests are skipped where there is none."""
-    sync_api = pytest.importorskip(
-        "playwright.sync_api", reason="no playwright: pip install 'rstan-lite[browser]'"
-    )
-    with sync_api.sync_playwright() as playwright:
-        own = playwright.chromium.executable_path
-        path = next(filter(None, map(shutil.which, NAMES)), own)
-        if not Path(path).exists():
-            pytest.skip(
-                "no Chromium: install the system's package chromium, or run "
-                "`python -m playwright install chromium`"
-            )
-        root = hasattr(os, "getuid") and os.getuid() == 0  # its sandbox refuses to run as root
-        browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox"] if root else []
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -113,6 +113,7 @@ def test_widgets_leave_a_note_and_progress_bars_leave_nothing(tmp_path: Path) ->
         r"\begin{bmatrix} 1 & 2 \\ 3 & 4 \end{bmatrix} \odot x^\top",
         r"\arg\max_x \bm{x} < 3",
         r"\mathbf c_t = \mathbf{x} \tag{16}",
+        r"\Big\lfloor \big(t - \tfrac12\big)\,\frac{F}{T} \Big\rfloor + \big\lceil x \big\rceil",
     ],
 )
 def test_formulas_are_well_formed(tex: str) -> None:

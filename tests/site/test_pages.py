@@ -1,0 +1,65 @@
+"""What is written for Sphinx, without Sphinx."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from rstan_lite.errors import DataError, NotebookError
+from website.docstrings import as_rst
+from website.execute import package_hash
+from website.pages import anonymous, write_ledger, write_notebook
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("read /home/me/clips/a.npz now", "read /path/to/a.npz now"),
+        ("--root '/data/jhmdb' --out runs/a", "--root '/path/to/jhmdb' --out runs/a"),
+        ("--root=/path/to/jhmdb", "--root=/path/to/jhmdb"),
+        ("rows / columns, 3/4, and/or a/b/c </td>", "rows / columns, 3/4, and/or a/b/c </td>"),
+        ("https://example.org/a/b", "https://example.org/a/b"),
+    ],
+)
+def test_paths_of_a_machine_are_not_shown(text: str, shown: str) -> None:
+    assert anonymous(text) == shown
+
+
+def test_docstrings_keep_their_words_and_gain_marks() -> None:
+    text = (
+        "First line with `code_` and x_ * y.\n\nscores: (B, N), any *shape*; one | two\n"
+        "    of them. gamma: 0 or more.\nRaises ValueError where\nit must.\n\n    r = 1 * x"
+    )
+    assert as_rst(text.splitlines()) == [
+        "First line with ``code_`` and x\\_ \\* y.", "",
+        "**scores**: (B, N), any \\*shape\\*; one \\| two of them. gamma: 0 or more.", "",
+        "Raises ValueError where it must.", "", "::", "", "    r = 1 * x", "",
+    ]  # fmt: skip
+
+
+def test_words_change_no_output_but_code_does(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text('"""One."""\ndef f():\n    """Two."""\n    return 1\n')
+    before = package_hash(tmp_path)
+    path.write_text('"""Other."""\n\n\ndef f():\n    return 1  # one\n')
+    assert package_hash(tmp_path) == before
+    path.write_text('"""Other."""\ndef f():\n    return 2\n')
+    assert package_hash(tmp_path) != before
+
+
+def test_a_figure_without_words_and_an_anchor_without_a_cell_are_errors(tmp_path: Path) -> None:
+    cell = nbformat.v4.new_code_cell("show()", id="fig")
+    cell.outputs = [nbformat.v4.new_output("display_data", data={"image/png": "AA=="})]
+    path = tmp_path / "n.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    with pytest.raises(NotebookError, match="cell fig: found text alternatives"):
+        write_notebook(path, tmp_path / "out.ipynb")
+    with pytest.raises(NotebookError, match="no cell eq-01"):
+        write_notebook(path, tmp_path / "out.ipynb", ["eq-01"])
+
+
+def test_a_folder_without_a_ledger_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no ledger\.md"):
+        write_ledger(tmp_path, tmp_path / "source")

@@ -1,0 +1,147 @@
+"""The site in a browser without internet: every page, every link, search and controls."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rstan_lite.errors import NotebookError
+from tests.site.conftest import Site, write_notebook
+from tests.site.crawl import Seen, crawl
+
+SCORES = "notebooks/01_scores.html"
+
+
+@pytest.fixture(scope="module")
+def seen(chromium: Any, site: Site) -> Seen:
+    """What a crawl of the small site found."""
+    return crawl(chromium, site.out)
+
+
+def open_page(chromium: Any, site: Site, page: str) -> Any:
+    """A page of the site in a browser that is offline; to be closed."""
+    tab = chromium.new_context(offline=True).new_page()
+    tab.goto(f"{site.out.as_uri()}/{page}")
+    return tab
+
+
+def test_nothing_is_wrong_on_any_page(seen: Seen) -> None:
+    assert not seen.wrong, str(seen)
+    assert seen.pages > 10
+    assert len(seen.links) > 50
+    assert seen.images == 4  # two figures, one of them movable, and two of the ledger
+    assert seen.formulas == 3
+    assert seen.texts > 500
+
+
+def test_the_crawl_finds_what_is_wrong(chromium: Any, site: Site, tmp_path: Path) -> None:
+    broken = shutil.copytree(site.out, tmp_path / "broken")
+    page = broken / SCORES
+    harm = (
+        '<p style="color: #999; background: #fff">pale by day</p>'
+        '<p style="color: color-mix(in srgb, var(--color-background-primary), grey)">so</p>'
+        '<p style="width: 500px">wide</p><h5>too deep</h5><a href="#nowhere">a place</a>'
+        '<a href="nothing.html">a page</a><img src="lost.png" alt="lost"><img src="" alt="">'
+        '<div class="cell_output">/home/somebody/clips</div><code class="tex">\\frob</code>'
+        '<script src="https://cdn.example.org/x.js"></script><script>undefined.x</script>'
+        '<input type="range">'
+    )
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text.replace("</article>", f"{harm}</article>"), encoding="utf-8")
+    (broken / "orphan.html").write_text(text, encoding="utf-8")
+    found = "\n".join(crawl(chromium, broken).wrong)
+    for words in (
+        "light, at 390: contrast 2.85 in p.: pale by day", "dark, at 1280: contrast",
+        "px too wide at 390: ", "headings out of order", "no such place: notebooks/01_scores.html#",
+        "link to no file: notebooks/nothing.html", "image missing: file", "image without alt",
+        "path of a machine: /home/somebody/clips", "formula as typed", "asks outside: https://cdn",
+        "not loaded: https://cdn", "script: ", "control without a name", "no link leads to orphan",
+    ):  # fmt: skip
+        assert words in found, f"{words}\n{found}"
+    assert "too wide at 1280" not in found
+
+
+def test_search_finds_by_files_alone(chromium: Any, site: Site) -> None:
+    tab = open_page(chromium, site, "search.html?q=hand")
+    tab.wait_for_selector("#search-results li a")
+    found = tab.eval_on_selector_all("#search-results li a", "all => all.map(a => a.href)")
+    assert any(SCORES in address for address in found)
+    tab.close()
+
+
+def test_a_control_moves_by_keyboard_without_a_kernel(chromium: Any, site: Site) -> None:
+    tab = open_page(chromium, site, SCORES)
+    figure = tab.locator(".rstan-positions")
+    image, text = figure.locator("img"), figure.locator("figcaption")
+    before = image.get_attribute("src")
+    assert text.inner_text() == "Three bars, the first 1 high."
+    figure.get_by_role("slider").focus()
+    tab.keyboard.press("ArrowRight")
+    assert text.inner_text() == "Three bars, the first 1.5 high."
+    assert image.get_attribute("src") != before
+    assert image.get_attribute("alt") == "height: 1.5"
+    assert figure.locator("output").inner_text() == "1.5"
+    tab.keyboard.press("ArrowLeft")
+    assert image.get_attribute("src") == before
+    tab.close()
+
+
+def test_an_equation_leads_to_its_cell_figure_function_and_code(chromium: Any, site: Site) -> None:
+    tab = open_page(chromium, site, "equations.html")
+    links = tab.eval_on_selector_all("tbody a", "all => all.map(a => a.href)")
+    assert len(links) == 4
+    shown = []
+    for link in links:
+        tab.goto(link)
+        place = tab.locator(f"[id='{link.partition('#')[2]}']")
+        assert place.count() == 1
+        shown.append(place.evaluate("e => (e.innerText || e.nextElementSibling.innerText).trim()"))
+    assert "def scores_by_hand(a)" in shown[0]
+    assert "def draw(gamma)" in shown[1]
+    assert shown[2].startswith("location_scores(")
+    assert "def location_scores(" in shown[3]
+    tab.close()
+
+
+def test_a_notebook_page_shows_what_it_should(chromium: Any, site: Site) -> None:
+    tab = open_page(chromium, site, SCORES)
+    text = tab.locator("article").inner_text()
+    assert "read from /path/to/clips.npz" in text
+    assert "noise of a library" not in "".join(tab.locator(".cell_output").all_inner_texts())
+    assert "show.explore(draw" in text
+    assert "every_position" not in text
+    solution = tab.locator("details", has_text="Solution")
+    assert not solution.get_by_text("answer = 42").is_visible()
+    assert tab.get_by_role("img", name="Three bars, the first 1 high.").count() == 1
+    tab.evaluate("document.fonts.ready")
+    fonts = tab.evaluate("[...document.fonts].map(f => [f.family.replaceAll('\"', ''), f.status])")
+    assert fonts == [["STIX Two Math", "loaded"]]
+    tab.close()
+
+
+def test_the_ledger_is_the_one_that_was_given(chromium: Any, site: Site) -> None:
+    tab = open_page(chromium, site, "ledger/index.html")
+    text = tab.locator("article").inner_text()
+    assert "Made of /path/to/puppets." in text
+    assert tab.get_by_role("img", name="Two rows of a ledger.").count() == 2
+    tab.close()
+
+
+def test_what_has_not_changed_is_not_executed_again(site: Site) -> None:
+    first, second = (site.work / "executed" / path.name for path in site.notebooks)
+    times = [path.stat().st_mtime_ns for path in (first, second)]
+    write_notebook(site.notebooks[1], ["# 2. Weights", ("one", "print(6 * 7)")])
+    assert site.build() == 0
+    assert first.stat().st_mtime_ns == times[0]
+    assert second.stat().st_mtime_ns > times[1]
+    assert "42" in (site.out / "notebooks" / "02_weights.html").read_text(encoding="utf-8")
+
+
+def test_a_cell_that_fails_ends_the_build_and_is_run_again(site: Site) -> None:
+    write_notebook(site.notebooks[1], ["# 2. Weights", ("one", "1 / 0")])
+    for _ in range(2):
+        with pytest.raises(NotebookError, match=r"02_weights.*ZeroDivisionError"):
+            site.build()
