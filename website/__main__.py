@@ -49,6 +49,7 @@ def build(
     entries: of equations.yml. modules: of the reference. ledger: a folder of `rstan-lite ledger`;
     None: the one that the lesson of the ledger made. Raises NotebookError where a cell fails.
     """
+    out, work = out.resolve(), work.resolve()  # notebooks run in a folder of their own
     source = work / "source"
     executed = execute(notebooks, work)
     shutil.rmtree(source, ignore_errors=True)

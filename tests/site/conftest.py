@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,10 +57,11 @@ class Site(NamedTuple):
     ledger: Path
 
     def build(self) -> int:
-        """Make it; Sphinx's exit code."""
+        """Make it, from paths as a command line has them; Sphinx's exit code."""
         from website.__main__ import build
 
-        return build(self.out, self.work, self.notebooks, [ENTRY], MODULES, (), self.ledger)
+        out, work = (Path(os.path.relpath(path)) for path in (self.out, self.work))
+        return build(out, work, self.notebooks, [ENTRY], MODULES, (), self.ledger)
 
 
 def write_notebook(path: Path, cells: list[Any]) -> Path:
