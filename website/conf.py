@@ -40,6 +40,9 @@ autodoc_default_options = {"members": True, "member-order": "bysource", "ignore-
 autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 80
 toc_object_entries_show_parents = "hide"
+# A class's bare name in a signature, where two modules have one of that name: the link may lead to
+# the namesake.
+suppress_warnings = ["ref.python"]
 
 html_theme = "furo"
 html_title = "rstan-lite"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from rstan_lite.errors import DataError, NotebookError
+from website.__main__ import DOCUMENTS, ROOT
 from website.docstrings import as_rst
 from website.execute import package_hash
 from website.pages import anonymous, write_ledger, write_notebook
@@ -63,3 +65,11 @@ def test_a_figure_without_words_and_an_anchor_without_a_cell_are_errors(tmp_path
 def test_a_folder_without_a_ledger_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no ledger\.md"):
         write_ledger(tmp_path, tmp_path / "source")
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_documents_lead_to_documents_alone(name: str) -> None:
+    folder = (ROOT / name).parent
+    linked = re.findall(r"\]\(([^)#:]+\.md)", (ROOT / name).read_text(encoding="utf-8"))
+    there = {str((folder / link).resolve().relative_to(ROOT)) for link in linked}
+    assert there <= set(DOCUMENTS)
