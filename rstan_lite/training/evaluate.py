@@ -121,11 +121,13 @@ def _outputs(
         raise ConfigError("--frames", str(steps), f"at most the {stored} stored of a clip")
     was_training, device = model.training, next(model.parameters()).device
     model.eval()
-    for batch in ordered_batches(features, batch_size, steps, device, ranks):
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-            output = model(batch.cubes, batch.vectors, head=head)
-        yield batch, output
-    model.train(was_training)
+    try:
+        for batch in ordered_batches(features, batch_size, steps, device, ranks):
+            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+                output = model(batch.cubes, batch.vectors, head=head)
+            yield batch, output
+    finally:
+        model.train(was_training)
 
 
 def _on_silhouette(output: RSTANOutput, batch: Batch) -> Tensor:

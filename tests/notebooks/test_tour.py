@@ -28,7 +28,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Measured:
     """A small run of the tour's teacher copy, on a few clips of four actions."""
     home = tmp_path_factory.mktemp("some where")  # a path with a space
     generate(home / "clips", clips_per_class=6, classes=ACTIONS, progress=False)
-    small = {"root": "clips", "cache": "cache", "out": "made/tour", "iterations": 10, "seed": 3}
+    small = {"root": "clips", "out": "made/tour", "iterations": 10, "seed": 3}
     (home / "copies").mkdir()
     return run_measured(with_attempt(TOUR, home / "copies"), small, home, html=True)
 
