@@ -61,9 +61,7 @@ def pair_figure(pairs: Sequence[Pair], *, most: int = 12, title: str = "") -> Fi
     axes.barh(0, 0, color=ORANGE, label="second taken for first", **HATCHED)
     axes.barh(0, 0, color=BLUE, label="first taken for second")
     figure.legend(loc="outside lower center", ncols=2)
-    if title:
-        figure.suptitle(title)
-    return describe(figure, f"{title + ': ' if title else ''}answers. {'; '.join(said)}.")
+    return _described(figure, title, "answers", said)
 
 
 @styled
@@ -100,9 +98,7 @@ def change_figure(changes: Sequence[Change], *, title: str = "") -> Figure:
     axes.barh(0, 0, color=GREEN, label="fixed")
     axes.plot([], [], "|", color=BLACK, mew=2, linestyle="", label="fixed less broken")
     figure.legend(loc="outside lower center", ncols=3)
-    if title:
-        figure.suptitle(title)
-    return describe(figure, f"{title + ': ' if title else ''}answers. {'; '.join(said)}.")
+    return _described(figure, title, "answers", said)
 
 
 @styled
@@ -137,15 +133,13 @@ def share_figure(
     both[0].set_yticks(y, [_plain(name) for name in classes])
     both[0].set_ylim(len(classes) - 0.5, -0.5)
     figure.legend(*both[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    if title:
-        figure.suptitle(title)
-    said = "; ".join(
+    said = [
         f"{_plain(name)}: even {_percent(even[i])}"
         + "".join(f", {m} {_percent(shares[m][i])}, right {_percent(accuracies[m][i])}"
                   for m in shares)
         for i, name in enumerate(classes)
-    )  # fmt: skip
-    return describe(figure, f"{title + ': ' if title else ''}share on the silhouette. {said}.")
+    ]  # fmt: skip
+    return _described(figure, title, "share on the silhouette", said)
 
 
 @styled
@@ -183,11 +177,7 @@ def gallery_figure(
         shares = ", ".join(_on_silhouette(case, t) for t in steps)
         said.append(f"{words}: {head[1]} {answer}; on the silhouette {shares}")
     heat_bar(figure, every, peak, places, largest > peak)
-    if title:
-        figure.suptitle(title)
-    return describe(
-        figure, f"{title + ': ' if title else ''}attention over frames. {'. '.join(said)}."
-    )
+    return _described(figure, title, "attention over frames", [". ".join(said)])
 
 
 def _on_silhouette(case: Attended, t: int) -> str:
@@ -196,6 +186,13 @@ def _on_silhouette(case: Attended, t: int) -> str:
     if not inside.any():
         return "no silhouette"
     return _percent(case.maps[t][inside].sum() / case.maps[t].sum())
+
+
+def _described(figure: Figure, title: str, what: str, said: Sequence[str]) -> Figure:
+    """A figure with its title, if any, and a text alternative that names it, line by line."""
+    if title:
+        figure.suptitle(title)
+    return describe(figure, f"{title + ': ' if title else ''}{what}. {'; '.join(said)}.")
 
 
 def _two_sided(
