@@ -11,8 +11,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from rstan_lite.data.datasets import FOLDS
 from rstan_lite.data.images import read_images
-from rstan_lite.data.splits import TEST, TRAIN, carve_validation
+from rstan_lite.data.splits import TEST, TRAIN, carve_fold, carve_validation
 from rstan_lite.data.video import read_frames
 from rstan_lite.errors import ConfigError, DataError
 from rstan_lite.reading import disk_errors
@@ -44,6 +45,8 @@ class ClipDataset(ABC):
     damaged: the same of clips that turn out to be damaged when they are read, see `settle`.
     validation: share of the training list that becomes `.validation`, by source video.
     seed: of the validation part's draw.
+    fold: 0: the lists' test part is tested. 1 to FOLDS: that fold of the training list is, and its
+    other clips train (`carve_fold`); the lists' test part is left alone. For choices of settings.
     Attributes: classes, train, validation, test (lists of Clip), missing ("<class>/<clip>"),
     damaged ({part: {"<class>/<clip>": what was found}}), layout (the name of the folder that holds
     the clips).
@@ -62,6 +65,7 @@ class ClipDataset(ABC):
         validation: float = 0.1,
         seed: int = 0,
         damaged: str = "error",
+        fold: int = 0,
     ):
         if split not in (1, 2, 3):
             raise ConfigError("split", repr(split), "1, 2 or 3")
@@ -71,7 +75,10 @@ class ClipDataset(ABC):
             raise ConfigError("validation", repr(validation), "a share between 0 and 0.5")
         if damaged not in ("error", "skip"):
             raise ConfigError("damaged", repr(damaged), "'error' or 'skip'")
-        self.root, self.split, self._skip_damaged = Path(root), split, damaged == "skip"
+        if fold not in range(FOLDS + 1):
+            raise ConfigError("fold", repr(fold), f"0 (none) to {FOLDS}")
+        self.root, self.split, self.fold = Path(root), split, fold
+        self._skip_damaged = damaged == "skip"
         self.damaged: dict[str, dict[str, str]] = {}
         with disk_errors(DataError, self.root, f"a folder with {self.TITLE}"):
             self._read(missing, validation, seed)
@@ -91,8 +98,10 @@ class ClipDataset(ABC):
         if absent:
             self._report(absent, len(clips), missing)
         train = [clip for clip, part in clips if part == TRAIN and clip.path.exists()]
-        self.train, self.validation = carve_validation(train, validation, seed)
         self.test = [clip for clip, part in clips if part == TEST and clip.path.exists()]
+        if self.fold:
+            train, self.test = carve_fold(train, self.fold, self.root)
+        self.train, self.validation = carve_validation(train, validation, seed)
 
     @abstractmethod
     def _find_layout(self) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rstan_lite.data.clips import ClipDataset
 
 DATASETS = ("puppets", "jhmdb", "ucf101", "hmdb51")
+FOLDS = 5  # that a training list can be cut into
 
 
 def damage_lines(damaged: Mapping[str, Mapping[str, str]], where: str = "") -> list[str]:
@@ -31,6 +32,7 @@ def open_clips(
     missing: str = "error",
     validation: float = 0.1,
     damaged: str = "error",
+    fold: int = 0,
 ) -> ClipDataset:
     """Open the data set of a name in DATASETS; for the other options see `ClipDataset`.
 
@@ -50,4 +52,4 @@ def open_clips(
     }
     if name not in readers:
         raise ConfigError("dataset", repr(name), f"one of {', '.join(DATASETS)}")
-    return readers[name](root, split, missing, validation, damaged=damaged)
+    return readers[name](root, split, missing, validation, damaged=damaged, fold=fold)

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from rstan_lite.data.datasets import FOLDS
 from rstan_lite.errors import DataError
 from rstan_lite.reading import read_text
 
@@ -130,3 +131,26 @@ def carve_validation(clips: list[C], share: float, seed: int) -> tuple[list[C], 
                 taken += sizes[source]
     train = [clip for clip in clips if clip.source not in held]
     return train, [clip for clip in clips if clip.source in held]
+
+
+def carve_fold(clips: list[C], fold: int, where: str | Path) -> tuple[list[C], list[C]]:
+    """Take one of FOLDS folds out of a training list, by source video.
+
+    Each clip is in one fold, with all that was cut from its video; classes are spread as evenly as
+    whole videos allow (scikit-learn's StratifiedGroupKFold).
+    fold: 1 to FOLDS. where: the data set, for an error.
+    Returns (the others' clips, the fold's clips), both in the list's order. Raises DataError where
+    there are too few clips or videos for so many folds.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold  # takes a second to import
+
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
+    sources = [clip.source for clip in clips]
+    videos, expected = len(set(sources)), f"at least {FOLDS} videos, and clips of a class"
+    if videos < FOLDS:
+        raise DataError(where, f"a training list of {videos} videos", expected)
+    try:
+        rest, held = list(folds.split(sources, [clip.action for clip in clips], sources))[fold - 1]
+    except ValueError as error:
+        raise DataError(where, f"a training list that can't be cut ({error})", expected) from error
+    return [clips[i] for i in rest], [clips[i] for i in held]

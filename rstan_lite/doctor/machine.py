@@ -30,6 +30,7 @@ LIBRARIES = {  # distributions whose absence stops the project, with the module 
     "pillow": "PIL",
     "rarfile": "rarfile",
     "safetensors": "safetensors",
+    "scikit-learn": "sklearn",
     "scipy": "scipy",
     "seaborn": "seaborn",
     "torchmetrics": "torchmetrics",

@@ -34,6 +34,7 @@ def add_parsers(subparsers: Any) -> None:
     parser.add_argument("--missing", default="error", help="clips not on the disk: error, skip")
     parser.add_argument("--damaged", default="error", help="clips that can't be read: error, skip")
     parser.add_argument("--validation", type=float, default=0.1, help="share held out (0.1)")
+    parser.add_argument("--fold", type=int, default=0, help="fold to leave out, as in train (0)")
     parser.add_argument("--streams", default="appearance,motion", help="comma separated")
     parser.add_argument(
         "--backbone",
@@ -103,7 +104,7 @@ def _tune(arguments: argparse.Namespace) -> int:
     cache = arguments.cache or default_cache()
     data = open_clips(
         arguments.dataset, arguments.root, arguments.split, arguments.missing,
-        arguments.validation, arguments.damaged,
+        arguments.validation, arguments.damaged, arguments.fold,
     )  # fmt: skip
     split = split_name(data)  # with damaged clips in it: `train` looks for it before it finds them
     flow = estimator(arguments.flow, arguments.flow_weights, device.type)

@@ -24,11 +24,13 @@ def shipped(stream: str) -> Path:
 
 def split_name(dataset: ClipDataset) -> dict[str, Any]:
     """What names a training part: networks tuned on it must not be tested on other splits."""
+    fold = {"fold": dataset.fold} if dataset.fold else {}  # else as before there were folds
     return {
         "dataset": dataset.identity(),
         "split": dataset.split,
         "train": len(dataset.train),
         "validation": sorted(clip.name for clip in dataset.validation),
+        **fold,
     }
 
 
@@ -69,7 +71,7 @@ def find_network(
 def _unseen(dataset: ClipDataset, tuned: dict[str, Any]) -> bool:
     """Whether the clips that a network was tuned on leave out those held out here."""
     here = split_name(dataset)
-    same = all(tuned[name] == here[name] for name in ("dataset", "split"))
+    same = all(tuned.get(name) == here.get(name) for name in ("dataset", "split", "fold"))
     return same and set(here["validation"]) <= set(tuned["validation"])
 
 

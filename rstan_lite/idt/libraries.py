@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rstan_lite.libraries import require_libraries
 
-MODULES = {"scikit-image": "skimage", "scikit-learn": "sklearn"}
+MODULES = {"scikit-image": "skimage"}
 
 
 def check_libraries() -> None:

@@ -56,7 +56,8 @@ def _ledger(arguments: argparse.Namespace) -> int:
 
     overrides = overrides_of(arguments)
     dataset, split = overrides.get("dataset", PUPPETS), overrides.get("split", 1)
-    out = Path(arguments.out or f"runs/ledger-{dataset}-{split}-{arguments.profile}")
+    fold = f"-fold{overrides['fold']}" if overrides.get("fold") else ""
+    out = Path(arguments.out or f"runs/ledger-{dataset}-{split}{fold}-{arguments.profile}")
     failures = 0
     if arguments.pool:
         return _pool([Path(folder) for folder in arguments.pool], arguments.out)

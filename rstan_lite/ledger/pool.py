@@ -1,4 +1,4 @@
-"""Ledgers of several splits put together: the mean over splits, as in Table V, and the claims."""
+"""Ledgers of several splits or folds put together: their mean, as in Table V, and the claims."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from rstan_lite.ledger.write import (
     csv_bytes,
     not_run_lines,
     number,
+    part_of,
     table,
 )
 
@@ -28,7 +29,7 @@ FILES = ("pooled.md", "pooled.csv", "claims.csv", "claims.png")
 
 @dataclass(frozen=True)
 class Pool:
-    """Ledgers of the same rows, profile and data set, each of another split."""
+    """Ledgers of the same rows, profile and data set, each of another split or fold."""
 
     ledgers: Sequence[Ledger]
 
@@ -37,9 +38,9 @@ class Pool:
         if len(self.ledgers) < 2:
             raise ConfigError("--pool", f"{len(self.ledgers)} ledger", "two or more")
         first, *others = self.ledgers
-        if len(set(self.splits)) < len(self.splits):
-            found = ", ".join(map(str, self.splits))
-            raise ConfigError("--pool", f"splits {found}", "ledgers of different splits")
+        if len(set(self.parts)) < len(self.parts):
+            found = "; ".join(self.parts)
+            raise ConfigError("--pool", found, "ledgers of different splits or folds")
         for other in others:
             if _common(other) != _common(first):
                 raise ConfigError(
@@ -49,9 +50,9 @@ class Pool:
                 )
 
     @property
-    def splits(self) -> list[int]:
-        """The split of each ledger."""
-        return [int(ledger.plan.options.get("split", 1)) for ledger in self.ledgers]
+    def parts(self) -> list[str]:
+        """What each ledger tests: its split, and the fold where it tests one."""
+        return [part_of(ledger.plan.options) for ledger in self.ledgers]
 
     @property
     def rows(self) -> list[Row]:
@@ -114,8 +115,8 @@ def markdown(pool: Pool) -> str:
     dataset, profile = _common(pool.ledgers[0])
     clips = " + ".join(str(len(ledger.clips)) for ledger in pool.ledgers)
     made_of = f"{dataset}, profile `{profile}`; {clips} test clips."
-    heads = ("model", *(f"split {split}" for split in pool.splits), "mean of splits", "seeds")
-    lines = [f"# Ledger over splits: {dataset}", "", made_of, ""]
+    heads = ("model", *pool.parts, "mean of these", "seeds")
+    lines = [f"# Ledger over splits or folds: {dataset}", "", made_of, ""]
     lines += table(heads, (_shown(pool, row) for row in pool.rows))
     lines += ["", *not_run_lines(), "", "## Claims", "", *claim_lines(pool.judged()), ""]
     return "\n".join(lines)
@@ -130,7 +131,11 @@ def _shown(pool: Pool, row: Row) -> list[str]:
 
 
 def _columns(pool: Pool) -> list[str]:
-    return ["row", "model", *(f"split_{split}" for split in pool.splits), "mean", "seeds"]
+    return ["row", "model", *(_snake(part) for part in pool.parts), "mean", "seeds"]
+
+
+def _snake(part: str) -> str:
+    return part.replace(", ", "_").replace(" ", "_")
 
 
 def _cells(pool: Pool) -> list[list[object]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -125,6 +126,12 @@ _HOW = (
 )
 
 
+def part_of(options: Mapping[str, Any]) -> str:
+    """What a ledger of these options tests, in words."""
+    fold = options.get("fold", 0)
+    return f"split {options.get('split', 1)}" + (f", fold {fold}" if fold else "")
+
+
 def _made_of(ledger: Ledger) -> str:
     """Data, extractors, seeds and versions, in a line or two."""
     found, options = ledger.metrics, ledger.plan.options
@@ -132,7 +139,7 @@ def _made_of(ledger: Ledger) -> str:
         return "No run has finished."
     missing = len(found["missing_clips"])
     parts = [
-        f"{options.get('dataset', 'puppets')}, split {options.get('split', 1)}: "
+        f"{options.get('dataset', 'puppets')}, {part_of(options)}: "
         f"{found['n_train']} training, {found['n_validation']} validation and "
         f"{found['n_test']} test clips"
         + (f" ({missing} that the lists name lack)" * bool(missing)),

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 FEWEST, MOST, PIECES_A_WORKER = 8, 64, 4
 # What features depend on; runs that differ in other options share them.
 DATA = (
-    "dataset", "root", "split", "missing", "validation", "cache", "streams",
+    "dataset", "root", "split", "missing", "validation", "fold", "cache", "streams",
     "backbone", "appearance_weights", "size", "motion_backbone", "motion_weights", "motion_size",
     "flow", "flow_weights", "camera", "stored_frames", "views",
     "second_dataset", "second_root", "second_split",

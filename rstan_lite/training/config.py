@@ -10,7 +10,7 @@ from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from rstan_lite.data.datasets import DATASETS
+from rstan_lite.data.datasets import DATASETS, FOLDS
 from rstan_lite.errors import ConfigError
 from rstan_lite.reading import read_json
 
@@ -39,6 +39,9 @@ class TrainConfig:
     missing: str = _option("error", "clips that a list names but the disk lacks", ("error", "skip"))
     damaged: str = _option("error", "clips that are there but can't be read", ("error", "skip"))
     validation: float = _option(0.1, "share of training source videos held out", low=0, high=0.5)
+    fold: int = _option(
+        0, "fold of the training list to test instead of the test list (0: none)", low=0, high=FOLDS
+    )
 
     # -- features (Section III-A)
     backbone: str = _option("squeezenet1_0", "network: a preset or network:cube node:vector node")

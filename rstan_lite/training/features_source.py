@@ -73,7 +73,13 @@ def open_dataset(config: TrainConfig) -> ClipDataset:
 
             generate(Path(root), PUPPETS_PER_CLASS, PUPPETS_ACTIONS, rivals=PUPPETS_RIVALS)
     return open_clips(
-        config.dataset, root, config.split, config.missing, config.validation, config.damaged
+        config.dataset,
+        root,
+        config.split,
+        config.missing,
+        config.validation,
+        config.damaged,
+        config.fold,
     )
 
 

@@ -99,6 +99,7 @@ OURS: dict[str, Ours] = {
         "no part of the training list is said to be held out",
         _all(0.0),
     ),
+    "fold": Ours("its models are tested on the test list", _all(0)),
     "appearance_weights": Ours(
         "those of the paper cannot be had; `rstan-lite tune` makes some; networks tuned on UCF101 "
         "can be given"

@@ -29,7 +29,7 @@ RESUME, WEIGHTS, DESCRIPTION = "resume.pt", "checkpoint.safetensors", "checkpoin
 PREDICTIONS = {"test": "predictions.npz", "validation": "predictions_validation.npz"}
 MAX_ARRAYS = 2**30  # bytes of a file of predictions: a million clips of a hundred classes take half
 _PACKAGES = ("torch", "torchvision", "numpy", "lightning-fabric", "lightning", "torchmetrics", "av",
-             "opencv-contrib-python-headless", "safetensors")  # fmt: skip
+             "opencv-contrib-python-headless", "safetensors", "scikit-learn")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ def second_config(config: TrainConfig) -> TrainConfig:
         root=config.second_root,
         split=config.second_split,
         validation=0.0,
+        fold=0,
         second_dataset="none",
         second_root="",
     )

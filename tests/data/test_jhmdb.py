@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rstan_lite.data.jhmdb import JHMDB, Clip
-from rstan_lite.data.splits import carve_validation, read_split, source_video
+from rstan_lite.data.splits import FOLDS, carve_fold, carve_validation, read_split, source_video
 from rstan_lite.errors import ConfigError, DataError
 
 
@@ -62,6 +62,43 @@ def test_carve_validation(some, share, seed):
     assert sorted(c.name for c in train + held) == sorted(c.name for c in some)
     assert not {c.source for c in train} & {c.source for c in held}
     assert share > 0 or not held
+
+
+def test_carve_fold():
+    """Every clip is in one fold, with all of its video, and each class in all folds alike."""
+    some = [Clip(f"{i}", "ab"[i % 2], 0, None, None, f"{i // 3}") for i in range(60)]
+    parts = [carve_fold(some, fold, "clips") for fold in range(1, FOLDS + 1)]
+    assert sorted(int(c.name) for _, held in parts for c in held) == list(range(60))
+    for rest, held in parts:
+        assert sorted(int(c.name) for c in rest + held) == list(range(60))
+        assert not {c.source for c in rest} & {c.source for c in held}
+        assert [sum(c.action == a for c in held) for a in "ab"] == [6, 6]
+    assert carve_fold(some, 2, "clips") == parts[1]
+
+
+@pytest.mark.parametrize(("videos", "clips"), [(4, 20), (4, 4)])
+def test_too_few_videos_for_folds(videos, clips):
+    some = [Clip(f"{i}", "a", 0, None, None, f"{i % videos}") for i in range(clips)]
+    with pytest.raises(DataError, match="a training list of 4 videos"):
+        carve_fold(some, 1, "clips")
+
+
+def test_too_few_clips_of_a_class_for_folds():
+    some = [Clip(f"{i}", f"{i}", 0, None, None, f"{i}") for i in range(8)]
+    with pytest.raises(DataError, match="can't be cut"):
+        carve_fold(some, 1, "clips")
+
+
+def test_a_fold_is_tested_in_the_place_of_the_test_list(tmp_path):
+    root = write_dataset(tmp_path / "folds", per_class=12, frames=8)
+    whole, data = JHMDB(root, validation=0), JHMDB(root, validation=0.2, fold=3)
+    assert data.test
+    names = {clip.name for clip in data.train + data.validation + data.test}
+    assert names == {clip.name for clip in whole.train}
+    sources = [{c.source for c in part} for part in (data.train, data.validation, data.test)]
+    assert not sources[0] & sources[1] | sources[2] & (sources[0] | sources[1])
+    with pytest.raises(ConfigError, match="fold: found 6"):
+        JHMDB(root, fold=6)
 
 
 def test_every_class_keeps_a_source_to_train_on(small_root):

@@ -40,7 +40,7 @@ def plans(tmp_path):
 
 def test_means_are_of_splits_and_differences_of_clips(plans):
     pool = Pool([read(plan) for plan in plans])
-    assert pool.splits == [1, 2]
+    assert pool.parts == ["split 1", "split 2"]
     np.testing.assert_allclose(pool.accuracies("aa-ce"), [[0.6, 0.7], [0.6, 0.8]])
     found = pool.difference("aa-ce", "am-max")
     np.testing.assert_allclose(found.by_seed, [7 / 50, 13 / 50])  # 4 + 3 and 4 + 9 clips
@@ -81,6 +81,16 @@ def test_command(plans, tmp_path, capsys):
     assert (found["aa-ce"]["split_1"], found["aa-ce"]["mean"]) == ("65.0", "67.5")
     assert main(["ledger", "--pool", *folders]) != 0
     assert "--out" in capsys.readouterr().err
+
+
+def test_folds_of_a_split_are_parts_too(plans):
+    found = [
+        replace(read(plan), plan=replace(plan, options={"split": 3, "fold": fold}))
+        for fold, plan in enumerate(plans, start=4)
+    ]
+    pool = Pool(found)
+    assert pool.parts == ["split 3, fold 4", "split 3, fold 5"]
+    assert "| model | split 3, fold 4 | split 3, fold 5 |" in markdown(pool)
 
 
 def test_what_does_not_belong_together(plans):
