@@ -18,14 +18,17 @@ LEDGER ?=
 export PYTHON
 
 DATASET := $(if $(JHMDB),jhmdb,puppets)
+TOUR_OUT := runs/tour$(if $(JHMDB),-jhmdb)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help tour site site-check student teacher assignments test lint gpu bench fuzz wheel doctor clean
+.PHONY: help tour lab site site-check student teacher assignments test lint gpu bench fuzz wheel doctor clean
 
 help:  ## say what can be made
-	@echo "make tour [JHMDB=/path]  the whole system once, on generated clips or on JHMDB, into runs/tour"
+	@echo "make tour [JHMDB=/path]  the whole system once, on generated clips (into runs/tour) or on JHMDB"
+	@echo "                         (into runs/tour-jhmdb)"
 	@echo "                         (PROFILE=tiny|course|paper SPLIT=1|2|3 SEED=0 TOUR='-p NAME=VALUE')"
+	@echo "make lab                 JupyterLab with copies of the lessons to work in, build/teacher"
 	@echo "make student             the notebooks with blanks for solutions, into build/student"
 	@echo "make teacher             the same with the solutions in sight, into build/teacher"
 	@echo "                         (COPIES=--overwrite: also over copies that were worked in)"
@@ -51,10 +54,16 @@ help:  ## say what can be made
 	@sh .ci/environment
 
 tour: .venv/.installed
-	$(BIN)/rstan-lite run notebooks/00_tour.ipynb --output runs/tour/00_tour.ipynb \
+	$(BIN)/rstan-lite run notebooks/00_tour.ipynb --output $(TOUR_OUT)/00_tour.ipynb \
 	    -p dataset=$(DATASET) -p root='$(JHMDB)' -p profile=$(PROFILE) -p split=$(SPLIT) \
-	    -p seed=$(SEED) -p out=runs/tour $(TOUR)
-	@echo "The page to look at: $$(pwd)/runs/tour/00_tour.html"
+	    -p seed=$(SEED) -p out=$(TOUR_OUT) $(TOUR)
+	@echo "The page to look at: $$(pwd)/$(TOUR_OUT)/00_tour.html"
+
+lab: .venv/.installed
+# Copies that somebody works in stay; make teacher COPIES=--overwrite renews them.
+	@test -d build/teacher || $(BIN)/rstan-lite copies teacher build/teacher
+# Clips and features are shared with the tour and with all lessons, whichever folder they lie in.
+	RSTAN_CACHE="$${RSTAN_CACHE:-$$(pwd)/runs/cache}" $(BIN)/jupyter lab build/teacher
 
 student teacher: .venv/.installed
 	$(BIN)/rstan-lite copies $@ build/$@ $(COPIES)

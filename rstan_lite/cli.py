@@ -93,6 +93,7 @@ def _run(argv: Sequence[str] | None) -> int:
     from rstan_lite.training.ranks import refuse_several
 
     parser, subparsers = build_parser()
+    _check_command(sys.argv[1:] if argv is None else argv, list(subparsers.choices))
     arguments, unknown = parser.parse_known_args(argv)
     if arguments.command is None:
         parser.print_help()
@@ -102,6 +103,19 @@ def _run(argv: Sequence[str] | None) -> int:
     if arguments.command != "train":
         refuse_several(arguments.command)
     return int(arguments.func(arguments) or 0)
+
+
+def _check_command(argv: Sequence[str], commands: list[str]) -> None:
+    """Complain about a command that there isn't as about an option, not as argparse does."""
+    from rstan_lite.training.config import nearest, one_of
+
+    if argv and not argv[0].startswith("-") and argv[0] not in commands:
+        raise ConfigError(
+            "rstan-lite",
+            f"the command {argv[0]}",
+            one_of(commands),
+            nearest(argv[0], commands),
+        )
 
 
 def _unknown(unknown: list[str], command: str, parser: argparse.ArgumentParser) -> ConfigError:

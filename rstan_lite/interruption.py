@@ -95,7 +95,7 @@ def run_command(
             interruptible.asked = True
             if says_interrupted:
                 print(
-                    "\ninterrupted: run the same command again, it goes on from what is saved.",
+                    "\ninterrupted: run the same command again; what is saved is not done again.",
                     file=sys.stderr,
                 )
             return error.code if isinstance(error, Interrupted) else 128 + signal.SIGINT

@@ -91,7 +91,7 @@ def examine(
                 if root
                 for c in inputs.check_clips(name, root)
             ),
-            inputs.check_puppets(puppets or f"{cache or default_cache()}/puppets"),
+            *map(inputs.check_puppets, inputs.puppet_folders(puppets, cache or default_cache())),
         ]
     if checks[1].state == "ok" and libraries.state == "ok":
         checks.append(inputs.check_weights(weights))

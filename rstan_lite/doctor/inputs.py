@@ -78,6 +78,12 @@ def _split(title: str, data: ClipDataset, advice: list[str]) -> Check:
     return Check(title, "warn" if advice else "ok", found, " ".join(advice))
 
 
+def puppet_folders(given: str | None, cache: str) -> list[str]:
+    """Where generated clips are looked for: the folder that was named, or all in the cache."""
+    made = sorted(str(path) for path in Path(cache).glob("puppets*") if path.is_dir())
+    return [given] if given else made or [f"{cache}/puppets-tour"]
+
+
 def check_puppets(root: str) -> Check:
     """Generated clips: a finished copy in a folder, or none yet."""
     advice = "They are made when first needed, or by rstan-lite puppets."

@@ -75,10 +75,11 @@ def add_parsers(subparsers: Any) -> None:
 def _tune(arguments: argparse.Namespace) -> int:
     from rstan_lite.data.datasets import open_clips
     from rstan_lite.devices import choose_device
-    from rstan_lite.features.backbones import STREAMS
+    from rstan_lite.features.backbones import STREAMS, backbone
     from rstan_lite.features.flow import estimator
     from rstan_lite.features.inputs import fill_inputs, inputs_store
     from rstan_lite.features.networks import SHIPPED, shipped, split_name
+    from rstan_lite.features.pretrained import check_start
     from rstan_lite.features.samples import TuneSettings, check
     from rstan_lite.features.tune import DEFAULTS, tune, tuned_path
 
@@ -100,6 +101,7 @@ def _tune(arguments: argparse.Namespace) -> int:
         )
         chosen.append(replace(settings, weights=str(start)))
         check(chosen[-1])  # complain before the work, not after it
+        check_start(backbone(settings.backbone), str(start))
     device = choose_device(arguments.device)
     cache = arguments.cache or default_cache()
     data = open_clips(

@@ -57,13 +57,15 @@ def find_network(
     if not fitting and backbone == SHIPPED:
         return shipped(stream)
     if not fitting:
+        # puppets are read as JHMDB is, which is tune's default
+        named = "" if dataset.NAME == "jhmdb" else f" --dataset {dataset.NAME}"
         raise CheckpointError(
             folder,
             f"no {stream} network of {backbone} tuned on split {dataset.split}'s training part",
             "one, or a weights file",
-            f"Make it: `rstan-lite tune --root {dataset.root} --dataset {dataset.NAME} "
-            f"--split {dataset.split} --backbone {backbone}`, or name a tuned or ImageNet file "
-            f"with --{stream}-weights.",
+            f"Make it: `rstan-lite tune --root {dataset.root}{named} --split {dataset.split} "
+            f"--streams {stream} --backbone {backbone}`; or name a tuned or ImageNet file with "
+            f"--{stream}-weights; or take the small networks of the package: --profile tiny.",
         )
     return max(fitting)[1]
 

@@ -51,6 +51,14 @@ def load_start(net: FeatureNet, weights: str | Path) -> None:
         load_imagenet(net, weights)
 
 
+def check_start(spec: Backbone, weights: str) -> None:
+    """Raise CheckpointError where `load_start` would find no file; fetch published weights."""
+    if weights == "torchvision":
+        published_file(spec)
+    elif weights != "none":
+        check_regular(Path(weights), CheckpointError, "weights to start from")
+
+
 def load_imagenet(net: FeatureNet, weights: str | Path | None) -> None:
     """Start a FeatureNet's trunk from ImageNet weights, for RGB or flow.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +62,19 @@ def main(arguments: argparse.Namespace) -> int:
         for parameter in notebook_parameters(arguments.notebook):
             print(parameter)
         return 0
-    output = run_notebook(
-        arguments.notebook,
-        assignments(arguments.parameter),
-        arguments.output,
-        html=not arguments.no_html,
-    )
+    values = assignments(arguments.parameter)
+    try:
+        output = run_notebook(
+            arguments.notebook, values, arguments.output, html=not arguments.no_html
+        )
+    except KeyboardInterrupt:
+        print(
+            "\nA notebook starts again from its first cell, with the clips and features that are "
+            "stored. The tour keeps its trained models with -p resume=true (make tour "
+            "TOUR='-p resume=true').",
+            file=sys.stderr,
+        )
+        raise
     print(f"Executed notebook: {output}")
     if not arguments.no_html:
         print(f"Page: {output.with_suffix('.html')}")

@@ -162,7 +162,7 @@ def _cell_error(path: Path, output: Path, cell: str, error: Any) -> NotebookErro
         line = f", line {numbers[0]}, `{lines[int(numbers[0]) - 1].strip()}`"
     else:
         line = ""
-    message = _COLOUR.sub("", error.evalue).strip()
+    message = _COLOUR.sub("", error.evalue).strip().removesuffix(".")
     return NotebookError(
         f"{path}, {cell}{line}",
         f"{error.ename}: {message}" if message else error.ename,

@@ -102,6 +102,7 @@ def write_page(notebook: str | PathLike[str], page: str | PathLike[str]) -> Path
     except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
         raise NotebookError(notebook, f"an unreadable file ({error})", "a notebook") from None
     node.metadata.pop("widgets", None)
+    node.metadata.setdefault("title", _heading(node) or notebook.stem)
     for cell in node.cells:
         if cell.cell_type == "code":
             cell.outputs = [shown for output in cell.outputs if (shown := still(output))]
@@ -112,6 +113,13 @@ def write_page(notebook: str | PathLike[str], page: str | PathLike[str]) -> Path
     except StoreError as error:
         raise NotebookError(error.where, error.found, error.expected, error.hint) from None
     return page
+
+
+def _heading(node: Any) -> str:
+    """A notebook's first heading, without its mark."""
+    words = (cell.source for cell in node.cells if cell.cell_type == "markdown")
+    found = (line for text in words for line in text.splitlines() if line.startswith("# "))
+    return next(found, "").removeprefix("# ").strip()
 
 
 def still(output: Any) -> Any:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from rstan_lite.errors import NotebookError
 from rstan_lite.reading import read_json
+from rstan_lite.training.config import nearest
 
 TAG = "parameters"
 INJECTED_TAG = "injected-parameters"
@@ -137,11 +138,12 @@ def check_parameters(
     values must be of that type already.
     """
     known = {parameter.name: parameter for parameter in parameters}
-    listing = "; ".join(map(str, parameters)) or "none, for it has no parameters cell"
-    hint = f"The notebook's parameters: {listing}."
+    listing = ", ".join(known) or "none, for it has no parameters cell"
+    hint = f"The notebook's parameters: {listing}. Their types and defaults: --list."
     unknown = sorted(set(values) - set(known))
     if unknown:
-        raise NotebookError(path, f"unknown parameter {', '.join(unknown)}", "a known name", hint)
+        said = " ".join(filter(None, (nearest(unknown[0], known), hint)))
+        raise NotebookError(path, f"unknown parameter {', '.join(unknown)}", "a known name", said)
     return {name: convert(path, known[name], value, hint=hint) for name, value in values.items()}
 
 

@@ -73,14 +73,9 @@ def open_dataset(config: TrainConfig) -> ClipDataset:
 
             generate(Path(root), PUPPETS_PER_CLASS, PUPPETS_ACTIONS, rivals=PUPPETS_RIVALS)
     return open_clips(
-        config.dataset,
-        root,
-        config.split,
-        config.missing,
-        config.validation,
-        config.damaged,
+        config.dataset, root, config.split, config.missing, config.validation, config.damaged,
         config.fold,
-    )
+    )  # fmt: skip
 
 
 def feature_settings(config: TrainConfig, networks: Mapping[str, str]) -> FeatureSettings:

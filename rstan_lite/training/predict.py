@@ -23,6 +23,7 @@ from rstan_lite.features.inputs import clip_inputs
 from rstan_lite.features.networks import check_networks
 from rstan_lite.model.output import Attention, RSTANOutput, last_step
 from rstan_lite.model.rstan import RSTAN
+from rstan_lite.reading import check_regular
 from rstan_lite.training import runs
 from rstan_lite.training.batches import ClipFeatures, ordered_batches
 from rstan_lite.training.checkpoint import Description, load_model
@@ -45,6 +46,7 @@ def predict(
     if top < 1:
         raise ConfigError("--top", str(top), "at least 1")
     where = choose_device(device)
+    check_regular(video, DataError, "a video")  # before the networks are loaded
     config = replace(read_config(run / runs.CONFIG), device=device)
     model, description = load_model(run)
     frames = read_frames(video)

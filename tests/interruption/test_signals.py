@@ -113,7 +113,7 @@ def test_what_is_left_inside_is_saved():
 def test_a_command_says_how_to_go_on(capsys, number, code):
     assert run_command(lambda: send(number) or 0) == code
     assert capsys.readouterr().err == (
-        "\ninterrupted: run the same command again, it goes on from what is saved.\n"
+        "\ninterrupted: run the same command again; what is saved is not done again.\n"
     )
 
 
