@@ -61,11 +61,12 @@ def main(parameters: list[str]) -> int:
             page.wait_for_timeout(3000)
             page.evaluate(WATCH)
             for number in range(ROUNDS * len(PAUSES)):
+                if number:
+                    _next_clip(page)
                 pause = list(PAUSES)[number % len(PAUSES)]
                 for way, milliseconds in _walk(page, PAUSES[pause]):
                     found.setdefault((way, pause), []).append(milliseconds)
                     found.setdefault(("all", ""), []).append(milliseconds)
-                _next_clip(page)
     print("load of the machine:", *(f"{x:.1f}" for x in os.getloadavg()), f"{os.cpu_count()} cores")
     print(f"{'':>42} presses  median  95th %  most (ms)")
     for (way, pause), times in sorted(found.items()):
