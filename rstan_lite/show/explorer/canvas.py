@@ -163,3 +163,9 @@ def jpeg(pixels: NDArray[np.uint8]) -> bytes:
     full = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444  # else coloured words are blurred
     options = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, full]
     return bytes(cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)[1])
+
+
+def webp(pixels: NDArray[np.uint8]) -> bytes:
+    """A picture as WebP: a quarter of the JPEG's size, in ten times its time."""
+    options = [cv2.IMWRITE_WEBP_QUALITY, 80]
+    return bytes(cv2.imencode(".webp", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)[1])
