@@ -54,7 +54,8 @@ class Pictures:
 
     def _ahead(self, loop: asyncio.AbstractEventLoop, turn: object, near: int) -> None:
         """Draw the missing step that is nearest, and come back for the one after that."""
-        missing = set(range(1, self.view.scene.steps + 1)) - self._kept.keys()
+        with self._lock:
+            missing = set(range(1, self.view.scene.steps + 1)) - self._kept.keys()
         if turn is not self._turn or not missing:
             return
         try:
