@@ -26,6 +26,7 @@ from rstan_lite.show.explorer import (
     beforehand,
     one_of_each,
     open_checkpoints,
+    pages,
     render,
     setting_of,
     sources,
@@ -166,7 +167,7 @@ def test_beforehand_has_the_first_view_at_each_step_of_some_clips(
 ) -> None:
     steps, first = stage.steps, Explorer(stage, tmp_path)
     for most, clips in ((2 * steps + 1, 2), (1, 1)):
-        monkeypatch.setattr("rstan_lite.show.explorer.beforehand.PICTURES", most)
+        monkeypatch.setattr(pages, "PICTURES", most)
         made = beforehand(stage, tmp_path)
         titles = stage.titles[:clips]
         assert made.words == (tuple(titles), tuple(str(t + 1) for t in range(steps)))

@@ -5,8 +5,8 @@ pixels, `export` writes it to a file, `explorer` puts controls beside it, and `b
 for a page without a kernel.
 """
 
-from rstan_lite.show.explorer.beforehand import beforehand
 from rstan_lite.show.explorer.export import export
+from rstan_lite.show.explorer.pages import beforehand
 from rstan_lite.show.explorer.presets import PRESETS
 from rstan_lite.show.explorer.rendering import render
 from rstan_lite.show.explorer.scene import Look, Scene
