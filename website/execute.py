@@ -18,7 +18,11 @@ import nbformat
 import rstan_lite
 from rstan_lite.run import run_notebook
 
-KERNEL_ASKS, DRAWN_BEFORE = "show.explore(", "show.every_position("
+# What asks a kernel, and what draws the same beforehand.
+DRAWN_BEFORE = {
+    "show.explore(": "show.every_position(",
+    "show.explorer import explorer\n": "show.explorer import beforehand as explorer\n",
+}
 
 
 def execute(notebooks: Sequence[Path], work: Path) -> list[Path]:
@@ -74,7 +78,8 @@ def _run(notebook: Path, work: Path, output: Path) -> None:
     sources = [cell.source for cell in node.cells]
     for cell in node.cells:
         if cell.cell_type == "code":
-            cell.source = cell.source.replace(KERNEL_ASKS, DRAWN_BEFORE)
+            for asks, before in DRAWN_BEFORE.items():
+                cell.source = cell.source.replace(asks, before)
     copy = work / "copies" / notebook.name
     copy.parent.mkdir(exist_ok=True)
     nbformat.write(node, copy)

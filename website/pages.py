@@ -17,7 +17,7 @@ import nbformat
 from PIL import Image
 
 from rstan_lite.errors import DataError, NotebookError
-from rstan_lite.run.page import still
+from rstan_lite.run.page import WIDGET_NOTE, still
 
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 # A path of this machine, as a word of its own; what it names is all that a reader needs of it.
@@ -38,7 +38,8 @@ def write_notebook(executed: Path, place: Path, anchors: Sequence[str] = ()) -> 
     """Write an executed notebook as a page can show it.
 
     anchors: ids of cells that other pages lead to. Raises NotebookError for one that is no cell,
-    and for a figure without a text alternative. What cells wrote to stderr is printed, not shown.
+    for a figure without a text alternative, and for a widget that a page could only leave a line
+    for: `website.execute` draws those beforehand. What cells wrote to stderr is printed, not shown.
     """
     node = nbformat.read(executed, as_version=4)
     missing = set(anchors) - {cell.id for cell in node.cells}
@@ -72,6 +73,9 @@ def _make_still(executed: Path, cell: Any) -> None:
             print(f"{executed.name}, cell {cell.id}, not shown: {said[-200:]}", file=sys.stderr)
         elif shown := still(output):
             outputs.append(shown)
+            if WIDGET_NOTE in shown.get("data", {}).get("text/html", ""):
+                where = f"{executed}, cell {cell.id}"
+                raise NotebookError(where, "a widget that needs a kernel", "one drawn beforehand")
     cell.outputs, work = outputs, executed.parents[1]
     for output in outputs:
         if "text" in output:

@@ -1,99 +1,153 @@
-"""Every position of a control drawn beforehand: a figure that moves on a page without a kernel.
+"""Every position of a figure's controls drawn beforehand: it moves on a page without a kernel.
 
-`explore` asks a kernel for each new figure. A page that is only read has none, so what one control
-can show is drawn once for each of its positions and put into the page.
+`explore` asks a kernel for each new figure. A page that is only read has none, so what the controls
+can show is drawn once for each of their positions and put into the page.
 """
 
 from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
+from itertools import product
+from math import prod
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from rstan_lite.show.controls import TEXT_CLASS, Control, Slider
-from rstan_lite.show.style import Picture, keep
+from rstan_lite.show.style import Drawing, keep
+
+MOST = 60  # pictures of several controls together: they are to weigh a few MB at most
 
 # A slider by number of position: arrow keys, drags and screen readers come with the browser.
+_CONTROL = """\
+<div><label>{label} <input type="range" min="0" max="{last}" value="{now}" aria-valuetext="{word}">
+</label> <output>{word}</output></div>
+"""
 _PAGE = """\
 <figure class="rstan-positions">
-<label>{label} <input type="range" min="0" max="{last}" value="{now}" aria-valuetext="{word}">
-</label> <output>{word}</output>
-<img src="{source}" alt="{label}: {word}">
+{controls}<img src="{source}" alt="{alt}">
 <figcaption class="{text_class}" role="status">{text}</figcaption>
-<script type="application/json">{all}</script>
+{note}<script type="application/json">{all}</script>
 <script>{{
 const figure = document.currentScript.parentElement;
-const all = JSON.parse(figure.querySelector("script").textContent);
-const [slider, word, image, text] =
-  ["input", "output", "img", "figcaption"].map((name) => figure.querySelector(name));
+const {{ labels, kind, pictures }} = JSON.parse(figure.querySelector("script").textContent);
+const [sliders, outputs] = ["input", "output"].map((name) => [...figure.querySelectorAll(name)]);
+const [image, text] = ["img", "figcaption"].map((name) => figure.querySelector(name));
 const draw = () => {{
-  const [value, source, words] = all[slider.value];
-  slider.setAttribute("aria-valuetext", value);
-  word.textContent = value;
-  image.src = source;
-  image.alt = {label_as_json} + ": " + value;
-  text.textContent = words;
+  const at = sliders.reduce((sum, one) => sum * (Number(one.max) + 1) + Number(one.value), 0);
+  const [words, content, said] = pictures[at];
+  sliders.forEach((one, i) => one.setAttribute("aria-valuetext", words[i]));
+  outputs.forEach((one, i) => {{ one.textContent = words[i]; }});
+  image.src = `data:image/${{kind}};base64,${{content}}`;
+  image.alt = labels.map((label, i) => `${{label}}: ${{words[i]}}`).join(", ");
+  text.textContent = said;
 }};
-slider.addEventListener("input", draw);
-draw();  // a browser that comes back to the page keeps the slider where it was
+sliders.forEach((one) => one.addEventListener("input", draw));
+draw();  // a browser that comes back to the page keeps the sliders where they were
 }}</script>
 </figure>"""
 
 
 @dataclass(frozen=True)
 class Positions:
-    """The pictures of one control.
+    """The pictures of some controls.
 
-    label: the control's. words: what each position is called. pictures: one a position. now: the
-    position that is shown first.
+    labels: of the controls. words: what each control's positions are called. pictures: the content
+    of a file and a text alternative for each combination; the last control's are side by side. now:
+    the position of each control that is shown first. kind: of the files. note: a line below.
     """
 
-    label: str
-    words: tuple[str, ...]
-    pictures: tuple[Picture, ...]
-    now: int
+    labels: tuple[str, ...]
+    words: tuple[tuple[str, ...], ...]
+    pictures: tuple[tuple[bytes, str], ...]
+    now: tuple[int, ...]
+    kind: str = "png"
+    note: str = ""
 
     def __repr__(self) -> str:
-        return f"{self.label}: {self.words[self.now]}, of {len(self.words)} positions"
+        each = zip(self.labels, self.words, self.now, strict=True)
+        return "; ".join(
+            f"{label}: {words[now]}, of {len(words)} positions" for label, words, now in each
+        )
 
     def _repr_html_(self) -> str:
-        """Give Jupyter a slider over the pictures, which needs neither kernel nor library."""
-        sources = [f"data:image/png;base64,{b64encode(p.png).decode()}" for p in self.pictures]
-        texts = [picture.alt for picture in self.pictures]
+        """Give Jupyter sliders over the pictures, which need neither kernel nor library."""
+        contents = [b64encode(content).decode() for content, _ in self.pictures]
+        texts = [text for _, text in self.pictures]
+        first = 0
+        for words, now in zip(self.words, self.now, strict=True):
+            first = first * len(words) + now
+        chosen = [words[now] for words, now in zip(self.words, self.now, strict=True)]
+        each = list(zip(self.labels, self.words, self.now, chosen, strict=True))
+        controls = [
+            _CONTROL.format(label=escape(label), last=len(words) - 1, now=now, word=escape(word))
+            for label, words, now, word in each
+        ]
+        entries = list(zip(product(*self.words), contents, texts, strict=True))
         return _PAGE.format(
-            label=escape(self.label),
-            label_as_json=_as_json(self.label),
-            last=len(self.words) - 1,
-            now=self.now,
-            word=escape(self.words[self.now]),
-            source=sources[self.now],
+            controls="".join(controls),
+            source=f"data:image/{self.kind};base64,{contents[first]}",
+            alt=escape(", ".join(f"{label}: {word}" for label, _, _, word in each)),
             text_class=TEXT_CLASS,
-            text=escape(texts[self.now]),
-            all=_as_json(list(zip(self.words, sources, texts, strict=True))),
+            text=escape(texts[first]),
+            note=f"<p><em>{escape(self.note)}</em></p>\n" if self.note else "",
+            all=_as_json({"labels": self.labels, "kind": self.kind, "pictures": entries}),
         )
 
 
-def every_position(draw: Callable[..., Figure], **control: Control) -> Positions:
-    """Draw draw's figure at every position of one control; arguments are those of `explore`.
+def every_position(draw: Callable[..., Figure | Drawing], **controls: Control) -> Positions:
+    """Draw draw's figure at every position of its controls; arguments are those of `explore`.
 
-    draw: called once for each position, about a quarter of a second each. Raises ValueError for
-    none or several controls, whose pictures would be too many, and what draw raises.
+    draw: called once for each position, about a quarter of a second each. Of several controls with
+    more than MOST positions together, the longest ones keep every second, third, ... position from
+    their value on. Raises ValueError for no control, and what draw raises.
     """
-    if len(control) != 1:
-        raise ValueError(f"{len(control)} controls; expected one, which can be drawn beforehand")
-    ((name, one),) = control.items()
-    values = _values(one)
+    if not controls:
+        raise ValueError("nothing to draw beforehand: no controls were given")
+
+    def picture(**values: Any) -> tuple[bytes, str]:
+        kept = keep(draw(**values))
+        return kept.png, kept.alt
+
+    return positions_of(picture, controls)
+
+
+def positions_of(
+    picture: Callable[..., tuple[bytes, str]],
+    controls: Mapping[str, Control],
+    kind: str = "png",
+    note: str = "",
+) -> Positions:
+    """`every_position` of a function that returns a file's content and its text alternative.
+
+    kind, note: see `Positions`.
+    """
+    grids = {name: _values(control) for name, control in controls.items()}
+    now = {name: _now(grid, controls[name]) for name, grid in grids.items()}
+    every = dict.fromkeys(grids, 1)
+    thin = grids
+    while len(grids) > 1 and prod(map(len, thin.values())) > MOST:
+        every[max(thin, key=lambda name: len(thin[name]))] += 1
+        thin = {name: grid[now[name] % every[name] :: every[name]] for name, grid in grids.items()}
     return Positions(
-        one.label,
-        tuple(word for word, _ in values),
-        tuple(keep(draw(**{name: value})) for _, value in values),
-        [value for _, value in values].index(one.value),
+        tuple(control.label for control in controls.values()),
+        tuple(tuple(word for word, _ in grid) for grid in thin.values()),
+        tuple(
+            picture(**dict(zip(thin, values, strict=True)))
+            for values in product(*([value for _, value in grid] for grid in thin.values()))
+        ),
+        tuple(_now(grid, controls[name]) for name, grid in thin.items()),
+        kind,
+        note,
     )
+
+
+def _now(grid: list[tuple[str, Any]], control: Control) -> int:
+    return [value for _, value in grid].index(control.value)
 
 
 def _values(control: Control) -> list[tuple[str, Any]]:

@@ -9,17 +9,9 @@ import nbformat
 import pytest
 
 from rstan_lite.show.controls import TEXT_CLASS
+from tests.browser.lab import CELLS, run_all
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
-PATIENCE = 400_000  # milliseconds for the cells above a widget, on a busy machine
-RUN = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
-READY = """() => {
-    const shown = window.jupyterapp && window.jupyterapp.shell.currentWidget;
-    const session = shown && shown.context && shown.context.sessionContext;
-    return Boolean(session && session.session && session.session.kernel
-        && session.session.kernel.status === 'idle' && shown.context.isReady);
-}"""
-
 WIDGETS = [
     pytest.param(path, cell.id, id=f"{path.stem}-{cell.id}")
     for path in sorted(FOLDER.glob("*.ipynb"))
@@ -49,10 +41,9 @@ def page(chromium: Any, lab: Any, request: pytest.FixtureRequest) -> Any:
     nbformat.write(notebook, lab.folder / f"{path.stem}-{cell_id}.ipynb")
     tab = chromium.new_page()
     tab.goto(lab.page(f"{path.stem}-{cell_id}.ipynb"))
-    tab.wait_for_function(READY, timeout=PATIENCE)
-    tab.evaluate(RUN)
+    run_all(tab)
     tab.wait_for_selector(
-        f".{TEXT_CLASS} p, [data-mime-type*='error'], .jp-mod-error", timeout=PATIENCE
+        f".{TEXT_CLASS} p, [data-mime-type*='error'], .jp-mod-error", timeout=CELLS
     )
     yield tab
     tab.close()

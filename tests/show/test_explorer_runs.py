@@ -23,8 +23,10 @@ from rstan_lite.show.explorer import (
     BOTH,
     PRESETS,
     Stage,
+    beforehand,
     one_of_each,
     open_checkpoints,
+    pages,
     render,
     setting_of,
     sources,
@@ -158,6 +160,27 @@ def test_moving_a_control_changes_picture_and_words(stage: Stage, tmp_path: Path
         seen.add(picture(made))
     assert len(seen) == 4  # both checkpoints again: the same picture again
     assert made.step.continuous_update
+
+
+def test_beforehand_has_the_first_view_at_each_step_of_some_clips(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps, first = stage.steps, Explorer(stage, tmp_path)
+    for most, clips in ((2 * steps + 1, 2), (1, 1)):
+        monkeypatch.setattr(pages, "PICTURES", most)
+        made = beforehand(stage, tmp_path)
+        titles = stage.titles[:clips]
+        assert made.words == (tuple(titles), tuple(str(t + 1) for t in range(steps)))
+        expected = [
+            render(view_of(stage, name), t + 1).alt for name in titles for t in range(steps)
+        ]
+        assert [text for _, text in made.pictures] == expected
+        assert made.now == (0, 0)
+        assert expected[0] == said(first)
+    contents = [content for content, _ in made.pictures]
+    assert all(content[8:12] == b"WEBP" for content in contents)
+    assert len({*contents}) == steps
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_preset_sets_clip_checkpoint_and_step(stage: Stage, tmp_path: Path) -> None:

@@ -20,6 +20,9 @@ def draw(gamma):
     return describe(figure, f"Three bars, the first {gamma:g} high.")
 
 show.keep(draw(1.0), "figures/bars.png")"""
+BOTH = """\
+show.explore(lambda gamma, times: draw(gamma * times), gamma=show.slider(0, 2, 1, 1, 'height'),
+             times=show.choice((1, 2), 1, 'times'))"""
 NOISE = """\
 import sys
 from pathlib import Path
@@ -33,6 +36,7 @@ FIRST = [
     ("eq-02", "def scores_by_hand(a):\n    return a"),
     ("fig-bars", DRAW),
     ("explore-bars", "show.explore(draw, gamma=show.slider(0.0, 3.0, 0.5, 1.0, 'height'))"),
+    ("explore-both", BOTH),
     ("noise", NOISE),
     ("blank-1", "answer = 42"),
 ]

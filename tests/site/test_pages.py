@@ -11,7 +11,7 @@ import pytest
 from rstan_lite.errors import DataError, NotebookError
 from website.__main__ import DOCUMENTS, ROOT
 from website.docstrings import as_rst
-from website.execute import package_hash
+from website.execute import DRAWN_BEFORE, package_hash
 from website.pages import anonymous, write_ledger, write_notebook
 
 
@@ -60,6 +60,24 @@ def test_a_figure_without_words_and_an_anchor_without_a_cell_are_errors(tmp_path
         write_notebook(path, tmp_path / "out.ipynb")
     with pytest.raises(NotebookError, match="no cell eq-01"):
         write_notebook(path, tmp_path / "out.ipynb", ["eq-01"])
+
+
+def test_a_widget_that_a_page_could_only_name_is_an_error(tmp_path: Path) -> None:
+    cell = nbformat.v4.new_code_cell("widget", id="some")
+    data = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "VBox()"}
+    cell.outputs = [nbformat.v4.new_output("display_data", data=data)]
+    path = tmp_path / "n.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    with pytest.raises(NotebookError, match="cell some: found a widget"):
+        write_notebook(path, tmp_path / "out.ipynb")
+
+
+def test_every_widget_of_the_notebooks_is_drawn_beforehand() -> None:
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        for cell in nbformat.read(path, as_version=4).cells:
+            asks = any(asks in f"{cell.source}\n" for asks in DRAWN_BEFORE)
+            widget = cell.cell_type == "code" and cell.id.startswith("explore")
+            assert asks == widget, f"{path.name}, cell {cell.id}"
 
 
 def test_a_folder_without_a_ledger_is_an_error(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_nothing_is_wrong_on_any_page(seen: Seen) -> None:
     assert not seen.wrong, str(seen)
     assert seen.pages > 10
     assert len(seen.links) > 50
-    assert seen.images == 4  # two figures, one of them movable, and two of the ledger
+    assert seen.images == 5  # three figures, two of them movable, and two of the ledger
     assert seen.formulas == 3
     assert seen.texts > 500
 
@@ -74,7 +74,7 @@ def test_search_finds_by_files_alone(chromium: Any, site: Site) -> None:
 
 def test_a_control_moves_by_keyboard_without_a_kernel(chromium: Any, site: Site) -> None:
     tab = open_page(chromium, site, SCORES)
-    figure = tab.locator(".rstan-positions")
+    figure = tab.locator(".rstan-positions").first
     image, text = figure.locator("img"), figure.locator("figcaption")
     before = image.get_attribute("src")
     assert text.inner_text() == "Three bars, the first 1 high."
@@ -86,6 +86,26 @@ def test_a_control_moves_by_keyboard_without_a_kernel(chromium: Any, site: Site)
     assert figure.locator("output").inner_text() == "1.5"
     tab.keyboard.press("ArrowLeft")
     assert image.get_attribute("src") == before
+    tab.close()
+
+
+def test_each_of_two_controls_moves_by_itself(chromium: Any, site: Site) -> None:
+    tab = open_page(chromium, site, SCORES)
+    figure = tab.locator(".rstan-positions").nth(1)
+    text, image = figure.locator("figcaption"), figure.locator("img")
+    seen = [image.get_attribute("src")]
+    for label, key, height, alt in (
+        ("times", "ArrowRight", 2, "height: 1, times: 2"),
+        ("height", "ArrowRight", 4, "height: 2, times: 2"),
+        ("times", "ArrowLeft", 2, "height: 2, times: 1"),
+        ("height", "Home", 0, "height: 0, times: 1"),
+    ):
+        figure.get_by_label(label).press(key)
+        assert text.inner_text() == f"Three bars, the first {height} high."
+        assert image.get_attribute("alt") == alt
+        seen.append(image.get_attribute("src"))
+    assert len({*seen}) == 4  # 2 high are twice 1 and once 2
+    assert figure.locator("output").all_inner_texts() == ["0", "1"]
     tab.close()
 
 
@@ -116,6 +136,7 @@ def test_a_notebook_page_shows_what_it_should(chromium: Any, site: Site) -> None
     solution = tab.locator("details", has_text="Solution")
     assert not solution.get_by_text("answer = 42").is_visible()
     assert tab.get_by_role("img", name="Three bars, the first 1 high.").count() == 1
+    assert "when the notebook is open in Jupyter" not in text
     tab.evaluate("document.fonts.ready")
     fonts = tab.evaluate("[...document.fonts].map(f => [f.family.replaceAll('\"', ''), f.status])")
     assert fonts == [["STIX Two Math", "loaded"]]

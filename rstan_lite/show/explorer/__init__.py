@@ -1,10 +1,12 @@
 """The attention explorer: a clip, a checkpoint and a time step, seen from every side.
 
 `open_checkpoints` and `Stage` make scenes of runs and clips, `render` draws a `View` of a scene as
-pixels, `export` writes it to a file, and `explorer` puts controls beside it.
+pixels, `export` writes it to a file, `explorer` puts controls beside it, and `beforehand` does so
+for a page without a kernel.
 """
 
 from rstan_lite.show.explorer.export import export
+from rstan_lite.show.explorer.pages import beforehand
 from rstan_lite.show.explorer.presets import PRESETS
 from rstan_lite.show.explorer.rendering import render
 from rstan_lite.show.explorer.scene import Look, Scene
@@ -20,6 +22,7 @@ __all__ = [
     "Scene",
     "Stage",
     "View",
+    "beforehand",
     "explorer",
     "export",
     "one_of_each",

@@ -66,8 +66,7 @@ def frame_weights(
             start = x + 0.1 * slot + i * thick
             canvas.box(start, bottom - high, start + thick, bottom, STREAM_COLOURS[row])
             if row == "motion" and thick > 3:  # stripes: no colour is needed to tell the bars apart
-                for y in np.arange(bottom - 3, bottom - high, -4):
-                    canvas.box(start, y, start + thick, y + 1, "white")
+                canvas.stripes(start, bottom - high, start + thick, bottom, 4)
             if row == FUSED and thick > 6:
                 canvas.box(start + 2, bottom - high + 2, start + thick - 2, bottom, "white")
     canvas.line([(left, bottom), (left + width, bottom)], BLACK)

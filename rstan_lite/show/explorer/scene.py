@@ -52,8 +52,13 @@ class Look:
 
     def slot(self, step: int, frame: int) -> int | None:
         """The slot in which step t looks at a sampled frame, both from 0; None where it doesn't."""
-        found = np.flatnonzero((self.frames[step] == frame) & self.valid[step])
-        return int(found[0]) if len(found) else None
+        return self._slots.get((step, frame))
+
+    @cached_property
+    def _slots(self) -> dict[tuple[int, int], int]:
+        """The first slot of each step and frame that has one."""
+        slots = zip(*np.nonzero(self.valid), strict=True)
+        return {(int(t), int(self.frames[t, n])): int(n) for t, n in reversed([*slots])}
 
     def map(self, row: str, step: int, frame: int) -> NDArray | None:
         """The map (P,) of a step over a sampled frame; None where it doesn't look at it."""

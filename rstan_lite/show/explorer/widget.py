@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from rstan_lite.show.controls import Screen, choice, slider, widget_of
-from rstan_lite.show.explorer.canvas import jpeg
+from rstan_lite.show.explorer.ahead import Pictures
 from rstan_lite.show.explorer.export import export, export_name
 from rstan_lite.show.explorer.presets import PRESETS, Preset, positions
-from rstan_lite.show.explorer.rendering import render
 from rstan_lite.show.explorer.sources import MOST_UPLOADED, Stage
 from rstan_lite.show.explorer.views import View
 
@@ -63,7 +62,7 @@ class Explorer:
         import ipywidgets
 
         self.stage, self.folder = stage, Path(folder)
-        self.screen, self._quiet = Screen("jpeg"), False
+        self.screen, self._pictures, self._quiet = Screen("jpeg"), Pictures(), False
         figures = [EVERYTHING, *(preset.name for preset in PRESETS)]
         names = [*stage.names, *([BOTH] if len(stage.names) > 1 else [])]
         self.step = widget_of(slider(1, max(2, stage.steps), 1, 1, "time step"), follow=True)
@@ -113,17 +112,13 @@ class Explorer:
 
     def _draw(self) -> None:
         step = self.step.value
-        if step not in self._seen:
-            drawn = render(self._view, step)
-            self._seen[step] = jpeg(drawn.pixels), drawn.alt
-        self.screen.show(*self._seen[step])
+        self.screen.show(*self._pictures.of(step))
         self._drawn["step"] = step
 
     def _changed(self) -> None:
         chosen = {name: getattr(self, name).value for name in ("title", "figure", "checkpoint")}
-        self._view = view_of(self.stage, **chosen)
+        self._pictures.begin(view_of(self.stage, **chosen))
         self._drawn: dict[str, Any] = chosen  # with the step: what the picture shows
-        self._seen: dict[int, tuple[bytes, str]] = {}  # steps of this view that were drawn
         self._draw()
 
     def _take_preset(self) -> None:
@@ -151,7 +146,8 @@ class Explorer:
 
     def _save(self, ending: str) -> None:
         step = self.step.value
-        path = export(self._view, self.folder / export_name(self._view, ending, step), step)
+        view = self._pictures.view
+        path = export(view, self.folder / export_name(view, ending, step), step)
         self.note.value = f'<p role="status" aria-live="polite">saved: {escape(str(path))}</p>'
 
     def _set(self, **values: Any) -> None:
