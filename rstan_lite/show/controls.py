@@ -138,12 +138,13 @@ class Screen:
 
     def complain(self, what: str, error: Exception) -> None:
         """Say in the text's place what went wrong; the picture stays."""
-        message = escape(str(error) if isinstance(error, RstanError) else _named(error))
-        self.text.value = f'<p role="alert"><b>{escape(what)}</b> {message}</p>'
+        self.text.value = complaint(what, error)
 
 
-def _named(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+def complaint(what: str, error: Exception) -> str:
+    """What went wrong, as HTML that a screen reader says at once."""
+    named = str(error) if isinstance(error, RstanError) else f"{type(error).__name__}: {error}"
+    return f'<p role="alert"><b>{escape(what)}</b> {escape(named)}</p>'
 
 
 def widget_of(control: Control, *, follow: bool = False) -> Any:

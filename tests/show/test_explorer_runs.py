@@ -138,8 +138,10 @@ def test_bad_videos_are_named_and_change_nothing(
     assert stage.scene(stage.titles[0]) is scene
 
 
-def said(made: Explorer) -> str:
-    return html.unescape(re.sub("<[^>]+>", "", made.screen.text.value))
+def said(made: Explorer, by: str = "text") -> str:
+    """What stands below the picture, its text alternative, or, by "status", below the buttons."""
+    widget = made.status if by == "status" else made.screen.text
+    return html.unescape(re.sub("<[^>]+>", "", widget.value))
 
 
 def picture(made: Explorer) -> bytes:
@@ -209,13 +211,15 @@ def test_what_is_saved_is_what_is_shown(stage: Stage, tmp_path: Path) -> None:
     made.step.value = 2
     for kind, button in made.saves.items():
         button.click()
-        assert f".{kind.lower()}" in made.note.value
+        assert f".{kind.lower()}" in said(made, "status")
     assert {path.suffix for path in (tmp_path / "exports").iterdir()} == {".png", ".gif", ".mp4"}
     (tmp_path / "file").touch()
     made.folder, before = tmp_path / "file", picture(made)
     made.saves["PNG"].click()
-    assert "That did not work" in said(made)
+    assert "That did not work" in said(made, "status")
     assert picture(made) == before
+    made.step.value = 1
+    assert said(made, "status") == ""  # it was about another press
 
 
 def send(made: Explorer, name: str, content: bytes) -> None:
@@ -232,8 +236,9 @@ def test_uploads_are_shown_or_refused(stage: Stage, tmp_path: Path, video: bytes
     before = picture(made)
     for name, content in bad_contents(video).items():
         send(made, name, content)
-        assert name in said(made)
+        assert name in said(made, "status")
         assert picture(made) == before
+        assert said(made) == render(view_of(stage, stage.titles[0]), 2).alt
         assert (made.title.value, made.step.value) == (stage.titles[0], 2)
     send(made, "own.avi", video)
     assert made.title.value == "own.avi"
@@ -253,7 +258,7 @@ def test_a_clip_that_cannot_be_read_leaves_the_one_before(place: Path, tmp_path:
     path, before = chosen[second].path, picture(made)
     path.write_bytes(path.read_bytes()[:500])
     made.title.value = second
-    assert path.name in said(made)
+    assert path.name in said(made, "status")
     assert picture(made) == before
     assert made.title.value == first
     made.step.value = 2

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from rstan_lite.show.controls import Screen, choice, slider, widget_of
+from rstan_lite.show.controls import Screen, choice, complaint, slider, widget_of
 from rstan_lite.show.explorer.ahead import Pictures
 from rstan_lite.show.explorer.export import export, export_name
 from rstan_lite.show.explorer.presets import PRESETS, Preset, positions
@@ -55,7 +55,8 @@ def _preset(name: str) -> Preset | None:
 class Explorer:
     """The controls' state and what follows from it; `box` is the widget to be shown.
 
-    What goes wrong after the first picture is said in the text's place; picture and controls stay.
+    What was done, or went wrong, after the first picture is said below the buttons, in sight of
+    what was pressed; picture and controls stay.
     """
 
     def __init__(self, stage: Stage, folder: str | Path) -> None:
@@ -78,7 +79,7 @@ class Explorer:
             kind: ipywidgets.Button(description=f"save as {kind}", layout={"width": "auto"})
             for kind in KINDS
         }
-        self.note = ipywidgets.HTML(NOTE)
+        self.status, note = ipywidgets.HTML(""), ipywidgets.HTML(NOTE)
         self.screen.picture.layout.min_width = "640px"  # else its words are too small to be read
         self.screen.picture.layout.max_width = "100%"
         self._changed()
@@ -92,8 +93,8 @@ class Explorer:
         row = ipywidgets.HBox([*self.saves.values(), self.upload], layout={"flex_flow": "row wrap"})
         page = ipywidgets.Box([self.screen.picture], layout={"overflow": "auto"})
         self.box = ipywidgets.VBox(
-            [self.step, self.title, self.figure, self.checkpoint, row, page, self.screen.text,
-             self.note]
+            [self.step, self.title, self.figure, self.checkpoint, row, self.status, page,
+             self.screen.text, note]
         )  # fmt: skip
 
     def _watch(self, act: Callable[[], None]) -> Callable[[object], None]:
@@ -102,11 +103,13 @@ class Explorer:
         def watcher(_: object) -> None:
             if self._quiet:  # the controls are being set together
                 return
+            self.status.value = ""  # of what was done before
             try:
                 act()
             except Exception as error:  # whatever it is: the reader moved a control and must see it
                 self._set(**self._drawn)
-                self.screen.complain("That did not work; the picture is the one before.", error)
+                what = "That did not work; the picture is the one before."
+                self.status.value = complaint(what, error)
 
         return watcher
 
@@ -148,7 +151,7 @@ class Explorer:
         step = self.step.value
         view = self._pictures.view
         path = export(view, self.folder / export_name(view, ending, step), step)
-        self.note.value = f'<p role="status" aria-live="polite">saved: {escape(str(path))}</p>'
+        self.status.value = f'<p role="status" aria-live="polite">saved: {escape(str(path))}</p>'
 
     def _set(self, **values: Any) -> None:
         """Set controls without drawing in between."""
