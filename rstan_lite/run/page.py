@@ -45,6 +45,8 @@ mtd[columnalign="right"] { text-align: right; }
 mtd[columnalign="left"] { text-align: left; }
 math[display="block"] { font-size: 1.1em; margin: 0.8em 0; overflow-x: auto; overflow-y: hidden; }
 .jp-OutputArea-output { overflow-x: auto; }
+main .jp-RenderedText pre { white-space: pre; word-break: normal; overflow-x: auto; }
+.jp-RenderedHTMLCommon table { display: block; max-width: 100%; overflow-x: auto; }
 .jp-RenderedHTMLCommon img, .jp-OutputArea-output img { max-width: 100%; height: auto; }
 summary { cursor: pointer; margin: 0.5em 0 0.5em 5em; }
 </style>
