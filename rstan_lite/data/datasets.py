@@ -15,6 +15,11 @@ DATASETS = ("puppets", "jhmdb", "ucf101", "hmdb51")
 FOLDS = 5  # that a training list can be cut into
 
 
+def part_name(split: int, fold: int = 0) -> str:
+    """What is tested, in words: a split's test list, or a fold of its training list."""
+    return f"split {split}, fold {fold}" if fold else f"split {split}"
+
+
 def damage_lines(damaged: Mapping[str, Mapping[str, str]], where: str = "") -> list[str]:
     """What to print of clips that were left out as damaged, see `ClipDataset.settle`."""
     lines: list[str] = []

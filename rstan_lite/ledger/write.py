@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from rstan_lite.data.datasets import part_name
 from rstan_lite.files import write_atomically
 from rstan_lite.ledger.experiment import Entry, Ledger
 from rstan_lite.ledger.rows import CLAIMS, NO_NUMBER, NOT_RUN, ROWS, Claim
@@ -128,8 +129,7 @@ _HOW = (
 
 def part_of(options: Mapping[str, Any]) -> str:
     """What a ledger of these options tests, in words."""
-    fold = options.get("fold", 0)
-    return f"split {options.get('split', 1)}" + (f", fold {fold}" if fold else "")
+    return part_name(options.get("split", 1), options.get("fold", 0))
 
 
 def _made_of(ledger: Ledger) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rstan_lite.data.datasets import part_name
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.dry_run import NOT_STATED, rows
 from rstan_lite.training.profiles import shown
@@ -22,7 +23,8 @@ _DATA = {
 
 def model_card(config: TrainConfig, metrics: Mapping[str, Any]) -> str:
     """Markdown of a finished run. metrics: the content of its metrics.json."""
-    title = f"# RSTAN on {config.dataset}, split {config.split}, seed {config.seed}"
+    part = part_name(config.split, config.fold)
+    title = f"# RSTAN on {config.dataset}, {part}, seed {config.seed}"
     parts = [
         title,
         _section("Model", _model(config, metrics)),

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from rstan_lite.data.datasets import part_name
 from rstan_lite.devices import choose_device
 from rstan_lite.features.generations import Generations
 from rstan_lite.files import alone, clear_parts
@@ -215,7 +216,8 @@ def _introduce(config: TrainConfig, parts: Parts, how: str) -> None:
     names = ("training", "validation", "test")
     sizes = zip(names, (parts.train, parts.validation, parts.test), strict=True)
     said = ", ".join(f"{len(part)} {name}" for name, part in sizes)
-    print(f"{config.dataset}, split {config.split}: {said} clips; {how}", file=sys.stderr)
+    part = part_name(config.split, config.fold)
+    print(f"{config.dataset}, {part}: {said} clips; {how}", file=sys.stderr)
     if parts.second is not None:
         print(f"beside it {config.second_head}: {len(parts.second)} clips", file=sys.stderr)
 

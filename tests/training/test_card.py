@@ -40,7 +40,8 @@ def test_what_a_reader_must_know_is_said(run):
     seen |= {"validation_why": "no card", "backbone": "vgg16", "hash": "ab" * 32}
     metrics["networks"] = {"motion": seen}
     text = card.model_card(TrainConfig(**SMALL, attention="none", fusion="none", aa_kind="none",
-                                       classifier="score"), metrics)  # fmt: skip
+                                       classifier="score", fold=3), metrics)  # fmt: skip
+    assert text.startswith("# RSTAN on puppets, split 1, fold 3, seed 0")
     assert "no attention (LSTM)" in text
     assert "The motion network has seen test clips: it trained on split 2." in text
     assert "The motion network may have seen validation clips: no card." in text
