@@ -212,6 +212,15 @@ def test_ucf101_and_hmdb51(name: str, tmp_path: Path, monkeypatch: pytest.Monkey
     assert not any(title in check.name for check in examine(others={name: None}))
 
 
+def test_all_puppets_of_a_cache_are_looked_at(tmp_path: Path) -> None:
+    assert inputs.puppet_folders(None, str(tmp_path)) == [f"{tmp_path}/puppets-tour"]
+    for name in ("puppets-lessons", "puppets-tour", "tuned"):
+        (tmp_path / name).mkdir()
+    found = inputs.puppet_folders(None, str(tmp_path))
+    assert found == [str(tmp_path / name) for name in ("puppets-lessons", "puppets-tour")]
+    assert inputs.puppet_folders("own", str(tmp_path)) == ["own"]
+
+
 def test_puppets(tmp_path: Path) -> None:
     assert inputs.check_puppets(str(tmp_path / "none")).found.startswith("none yet")
     root = _jhmdb(tmp_path)

@@ -148,6 +148,7 @@ def test_errors_list_the_real_parameters() -> None:
     assert "spilt" in unknown.value.found
     with pytest.raises(NotebookError) as wrong:
         check_parameters("a.ipynb", known, {"split": "two"})
+    assert unknown.value.hint.startswith("Did you mean split?")
     for raised in (unknown, wrong):
-        assert "split: int = 1  # 1 to 3; name: str = 'a'" in raised.value.hint
+        assert "parameters: split, name. Their types and defaults: --list" in raised.value.hint
     assert check_parameters("a.ipynb", known, {"split": "2"}) == {"split": 2}
