@@ -1,5 +1,7 @@
 """Each lesson runs offline, from any folder, at another seed, within 60 s and 2 GB.
 
+What the text of some says of their run is checked in it.
+
 The lessons share a cache that holds their clips and features, as a reader's does from the first
 lesson on that needs them. What runs is the teacher copy, in whose kernel the student copy's
 exercises are tried as well. At its own parameters nbval runs each lesson.
