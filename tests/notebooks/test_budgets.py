@@ -1,12 +1,16 @@
 """Each lesson runs offline, from any folder, at another seed, within 60 s and 2 GB.
 
+What the text of some says of their run is checked in it.
+
 The lessons share a cache that holds their clips and features, as a reader's does from the first
 lesson on that needs them. What runs is the teacher copy, in whose kernel the student copy's
 exercises are tried as well. At its own parameters nbval runs each lesson.
 """
 
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -20,6 +24,18 @@ FOLDER = Path(__file__).parents[2] / "notebooks"
 LESSONS = [path for path in sorted(FOLDER.glob("*.ipynb")) if path.stem != "00_tour"]
 SECONDS, MEBIBYTES = 60, 2048  # on two free cores
 PARAMETERS = {"seed": 1}  # every lesson has a seed
+# What the text says of a run, whatever its seed: a cell, and its percentages in their order.
+SAID: dict[str, tuple[str, Callable[..., bool]]] = {
+    "02_two_stream_features": (
+        "fig-receptive",
+        lambda middle, other, corner: 2 * max(middle, other) < corner,
+    ),
+    "04_spatial_attention": ("fig-scores", lambda even, *streams: min(streams) > 1.5 * even),
+    "08_actor_attention": (
+        "shares",
+        lambda even, without, _, with_, __: without < 1.5 * even and with_ > 2 * without,
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +66,16 @@ def test_every_cell_ran_without_an_error(run: Measured) -> None:
     code = [c for c in nbformat.read(run.output, as_version=4).cells if c.cell_type == "code"]
     assert all(cell.execution_count for cell in code)
     assert "error" not in {o.output_type for cell in code for o in cell.outputs}
+
+
+def test_the_text_says_what_came_out(run: Measured) -> None:
+    if run.output.stem not in SAID:
+        pytest.skip("its text says nothing of its numbers")
+    id_, agrees = SAID[run.output.stem]
+    (cell,) = (c for c in nbformat.read(run.output, as_version=4).cells if c.id == id_)
+    texts = [o.get("text") or o.data.get("text/plain", "") for o in cell.outputs]
+    shares = [int(share) for share in re.findall(r"(\d+)%", "".join(texts))]
+    assert agrees(*shares), shares
 
 
 def test_a_student_copy_fails_in_its_blanks_alone(run: Measured) -> None:
