@@ -9,6 +9,7 @@ SPLIT ?= 1
 SEED ?= 0
 PYTEST ?=
 TOUR ?=
+LAB ?=
 GPU ?=
 COPIES ?=
 ASSIGNMENTS ?= --try
@@ -29,6 +30,7 @@ help:  ## say what can be made
 	@echo "                         (into runs/tour-jhmdb)"
 	@echo "                         (PROFILE=tiny|course|paper SPLIT=1|2|3 SEED=0 TOUR='-p NAME=VALUE')"
 	@echo "make lab                 JupyterLab with copies of the lessons to work in, build/teacher"
+	@echo "                         (LAB='--no-browser --port 8899': its own options)"
 	@echo "make student             the notebooks with blanks for solutions, into build/student"
 	@echo "make teacher             the same with the solutions in sight, into build/teacher"
 	@echo "                         (COPIES=--overwrite: also over copies that were worked in)"
@@ -63,7 +65,7 @@ lab: .venv/.installed
 # Copies that somebody works in stay; make teacher COPIES=--overwrite renews them.
 	@test -d build/teacher || $(BIN)/rstan-lite copies teacher build/teacher
 # Clips and features are shared with the tour and with all lessons, whichever folder they lie in.
-	RSTAN_CACHE="$${RSTAN_CACHE:-$$(pwd)/runs/cache}" $(BIN)/jupyter lab build/teacher
+	RSTAN_CACHE="$${RSTAN_CACHE:-$$(pwd)/runs/cache}" $(BIN)/jupyter lab build/teacher $(LAB)
 
 student teacher: .venv/.installed
 	$(BIN)/rstan-lite copies $@ build/$@ $(COPIES)

@@ -29,8 +29,8 @@ from website.pages import (
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = (
     "README.md", "notebooks/README.md", "docs/doors.md", "docs/ledger-jhmdb/ledger.md",
-    "docs/ledger-puppets/ledger.md", "docs/selection.md", "benchmarks/README.md",
-    "tests/README.md", "CONTRIBUTING.md", "CHANGELOG.md",
+    "docs/ledger-jhmdb-folds/pooled.md", "docs/ledger-puppets/ledger.md", "docs/selection.md",
+    "benchmarks/README.md", "tests/README.md", "CONTRIBUTING.md", "CHANGELOG.md",
 )  # fmt: skip
 LEDGER_NOTEBOOK = "13_ledger"  # makes a small one on generated clips
 
