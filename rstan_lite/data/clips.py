@@ -94,13 +94,13 @@ class ClipDataset(ABC):
             for label, (action, parts) in enumerate(lists.items())
             for name, part in parts.items()
         ]
-        absent = [clip for clip, part in clips if part in (TRAIN, TEST) and not clip.path.exists()]
+        train, test = ([clip for clip, of in clips if of == part] for part in (TRAIN, TEST))
+        if self.fold:  # before absent clips are left out, so that they change no other clip's fold
+            train, test = carve_fold(train, self.fold, self.root)
+        absent = [clip for clip in (*train, *test) if not clip.path.exists()]
         if absent:
             self._report(absent, len(clips), missing)
-        train = [clip for clip, part in clips if part == TRAIN and clip.path.exists()]
-        self.test = [clip for clip, part in clips if part == TEST and clip.path.exists()]
-        if self.fold:
-            train, self.test = carve_fold(train, self.fold, self.root)
+        train, self.test = ([clip for clip in part if clip not in absent] for part in (train, test))
         self.train, self.validation = carve_validation(train, validation, seed)
 
     @abstractmethod

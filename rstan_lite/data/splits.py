@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -137,7 +138,8 @@ def carve_fold(clips: list[C], fold: int, where: str | Path) -> tuple[list[C], l
     """Take one of FOLDS folds out of a training list, by source video.
 
     Each clip is in one fold, with all that was cut from its video; classes are spread as evenly as
-    whole videos allow (scikit-learn's StratifiedGroupKFold).
+    whole videos allow (scikit-learn's StratifiedGroupKFold), so that a class of few videos may lack
+    in a fold, or in the rest.
     fold: 1 to FOLDS. where: the data set, for an error.
     Returns (the others' clips, the fold's clips), both in the list's order. Raises DataError where
     there are too few clips or videos for so many folds.
@@ -146,11 +148,17 @@ def carve_fold(clips: list[C], fold: int, where: str | Path) -> tuple[list[C], l
 
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
     sources = [clip.source for clip in clips]
-    videos, expected = len(set(sources)), f"at least {FOLDS} videos, and clips of a class"
+    videos, expected = (
+        len(set(sources)),
+        f"at least {FOLDS} videos, and {FOLDS} clips of some class",
+    )
     if videos < FOLDS:
         raise DataError(where, f"a training list of {videos} videos", expected)
     try:
-        rest, held = list(folds.split(sources, [clip.action for clip in clips], sources))[fold - 1]
+        with warnings.catch_warnings():  # of classes with fewer clips than folds, see above
+            warnings.simplefilter("ignore", UserWarning)
+            cut = list(folds.split(sources, [clip.action for clip in clips], sources))
+        rest, held = cut[fold - 1]
     except ValueError as error:
         raise DataError(where, f"a training list that can't be cut ({error})", expected) from error
     return [clips[i] for i in rest], [clips[i] for i in held]

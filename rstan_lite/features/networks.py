@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rstan_lite.data.clips import ClipDataset
+from rstan_lite.data.datasets import part_name
 from rstan_lite.errors import CheckpointError
 from rstan_lite.features.pretrained import weights_hash
 from rstan_lite.reading import check_regular, read_json
@@ -52,27 +53,31 @@ def find_network(
     folder = Path(cache) / "tuned"
     for path in sorted(folder.glob(f"{stream}-*.safetensors")):
         card = _card(path)
-        if card.get("backbone") == backbone and _unseen(dataset, card["split"]):
+        if card.get("backbone") == backbone and _unseen(dataset, card):
             fitting.append((card["best"]["validation_accuracy"], path))
     if not fitting and backbone == SHIPPED:
         return shipped(stream)
     if not fitting:
         # puppets are read as JHMDB is, which is tune's default
         named = "" if dataset.NAME == "jhmdb" else f" --dataset {dataset.NAME}"
+        fold = f" --fold {dataset.fold}" if dataset.fold else ""
         raise CheckpointError(
             folder,
-            f"no {stream} network of {backbone} tuned on split {dataset.split}'s training part",
+            f"no {stream} network of {backbone} tuned on the training part of "
+            f"{part_name(dataset.split, dataset.fold)}",
             "one, or a weights file",
-            f"Make it: `rstan-lite tune --root {dataset.root}{named} --split {dataset.split} "
+            f"Make it: `rstan-lite tune --root {dataset.root}{named} --split {dataset.split}{fold} "
             f"--streams {stream} --backbone {backbone}`; or name a tuned or ImageNet file with "
             f"--{stream}-weights; or take the small networks of the package: --profile tiny.",
         )
     return max(fitting)[1]
 
 
-def _unseen(dataset: ClipDataset, tuned: dict[str, Any]) -> bool:
-    """Whether the clips that a network was tuned on leave out those held out here."""
-    here = split_name(dataset)
+def _unseen(dataset: ClipDataset, card: dict[str, Any]) -> bool:
+    """Whether the clips that a network was tuned on leave out those held out or tested here."""
+    tuned, here = card["split"], split_name(dataset)
+    if {clip.name for clip in dataset.test} & set(card.get("trained_on", {}).get("clips", ())):
+        return False  # its folds were cut in another way
     same = all(tuned.get(name) == here.get(name) for name in ("dataset", "split", "fold"))
     return same and set(here["validation"]) <= set(tuned["validation"])
 

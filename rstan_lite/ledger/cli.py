@@ -39,7 +39,7 @@ def add_parser(subparsers: Any) -> None:
         "--pool",
         nargs="+",
         metavar="LEDGER",
-        help="run nothing, put finished ledgers of several splits together in --out",
+        help="run nothing, put finished ledgers of several splits or folds together in --out",
     )
     add_options(parser, leave_out=("seed",))
     parser.set_defaults(func=_ledger)

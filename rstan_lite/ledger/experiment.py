@@ -221,7 +221,7 @@ def _failure(folder: Path) -> str:
 
 def _answers(path: Path, found: Predictions, first: Predictions) -> np.ndarray:
     """The class that a run names for each clip, in the order of the first run's clips."""
-    hint = "Take another --out folder for another data set or split."
+    hint = "Take another --out folder for another data set, split or fold."
     if sorted(found.names) != sorted(first.names):
         clips = f"the same {len(first.names)} in all runs of a ledger"
         raise CheckpointError(path, f"{len(found.names)} other test clips", clips, hint)

@@ -46,7 +46,7 @@ class Pool:
                 raise ConfigError(
                     str(other.plan.out),
                     f"{_common(other)}",
-                    f"the data set and profile of {first.plan.out}: {_common(first)}",
+                    f"what {first.plan.out} has: {_common(first)}",
                 )
 
     @property
@@ -56,26 +56,26 @@ class Pool:
 
     @property
     def rows(self) -> list[Row]:
-        """The rows that have a seed which is finished in every split."""
+        """The rows that have a seed which is finished in every part."""
         return [e.row for e in self.ledgers[0].entries.values() if self.seeds(e.row.name)]
 
     def seeds(self, *names: str) -> list[int]:
-        """The seeds that rows share in all splits."""
+        """The seeds that rows share in all parts."""
         entries = [ledger.entries.get(name) for ledger in self.ledgers for name in names]
         common = [set(entry.seeds) if entry is not None else set() for entry in entries]
         return sorted(set.intersection(*common))
 
     def right(self, name: str, seeds: Sequence[int]) -> list[np.ndarray]:
-        """Of each split, which clips a row's runs name rightly: bool (seeds, clips)."""
+        """Of each part, which clips a row's runs name rightly: bool (seeds, clips)."""
         entries = [ledger.entries[name] for ledger in self.ledgers]
         return [e.right[[e.seeds.index(seed) for seed in seeds]] for e in entries]
 
     def accuracies(self, name: str) -> np.ndarray:
-        """Test accuracies of a row, (splits, seeds)."""
+        """Test accuracies of a row, (parts, seeds)."""
         return np.stack([right.mean(1) for right in self.right(name, self.seeds(name))])
 
     def difference(self, better: str, worse: str) -> Difference | None:
-        """Of two rows over all splits' test clips; None where no seed has both in every split.
+        """Of two rows over all parts' clips; None where no seed has both in every part.
 
         A clip that two splits test counts twice in the mean; the bootstrap draws its video once,
         with all that was cut from it.
@@ -92,8 +92,11 @@ class Pool:
         return [(claim, it) for claim, it in found if it is not None]
 
 
-def _common(ledger: Ledger) -> tuple[str, str]:
-    return str(ledger.plan.options.get("dataset", "puppets")), ledger.plan.profile
+def _common(ledger: Ledger) -> tuple[str, str, str]:
+    """Data set, profile, and which clips are tested: those of folds have trained in splits."""
+    options = ledger.plan.options
+    tested = "folds of the training list" if options.get("fold") else "the test list"
+    return str(options.get("dataset", "puppets")), ledger.plan.profile, tested
 
 
 def write_pool(pool: Pool, out: Path) -> list[Path]:
@@ -111,10 +114,10 @@ def write_pool(pool: Pool, out: Path) -> list[Path]:
 
 
 def markdown(pool: Pool) -> str:
-    """The rows by split, the paper's means over splits that were not run, and the claims."""
-    dataset, profile = _common(pool.ledgers[0])
+    """The rows by split or fold, the paper's rows that were not run, and the claims."""
+    dataset, profile, tested = _common(pool.ledgers[0])
     clips = " + ".join(str(len(ledger.clips)) for ledger in pool.ledgers)
-    made_of = f"{dataset}, profile `{profile}`; {clips} test clips."
+    made_of = f"{dataset}, profile `{profile}`; tested on {tested}: {clips} clips."
     heads = ("model", *pool.parts, "mean of these", "seeds")
     lines = [f"# Ledger over splits or folds: {dataset}", "", made_of, ""]
     lines += table(heads, (_shown(pool, row) for row in pool.rows))
@@ -123,8 +126,8 @@ def markdown(pool: Pool) -> str:
 
 
 def _shown(pool: Pool, row: Row) -> list[str]:
-    values = 100 * pool.accuracies(row.name)  # (splits, seeds)
-    means = values.mean(0)  # of the splits, by seed
+    values = 100 * pool.accuracies(row.name)  # (parts, seeds)
+    means = values.mean(0)  # of the parts, by seed
     spread = f" ± {means.std(ddof=1):.1f}" if len(means) > 1 else ""
     by_split = [number(float(value)) for value in values.mean(1)]
     return [row.label, *by_split, f"{means.mean():.1f}{spread}", str(len(means))]

@@ -83,8 +83,8 @@ def _compare(one: Path, first: Predictions, two: Path, other: Predictions, clips
             two,
             f"other clips than in {one}: without {_listed(lacking)}, with {_listed(extra)}",
             "the same clips",
-            "Fuse systems of one data set, split and set of missing clips, or take the clips that "
-            "all have by --clips common.",
+            "Fuse systems of one data set, split, fold and set of missing clips, or take the clips "
+            "that all have by --clips common.",
         )
 
 

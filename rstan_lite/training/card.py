@@ -111,8 +111,10 @@ def _settings(config: TrainConfig) -> str:
 
 
 def _limits(config: TrainConfig, metrics: Mapping[str, Any]) -> list[str]:
+    fold = "The accuracy is that of a fold of the training list, not of the test list."
     lines = [
         "One seed of one split: another seed moves the accuracy by points.",
+        *([fold] if config.fold else []),
         f"It knows {len(metrics['per_class'])} actions and names one of them for any video, "
         "also for one that shows none.",
         "Attention shows what the recurrence weighed, not why it decided.",

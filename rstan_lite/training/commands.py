@@ -83,7 +83,8 @@ def _extract(arguments: argparse.Namespace) -> int:
 
 def _train(arguments: argparse.Namespace) -> int:
     config, ranks = from_arguments(arguments), ranks_of_environment()
-    name = f"{config.dataset}-{config.split}-{arguments.profile}"
+    name = f"{config.dataset}-{config.split}" + (f"-fold{config.fold}" if config.fold else "")
+    name += f"-{arguments.profile}"
     name += f"-{arguments.variant}" if arguments.variant else ""
     name += f"-with-{config.second_head}" if config.second_head else ""
     out = Path(arguments.out or f"runs/{name}-seed{config.seed}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from rstan_lite.data.datasets import part_name
 from rstan_lite.features.cli import default_cache
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.paper import OURS, PAPER, SHARED, column
@@ -88,16 +89,17 @@ def steps(config: TrainConfig, out: Path) -> list[str]:
     from rstan_lite.features.networks import SHIPPED
 
     cache = config.cache or default_cache()
-    todo = [_clips(config.dataset, config.root, config.split, cache, "train, validate and test")]
+    part = part_name(config.split, config.fold)
+    todo = [_clips(config.dataset, config.root, part, cache, "train, validate and test")]
     if config.second_dataset != "none":
-        split, beside = config.second_split, "train alone"
-        todo.append(_clips(config.second_dataset, config.second_root, split, cache, beside))
+        second, beside = part_name(config.second_split), "train alone"
+        todo.append(_clips(config.second_dataset, config.second_root, second, cache, beside))
     for stream in config.streams:
         motion = stream == "motion"
         net = (config.motion_backbone if motion else "") or config.backbone
         size = (config.motion_size if motion else 0) or config.size
         weights = config.motion_weights if motion else config.appearance_weights
-        source = weights or f"the weights tuned on this split in {cache}"
+        source = weights or f"the weights tuned on {part} in {cache}"
         source += ", or the shipped ones" if net == SHIPPED and not weights else ""
         todo.append(f"{stream}: features of {net} at {size} pixels, with {source}")
     if config.second_dataset != "none":
@@ -123,16 +125,17 @@ def steps(config: TrainConfig, out: Path) -> list[str]:
         )
     held = f"the best epoch on {config.validation:.0%} of the training list, held out by source"
     todo.append(f"keep {held if config.validation else 'the last epoch: nothing is held out'}")
-    todo.append(f"test {config.test_frames} frames of each test clip of {config.dataset}")
+    tested = f"clip of the training list's fold {config.fold}" if config.fold else "test clip"
+    todo.append(f"test {config.test_frames} frames of each {tested} of {config.dataset}")
     return [*todo, f"write the run folder {out}"]
 
 
-def _clips(dataset: str, root: str, split: int, cache: str, use: str) -> str:
+def _clips(dataset: str, root: str, part: str, cache: str, use: str) -> str:
     if dataset == "puppets":
         where = f"in {root or cache}, drawn there if absent"
     else:
         where = f"in {root}" if root else "in a folder that is not given yet (an error when run)"
-    return f"read {dataset} {where}, split {split}, to {use}"
+    return f"read {dataset} {where}, {part}, to {use}"
 
 
 def describe(config: TrainConfig, out: Path) -> str:

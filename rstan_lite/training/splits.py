@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from rstan_lite.data.datasets import part_name
 from rstan_lite.errors import ConfigError
 from rstan_lite.training import runs
 from rstan_lite.training.again import evaluate_run
@@ -64,6 +65,10 @@ def evaluate_splits(found: Iterable[Path], out: Path, **how: Any) -> tuple[dict[
     rows = []
     for folder in found:
         config = read_config(folder / runs.CONFIG)
+        if config.fold:
+            part = part_name(config.split, config.fold)
+            hint = "rstan-lite ledger --pool puts folds together."
+            raise ConfigError(folder, f"a run of {part}", "runs of test lists", hint)
         metrics, path = evaluate_run(folder, **how)
         part = metrics["part"]
         clips, accuracy = metrics[f"n_{part}"], metrics[f"{part}_accuracy"]

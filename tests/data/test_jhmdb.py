@@ -97,6 +97,12 @@ def test_a_fold_is_tested_in_the_place_of_the_test_list(tmp_path):
     assert names == {clip.name for clip in whole.train}
     sources = [{c.source for c in part} for part in (data.train, data.validation, data.test)]
     assert not sources[0] & sources[1] | sources[2] & (sources[0] | sources[1])
+    data.train[0].path.unlink()
+    data.test[0].path.unlink()
+    whole.test[0].path.unlink()  # not looked for
+    less = JHMDB(root, missing="skip", validation=0, fold=3)
+    assert len(less.missing) == 2
+    assert less.test == data.test[1:]  # the others are where they were
     with pytest.raises(ConfigError, match="fold: found 6"):
         JHMDB(root, fold=6)
 

@@ -212,8 +212,17 @@ def test_networks_by_name(data, inputs, cache, tmp_path):
         find_network(other, "resnet18", "appearance", cache)
     fold = JHMDB(data.root, validation=0.4)
     fold.fold = 1  # of more videos than there are here: the network may have seen its test clips
-    with pytest.raises(CheckpointError, match="no appearance network"):
+    with pytest.raises(CheckpointError, match=r"of split 1, fold 1; .*--split 1 --fold 1 "):
         find_network(fold, "resnet18", "appearance", cache)
+    card["split"] = split_name(fold)
+    path.with_suffix(".json").write_text(json.dumps(card))
+    assert find_network(fold, "resnet18", "appearance", cache) == path
+    taught = card | {"trained_on": {"clips": [fold.test[0].name]}}  # by folds of another version
+    path.with_suffix(".json").write_text(json.dumps(taught))
+    with pytest.raises(CheckpointError, match="fold 1"):
+        find_network(fold, "resnet18", "appearance", cache)
+    card["split"] = split_name(data)
+    path.with_suffix(".json").write_text(json.dumps(card))
     card["split"]["validation"].pop()  # as if the network had seen a clip that is held out here
     path.with_suffix(".json").write_text(json.dumps(card))
     with pytest.raises(CheckpointError, match="split 1"):

@@ -91,6 +91,9 @@ def test_folds_of_a_split_are_parts_too(plans):
     pool = Pool(found)
     assert pool.parts == ["split 3, fold 4", "split 3, fold 5"]
     assert "| model | split 3, fold 4 | split 3, fold 5 |" in markdown(pool)
+    assert "tested on folds of the training list: 20 + 30 clips" in markdown(pool)
+    with pytest.raises(ConfigError, match="the test list"):  # whose clips have trained in split 3
+        Pool([found[0], read(plans[0])])
 
 
 def test_what_does_not_belong_together(plans):

@@ -149,6 +149,14 @@ def test_presets_say_what_stands_in_for_their_action() -> None:
     assert "golf in the place of ThrowDiscus" in render(View(BOTH, ("with",), one), 1).alt
 
 
+def test_a_line_through_one_point_is_none() -> None:
+    """A model that is tested on one frame has one step, and its answers one point a class."""
+    canvas = Canvas(20, 20)
+    for dash in (0, 4):
+        canvas.line([(5, 5)], "#000000", 2, dash)
+    assert (canvas.pixels == 255).all()
+
+
 @given(st.integers(1, 40), st.data())
 def test_a_figures_steps_include_the_sliders(steps: int, data: st.DataObject) -> None:
     chosen = positions(steps)

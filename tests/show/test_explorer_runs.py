@@ -23,6 +23,8 @@ from rstan_lite.show.explorer import (
     BOTH,
     PRESETS,
     Stage,
+    View,
+    ahead,
     beforehand,
     one_of_each,
     open_checkpoints,
@@ -32,7 +34,8 @@ from rstan_lite.show.explorer import (
     sources,
     view_of,
 )
-from rstan_lite.show.explorer.widget import Explorer
+from rstan_lite.show.explorer.widget import EVERYTHING, Explorer
+from rstan_lite.show.style import Drawing
 from rstan_lite.training.runs import read_predictions
 
 widgets = pytest.importorskip("ipywidgets")
@@ -220,6 +223,27 @@ def test_what_is_saved_is_what_is_shown(stage: Stage, tmp_path: Path) -> None:
     assert picture(made) == before
     made.step.value = 1
     assert said(made, "status") == ""  # it was about another press
+
+
+def test_a_view_that_cannot_be_drawn_leaves_the_one_before(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Explorer(stage, tmp_path)
+    before, plain = picture(made), ahead.render
+
+    def draw(view: View, step: int) -> Drawing:
+        if view.preset is not None:
+            raise ZeroDivisionError
+        return plain(view, step)
+
+    monkeypatch.setattr(ahead, "render", draw)
+    made.figure.value = PRESETS[0].name
+    assert "ZeroDivisionError" in said(made, "status")
+    assert (made.figure.value, picture(made)) == (EVERYTHING, before)
+    made.saves["PNG"].click()
+    assert PRESETS[0].name not in said(made, "status")
+    made.step.value = 2
+    assert said(made) == render(view_of(stage, stage.titles[0]), 2).alt
 
 
 def send(made: Explorer, name: str, content: bytes) -> None:

@@ -42,6 +42,7 @@ def test_what_a_reader_must_know_is_said(run):
     text = card.model_card(TrainConfig(**SMALL, attention="none", fusion="none", aa_kind="none",
                                        classifier="score", fold=3), metrics)  # fmt: skip
     assert text.startswith("# RSTAN on puppets, split 1, fold 3, seed 0")
+    assert "a fold of the training list, not of the test list" in text
     assert "no attention (LSTM)" in text
     assert "The motion network has seen test clips: it trained on split 2." in text
     assert "The motion network may have seen validation clips: no card." in text

@@ -201,7 +201,7 @@ def test_dry_run_says_what_would_be_done(tmp_path):
     for words in (
         "read jhmdb in clips, split 1",
         "read ucf101 in a folder that is not given yet",
-        "vgg16 at 224 pixels, with the weights tuned on this split in kept",
+        "vgg16 at 224 pixels, with the weights tuned on split 1 in kept",
         "ucf101's features from the same networks",
         "10 views of training clips",
         "8 jhmdb clips and 8 of ucf101 (weight 0.1), 16 frames each, lr 0.01, a tenth",

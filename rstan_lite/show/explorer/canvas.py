@@ -63,15 +63,16 @@ class Canvas:
         self, points: Sequence[tuple[float, float]], colour: str, width: int = 1, dash: int = 0
     ) -> None:
         """Draw a line through points, in dashes of so many pixels; 0 is a whole line."""
+        if len(points) < 2:
+            return
         at = np.asarray(points, dtype=np.float64)  # (n, 2)
         pieces = [at[None]] if not dash else []
         for start, end in pairwise(at) if dash else ():
             number = max(1, round(float(np.hypot(*(end - start))) / (2 * dash)))
             shares = np.arange(number)[:, None, None] + np.array([[0.0], [0.5]])  # (number, 2, 1)
             pieces.append(start + shares / number * (end - start))
-        fixed = np.rint(np.concatenate(pieces) * 2**_FRACTION).astype(
-            np.int32
-        )  # (pieces, points, 2)
+        scaled = np.concatenate(pieces) * 2**_FRACTION  # (pieces, points, 2)
+        fixed = np.rint(scaled).astype(np.int32)
         cv2.polylines(self.pixels, list(fixed), False, rgb(colour), width, cv2.LINE_AA, _FRACTION)
 
     def frame(self, left: int, top: int, width: int, height: int, colour: str, line: int) -> None:

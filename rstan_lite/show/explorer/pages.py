@@ -21,7 +21,7 @@ NOTE = (
 
 
 def beforehand(stage: Stage, folder: str | Path) -> Positions:
-    """What `explorer` shows at first, drawn at every step of the first clips.
+    """What `explorer` shows at first, drawn at the steps of the first clips, see `positions_of`.
 
     stage: see `Stage`. folder: unused, as nothing is exported; so that one call can stand in the
     place of the other. Returns sliders over pictures that need no kernel.

@@ -64,6 +64,7 @@ class Explorer:
 
         self.stage, self.folder = stage, Path(folder)
         self.screen, self._pictures, self._quiet = Screen("jpeg"), Pictures(), False
+        self._view: View | None = None  # the one that is shown
         figures = [EVERYTHING, *(preset.name for preset in PRESETS)]
         names = [*stage.names, *([BOTH] if len(stage.names) > 1 else [])]
         self.step = widget_of(slider(1, max(2, stage.steps), 1, 1, "time step"), follow=True)
@@ -120,9 +121,17 @@ class Explorer:
 
     def _changed(self) -> None:
         chosen = {name: getattr(self, name).value for name in ("title", "figure", "checkpoint")}
-        self._pictures.begin(view_of(self.stage, **chosen))
-        self._drawn: dict[str, Any] = chosen  # with the step: what the picture shows
-        self._draw()
+        before = self._view
+        self._view = view_of(self.stage, **chosen)
+        self._pictures.begin(self._view)
+        try:
+            self.screen.show(*self._pictures.of(self.step.value))
+        except Exception:
+            if before is not None:  # what is shown, and saved, stays the view before
+                self._view = before
+                self._pictures.begin(before)
+            raise
+        self._drawn: dict[str, Any] = {**chosen, "step": self.step.value}  # what the picture shows
 
     def _take_preset(self) -> None:
         preset = _preset(self.figure.value)
