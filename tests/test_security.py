@@ -73,7 +73,7 @@ def test_jupyter_is_never_started_with_its_token_off() -> None:
     for path in [ROOT / "Makefile", ROOT / "README.md", ROOT / ".ci" / "run", *FILES]:
         for line in path.read_text(encoding="utf-8").splitlines():
             assert not ("jupyter" in line.lower() and off.search(line)), (path, line)
-    browser = (ROOT / "tests" / "browser" / "conftest.py").read_text(encoding="utf-8")
+    browser = (ROOT / "tests" / "browser" / "lab.py").read_text(encoding="utf-8")
     assert re.search(r"token_(hex|urlsafe)\(", browser)  # tests start one: with a token of its own
 
 
