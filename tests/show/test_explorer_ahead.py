@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -67,6 +69,12 @@ def test_without_a_loop_only_what_is_asked_for_is_drawn(calls: list[tuple[View, 
     assert steps(calls) == [3]
 
 
+def in_a_loop(work: Coroutine[None, None, None]) -> None:
+    """Run in an event loop of its own, also where browser tests have left one in this thread."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()
+
+
 def test_the_nearest_steps_follow_each_once(calls: list[tuple[View, int]]) -> None:
     async def press() -> None:
         pictures = begun(WITH)
@@ -78,7 +86,7 @@ def test_the_nearest_steps_follow_each_once(calls: list[tuple[View, int]]) -> No
         await until(calls, T + 1)
         assert len(calls) == T
 
-    asyncio.run(press())
+    in_a_loop(press())
 
 
 def test_another_view_ends_it_and_never_has_the_pictures_of_the_first(
@@ -95,7 +103,7 @@ def test_another_view_ends_it_and_never_has_the_pictures_of_the_first(
         assert {view for view, _ in calls[1:]} == {WITHOUT}
         assert [pictures.of(step)[1] for step in (5, 2)] == ["without 5", "without 2"]
 
-    asyncio.run(press())
+    in_a_loop(press())
 
 
 def test_the_next_press_takes_over(calls: list[tuple[View, int]]) -> None:
@@ -106,7 +114,7 @@ def test_the_next_press_takes_over(calls: list[tuple[View, int]]) -> None:
         await until(calls, T)
         assert steps(calls) == [1, 5, 4, 3, 2]
 
-    asyncio.run(press())
+    in_a_loop(press())
 
 
 def test_what_can_not_be_drawn_is_said_only_to_who_asks(
@@ -132,7 +140,7 @@ def test_what_can_not_be_drawn_is_said_only_to_who_asks(
             pictures.of(3)
         assert pictures.of(4)[1] == "with 4"  # and goes on from there
 
-    asyncio.run(press())
+    in_a_loop(press())
     assert not complaints
 
 
