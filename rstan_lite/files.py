@@ -99,6 +99,9 @@ def _runs(pid: int) -> bool:
         return False
     except PermissionError:
         pass  # another user's
+    with suppress(OSError):  # not Linux, or it ended just now
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+        return state != "Z"  # ended, but its parent has not asked how: a container's may never
     return True
 
 

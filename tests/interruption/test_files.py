@@ -73,6 +73,18 @@ def test_parts_of_dead_processes_are_cleared_and_no_others(tmp_path):
     assert all(path.exists() for path in kept)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not say so")
+def test_parts_of_a_process_that_ended_unasked_are_cleared(tmp_path):
+    """A zombie: its parent has not asked yet how it ended."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    part = tmp_path / f".a.bin.{ended.pid}@{platform.node()}.part"
+    part.touch()
+    clear_parts(tmp_path)
+    assert not part.exists()
+    ended.wait()
+
+
 def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path):
     folder = tmp_path / "run"
     command = [sys.executable, "-c", HOLD, str(folder)]

@@ -55,7 +55,6 @@ def generate(
     root = Path(root)
     parameters = _check(clips_per_class, classes, seed, workers, size, rivals)
     _claim(root, parameters)
-    clear_parts(root)
     jobs = {name: plan.jobs(name, clips_per_class) for name in parameters["classes"]}
     names = _known_names(root)
     todo = [
@@ -84,6 +83,7 @@ def generate(
                 for j, side in zip(made, sides, strict=True)
             ]
             write_bytes(root / SPLITS / f"{action}_test_split{number}.txt", "".join(lines).encode())
+    clear_parts(root)  # now, as processes of a killed run outlive it by a moment
     write_bytes(root / RECORD, _text(parameters))
     (root / STARTED).unlink(missing_ok=True)
     return root
