@@ -58,6 +58,7 @@ COMPANIONS = {
     "dask": "distributed",
     "docutils": "sphinx",
     "jinja2": "nbconvert",
+    "jupyter_client": "ipykernel",
     "lightning": "lightning-fabric",
     "mpl_toolkits": "matplotlib",
     "nbclient": "papermill",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rstan_lite.errors import NotebookError
+from rstan_lite.run.engine import BAR, register_engine
 from rstan_lite.run.parameters import (
     INJECTED_TAG,
     TAG,
@@ -93,7 +94,8 @@ def _execute(
             str(growing.resolve()).replace("{", "{{").replace("}", "}}"),
             kernel_name="python3",  # of the interpreter that runs this, whatever the notebook says
             cwd=os.getcwd(),
-            progress_bar=progress,
+            engine_name=register_engine(),
+            progress_bar={"desc": path.stem, "bar_format": BAR} if progress else False,
             # nbclient hands these to the kernel, whose warnings are about itself
             extra_arguments=["--log-level=ERROR"],
         )
