@@ -44,11 +44,40 @@ main { max-width: 64rem; margin: 0 auto; padding: 1rem; }
 mtd[columnalign="right"] { text-align: right; }
 mtd[columnalign="left"] { text-align: left; }
 math[display="block"] { font-size: 1.1em; margin: 0.8em 0; overflow-x: auto; overflow-y: hidden; }
-.jp-OutputArea-output { overflow-x: auto; }
+.jp-OutputArea-output, main .jp-InputArea-editor { overflow-x: auto; }
 main .jp-RenderedText pre { white-space: pre; word-break: normal; overflow-x: auto; }
 .jp-RenderedHTMLCommon table { display: block; max-width: 100%; overflow-x: auto; }
 .jp-RenderedHTMLCommon img, .jp-OutputArea-output img { max-width: 100%; height: auto; }
 summary { cursor: pointer; margin: 0.5em 0 0.5em 5em; }
+@media (max-width: 760px) {  /* nbconvert's own bound of a narrow page */
+  /* a figure keeps the size of its words, and slides */
+  main .jp-OutputArea-output img { max-width: 40rem; }
+  /* as rows of tables, nbconvert's choice, code and figures would be cut off */
+  main .jp-Cell .jp-InputArea, main .jp-Cell .jp-InputArea > *,
+  main .jp-Cell .jp-OutputArea-child, main .jp-Cell .jp-OutputArea-child > * {
+    display: block; box-sizing: border-box; width: auto; margin-left: 0;
+  }
+}
+</style>
+{%- endblock -%}
+{%- block notebook_css -%}
+{{ super() }}
+<style>
+:root {  /* JupyterLab's own are too pale to be read by all (WCAG 2.2, 1.4.3) */
+  --jp-cell-prompt-not-active-opacity: 1;
+  --jp-mirror-editor-operator-color: #8a12d6;
+  --jp-mirror-editor-comment-color: #33696b;
+  --jp-mirror-editor-number-color: #067006;
+}
+@media screen and (prefers-color-scheme: dark) {
+{%- include 'static/theme-dark.css' -%}
+:root {
+  color-scheme: dark;
+  --jp-mirror-editor-operator-color: #cf8dff;
+  --jp-mirror-editor-comment-color: #7fbcbc;
+  --jp-mirror-editor-number-color: #66bb6a;
+}
+}
 </style>
 {%- endblock -%}
 {%- block data_png scoped -%}

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import numpy as np
@@ -15,11 +16,15 @@ from rstan_lite.errors import NotebookError
 from rstan_lite.run import run_notebook
 from rstan_lite.show.results import RESULT_COLUMNS
 from rstan_lite.training.runs import read_predictions
+from tests.site.crawl import DESK, LOOK, PHONE
 
 TOUR = Path(__file__).parents[2] / "notebooks" / "00_tour.ipynb"
 ACTIONS = ("jump", "pullup", "sit", "wave")
 MODELS = ["two-stream LSTM", "+ attention", "+ fusion by max", "+ silhouettes"]
 FIGURES = {"clip", "target", "step", "training", "attention", "fusion", "frames", "confusion"}
+CUT_OFF = """() => [...document.querySelectorAll("main *")].filter((e) =>
+    e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === "hidden"
+).map((e) => e.className)"""
 SECONDS, MEBIBYTES = 240, 3072  # of a whole run on two cores; this small one needs far less
 
 
@@ -108,6 +113,24 @@ def test_page_shows_everything_without_internet(folder: Path) -> None:
         assert re.search(r"""alt=("[^"]{20}|'[^']{20})""", image)
         assert 'src="data:image/png;base64,' in image
     assert "<script" not in text
+
+
+def test_page_is_readable_by_night_and_on_a_phone(folder: Path, chromium: Any) -> None:
+    tab = chromium.new_page()
+    tab.goto((folder / "00_tour.html").as_uri())
+    grounds = set()
+    for size in (PHONE, DESK):
+        tab.set_viewport_size(size)
+        for scheme in ("light", "dark"):
+            tab.emulate_media(color_scheme=scheme)
+            seen = tab.evaluate(LOOK)
+            assert seen["texts"] > 500
+            assert seen["pale"] == []
+            assert seen["scroll"] == 0, seen["wide"]
+            assert tab.evaluate(CUT_OFF) == []
+            grounds.add(tab.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert len(grounds) == 2
+    tab.close()
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,8 @@
   // Neither the page nor a box around all of its text may scroll or be cut off sideways.
   const wide = new Set();
   let scroll = 0;
-  for (let box = document.querySelector("article"); box; box = box.parentElement) {
+  const text = document.querySelector("article") ?? document.querySelector("main");
+  for (let box = text; box; box = box.parentElement) {
     // A heading's background may hang over by a few pixels where nothing cuts it off.
     const cuts = box === document.documentElement || getComputedStyle(box).overflowX !== "visible";
     if (!cuts || box.scrollWidth <= box.clientWidth + 1) continue;
