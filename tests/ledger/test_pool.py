@@ -10,7 +10,7 @@ from ledger.test_ledger import write_run
 from rstan_lite.cli import main
 from rstan_lite.errors import ConfigError
 from rstan_lite.ledger.experiment import Plan, read
-from rstan_lite.ledger.pool import Pool, markdown
+from rstan_lite.ledger.pool import Pool, markdown, write_pool
 from rstan_lite.ledger.rows import rows_of
 from rstan_lite.ledger.statistics import difference
 
@@ -83,7 +83,7 @@ def test_command(plans, tmp_path, capsys):
     assert "--out" in capsys.readouterr().err
 
 
-def test_folds_of_a_split_are_parts_too(plans):
+def test_folds_of_a_split_are_parts_too(plans, tmp_path):
     found = [
         replace(read(plan), plan=replace(plan, options={"split": 3, "fold": fold}))
         for fold, plan in enumerate(plans, start=4)
@@ -92,6 +92,9 @@ def test_folds_of_a_split_are_parts_too(plans):
     assert pool.parts == ["split 3, fold 4", "split 3, fold 5"]
     assert "| model | split 3, fold 4 | split 3, fold 5 |" in markdown(pool)
     assert "tested on folds of the training list: 20 + 30 clips" in markdown(pool)
+    write_pool(pool, tmp_path / "pool")
+    heads = (tmp_path / "pool" / "pooled.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert heads == "row,model,split_3_fold_4,split_3_fold_5,mean,seeds"
     with pytest.raises(ConfigError, match="the test list"):  # whose clips have trained in split 3
         Pool([found[0], read(plans[0])])
 

@@ -195,6 +195,14 @@ def test_dry_run_prints_and_touches_nothing(dataset: str, capsys, tmp_path, monk
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_fold_has_a_run_folder_of_its_own(capsys):
+    command = ["train", "--dataset", "puppets", "--profile", "tiny", "--fold", "2", "--dry-run"]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "write the run folder runs/puppets-1-fold2-tiny-seed0" in said
+    assert "frames of each clip of the training list's fold 2" in said
+
+
 def test_dry_run_says_what_would_be_done(tmp_path):
     config = resolve("paper", {"dataset": "jhmdb", "root": "clips", "cache": "kept"})
     text = "\n".join(steps(config, tmp_path / "run"))
