@@ -29,7 +29,7 @@ _CONTROL = """\
 """
 _PAGE = """\
 <figure class="rstan-positions">
-{controls}<img src="{source}" alt="{alt}">
+{controls}<div class="rstan-picture"><img src="{source}" alt="{alt}"></div>
 <figcaption class="{text_class}" role="status">{text}</figcaption>
 {note}<script type="application/json">{all}</script>
 <script>{{
