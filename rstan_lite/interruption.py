@@ -21,7 +21,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(KeyboardInterrupt):
-    """The request to stop. code: what the process should then exit with, 130 or 143."""
+    """The request to stop.
+
+    code: what the process should then exit with, 130 or 143. advice: how to go on, for the user.
+    """
+
+    advice = "run the same command again; what is saved is not done again."
 
     def __init__(self, number: int):
         super().__init__()
@@ -94,10 +99,8 @@ def run_command(
         except KeyboardInterrupt as error:
             interruptible.asked = True
             if says_interrupted:
-                print(
-                    "\ninterrupted: run the same command again; what is saved is not done again.",
-                    file=sys.stderr,
-                )
+                advice = getattr(error, "advice", Interrupted.advice)
+                print(f"\ninterrupted: {advice}", file=sys.stderr)
             return error.code if isinstance(error, Interrupted) else 128 + signal.SIGINT
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from rstan_lite.errors import ConfigError, NotebookError
+from rstan_lite.interruption import Interrupted
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -67,12 +67,12 @@ def main(arguments: argparse.Namespace) -> int:
         output = run_notebook(
             arguments.notebook, values, arguments.output, html=not arguments.no_html
         )
-    except KeyboardInterrupt:
-        print(
-            "\nA notebook starts again from its first cell, with the clips and features that are "
-            "stored. The tour keeps its trained models with -p resume=true (make tour "
-            "TOUR='-p resume=true').",
-            file=sys.stderr,
+    except Interrupted as interrupted:
+        interrupted.advice = (
+            "the same command begins at the first cell again, with the clips and features that are "
+            "stored; the tour's finished models are kept with -p resume=true (make tour "
+            "TOUR='-p resume=true'). Until it has run to its end, the files that it leaves may be "
+            "of different runs."
         )
         raise
     print(f"Executed notebook: {output}")

@@ -26,6 +26,7 @@ BLANK, CHECK, HIDDEN = "blank", "check", "hidden"
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 KINDS = ("student", "teacher")
 _NUMBER = re.compile(r"\d+")
+_OUTWARD = re.compile(r"\[([^]\n]+)\]\(\.\./[^)\s]*\)")  # a link to a folder above
 
 
 def make_copy(path: str | PathLike[str], kind: str) -> dict[str, Any]:
@@ -33,7 +34,8 @@ def make_copy(path: str | PathLike[str], kind: str) -> dict[str, Any]:
 
     student: every solution is replaced by a line that raises NotImplementedError and names the
         exercise; no hidden tests, no outputs. teacher: solutions and hidden tests stand open,
-        without the marker lines; outputs as stored. Both: nothing of an exercise is folded away.
+        without the marker lines; outputs as stored. Both: nothing of an exercise is folded away,
+        links to folders above are plain words.
     Raises NotebookError, with notebook and cell, where markers are missing, unbalanced, outside
     of a function or in a cell that is not tagged, where a blank has no check after it, or hidden
     tests have none before them.
@@ -57,6 +59,9 @@ def make_copy(path: str | PathLike[str], kind: str) -> dict[str, Any]:
             if not checked:
                 raise NotebookError(where, "hidden tests alone", f"a cell tagged {CHECK!r} before")
             unfold(cell)
+        if cell["cell_type"] == "markdown" and _OUTWARD.search(cell_source(cell)):
+            words = _OUTWARD.sub(r"\1", cell_source(cell))  # above a copy lies no README
+            cell["source"] = words.splitlines(keepends=True)
         if kind == "student" and cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
     if open_blank:

@@ -13,6 +13,7 @@ import re
 from os import PathLike
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from rstan_lite.errors import NotebookError, StoreError
 from rstan_lite.files import write_atomically
@@ -29,6 +30,7 @@ _SIZED = re.compile(
 _TAG = re.compile(r"\\tag\{(.*?)\}")
 _BARE = re.compile(r"\\(math[a-z]+|boldsymbol)\s+([A-Za-z])")  # it wants braces
 _LEFT_OVER = re.compile(r">\\[A-Za-z]+<|<mi>&</mi>")
+_LINK = re.compile(r'<a [^>]*href="([^":#]+)(?:#[^"]*)?"[^>]*>(.*?)</a>', re.DOTALL)  # to a file
 _FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
 _PROGRESS_BAR = re.compile(r"\d+%\||\d(?:it|s/it) \[|\[\d\d:\d\d[<,\]]")
 
@@ -49,9 +51,13 @@ main .jp-RenderedText pre { white-space: pre; word-break: normal; overflow-x: au
 .jp-RenderedHTMLCommon table { display: block; max-width: 100%; overflow-x: auto; }
 .jp-RenderedHTMLCommon img, .jp-OutputArea-output img { max-width: 100%; height: auto; }
 summary { cursor: pointer; margin: 0.5em 0 0.5em 5em; }
+summary { font-family: var(--jp-ui-font-family, sans-serif); }
 @media (max-width: 760px) {  /* nbconvert's own bound of a narrow page */
+  main { padding: 0.5rem 0; }
+  main .jp-Cell { padding-left: 0.5rem; padding-right: 0.5rem; }
   /* a figure keeps the size of its words, and slides */
   main .jp-OutputArea-output img { max-width: 40rem; }
+  main caption { display: block; max-width: 80vw; white-space: normal; text-align: left; }
   /* as rows of tables, nbconvert's choice, code and figures would be cut off */
   main .jp-Cell .jp-InputArea, main .jp-Cell .jp-InputArea > *,
   main .jp-Cell .jp-OutputArea-child, main .jp-Cell .jp-OutputArea-child > * {
@@ -139,11 +145,17 @@ def write_page(notebook: str | PathLike[str], page: str | PathLike[str]) -> Path
             cell.outputs = [shown for output in cell.outputs if (shown := still(output))]
     resources = {"metadata": {"name": notebook.stem, "path": str(notebook.resolve().parent)}}
     text, _ = exporter.from_notebook_node(node, resources=resources)
+    text = _LINK.sub(lambda link: _kept(link, page.parent), text)
     try:
         write_atomically(page, text.encode())
     except StoreError as error:
         raise NotebookError(error.where, error.found, error.expected, error.hint) from None
     return page
+
+
+def _kept(link: re.Match[str], folder: Path) -> str:
+    """A link to a file that lies where the page goes, or its words alone."""
+    return link[0] if (folder / unquote(html_text.unescape(link[1]))).exists() else link[2]
 
 
 def _heading(node: Any) -> str:

@@ -198,10 +198,11 @@ def _described(figure: Figure, title: str, what: str, said: Sequence[str]) -> Fi
 def _two_sided(
     axes: Axes, names: Sequence[str], peaks: tuple[float, float], label: str, room: float = 0.5
 ) -> None:
-    """Lines of names beside zero, with bars to both sides and room at their ends."""
+    """Lines of names beside zero, with bars to both sides, and room where there are any."""
     axes.axvline(0, color=BLACK, linewidth=0.9)
     axes.set_yticks(range(len(names)), names)
-    axes.set(xlim=(-peaks[0] - room, peaks[1] + room), ylim=(len(names) - 0.5, -0.5), xlabel=label)
+    left, right = (peak + room if peak else 0.02 * sum(peaks) for peak in peaks)
+    axes.set(xlim=(-left, right), ylim=(len(names) - 0.5, -0.5), xlabel=label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.xaxis.set_major_formatter(lambda x, _: f"{abs(x):g}")
     axes.grid(axis="x", color="#e5e5e5", linewidth=0.6)

@@ -62,6 +62,14 @@ def test_a_student_meets_the_exercise_s_number_where_the_function_is_called(note
         names["twice"](2)
 
 
+def test_links_to_folders_above_become_words(tmp_path: Path) -> None:
+    text = "[here](03_lstm.ipynb), [there](https://example.org/../a), the [README](../README.md)"
+    path = write(tmp_path / "lesson.ipynb", [cells()[0] | {"source": text}, *cells()[1:]])
+    for kind in ("student", "teacher"):
+        words = source(make_copy(path, kind)["cells"][0])
+        assert words == text.replace("[README](../README.md)", "README")
+
+
 def test_several_regions_in_a_cell(tmp_path: Path) -> None:
     both = BLANK + "\n\n" + BLANK.replace("twice", "again")
     path = write(tmp_path / "lesson.ipynb", cells(both))

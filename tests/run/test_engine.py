@@ -107,4 +107,4 @@ def test_the_running_cell_is_interrupted_and_no_other_runs(
     assert process.returncode == code
     assert {one.name for one in tmp_path.iterdir()} == {"begun", "n.ipynb", "out.ipynb", "saved"}
     assert "Traceback" not in said
-    assert said.splitlines()[-1].startswith("interrupted: run the same command again")
+    assert said.splitlines()[-1].startswith("interrupted: the same command begins at the first")

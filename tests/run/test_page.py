@@ -84,6 +84,17 @@ def test_formulas_in_markdown_become_mathml_but_code_stays(tmp_path: Path) -> No
     assert "<em>" not in text
 
 
+def test_links_to_files_that_are_not_there_become_words(tmp_path: Path) -> None:
+    (tmp_path / "a b.ipynb").touch()
+    text = "[one](a%20b.ipynb#place) [two](gone.ipynb) [*3*](../no.md) [4](https://example.org) "
+    text += "[5](#top)"
+    page = build(tmp_path, nbformat.v4.new_markdown_cell(text)).read_text(encoding="utf-8")
+    body = page[page.index("<main") :]
+    assert '<a href="a%20b.ipynb#place">one</a> two <em>3</em> <a ' in body
+    assert 'href="https://example.org"' in body
+    assert 'href="#top"' in body
+
+
 def test_latex_outputs_become_mathml(tmp_path: Path) -> None:
     text = build(tmp_path, output(latex="$\\displaystyle x^2$", plain="x")).read_text()
     assert text.count("<math ") == 1

@@ -85,7 +85,7 @@ def _column(
         canvas.words(left + SCALE, top, words, size=11, colour=GREY)
         frame_weights(canvas, scene, look, step, box)
     top = tops[2]
-    canvas.words(left + SCALE, top, "answers: probability of each action, step by step",
+    canvas.words(left + SCALE, top, "answers: the likeliest actions' probabilities, step by step",
                  size=11, colour=GREY)  # fmt: skip
     answers(canvas, scene, look, classes, step, (left, top + LINE + 6, COLUMN, 132))
 

@@ -14,6 +14,7 @@ Kind = Literal["steps", "streams", "checkpoints"]
 COLUMNS = 4  # frames beside one another, as in the paper
 
 _DISCUS = ("ThrowDiscus", "throw", "golf", "swing_baseball", "swing", "climb_stairs")
+_EARLY, _LATE = (f"streams and fusion; {when} in the paper" for when in ("early", "late"))
 _DRIBBLE = ("dribble", "shoot_ball", "kick_ball", "run", "wave")
 
 
@@ -56,10 +57,10 @@ PRESETS = (
         "Fig. 5, SwingBaseball", "without and with silhouettes", "checkpoints", "swing_baseball",
         ("golf", "kick_ball"),
     ),
-    Preset("Fig. 7", "streams and fusion, early steps", "streams", "ThrowDiscus", _DISCUS, (0, 1)),
-    Preset("Fig. 8", "streams and fusion, late steps", "streams", "ThrowDiscus", _DISCUS, (2, 3)),
-    Preset("Fig. 9", "streams and fusion, early steps", "streams", "Dribble", _DRIBBLE, (0, 1)),
-    Preset("Fig. 10", "streams and fusion, late steps", "streams", "Dribble", _DRIBBLE, (2, 3)),
+    Preset("Fig. 7", _EARLY, "streams", "ThrowDiscus", _DISCUS, (0, 1)),
+    Preset("Fig. 8", _LATE, "streams", "ThrowDiscus", _DISCUS, (2, 3)),
+    Preset("Fig. 9", _EARLY, "streams", "Dribble", _DRIBBLE, (0, 1)),
+    Preset("Fig. 10", _LATE, "streams", "Dribble", _DRIBBLE, (2, 3)),
 )  # fmt: skip
 
 
