@@ -197,6 +197,9 @@ def test_a_preset_sets_clip_checkpoint_and_step(stage: Stage, tmp_path: Path) ->
             stage, preset, BOTH if preset.kind == "checkpoints" else "without"
         )
         assert said(made).startswith(preset.name)
+        assert f"{preset.name} has set clip, checkpoint and step" in made.status.value
+    made.step.value = 1 if made.step.value > 1 else 2
+    assert made.status.value == ""
     made.figure.value = "Fig. 5, Pick"
     assert stage.action(made.title.value) == "pick"
     assert made.checkpoint.value == BOTH

@@ -139,6 +139,8 @@ class Explorer:
             title, checkpoint, step = setting_of(self.stage, preset, self.checkpoint.value)
             self._set(title=title, checkpoint=checkpoint, step=step)
         self._changed()
+        if preset is not None:
+            self._say(f"{preset.name} has set clip, checkpoint and step; they can be moved again.")
 
     def _take_upload(self) -> None:
         if not self.upload.value:
@@ -160,7 +162,10 @@ class Explorer:
         step = self.step.value
         view = self._pictures.view
         path = export(view, self.folder / export_name(view, ending, step), step)
-        self.status.value = f'<p role="status" aria-live="polite">saved: {escape(str(path))}</p>'
+        self._say(f"saved: {path}")
+
+    def _say(self, words: str) -> None:
+        self.status.value = f'<p role="status" aria-live="polite">{escape(words)}</p>'
 
     def _set(self, **values: Any) -> None:
         """Set controls without drawing in between."""
