@@ -50,8 +50,7 @@ math[display="block"] { font-size: 1.1em; margin: 0.8em 0; overflow-x: auto; ove
 main .jp-RenderedText pre { white-space: pre; word-break: normal; overflow-x: auto; }
 .jp-RenderedHTMLCommon table { display: block; max-width: 100%; overflow-x: auto; }
 .jp-RenderedHTMLCommon img, .jp-OutputArea-output img { max-width: 100%; height: auto; }
-summary { cursor: pointer; margin: 0.5em 0 0.5em 5em; }
-summary { font-family: var(--jp-ui-font-family, sans-serif); }
+summary { cursor: pointer; margin: 0.5em 0 0.5em 5em; font-family: var(--jp-ui-font-family); }
 @media (max-width: 760px) {  /* nbconvert's own bound of a narrow page */
   main { padding: 0.5rem 0; }
   main .jp-Cell { padding-left: 0.5rem; padding-right: 0.5rem; }

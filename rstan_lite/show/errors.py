@@ -201,7 +201,7 @@ def _two_sided(
     """Lines of names beside zero, with bars to both sides, and room where there are any."""
     axes.axvline(0, color=BLACK, linewidth=0.9)
     axes.set_yticks(range(len(names)), names)
-    left, right = (peak + room if peak else 0.02 * sum(peaks) for peak in peaks)
+    left, right = (peak + room if peak else 0.1 for peak in peaks)
     axes.set(xlim=(-left, right), ylim=(len(names) - 0.5, -0.5), xlabel=label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.xaxis.set_major_formatter(lambda x, _: f"{abs(x):g}")

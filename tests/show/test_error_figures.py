@@ -1,5 +1,7 @@
 """Figures of errors: true text alternatives, labels, and what they refuse."""
 
+from dataclasses import replace
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -40,6 +42,11 @@ def test_changes_say_what_was_fixed_broken_and_voted() -> None:
     assert "kick ball (7)" in texts(figure)
     widths = sorted(bar.get_width() for bar in figure.axes[0].patches if bar.get_width())
     assert widths == [-2, 5]
+    for none in ({"fixed": 0}, {"broken": 0}, {"fixed": 0, "broken": 0}):
+        counts = replace(change, **none)
+        left, right = show.change_figure([counts]).axes[0].get_xlim()
+        assert left < -counts.broken <= counts.fixed < right
+        assert (left > -0.2, right < 0.2) == (not counts.broken, not counts.fixed)  # no empty half
     with pytest.raises(ValueError, match="no change"):
         show.change_figure([])
 
