@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(line("notebook", "parameters", "wall s", "processor s", "MiB"))
         for notebook, which, *numbers in sorted(rows):
             terminalreporter.write_line(line(notebook, which, *(f"{x:.0f}" for x in numbers)))
+
+
+@pytest.fixture
+def signals():
+    """Ctrl-C as Python handles it, here and in processes that are started: a runner may ignore it.
+
+    Checks that what is tested leaves the handlers as they were.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -9,16 +9,8 @@ from rstan_lite.interruption import Keeper
 
 
 @pytest.fixture(autouse=True)
-def signals():
-    """Ctrl-C as Python handles it, here and in processes that are started: a runner may ignore it.
-
-    Checks that what is tested leaves the handlers as they were.
-    """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    signal.signal(signal.SIGINT, before)
+def _signals(signals):
+    """Every test here is about them."""
 
 
 @pytest.fixture

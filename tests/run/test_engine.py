@@ -90,6 +90,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.usefixtures("signals")
 @pytest.mark.parametrize("passes_on", [True, False])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_the_running_cell_is_interrupted_and_no_other_runs(
