@@ -94,7 +94,8 @@ def run_command(
         try:
             return body()
         except RstanError as error:
-            complain(error)
+            with SafePoints():  # torchrun, say, tells it to stop meanwhile: it ends anyway
+                complain(error)
             return 2
         except KeyboardInterrupt as error:
             interruptible.asked = True

@@ -125,6 +125,21 @@ def test_a_command_gives_its_own_code_or_2():
     assert run_command(complain) == 2
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_complaint_is_not_cut_short(number):
+    said = []
+
+    def body() -> int:
+        raise DataError("a", "b", "c")
+
+    def complain(error: DataError) -> None:
+        send(number)
+        said.append(error.where)
+
+    assert run_command(body, complain) == 2
+    assert said == ["a"]
+
+
 STUBBORN = """
 import os, signal, sys, time
 from rstan_lite.interruption import run_command

@@ -218,7 +218,9 @@ def test_a_killed_process_ends_the_run_and_one_process_goes_on(place: Path):
     said = said_by(running)
     assert running.returncode != 0
     assert not any(child.is_running() for child in children)
-    assert said.count("error: process 0 of 2: found that another process has ended") == 1
+    # Who comes first: its own miss of the other one, or torchrun, which tells it to stop.
+    ends = ("error: process 0 of 2: found that another process has ended", "\ninterrupted: run the")
+    assert sum(map(said.count, ends)) == 1, said
     assert "SIGKILL" in said  # torchrun's own word
     assert not (place / "two" / "metrics.json").exists()
     assert cli.main(arguments(place, "two")) == 0
