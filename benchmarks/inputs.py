@@ -16,7 +16,6 @@ import numpy as np
 import torch
 
 from rstan_lite.data.jhmdb import JHMDB
-from rstan_lite.data.puppets import generate
 from rstan_lite.features.extraction import image_features, load_network
 from rstan_lite.features.flow import OPENCV, flow_sequence
 from rstan_lite.features.images import stream_images
@@ -24,6 +23,7 @@ from rstan_lite.features.inputs import PACKED, InputStore, clip_inputs, inputs_s
 from rstan_lite.features.networks import SHIPPED, shipped
 from rstan_lite.features.pipeline import Features, prepare_parts
 from rstan_lite.features.settings import FeatureSettings
+from rstan_lite.puppets import generate
 from rstan_lite.training.batches import ClipFeatures, epoch_rows, training_batch
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.device import make_fabric

@@ -17,12 +17,12 @@ from typing import Any
 import torch
 
 from rstan_lite.data.jhmdb import JHMDB
-from rstan_lite.data.puppets import generate
-from rstan_lite.errors import RstanError
 from rstan_lite.features.inputs import fill_inputs, inputs_store
 from rstan_lite.features.networks import SHIPPED, shipped, split_name
-from rstan_lite.features.samples import TuneSettings
-from rstan_lite.features.tune import tune, tuned_path
+from rstan_lite.lab.tuning.samples import TuneSettings
+from rstan_lite.lab.tuning.tune import tune, tuned_path
+from rstan_lite.puppets import generate
+from rstan_lite.system.errors import RstanError
 
 SEED = 1000
 CLIPS_PER_CLASS = 60

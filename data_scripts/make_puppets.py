@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from rstan_lite.data.puppets import CLASSES, generate
-from rstan_lite.interruption import run_command
+from rstan_lite.puppets import CLASSES, generate
+from rstan_lite.system.interruption import run_command
 
 
 def main() -> int:

@@ -31,7 +31,7 @@ def _with_options(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, and write report.md and report.json. Raises DeviceError without a GPU."""
-    from rstan_lite.devices import choose_device
+    from rstan_lite.system.devices import choose_device
     from rstan_lite.training.gpu_checks import gpu_report, report_config
 
     choose_device("cuda")
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """The command line of this module alone: 0, 1 where the GPU disagrees, 2 for a complaint."""
-    from rstan_lite.errors import RstanError
+    from rstan_lite.system.errors import RstanError
 
     parser = argparse.ArgumentParser(prog="python -m rstan_lite.gpu_report", description=__doc__)
     arguments = _with_options(parser).parse_args(argv)

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import nbformat
 import psutil
 
-from rstan_lite.run import notebook_parameters
-from rstan_lite.run.copies import make_copy
+from rstan_lite.classroom import notebook_parameters
+from rstan_lite.classroom.copies import make_copy
 
 ROOT = Path(__file__).parents[1]
 OFFLINE = Path(__file__).parent / "offline"

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from rstan_lite import __version__, cli
-from rstan_lite.errors import DataError
+from rstan_lite.system.errors import DataError
 
 COMMANDS = (
     "doctor",
@@ -123,7 +123,7 @@ def test_an_absent_gpu_is_a_complaint(capsys, tmp_path, monkeypatch):
 
 
 def test_interrupting_says_how_to_go_on(capsys, monkeypatch):
-    from rstan_lite.training import commands_of_runs
+    from rstan_lite.cli import testing as commands_of_runs
 
     def interrupt(arguments):
         raise KeyboardInterrupt
@@ -134,7 +134,7 @@ def test_interrupting_says_how_to_go_on(capsys, monkeypatch):
 
 
 def test_other_exceptions_are_not_hidden(monkeypatch):
-    from rstan_lite.training import commands_of_runs
+    from rstan_lite.cli import testing as commands_of_runs
 
     def fail(arguments):
         raise ZeroDivisionError
@@ -145,7 +145,7 @@ def test_other_exceptions_are_not_hidden(monkeypatch):
 
 
 def test_the_packages_errors_are_shown_as_they_are(capsys, monkeypatch):
-    from rstan_lite.training import commands_of_runs
+    from rstan_lite.cli import testing as commands_of_runs
 
     def fail(arguments):
         raise DataError("clip.avi", "0 frames", "at least one", "Copy it again.")

@@ -14,8 +14,11 @@ from clips import write_hmdb51, write_ucf101
 from safetensors.numpy import save_file
 from scipy.io import savemat
 
-from rstan_lite.doctor import Check, add_parser, cli, examine, inputs, machine
-from rstan_lite.doctor import check as shown
+from rstan_lite.cli import doctor as cli
+from rstan_lite.cli import doctor_inputs as inputs
+from rstan_lite.cli.doctor import Check, add_parser, examine
+from rstan_lite.system import check as shown
+from rstan_lite.system import machine
 
 GOOD = {"torch": "2.15.0", "torchvision": "0.29", "together": True, "threads": 2, "gpus": []}
 

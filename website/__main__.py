@@ -14,9 +14,9 @@ import yaml
 from sphinx.cmd.build import main as sphinx
 
 import rstan_lite
-from rstan_lite.errors import RstanError
-from rstan_lite.ledger.experiment import open_plan, read
-from rstan_lite.ledger.write import write
+from rstan_lite.lab.ledger.experiment import open_plan, read
+from rstan_lite.lab.ledger.write import write
+from rstan_lite.system.errors import RstanError
 from website.execute import execute
 from website.pages import (
     write_documents,

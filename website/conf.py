@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from rstan_lite import __version__  # noqa: E402
-from rstan_lite.run.page import mathml  # noqa: E402
+from rstan_lite.classroom.page import mathml  # noqa: E402
 from website.docstrings import as_rst  # noqa: E402
 
 # One of a library's files; the library itself is not needed.

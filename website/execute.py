@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 
 import rstan_lite
-from rstan_lite.run import run_notebook
+from rstan_lite.classroom import run_notebook
 
 # What asks a kernel, and what draws the same beforehand.
 DRAWN_BEFORE = {

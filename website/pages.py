@@ -16,8 +16,8 @@ from typing import Any
 import nbformat
 from PIL import Image
 
-from rstan_lite.errors import DataError, NotebookError
-from rstan_lite.run.page import WIDGET_NOTE, still
+from rstan_lite.classroom.page import WIDGET_NOTE, still
+from rstan_lite.system.errors import DataError, NotebookError
 
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 # A path of this machine, as a word of its own; what it names is all that a reader needs of it.

@@ -15,8 +15,8 @@ from rstan_lite.data.datasets import FOLDS
 from rstan_lite.data.images import read_images
 from rstan_lite.data.splits import TEST, TRAIN, carve_fold, carve_validation
 from rstan_lite.data.video import read_frames
-from rstan_lite.errors import ConfigError, DataError
-from rstan_lite.reading import disk_errors
+from rstan_lite.system.errors import ConfigError, DataError
+from rstan_lite.system.reading import disk_errors
 
 NAMED_IN_ERROR = 5
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rstan_lite.errors import ConfigError
+from rstan_lite.system.errors import ConfigError
 
 if TYPE_CHECKING:
     from rstan_lite.data.clips import ClipDataset

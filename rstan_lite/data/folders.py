@@ -12,7 +12,7 @@ import numpy as np
 
 from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.splits import TEST, TRAIN
-from rstan_lite.errors import DataError
+from rstan_lite.system.errors import DataError
 
 FRAMES = "frames"  # the folder of clips as images, for both data sets
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from rstan_lite.data.video import MAX_BYTES, MAX_PIXELS
-from rstan_lite.errors import DataError
-from rstan_lite.reading import check_regular
+from rstan_lite.system.errors import DataError
+from rstan_lite.system.reading import check_regular
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 EXPECTED = "a PNG or JPEG frame"

@@ -13,8 +13,8 @@ import numpy as np
 from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.silhouettes import read_masks
 from rstan_lite.data.splits import read_class_lists, source_video
-from rstan_lite.errors import DataError
-from rstan_lite.reading import disk_errors, read_json
+from rstan_lite.system.errors import DataError
+from rstan_lite.system.reading import disk_errors, read_json
 
 VIDEOS, IMAGES, MASKS, SPLITS = "ReCompress_Videos", "Rename_Images", "puppet_mask", "splits"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rstan_lite.errors import ConfigError
+from rstan_lite.system.errors import ConfigError
 
 
 def _check(n_frames: int, steps: int) -> None:

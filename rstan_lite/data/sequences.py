@@ -9,7 +9,7 @@ import numpy as np
 
 from rstan_lite.data.sampling import EXTENTS, spaced_in_extent
 from rstan_lite.data.transforms import CORNERS, CROP, Geometry, view, view_side
-from rstan_lite.errors import ConfigError
+from rstan_lite.system.errors import ConfigError
 
 PROTOCOLS = ("centre", "22")
 FRAMES = 32  # T of a test sequence in the paper

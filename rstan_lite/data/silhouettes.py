@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rstan_lite.errors import ConfigError, DataError
-from rstan_lite.reading import check_regular
+from rstan_lite.system.errors import ConfigError, DataError
+from rstan_lite.system.reading import check_regular
 
 # Copies of JHMDB made from its PNG frames can lack the masks of the last frames.
 MAX_REPEATED = 8

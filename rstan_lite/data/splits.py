@@ -13,8 +13,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from rstan_lite.data.datasets import FOLDS
-from rstan_lite.errors import DataError
-from rstan_lite.reading import read_text
+from rstan_lite.system.errors import DataError
+from rstan_lite.system.reading import read_text
 
 TRAIN, TEST, UNUSED = 1, 2, 0
 LONGEST = 200  # bytes of a name; file systems take 255, with the ending of a stored file

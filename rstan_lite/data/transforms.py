@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from rstan_lite.errors import ConfigError
+from rstan_lite.system.errors import ConfigError
 
 # A network trained on 224-pixel crops of 256-pixel frames sees this share of the short side.
 CROP, SHORT_SIDE = 224, 256

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rstan_lite.data.folders import ClassFolders
 from rstan_lite.data.splits import TEST, TRAIN, check_name, list_lines
-from rstan_lite.errors import DataError
+from rstan_lite.system.errors import DataError
 
 CLASS_LIST = "classInd.txt"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from rstan_lite.errors import DataError
-from rstan_lite.reading import check_regular
+from rstan_lite.system.errors import DataError
+from rstan_lite.system.reading import check_regular
 
 MAX_BYTES = 4 * 2**30  # decoded RGB of one clip; past this a file is no short clip
 MAX_PIXELS = 2**26  # of one frame, 8192 x 8192

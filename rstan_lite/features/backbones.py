@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from rstan_lite.errors import ConfigError
 from rstan_lite.features import bninception
 from rstan_lite.features.first_convolution import to_motion
 from rstan_lite.features.flow import PAIRS, ZERO
 from rstan_lite.features.spec import CAFFE, Backbone
 from rstan_lite.features.tokens import as_cube, as_vector
+from rstan_lite.system.errors import ConfigError
 
 STREAMS = ("appearance", "motion")
 

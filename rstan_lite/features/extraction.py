@@ -14,7 +14,6 @@ from torch import Tensor
 from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import view
-from rstan_lite.errors import CheckpointError
 from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.images import stream_images
 from rstan_lite.features.inputs import InputSteps, InputStore, Made, has_masks
@@ -23,6 +22,7 @@ from rstan_lite.features.pretrained import load_imagenet, load_tuned, read_state
 from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.features.store import Fingerprints, Store
 from rstan_lite.features.uninitialised import Uninitialised
+from rstan_lite.system.errors import CheckpointError
 
 # Images through a network at a time. On a CPU four of SqueezeNet's largest maps still fit into its
 # cache, which makes each image a fifth to a third cheaper than sixteen at a time.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from rstan_lite.errors import ConfigError
+from rstan_lite.system.errors import ConfigError
 
 
 def to_motion(network: nn.Module, inputs: int) -> nn.Module:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from rstan_lite.data.transforms import Geometry
-from rstan_lite.errors import ConfigError, DataError
+from rstan_lite.system.errors import ConfigError, DataError
 
 BOUND = 20.0  # px per frame; larger displacements are clipped
 ZERO = 128  # code of no motion

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 import torch
 
-from rstan_lite.errors import CheckpointError, RstanError
 from rstan_lite.features.torch_file import load_torch
-from rstan_lite.files import write_atomically
-from rstan_lite.reading import check_regular
+from rstan_lite.system.errors import CheckpointError, RstanError
+from rstan_lite.system.files import write_atomically
+from rstan_lite.system.reading import check_regular
 
 _HEAD, _DIGITS = b"rstan-lite state, sha256 ", 64
 T = TypeVar("T")

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.sampling import equally_spaced
-from rstan_lite.errors import DataError, StoreError
 from rstan_lite.features.flow import BOUND, CAMERA, Estimator, encode, estimator, flow_sequence
 from rstan_lite.features.packing import Images, pack
 from rstan_lite.features.parallel import Step, over_clips
 from rstan_lite.features.store import Store, fingerprint
-from rstan_lite.files import clear_parts
+from rstan_lite.system.errors import DataError, StoreError
+from rstan_lite.system.files import clear_parts
 
 FLOW_HEIGHT = 192  # px; flow is smooth, so it is stored smaller than the frames it comes from
 PACKED = ("frames", "flow", "masks")

@@ -9,9 +9,9 @@ from typing import Any
 
 from rstan_lite.data.clips import ClipDataset
 from rstan_lite.data.datasets import part_name
-from rstan_lite.errors import CheckpointError
 from rstan_lite.features.pretrained import weights_hash
-from rstan_lite.reading import check_regular, read_json
+from rstan_lite.system.errors import CheckpointError
+from rstan_lite.system.reading import check_regular, read_json
 
 SHIPPED = "puppetnet"  # the backbone whose networks, trained on puppets, are part of the package
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rstan_lite.errors import StoreError
+from rstan_lite.system.errors import StoreError
 
 # Run lengths at the lowest level: on flow smaller and faster than zlib's own search, on frames as
 # small. Lossless WebP halves a frame once more, but takes twenty times as long to write.

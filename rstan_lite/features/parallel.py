@@ -10,8 +10,8 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from rstan_lite.data.clips import Clip, ClipDataset
-from rstan_lite.errors import DataError, RstanError
-from rstan_lite.interruption import starting_processes
+from rstan_lite.system.errors import DataError, RstanError
+from rstan_lite.system.interruption import starting_processes
 
 # What is done with a clip and what the step before made of it (the first: None).
 Step = Callable[[Clip, Any], Any]

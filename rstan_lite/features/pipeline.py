@@ -9,7 +9,6 @@ from typing import Any
 from torch import Tensor
 
 from rstan_lite.data.clips import Clip, ClipDataset
-from rstan_lite.errors import ConfigError, StoreError
 from rstan_lite.features.backbones import backbone
 from rstan_lite.features.extraction import Extraction
 from rstan_lite.features.flow import estimator
@@ -17,7 +16,8 @@ from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.pretrained import read_state, weights_hash
 from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.features.store import Fingerprints, Store
-from rstan_lite.files import clear_parts
+from rstan_lite.system.errors import ConfigError, StoreError
+from rstan_lite.system.files import clear_parts
 
 PARTS = ("train", "validation", "test")
 # Files of one tensor of one part. With two streams a part has five tensors, so that three parts and

@@ -15,14 +15,14 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from rstan_lite.errors import CheckpointError
 from rstan_lite.features import bninception
 from rstan_lite.features.backbones import FeatureNet, build
 from rstan_lite.features.first_convolution import rescale, to_motion
 from rstan_lite.features.spec import Backbone
 from rstan_lite.features.torch_file import load_torch
 from rstan_lite.features.uninitialised import Uninitialised
-from rstan_lite.reading import check_regular
+from rstan_lite.system.errors import CheckpointError
+from rstan_lite.system.reading import check_regular
 
 POSITIONS = "encoder.pos_embedding"  # of a vision transformer
 LARGEST = 2**29  # bytes of a tensor; VGG-16's largest has 411 million

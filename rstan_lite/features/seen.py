@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from rstan_lite.data.clips import ClipDataset
-from rstan_lite.errors import CheckpointError
 from rstan_lite.features.networks import shipped
-from rstan_lite.reading import read_json
+from rstan_lite.system.errors import CheckpointError
+from rstan_lite.system.reading import read_json
 
 PUPPETS = "puppets"
 KIN = {"jhmdb", "hmdb51"}  # one was cut from the other

@@ -26,7 +26,7 @@ from rstan_lite.features.parallel import over_clips
 from rstan_lite.features.pipeline import Features, feature_stores
 from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.features.store import Fingerprints, Store, fingerprint
-from rstan_lite.files import clear_parts
+from rstan_lite.system.files import clear_parts
 
 Stores = Mapping[ClipSequence, Mapping[str, Store]]  # by sequence, then by stream or "target"
 

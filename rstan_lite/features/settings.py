@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 
 from rstan_lite.data.transforms import check_views, view_side
-from rstan_lite.errors import ConfigError
 from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
 from rstan_lite.features.uninitialised import Uninitialised
+from rstan_lite.system.errors import ConfigError
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from rstan_lite.data.clips import Clip
-from rstan_lite.errors import DataError, StoreError
-from rstan_lite.files import write_atomically
-from rstan_lite.reading import check_regular, disk_errors, read_json
+from rstan_lite.system.errors import DataError, StoreError
+from rstan_lite.system.files import write_atomically
+from rstan_lite.system.reading import check_regular, disk_errors, read_json
 
 KEY_FILE = "key.json"
 

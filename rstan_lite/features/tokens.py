@@ -6,7 +6,7 @@ from math import isqrt
 
 from torch import Tensor
 
-from rstan_lite.errors import ConfigError
+from rstan_lite.system.errors import ConfigError
 
 
 def as_cube(output: Tensor, side: int, node: str) -> Tensor:

@@ -6,11 +6,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from rstan_lite.errors import DataError
 from rstan_lite.fetch.archives import extract
 from rstan_lite.fetch.download import check_md5
 from rstan_lite.fetch.sources import Piece
-from rstan_lite.reading import disk_errors
+from rstan_lite.system.errors import DataError
+from rstan_lite.system.reading import disk_errors
 
 DEPTH = 3  # folders below the given one that are looked into
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from rstan_lite.errors import DataError
 from rstan_lite.fetch.formats import unpack_tar, unpack_zip
 from rstan_lite.fetch.members import Limits
 from rstan_lite.fetch.rar import unpack_rar
+from rstan_lite.system.errors import DataError
 
 UNPACKERS = {
     ".zip": unpack_zip, ".tar.gz": unpack_tar, ".tgz": unpack_tar, ".rar": unpack_rar,

@@ -19,8 +19,8 @@ from urllib.request import Request, urlopen
 
 from tqdm.auto import tqdm
 
-from rstan_lite.errors import ConfigError, DataError
-from rstan_lite.reading import check_regular, read_json
+from rstan_lite.system.errors import ConfigError, DataError
+from rstan_lite.system.reading import check_regular, read_json
 
 CHUNK = 2**20
 AGAIN = "Give the same command again: it goes on where it stopped."

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from rstan_lite.errors import DataError
 from rstan_lite.fetch.download import check_free
 from rstan_lite.fetch.members import Limits, Member, vetted
+from rstan_lite.system.errors import DataError
 
 CHUNK = 2**20
 MAX_HEADER = 2**16  # bytes of a tar header for a long name or attributes, which is read at once

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from rstan_lite.errors import DataError
+from rstan_lite.system.errors import DataError
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNPORTABLE = re.compile(r'[<>:"|?*]|[. ]$')  # refused or changed by Windows

@@ -14,9 +14,9 @@ from typing import Any
 
 import rarfile
 
-from rstan_lite.errors import DataError
 from rstan_lite.fetch.formats import CHUNK, announce
 from rstan_lite.fetch.members import Limits, Member, vetted
+from rstan_lite.system.errors import DataError
 
 POLL = 1.0  # seconds between two looks at what a program has written
 SLACK = 2**20  # bytes that it may write past what the archive announced before it is stopped

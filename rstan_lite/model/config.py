@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from rstan_lite.errors import ConfigError
+from rstan_lite.system.errors import ConfigError
 
 STREAMS = ("appearance", "motion")
 ATTENTIONS = ("none", "current", "window", "all")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rstan_lite.errors import ConfigError
+from rstan_lite.system.errors import ConfigError
 
 
 def fuse_scores(scores: Sequence[Tensor], fusion: str = "max", renormalize: bool = False) -> Tensor:

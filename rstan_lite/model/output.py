@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rstan_lite.errors import DataError
 from rstan_lite.model.config import RSTANConfig
+from rstan_lite.system.errors import DataError
 
 # Not frozen: Lightning Fabric converts the floats of what a model returns, and refuses to do so in
 # a frozen dataclass.

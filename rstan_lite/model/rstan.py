@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rstan_lite.errors import ConfigError
 from rstan_lite.model.config import RSTANConfig
 from rstan_lite.model.fast import Plan, choose_plan, run_fast
 from rstan_lite.model.output import RSTANOutput, check_inputs
 from rstan_lite.model.parameters import Classifier, Stream
 from rstan_lite.model.plain import run_plain
+from rstan_lite.system.errors import ConfigError
 
 
 class RSTAN(nn.Module):

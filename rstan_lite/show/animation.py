@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rstan_lite.data.transforms import Geometry
-from rstan_lite.errors import ConfigError
 from rstan_lite.show.pixels import common_peak, overlay
+from rstan_lite.system.errors import ConfigError
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -55,7 +55,7 @@ def write_animation(frames: NDArray[np.uint8], path: str | Path, fps: float = 10
     """
     import av
 
-    from rstan_lite.files import write_atomically
+    from rstan_lite.system.files import write_atomically
 
     path = Path(path)
     if path.suffix.lower() not in KINDS:

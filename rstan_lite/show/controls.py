@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 
 from matplotlib.figure import Figure
 
-from rstan_lite.errors import RstanError
 from rstan_lite.show.style import Drawing, keep
+from rstan_lite.system.errors import RstanError
 
 TEXT_CLASS = "rstan-figure-text"  # the CSS class of the text alternative
 _HEAVIEST = 200  # most positions of a slider: more can't be reached by hand or by key

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from rstan_lite.ledger.changes import Change
-from rstan_lite.ledger.errors import Pair
+from rstan_lite.lab.ledger.changes import Change
+from rstan_lite.lab.ledger.errors import Pair
 from rstan_lite.show.clips import COLUMN, heat_bar
 from rstan_lite.show.pixels import common_peak, draw_contour, overlay
 from rstan_lite.show.style import (
@@ -27,7 +27,7 @@ from rstan_lite.show.style import (
 )
 
 if TYPE_CHECKING:
-    from rstan_lite.ledger.attention import Attended
+    from rstan_lite.lab.ledger.attention import Attended
 
 LINE = 0.27  # inches that a class or pair takes
 HATCHED: Any = {"hatch": "//", "edgecolor": "white"}

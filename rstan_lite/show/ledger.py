@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from rstan_lite.ledger.experiment import Ledger
-from rstan_lite.ledger.rows import Claim
-from rstan_lite.ledger.statistics import CONTRADICTED, SHOWN, Difference
+from rstan_lite.lab.ledger.experiment import Ledger
+from rstan_lite.lab.ledger.rows import Claim
+from rstan_lite.lab.ledger.statistics import CONTRADICTED, SHOWN, Difference
 from rstan_lite.show.style import BLACK, BLUE, GREEN, VERMILION, describe, new_figure, styled
 
 COLOURS = {SHOWN: GREEN, CONTRADICTED: VERMILION}

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from rstan_lite.data.sampling import equally_spaced
-from rstan_lite.errors import DataError
-from rstan_lite.training.ranks import ALONE, Ranks
+from rstan_lite.system.errors import DataError
+from rstan_lite.system.ranks import ALONE, Ranks
 
 
 @dataclass

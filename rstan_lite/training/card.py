@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rstan_lite.data.datasets import part_name
+from rstan_lite.lab.dry_run import NOT_STATED, rows
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.dry_run import NOT_STATED, rows
 from rstan_lite.training.profiles import shown
 
 FILE = "MODEL_CARD.md"

@@ -13,7 +13,6 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.optim import Optimizer
 
-from rstan_lite.errors import CheckpointError, ConfigError
 from rstan_lite.features.generations import (
     Generations,
     random_states,
@@ -21,10 +20,11 @@ from rstan_lite.features.generations import (
     warn_of_threads,
 )
 from rstan_lite.features.pretrained import load_weights, read_state
-from rstan_lite.files import write_atomically
 from rstan_lite.model.config import RSTANConfig
 from rstan_lite.model.rstan import RSTAN
-from rstan_lite.reading import read_json
+from rstan_lite.system.errors import CheckpointError, ConfigError
+from rstan_lite.system.files import write_atomically
+from rstan_lite.system.reading import read_json
 from rstan_lite.training.logs import EpochLog
 from rstan_lite.training.runs import DESCRIPTION, WEIGHTS
 from rstan_lite.training.sums import EpochSums

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from rstan_lite.data.datasets import DATASETS, FOLDS
-from rstan_lite.errors import ConfigError
-from rstan_lite.reading import read_json
+from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.reading import read_json
 
 STREAMS = ("appearance", "motion")
 SECOND = ("none", *DATASETS)

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import torch
 
-from rstan_lite.devices import choose_device
-from rstan_lite.errors import DeviceError
-from rstan_lite.training.ranks import ALONE, SILENCE, Ranks
+from rstan_lite.system.devices import choose_device
+from rstan_lite.system.errors import DeviceError
+from rstan_lite.system.ranks import ALONE, SILENCE, Ranks
 
 try:
     from lightning_fabric import Fabric

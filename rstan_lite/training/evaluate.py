@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rstan_lite.errors import ConfigError, DataError
 from rstan_lite.model.losses import main_loss
 from rstan_lite.model.output import RSTANOutput, last_step
 from rstan_lite.model.rstan import RSTAN
+from rstan_lite.system.errors import ConfigError, DataError
+from rstan_lite.system.ranks import ALONE, Ranks
 from rstan_lite.training.batches import Batch, ClipFeatures, ordered_batches
 from rstan_lite.training.metrics import accuracy, silhouette_sums
-from rstan_lite.training.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True)

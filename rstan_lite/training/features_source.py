@@ -10,19 +10,19 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rstan_lite.cli.tuning import default_cache
 from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.datasets import open_clips
 from rstan_lite.data.sequences import ClipSequence
-from rstan_lite.devices import choose_device
-from rstan_lite.errors import CheckpointError, ConfigError, DataError
 from rstan_lite.features.backbones import backbone
-from rstan_lite.features.cli import default_cache
 from rstan_lite.features.networks import find_network
 from rstan_lite.features.pipeline import PARTS, Features, prepare_parts
 from rstan_lite.features.pretrained import weights_hash
 from rstan_lite.features.sequences import prepare_sequences
 from rstan_lite.features.settings import FeatureSettings
-from rstan_lite.reading import disk_errors
+from rstan_lite.system.devices import choose_device
+from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
+from rstan_lite.system.reading import disk_errors
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.outcome import networks_seen
@@ -69,7 +69,7 @@ def open_dataset(config: TrainConfig) -> ClipDataset:
         with disk_errors(DataError, root, "the folder of the generated clips"):
             there = (Path(root) / "puppets.json").exists()
         if not there:  # written last: absent, or interrupted
-            from rstan_lite.data.puppets import generate
+            from rstan_lite.puppets import generate
 
             generate(Path(root), PUPPETS_PER_CLASS, PUPPETS_ACTIONS, rivals=PUPPETS_RIVALS)
     return open_clips(

@@ -6,8 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rstan_lite.files import write_atomically
 from rstan_lite.model.rstan import RSTAN
+from rstan_lite.system.files import write_atomically
+from rstan_lite.system.ranks import Ranks
 from rstan_lite.training import card, runs
 from rstan_lite.training.checkpoint import Description, save_model
 from rstan_lite.training.config import TrainConfig
@@ -16,7 +17,6 @@ from rstan_lite.training.logs import write_csv
 from rstan_lite.training.loop import Fit
 from rstan_lite.training.metrics import confusion
 from rstan_lite.training.outcome import part_metrics, save_predictions
-from rstan_lite.training.ranks import Ranks
 from rstan_lite.training.second import second_metrics
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from rstan_lite.errors import CheckpointError
-from rstan_lite.files import write_atomically
-from rstan_lite.reading import MOST, check_regular
+from rstan_lite.system.errors import CheckpointError
+from rstan_lite.system.files import write_atomically
+from rstan_lite.system.reading import MOST, check_regular
 
 
 @dataclass(frozen=True)

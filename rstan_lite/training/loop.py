@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from rstan_lite.errors import DataError
 from rstan_lite.model.rstan import RSTAN
+from rstan_lite.system.errors import DataError
+from rstan_lite.system.ranks import ALONE, Ranks
 from rstan_lite.training.batches import (
     Batch,
     ClipFeatures,
@@ -25,7 +26,6 @@ from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.device import make_fabric
 from rstan_lite.training.evaluate import evaluate
 from rstan_lite.training.logs import EpochLog
-from rstan_lite.training.ranks import ALONE, Ranks
 from rstan_lite.training.saving import Saver
 from rstan_lite.training.step import Objective, Task, train_step
 

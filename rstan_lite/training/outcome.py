@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rstan_lite.data.clips import ClipDataset
-from rstan_lite.errors import DataError
 from rstan_lite.features.seen import look
+from rstan_lite.system.errors import DataError
 from rstan_lite.training import runs
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.evaluate import Evaluation

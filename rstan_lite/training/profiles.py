@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from rstan_lite.errors import ConfigError
+from rstan_lite.system.errors import ConfigError
 from rstan_lite.training import paper
 from rstan_lite.training.config import (
     TrainConfig,

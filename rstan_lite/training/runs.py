@@ -18,10 +18,10 @@ import numpy as np
 import torch
 
 import rstan_lite
-from rstan_lite.errors import CheckpointError, ConfigError
 from rstan_lite.features.generations import Generations
-from rstan_lite.files import write_atomically
-from rstan_lite.reading import check_regular, disk_errors, read_json
+from rstan_lite.system.errors import CheckpointError, ConfigError
+from rstan_lite.system.files import write_atomically
+from rstan_lite.system.reading import check_regular, disk_errors, read_json
 from rstan_lite.training.config import TrainConfig, differences, read_config
 
 CONFIG, METRICS, CONFUSION = "config.json", "metrics.json", "confusion.csv"

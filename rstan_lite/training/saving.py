@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 
 from rstan_lite.features.generations import Generations
-from rstan_lite.interruption import Keeper
 from rstan_lite.model.rstan import RSTAN
+from rstan_lite.system.interruption import Keeper
 from rstan_lite.training.checkpoint import Progress, load_progress, save_progress
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.logs import EpochLog

@@ -18,8 +18,8 @@ from rstan_lite.model.losses import (
 )
 from rstan_lite.model.output import last_step
 from rstan_lite.model.rstan import RSTAN
+from rstan_lite.system.ranks import ALONE, Ranks
 from rstan_lite.training.batches import Batch, ClipFeatures
-from rstan_lite.training.ranks import ALONE, Ranks
 
 MEANS = ("total", "main", "actor")  # losses that are means over a mini-batch's videos
 

@@ -13,11 +13,12 @@ from typing import Any
 import torch
 
 from rstan_lite.data.datasets import part_name
-from rstan_lite.devices import choose_device
 from rstan_lite.features.generations import Generations
-from rstan_lite.files import alone, clear_parts
 from rstan_lite.model.config import RSTANConfig
 from rstan_lite.model.rstan import RSTAN
+from rstan_lite.system.devices import choose_device
+from rstan_lite.system.files import alone, clear_parts
+from rstan_lite.system.ranks import ALONE, Ranks, check_batch
 from rstan_lite.training import runs
 from rstan_lite.training.batches import ClipFeatures, measure_scales
 from rstan_lite.training.config import TrainConfig
@@ -25,7 +26,6 @@ from rstan_lite.training.finish import finish
 from rstan_lite.training.logs import EpochLog, TensorBoard, write_csv
 from rstan_lite.training.loop import fit
 from rstan_lite.training.outcome import warn_of_seen
-from rstan_lite.training.ranks import ALONE, Ranks, check_batch
 from rstan_lite.training.second import heads, second_task
 
 

@@ -13,7 +13,7 @@ from rstan_lite.data.datasets import DATASETS, open_clips
 from rstan_lite.data.hmdb51 import HMDB51
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.data.ucf101 import UCF101
-from rstan_lite.errors import ConfigError, DataError
+from rstan_lite.system.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*lists of 3 of the:UserWarning")
 WRITERS = {"ucf101": write_ucf101, "hmdb51": write_hmdb51}

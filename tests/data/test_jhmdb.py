@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rstan_lite.data.jhmdb import JHMDB, Clip
 from rstan_lite.data.splits import FOLDS, carve_fold, carve_validation, read_split, source_video
-from rstan_lite.errors import ConfigError, DataError
+from rstan_lite.system.errors import ConfigError, DataError
 
 
 @pytest.fixture

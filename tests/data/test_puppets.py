@@ -15,8 +15,8 @@ import pytest
 from scipy.io import loadmat
 
 from rstan_lite.data.jhmdb import JHMDB
-from rstan_lite.data.puppets import CLASSES, dataset, generate, plan
-from rstan_lite.errors import ConfigError, DataError
+from rstan_lite.puppets import CLASSES, dataset, generate, plan
+from rstan_lite.system.errors import ConfigError, DataError
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPT = REPOSITORY / "data_scripts" / "make_puppets.py"

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rstan_lite.data.puppets import crowd, plan
-from rstan_lite.data.puppets.actions import ACTIONS
-from rstan_lite.data.puppets.clip import Clip, make_clip
-from rstan_lite.data.puppets.scene import Scene
-from rstan_lite.data.puppets.view import Placement
+from rstan_lite.puppets import crowd, plan
+from rstan_lite.puppets.actions import ACTIONS
+from rstan_lite.puppets.clip import Clip, make_clip
+from rstan_lite.puppets.scene import Scene
+from rstan_lite.puppets.view import Placement
 
 SIZE = (120, 160)
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rstan_lite.data.puppets import CLASSES, parts
-from rstan_lite.data.puppets.actions import ACTIONS
-from rstan_lite.data.puppets.body import Wardrobe, build
-from rstan_lite.data.puppets.clip import Clip, make_clip
-from rstan_lite.data.puppets.motion import Clock, Performance
-from rstan_lite.data.puppets.skeleton import (
+from rstan_lite.puppets import CLASSES, parts
+from rstan_lite.puppets.actions import ACTIONS
+from rstan_lite.puppets.body import Wardrobe, build
+from rstan_lite.puppets.clip import Clip, make_clip
+from rstan_lite.puppets.motion import Clock, Performance
+from rstan_lite.puppets.skeleton import (
     ANKLE,
     FOREARM,
     SHIN,
@@ -24,7 +24,7 @@ from rstan_lite.data.puppets.skeleton import (
     bend,
     solve,
 )
-from rstan_lite.data.puppets.view import Easel, Placement, strokes
+from rstan_lite.puppets.view import Easel, Placement, strokes
 
 
 def perform(name: str, seed: int = 0, n: int = 40) -> Performance:

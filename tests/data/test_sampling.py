@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rstan_lite.data.sampling import equally_spaced, random_offset
-from rstan_lite.errors import ConfigError
+from rstan_lite.system.errors import ConfigError
 
 counts = st.integers(1, 400)
 steps = st.integers(1, 64)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rstan_lite.data import sequences
 from rstan_lite.data.sampling import EXTENTS, extent_range, spaced_in_extent
 from rstan_lite.data.sequences import ClipSequence
-from rstan_lite.errors import ConfigError
+from rstan_lite.system.errors import ConfigError
 
 ALL = sequences.test_sequences()
 WHOLE, SCALED = ALL[:10], ALL[10:]

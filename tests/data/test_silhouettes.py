@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.io import savemat
 
 from rstan_lite.data.silhouettes import read_masks, target
-from rstan_lite.errors import ConfigError, DataError
+from rstan_lite.system.errors import ConfigError, DataError
 
 
 @given(arrays(np.uint8, (2, 11, 14), elements=st.integers(0, 1)), st.integers(1, 11))

@@ -16,8 +16,8 @@ from rstan_lite.data.transforms import (
     random_crop,
     view,
 )
-from rstan_lite.errors import ConfigError
 from rstan_lite.features.flow import ZERO, encode
+from rstan_lite.system.errors import ConfigError
 
 
 def block(top, left, height=240, width=320, side=24):

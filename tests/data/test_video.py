@@ -7,7 +7,7 @@ import pytest
 from clips import clip_arrays, write_avi
 
 from rstan_lite.data.video import read_frames
-from rstan_lite.errors import DataError
+from rstan_lite.system.errors import DataError
 
 
 @pytest.fixture

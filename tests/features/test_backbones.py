@@ -4,7 +4,6 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from rstan_lite.errors import CheckpointError, ConfigError
 from rstan_lite.features.backbones import (
     FeatureNet,
     backbone,
@@ -14,6 +13,7 @@ from rstan_lite.features.backbones import (
 from rstan_lite.features.first_convolution import rescale, to_motion
 from rstan_lite.features.pretrained import load_imagenet, load_start, load_tuned, read_state
 from rstan_lite.features.uninitialised import Uninitialised
+from rstan_lite.system.errors import CheckpointError, ConfigError
 
 SHAPES = {  # side: (P, d_fc, d_cv)
     "squeezenet1_0": {224: (49, 512, 512), 192: (36, 512, 512)},

@@ -9,10 +9,10 @@ import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from safetensors.torch import save_file
 
-from rstan_lite.errors import CheckpointError, ConfigError
 from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.bninception import BNInception
 from rstan_lite.features.pretrained import load_imagenet, read_state
+from rstan_lite.system.errors import CheckpointError, ConfigError
 
 # Columns as in the table of Ioffe and Szegedy, numbers of the released Caffe network: side is that
 # of the block's output for 224 pixels, pool "avg" or "max", "pass" a pooling without projection.

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from rstan_lite.data.transforms import view
-from rstan_lite.errors import ConfigError, DataError
 from rstan_lite.features.flow import (
     ZERO,
     camera_motion,
@@ -22,6 +21,7 @@ from rstan_lite.features.flow import (
     stack,
     stack_indices,
 )
+from rstan_lite.system.errors import ConfigError, DataError
 
 
 def texture(height=120, width=160, seed=0):

@@ -4,15 +4,9 @@ import numpy as np
 import pytest
 from features.test_flow import texture
 
-from rstan_lite.errors import ConfigError
 from rstan_lite.features.flow import OPENCV, estimator
-from rstan_lite.features.flow_truth import (
-    end_point_error,
-    judge,
-    moved,
-    smooth_field,
-    warping_error,
-)
+from rstan_lite.lab.flow_truth import end_point_error, judge, moved, smooth_field, warping_error
+from rstan_lite.system.errors import ConfigError
 
 
 def test_a_moved_frame_shows_what_its_field_leads_to():

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from rstan_lite.errors import StoreError
 from rstan_lite.features.packing import Images, pack
+from rstan_lite.system.errors import StoreError
 
 
 def unpack(stored, name="flow"):

@@ -13,10 +13,8 @@ from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import view
-from rstan_lite.errors import CheckpointError, ConfigError, DataError
 from rstan_lite.features import inputs as inputs_module
 from rstan_lite.features import store as store_module
-from rstan_lite.features import tune as tune_module
 from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone, build
 from rstan_lite.features.flow import encode, flow_sequence, stack
 from rstan_lite.features.images import view_images
@@ -24,9 +22,11 @@ from rstan_lite.features.inputs import fill_inputs, inputs_store
 from rstan_lite.features.networks import find_network, shipped, split_name
 from rstan_lite.features.pipeline import prepare
 from rstan_lite.features.pretrained import load_imagenet, read_state
-from rstan_lite.features.samples import TuneSettings
 from rstan_lite.features.settings import FeatureSettings
-from rstan_lite.features.tune import tuned_path
+from rstan_lite.lab.tuning import tune as tune_module
+from rstan_lite.lab.tuning.samples import TuneSettings
+from rstan_lite.lab.tuning.tune import tuned_path
+from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
 
 
 def settings_for(networks, **more):

@@ -6,7 +6,6 @@ from urllib.error import URLError
 import pytest
 import torch
 
-from rstan_lite.errors import CheckpointError
 from rstan_lite.features import pretrained
 from rstan_lite.features.backbones import FeatureNet, backbone, build
 from rstan_lite.features.pretrained import (
@@ -17,6 +16,7 @@ from rstan_lite.features.pretrained import (
     published_file,
     weights_hash,
 )
+from rstan_lite.system.errors import CheckpointError
 
 ADDRESSES = {
     "bninception": "http://data.lip6.fr/cadene/pretrainedmodels/bn_inception-52deb4733.pth",

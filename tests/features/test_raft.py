@@ -13,13 +13,13 @@ import torch
 from torchvision.models import get_model
 from torchvision.models.optical_flow import Raft_Small_Weights
 
-from rstan_lite.errors import CheckpointError, ConfigError, StoreError
 from rstan_lite.features import pretrained
 from rstan_lite.features.flow import estimator, flow_sequence
 from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.networks import shipped
 from rstan_lite.features.pipeline import prepare
 from rstan_lite.features.settings import FeatureSettings
+from rstan_lite.system.errors import CheckpointError, ConfigError, StoreError
 
 
 @pytest.fixture(scope="module")

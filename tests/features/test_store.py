@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from rstan_lite.data.jhmdb import Clip
-from rstan_lite.errors import StoreError
 from rstan_lite.features.store import Store
-from rstan_lite.files import write_atomically
+from rstan_lite.system.errors import StoreError
+from rstan_lite.system.files import write_atomically
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from rstan_lite.errors import ConfigError
 from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.tokens import as_cube, as_vector
+from rstan_lite.system.errors import ConfigError
 
 
 def test_the_three_forms_hold_the_same_cube():

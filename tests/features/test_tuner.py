@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from rstan_lite.data.transforms import actor_crop
-from rstan_lite.errors import CheckpointError
 from rstan_lite.features.extraction import load_network
 from rstan_lite.features.networks import split_name
 from rstan_lite.features.pretrained import read_state
-from rstan_lite.features.samples import Samples, TuneSettings
 from rstan_lite.features.settings import FeatureSettings
-from rstan_lite.features.tune import tune
-from rstan_lite.features.tuner import Tuner, places_loss
+from rstan_lite.lab.tuning.samples import Samples, TuneSettings
+from rstan_lite.lab.tuning.tune import tune
+from rstan_lite.lab.tuning.tuner import Tuner, places_loss
+from rstan_lite.system.errors import CheckpointError
 
 
 def tune_here(data, inputs, path, **more):

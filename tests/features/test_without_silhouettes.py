@@ -10,13 +10,13 @@ from small_runs import write_networks
 
 from rstan_lite.cli import main
 from rstan_lite.data.datasets import open_clips
-from rstan_lite.errors import ConfigError
 from rstan_lite.features.inputs import fill_inputs, has_masks, inputs_store
 from rstan_lite.features.networks import split_name
 from rstan_lite.features.pipeline import prepare
-from rstan_lite.features.samples import Samples, TuneSettings
 from rstan_lite.features.settings import FeatureSettings
-from rstan_lite.features.tune import tune
+from rstan_lite.lab.tuning.samples import Samples, TuneSettings
+from rstan_lite.lab.tuning.tune import tune
+from rstan_lite.system.errors import ConfigError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*lists of 3 of the:UserWarning")
 

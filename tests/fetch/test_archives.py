@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rstan_lite.errors import DataError
 from rstan_lite.fetch import members as members_module
 from rstan_lite.fetch import rar
 from rstan_lite.fetch.archives import extract
 from rstan_lite.fetch.members import Limits
+from rstan_lite.system.errors import DataError
 from tests.fetch.made import LINK, has_tool, write_rar, write_tar, write_zip
 
 GOOD = (("clips/a/one.avi", b"1" * 100), ("clips/a/two (x)!.avi", b"22"), ("clips/b/one.avi", b"3"))

@@ -9,9 +9,9 @@ from collections import namedtuple
 import numpy as np
 import pytest
 
-from rstan_lite.errors import ConfigError, DataError
 from rstan_lite.fetch import download as module
 from rstan_lite.fetch.download import check_md5, download
+from rstan_lite.system.errors import ConfigError, DataError
 from tests.fetch.server import serve
 
 CONTENT = np.random.default_rng(0).bytes(300_000)

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import torch
 
+from rstan_lite.classroom.copies import make_copy
+from rstan_lite.classroom.parameters import notebook_parameters
+from rstan_lite.cli.doctor_inputs import check_puppets, check_tuned
 from rstan_lite.data.datasets import open_clips
 from rstan_lite.data.images import read_images
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.data.silhouettes import read_masks
 from rstan_lite.data.splits import read_split
 from rstan_lite.data.video import read_frames
-from rstan_lite.doctor.inputs import check_puppets, check_tuned
 from rstan_lite.features.extraction import load_network
 from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.networks import find_network
@@ -24,19 +26,17 @@ from rstan_lite.features.seen import look
 from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.features.store import Store
 from rstan_lite.fetch.archives import extract
-from rstan_lite.idt.descriptors import SIZES
-from rstan_lite.idt.encoding import EncodingSettings
-from rstan_lite.idt.fisher_store import CODEBOOKS, fill_fisher, fisher_store
-from rstan_lite.run.copies import make_copy
-from rstan_lite.run.parameters import notebook_parameters
+from rstan_lite.lab.fuse import fuse
+from rstan_lite.lab.idt.descriptors import SIZES
+from rstan_lite.lab.idt.encoding import EncodingSettings
+from rstan_lite.lab.idt.fisher_store import CODEBOOKS, fill_fisher, fisher_store
+from rstan_lite.lab.predict import predict
+from rstan_lite.lab.scores import read_scores
 from rstan_lite.training import runs
 from rstan_lite.training.checkpoint import load_model
 from rstan_lite.training.config import read_config
-from rstan_lite.training.fuse import fuse
 from rstan_lite.training.logs import read_csv
-from rstan_lite.training.predict import predict
 from rstan_lite.training.profiles import resolve
-from rstan_lite.training.scores import read_scores
 from rstan_lite.training.train import train
 from tests.hostile.damage import BYTES
 from tests.hostile.world import COMPONENTS, SIZE

@@ -16,15 +16,15 @@ import numpy as np
 import pytest
 import torch
 
+from rstan_lite.classroom.copies import write_copies
 from rstan_lite.data.jhmdb import JHMDB
-from rstan_lite.errors import RstanError
 from rstan_lite.features.store import Store
 from rstan_lite.fetch.archives import extract
-from rstan_lite.run.copies import write_copies
+from rstan_lite.lab.scores import write_csv
 from rstan_lite.show.animation import write_animation
+from rstan_lite.system.errors import RstanError
 from rstan_lite.training import runs
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.scores import write_csv
 from tests.fetch.made import write_zip
 
 NOBODY = 65534

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rstan_lite.classroom.parameters import Parameter, check_parameters, notebook_parameters
 from rstan_lite.data.splits import read_split
 from rstan_lite.data.video import read_frames
-from rstan_lite.errors import ConfigError, DataError, RstanError
-from rstan_lite.run.parameters import Parameter, check_parameters, notebook_parameters
+from rstan_lite.lab.scores import read_scores, write_csv
+from rstan_lite.system.errors import ConfigError, DataError, RstanError
 from rstan_lite.training.config import TrainConfig, from_mapping, read_config
 from rstan_lite.training.runs import Predictions
-from rstan_lite.training.scores import read_scores, write_csv
 
 here = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 texts = st.text(st.characters(codec="utf-8"), max_size=30)

@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from rstan_lite.errors import RstanError
+from rstan_lite.system.errors import RstanError
 from tests.hostile.damage import BYTES, change_json, change_lines
 from tests.hostile.entries import ENTRIES, Entry, kinds
 from tests.hostile.special import ANYWHERE, CANARY, SPECIAL

@@ -18,13 +18,13 @@ from rstan_lite.features.inputs import fill_inputs, inputs_store
 from rstan_lite.features.networks import split_name
 from rstan_lite.features.pretrained import weights_hash
 from rstan_lite.features.store import Store
-from rstan_lite.idt.descriptors import SIZES
+from rstan_lite.lab.idt.descriptors import SIZES
+from rstan_lite.lab.scores import write_csv
 from rstan_lite.model.config import RSTANConfig
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.training import runs
 from rstan_lite.training.checkpoint import Description, save_model
 from rstan_lite.training.profiles import resolve
-from rstan_lite.training.scores import write_csv
 from rstan_lite.training.train import train
 from tests.clips import write_dataset, write_hmdb51, write_ucf101
 from tests.fetch.made import write_rar, write_tar, write_zip

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.svm import LinearSVC
 
-from rstan_lite.errors import DataError
-from rstan_lite.idt.classify import fit_temperature, margins, probabilities
+from rstan_lite.lab.idt.classify import fit_temperature, margins, probabilities
+from rstan_lite.system.errors import DataError
 
 
 @pytest.fixture(scope="module")

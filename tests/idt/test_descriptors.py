@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from idt.moving import square_clip
 
-from rstan_lite.idt.descriptors import (
+from rstan_lite.lab.idt.descriptors import (
     LEAST_FLOW,
     NAMES,
     SIZES,
@@ -18,7 +18,7 @@ from rstan_lite.idt.descriptors import (
     shape_descriptor,
     volume_histograms,
 )
-from rstan_lite.idt.trajectories import Scale, TrackSettings, trajectories
+from rstan_lite.lab.idt.trajectories import Scale, TrackSettings, trajectories
 
 
 def loop_votes(dx, dy, still=0.0):

@@ -5,10 +5,10 @@ import warnings
 import numpy as np
 import pytest
 
-from rstan_lite.errors import ConfigError, DataError
-from rstan_lite.idt import libraries
-from rstan_lite.idt.encoding import Codebook, EncodingSettings
-from rstan_lite.idt.fisher_store import sample_rows
+from rstan_lite.lab.idt import libraries
+from rstan_lite.lab.idt.encoding import Codebook, EncodingSettings
+from rstan_lite.lab.idt.fisher_store import sample_rows
+from rstan_lite.system.errors import ConfigError, DataError
 
 SETTINGS = EncodingSettings(components=3, samples=300, iterations=20)
 

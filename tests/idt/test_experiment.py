@@ -9,11 +9,11 @@ import pytest
 
 from rstan_lite import cli
 from rstan_lite.data.jhmdb import JHMDB
-from rstan_lite.data.puppets import generate
-from rstan_lite.idt import libraries
-from rstan_lite.idt.extract import descriptor_store, fill_descriptors
-from rstan_lite.idt.trajectories import TrackSettings
-from rstan_lite.training.fuse import fuse
+from rstan_lite.lab.fuse import fuse
+from rstan_lite.lab.idt import libraries
+from rstan_lite.lab.idt.extract import descriptor_store, fill_descriptors
+from rstan_lite.lab.idt.trajectories import TrackSettings
+from rstan_lite.puppets import generate
 from rstan_lite.training.runs import read_predictions
 
 CLASSES = ["clap", "jump", "run"]

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from idt.moving import SPEED, inside_square, square_clip, texture
 
-from rstan_lite.errors import ConfigError, DataError
-from rstan_lite.idt.motion import (
+from rstan_lite.lab.idt.motion import (
     camera_homographies,
     dense_flow,
     residual_flow,
     residual_steps,
 )
-from rstan_lite.idt.trajectories import TrackSettings, track, trajectories
+from rstan_lite.lab.idt.trajectories import TrackSettings, track, trajectories
+from rstan_lite.system.errors import ConfigError, DataError
 
 
 def grey(clip):
@@ -141,7 +141,7 @@ def test_the_same_clip_gives_the_same_trajectories():
 
 
 def test_erratic_and_jumping_trajectories_go():
-    from rstan_lite.idt.trajectories import _is_valid
+    from rstan_lite.lab.idt.trajectories import _is_valid
 
     line = np.arange(16.0)
     paths = {

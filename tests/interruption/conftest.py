@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from rstan_lite.interruption import Keeper
+from rstan_lite.system.interruption import Keeper
 
 
 @pytest.fixture(autouse=True)

@@ -10,14 +10,14 @@ import time
 
 import pytest
 
-from rstan_lite import files
-from rstan_lite.errors import BusyError, StoreError
-from rstan_lite.files import alone, clear_parts, write_whole
+from rstan_lite.system import files
+from rstan_lite.system.errors import BusyError, StoreError
+from rstan_lite.system.files import alone, clear_parts, write_whole
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from rstan_lite.files import alone
+from rstan_lite.system.files import alone
 with alone(Path(sys.argv[1]), "a run"):
     print("inside", flush=True)
     time.sleep(60)

@@ -9,13 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rstan_lite.errors import CheckpointError
 from rstan_lite.features.generations import (
     Generations,
     random_states,
     restore_random,
     warn_of_threads,
 )
+from rstan_lite.system.errors import CheckpointError
 
 
 def state(number: int) -> dict:
@@ -129,8 +129,8 @@ def test_another_number_of_threads_is_said(capsys, tmp_path):
 
 
 def test_a_save_on_a_full_disk_keeps_what_was_there(states, monkeypatch):
-    from rstan_lite import files
-    from rstan_lite.errors import StoreError
+    from rstan_lite.system import files
+    from rstan_lite.system.errors import StoreError
 
     def full(descriptor):
         raise OSError(28, "No space left on device")

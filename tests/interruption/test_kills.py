@@ -15,7 +15,7 @@ from interruption.prove import differences, run_until, train_command
 from small_runs import write_networks
 
 from rstan_lite.cli import main
-from rstan_lite.data.puppets import generate
+from rstan_lite.puppets import generate
 
 CLASSES = ["run", "wave"]
 

@@ -14,14 +14,14 @@ import torch
 from training.synthetic import SMALL, make_parts
 
 from rstan_lite.data.jhmdb import JHMDB
-from rstan_lite.errors import BusyError, CheckpointError, ConfigError
-from rstan_lite.features import tune as tune_module
 from rstan_lite.features.generations import Generations
 from rstan_lite.features.inputs import fill_inputs, inputs_store
 from rstan_lite.features.networks import split_name
-from rstan_lite.features.samples import TuneSettings
-from rstan_lite.features.tune import tune
-from rstan_lite.interruption import Interrupted, Keeper
+from rstan_lite.lab.tuning import tune as tune_module
+from rstan_lite.lab.tuning.samples import TuneSettings
+from rstan_lite.lab.tuning.tune import tune
+from rstan_lite.system.errors import BusyError, CheckpointError, ConfigError
+from rstan_lite.system.interruption import Interrupted, Keeper
 from rstan_lite.training import finish as finish_module
 from rstan_lite.training import loop, runs
 from rstan_lite.training.logs import read_csv
@@ -213,7 +213,7 @@ def test_parts_that_a_kill_left_are_cleared_and_never_read(parts, whole, tmp_pat
 
 def test_a_second_process_in_a_run_folder_is_refused(parts, tmp_path):
     code = (
-        "import sys, pathlib; from rstan_lite.files import alone\n"
+        "import sys, pathlib; from rstan_lite.system.files import alone\n"
         "with alone(pathlib.Path(sys.argv[1]), 'a run that is trained'):\n"
         "    print(); sys.stdout.flush(); sys.stdin.read()\n"
     )

@@ -10,8 +10,8 @@ import threading
 
 import pytest
 
-from rstan_lite.errors import DataError
-from rstan_lite.interruption import (
+from rstan_lite.system.errors import DataError
+from rstan_lite.system.interruption import (
     Interrupted,
     Keeper,
     SafePoints,
@@ -72,7 +72,7 @@ def test_an_ignored_signal_stays_ignored_and_other_threads_are_left_alone():
 
 
 def test_a_keeper_saves_by_the_clock_and_when_asked(monkeypatch):
-    from rstan_lite import interruption
+    from rstan_lite.system import interruption
 
     now, saves = [0.0], []
     monkeypatch.setattr(interruption.time, "perf_counter", lambda: now[0])
@@ -142,7 +142,7 @@ def test_a_complaint_is_not_cut_short(number):
 
 STUBBORN = """
 import os, signal, sys, time
-from rstan_lite.interruption import run_command
+from rstan_lite.system.interruption import run_command
 def body():
     try:
         os.kill(os.getpid(), signal.SIGINT)

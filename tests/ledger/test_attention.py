@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from small_runs import write_networks
 
-from rstan_lite.errors import CheckpointError
-from rstan_lite.ledger.attention import attended, row_sums
-from rstan_lite.ledger.experiment import Plan, make, read
-from rstan_lite.ledger.rows import rows_of
+from rstan_lite.lab.ledger.attention import attended, row_sums
+from rstan_lite.lab.ledger.experiment import Plan, make, read
+from rstan_lite.lab.ledger.rows import rows_of
+from rstan_lite.system.errors import CheckpointError
 from rstan_lite.training import runs
 
 

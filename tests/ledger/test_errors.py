@@ -6,9 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from rstan_lite.errors import CheckpointError
-from rstan_lite.ledger.changes import Comparison, changed_between_seeds, compare
-from rstan_lite.ledger.errors import (
+from rstan_lite.lab.ledger.changes import Comparison, changed_between_seeds, compare
+from rstan_lite.lab.ledger.errors import (
     confused_pairs,
     confusion_counts,
     finished,
@@ -16,9 +15,10 @@ from rstan_lite.ledger.errors import (
     one_of_each,
     share_by_class,
 )
-from rstan_lite.ledger.experiment import Entry, Ledger, Plan
-from rstan_lite.ledger.rows import rows_of
-from rstan_lite.ledger.statistics import mcnemar
+from rstan_lite.lab.ledger.experiment import Entry, Ledger, Plan
+from rstan_lite.lab.ledger.rows import rows_of
+from rstan_lite.lab.ledger.statistics import mcnemar
+from rstan_lite.system.errors import CheckpointError
 
 ABC = ("a", "b", "c")
 LABELS = np.array([0, 0, 0, 1, 2])

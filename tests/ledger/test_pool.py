@@ -8,11 +8,11 @@ import pytest
 from ledger.test_ledger import write_run
 
 from rstan_lite.cli import main
-from rstan_lite.errors import ConfigError
-from rstan_lite.ledger.experiment import Plan, read
-from rstan_lite.ledger.pool import Pool, markdown, write_pool
-from rstan_lite.ledger.rows import rows_of
-from rstan_lite.ledger.statistics import difference
+from rstan_lite.lab.ledger.experiment import Plan, read
+from rstan_lite.lab.ledger.pool import Pool, markdown, write_pool
+from rstan_lite.lab.ledger.rows import rows_of
+from rstan_lite.lab.ledger.statistics import difference
+from rstan_lite.system.errors import ConfigError
 
 CLIPS = {1: 20, 2: 30}
 RIGHT = {  # clips named rightly, of (split, row), by seed

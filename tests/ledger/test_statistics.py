@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from rstan_lite.ledger.statistics import CONTRADICTED, NOT_SHOWN, SHOWN, Difference, difference
+from rstan_lite.lab.ledger.statistics import (
+    CONTRADICTED,
+    NOT_SHOWN,
+    SHOWN,
+    Difference,
+    difference,
+)
 
 
 def test_the_mean_and_each_seed_are_plain_differences():

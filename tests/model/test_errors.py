@@ -7,7 +7,6 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from rstan_lite.errors import ConfigError, DataError
 from rstan_lite.model import (
     RSTANConfig,
     actor_attention_loss,
@@ -16,6 +15,7 @@ from rstan_lite.model import (
     main_loss,
     multi_task_loss,
 )
+from rstan_lite.system.errors import ConfigError, DataError
 
 GOOD = {
     "streams": ("appearance", "motion"),

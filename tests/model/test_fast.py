@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from rstan_lite.errors import ConfigError
 from rstan_lite.model import (
     ATTENTIONS,
     FUSIONS,
@@ -21,6 +20,7 @@ from rstan_lite.model import (
 )
 from rstan_lite.model.fast import product as products
 from rstan_lite.model.fast.places import LARGEST, BlockKernel
+from rstan_lite.system.errors import ConfigError
 
 VARIANTS = list(
     itertools.product(ATTENTIONS, FUSIONS, (False, True), (None, (4, 2)), (STREAMS, STREAMS[:1]))

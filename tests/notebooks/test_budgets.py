@@ -17,8 +17,8 @@ import nbformat
 import pytest
 from measured import PROPERTY, Measured, check_attempt, offline, run_measured, with_attempt
 
+from rstan_lite.classroom.lesson_config import lesson_config
 from rstan_lite.training.features_source import load_parts
-from rstan_lite.training.lessons import lesson_config
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 LESSONS = [path for path in sorted(FOLDER.glob("*.ipynb")) if path.stem != "00_tour"]

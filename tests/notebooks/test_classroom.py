@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from rstan_lite.run.assignments import POINTS, graded_cells
+from rstan_lite.classroom.assignments import POINTS, graded_cells
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))

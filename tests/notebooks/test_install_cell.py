@@ -36,8 +36,7 @@ def run_cell(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def checkout(folder: Path) -> Path:
-    (folder / "rstan_lite").mkdir(parents=True)
-    (folder / "rstan_lite" / "cli.py").touch()
+    (folder / "rstan_lite" / "cli").mkdir(parents=True)
     (folder / "notebooks").mkdir()
     return folder
 

@@ -8,8 +8,8 @@ from statistics import median
 import nbformat
 import pytest
 
-from rstan_lite.run import notebook_parameters
-from rstan_lite.run.copies import make_copy
+from rstan_lite.classroom import notebook_parameters
+from rstan_lite.classroom.copies import make_copy
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))

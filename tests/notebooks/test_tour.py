@@ -11,10 +11,10 @@ import pytest
 from measured import PROPERTY, Measured, check_attempt, run_measured, with_attempt
 from PIL import Image
 
-from rstan_lite.data.puppets import generate
-from rstan_lite.errors import NotebookError
-from rstan_lite.run import run_notebook
+from rstan_lite.classroom import run_notebook
+from rstan_lite.puppets import generate
 from rstan_lite.show.results import RESULT_COLUMNS
+from rstan_lite.system.errors import NotebookError
 from rstan_lite.training.runs import read_predictions
 from tests.site.crawl import DESK, LOOK, PHONE
 

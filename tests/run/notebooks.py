@@ -1,4 +1,4 @@
-"""Small notebooks made on the spot, for the tests of rstan_lite.run."""
+"""Small notebooks made on the spot, for the tests of rstan_lite.classroom."""
 
 from __future__ import annotations
 

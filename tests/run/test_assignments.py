@@ -6,11 +6,25 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from rstan_lite.classroom import grading
+from rstan_lite.classroom.assignments import (
+    CONFIG,
+    POINTS,
+    graded_cells,
+    make_source,
+    write_course,
+)
+from rstan_lite.classroom.grading import (
+    EMPTY,
+    FULL,
+    grade,
+    release,
+    run_nbgrader,
+    trial,
+    with_solutions,
+)
 from rstan_lite.cli import main
-from rstan_lite.errors import NotebookError
-from rstan_lite.run import grading
-from rstan_lite.run.assignments import CONFIG, POINTS, graded_cells, make_source, write_course
-from rstan_lite.run.grading import EMPTY, FULL, grade, release, run_nbgrader, trial, with_solutions
+from rstan_lite.system.errors import NotebookError
 from tests.run.exercises import BLANK, code, source, write
 
 LESSONS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
@@ -144,7 +158,7 @@ def test_nothing_that_somebody_worked_on_is_lost(lesson: Path, tmp_path: Path) -
 def test_command_says_how_to_install_nbgrader(
     lesson: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.setattr("rstan_lite.libraries.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("rstan_lite.system.libraries.importlib.util.find_spec", lambda name: None)
     assert main(["assignments", str(lesson.parent / "course"), str(lesson)]) == 2
     assert "pip install rstan-lite[class]" in capsys.readouterr().err
     assert not (lesson.parent / "course").exists()

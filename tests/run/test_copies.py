@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from rstan_lite.classroom.copies import make_copy, write_copies
 from rstan_lite.cli import main
-from rstan_lite.errors import ConfigError, NotebookError
-from rstan_lite.run.copies import make_copy, write_copies
+from rstan_lite.system.errors import ConfigError, NotebookError
 from tests.run.exercises import BLANK, code, source, write
 
 STUDENT = """def twice(x):

@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from rstan_lite.run.engine import doing
+from rstan_lite.classroom.engine import doing
 from tests.run.notebooks import write
 
 START = datetime(2030, 1, 1, tzinfo=UTC)

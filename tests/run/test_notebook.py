@@ -9,8 +9,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from rstan_lite.errors import ConfigError, NotebookError
-from rstan_lite.run import cli, run_notebook
+from rstan_lite.classroom import run_notebook
+from rstan_lite.cli import classroom as cli
+from rstan_lite.system.errors import ConfigError, NotebookError
 from tests.run.notebooks import CELL, printed, write
 
 SHOW = "import os\nprint(split, repr(name), rate, deep, os.getcwd())"

@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import nbformat
 import pytest
 
-from rstan_lite.errors import NotebookError
-from rstan_lite.run.page import WIDGET_MIME, WIDGET_NOTE, mathml, write_page
+from rstan_lite.classroom.page import WIDGET_MIME, WIDGET_NOTE, mathml, write_page
+from rstan_lite.system.errors import NotebookError
 
 PNG = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"

@@ -8,8 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from rstan_lite.errors import NotebookError
-from rstan_lite.run.parameters import Parameter, check_parameters, convert, notebook_parameters
+from rstan_lite.classroom.parameters import (
+    Parameter,
+    check_parameters,
+    convert,
+    notebook_parameters,
+)
+from rstan_lite.system.errors import NotebookError
 from tests.run.notebooks import write
 
 

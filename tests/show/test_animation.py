@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 
-from rstan_lite.errors import ConfigError
 from rstan_lite.show import overlay_clip, write_animation
+from rstan_lite.system.errors import ConfigError
 
 
 def read(path: Path) -> np.ndarray:

@@ -14,13 +14,13 @@ from PIL import Image
 
 from rstan_lite.data.transforms import crop
 from rstan_lite.data.video import read_frames
-from rstan_lite.errors import ConfigError, StoreError
 from rstan_lite.show import keep
 from rstan_lite.show.explorer import PRESETS, Look, Scene, View, export, render
 from rstan_lite.show.explorer.canvas import Canvas, fitted, rgb
 from rstan_lite.show.explorer.charts import spread
 from rstan_lite.show.explorer.export import export_name
 from rstan_lite.show.explorer.presets import positions, with_step
+from rstan_lite.system.errors import ConfigError, StoreError
 
 T, P, CLASSES = 5, 9, ("golf", "sit", "wave")
 

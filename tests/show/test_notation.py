@@ -6,10 +6,10 @@ import re
 import pytest
 
 from rstan_lite import show
-from rstan_lite.errors import ConfigError
 from rstan_lite.model import RSTANConfig
 from rstan_lite.model.parameters import Stream
 from rstan_lite.show.notation import COLUMNS, SYMBOLS
+from rstan_lite.system.errors import ConfigError
 
 PAPER = {
     *("T", "N", "K", "P", "C", "d_cv", "d_fc", "d_att", "d_h"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from rstan_lite.errors import DataError, NotebookError
+from rstan_lite.system.errors import DataError, NotebookError
 from website.__main__ import DOCUMENTS, ROOT
 from website.docstrings import as_rst
 from website.execute import DRAWN_BEFORE, package_hash

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rstan_lite.errors import NotebookError
+from rstan_lite.system.errors import NotebookError
 from tests.site.conftest import Site, write_notebook
 from tests.site.crawl import Seen, crawl
 

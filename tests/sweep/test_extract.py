@@ -12,9 +12,9 @@ import pytest
 from small_runs import write_networks
 
 from rstan_lite.cli import main
-from rstan_lite.errors import DataError
-from rstan_lite.sweep.cluster import connect
-from rstan_lite.sweep.extract import extract
+from rstan_lite.lab.sweep.cluster import connect
+from rstan_lite.lab.sweep.extract import extract
+from rstan_lite.system.errors import DataError
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.features_source import load_parts
 from rstan_lite.training.profiles import resolve

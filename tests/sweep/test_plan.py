@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from rstan_lite.cli import build_parser, main
-from rstan_lite.errors import ConfigError, NotebookError
-from rstan_lite.sweep.grid import describe, split_values
-from rstan_lite.sweep.jobs import job_name
-from rstan_lite.sweep.plan import plan, train_config
+from rstan_lite.lab.sweep.grid import describe, split_values
+from rstan_lite.lab.sweep.jobs import job_name
+from rstan_lite.lab.sweep.plan import plan, train_config
+from rstan_lite.system.errors import ConfigError, NotebookError
 from rstan_lite.training.profiles import from_arguments
 from tests.run.notebooks import write
 

@@ -16,15 +16,15 @@ import pandas as pd
 import psutil
 import pytest
 
-from rstan_lite.errors import ConfigError
-from rstan_lite.sweep import run as run_module
-from rstan_lite.sweep.description import Description
-from rstan_lite.sweep.grid import describe
-from rstan_lite.sweep.jobs import Job, Limits, read_row
-from rstan_lite.sweep.plan import plan
-from rstan_lite.sweep.run import said, sweep
-from rstan_lite.sweep.supervise import run_job
-from rstan_lite.sweep.table import frame, read_table
+from rstan_lite.lab.sweep import run as run_module
+from rstan_lite.lab.sweep.description import Description
+from rstan_lite.lab.sweep.grid import describe
+from rstan_lite.lab.sweep.jobs import Job, Limits, read_row
+from rstan_lite.lab.sweep.plan import plan
+from rstan_lite.lab.sweep.run import said, sweep
+from rstan_lite.lab.sweep.supervise import run_job
+from rstan_lite.lab.sweep.table import frame, read_table
+from rstan_lite.system.errors import ConfigError
 from tests.sweep.small import job_processes, notebook, until
 
 JOBS = int(os.environ.get("RSTAN_SWEEP_JOBS", "8"))

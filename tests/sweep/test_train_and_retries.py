@@ -9,8 +9,8 @@ import pytest
 from small_runs import write_networks
 
 from rstan_lite.cli import main
-from rstan_lite.sweep.grid import describe
-from rstan_lite.sweep.run import sweep
+from rstan_lite.lab.sweep.grid import describe
+from rstan_lite.lab.sweep.run import sweep
 from rstan_lite.training import runs
 from tests.run.notebooks import write
 

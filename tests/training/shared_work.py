@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 from training.synthetic import SMALL, make_features
 
-from rstan_lite.errors import RstanError
+from rstan_lite.system.errors import RstanError
+from rstan_lite.system.ranks import ALONE, Ranks, ranks_of_environment
 from rstan_lite.training.batches import training_batch
 from rstan_lite.training.device import make_fabric
 from rstan_lite.training.evaluate import Evaluation, evaluate
 from rstan_lite.training.loop import fit
 from rstan_lite.training.profiles import resolve
-from rstan_lite.training.ranks import ALONE, Ranks, ranks_of_environment
 from rstan_lite.training.step import Objective, Task, train_step
 from rstan_lite.training.train import build_model
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from training.synthetic import make_features
 
-from rstan_lite.errors import DataError
+from rstan_lite.system.errors import DataError
 from rstan_lite.training.batches import (
     epoch_rows,
     measure_scales,

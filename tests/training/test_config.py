@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from rstan_lite.errors import ConfigError
+from rstan_lite.system.errors import ConfigError
 from rstan_lite.training.config import TrainConfig, differences, from_mapping, read_config
 from rstan_lite.training.features_source import feature_settings
 from rstan_lite.training.profiles import (

@@ -11,7 +11,7 @@ from small_runs import train_command, write_networks
 
 from rstan_lite.cli import main
 from rstan_lite.data.jhmdb import JHMDB
-from rstan_lite.data.puppets import generate
+from rstan_lite.puppets import generate
 
 CLASSES = ["run", "wave", "sit", "walk"]
 A_CLASS = 10  # clips: with two damaged ones of 40, five in a hundred

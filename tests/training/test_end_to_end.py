@@ -14,8 +14,8 @@ from small_runs import train_command, write_networks
 
 from rstan_lite.cli import main
 from rstan_lite.data.jhmdb import JHMDB
-from rstan_lite.data.puppets import generate
 from rstan_lite.data.video import read_frames
+from rstan_lite.puppets import generate
 from rstan_lite.training import runs
 from rstan_lite.training.features_source import open_second
 from rstan_lite.training.profiles import resolve

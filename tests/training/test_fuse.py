@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from rstan_lite.errors import CheckpointError, ConfigError
+from rstan_lite.lab.fuse import fuse, save_fused
+from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.training import runs
-from rstan_lite.training.fuse import fuse, save_fused
 from rstan_lite.training.runs import Predictions, write_predictions
 
 CLASSES = ("run", "walk")

@@ -9,8 +9,8 @@ import pytest
 import torch
 from training.synthetic import SMALL, make_features
 
-from rstan_lite.devices import choose_device
-from rstan_lite.errors import DataError, DeviceError
+from rstan_lite.system.devices import choose_device
+from rstan_lite.system.errors import DataError, DeviceError
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.evaluate import evaluate

@@ -11,10 +11,10 @@ import pytest
 
 from rstan_lite.cli import main
 from rstan_lite.data.sampling import equally_spaced
-from rstan_lite.errors import ConfigError
+from rstan_lite.lab.dry_run import describe, rows, steps
+from rstan_lite.system.errors import ConfigError
 from rstan_lite.training import paper
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.dry_run import describe, rows, steps
 from rstan_lite.training.features_source import feature_settings
 from rstan_lite.training.profiles import resolve
 

@@ -10,14 +10,14 @@ import torch
 from training.synthetic import make_features, make_parts
 
 from rstan_lite.data import sequences
-from rstan_lite.errors import ConfigError
+from rstan_lite.lab.again import evaluate_run
+from rstan_lite.lab.splits import command, evaluate_splits, find_runs
+from rstan_lite.system.errors import ConfigError
 from rstan_lite.training import runs
-from rstan_lite.training.again import evaluate_run
 from rstan_lite.training.checkpoint import load_model
 from rstan_lite.training.evaluate import average, evaluate
 from rstan_lite.training.profiles import from_arguments, resolve
 from rstan_lite.training.protocol import evaluate_sequences
-from rstan_lite.training.splits import command, evaluate_splits, find_runs
 from rstan_lite.training.train import train
 
 OPTIONS = {
@@ -100,7 +100,7 @@ def test_runs_of_splits_are_found_by_pattern_or_by_name(folder):
 
 
 def test_the_mean_counts_every_split_alike(folder, tmp_path, monkeypatch):
-    from rstan_lite.training import splits
+    from rstan_lite.lab import splits
 
     true = splits.evaluate_run
 

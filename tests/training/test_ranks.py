@@ -19,11 +19,11 @@ from small_runs import train_command, write_networks
 from training import shared_work
 
 from rstan_lite import cli
-from rstan_lite.data.puppets import generate
-from rstan_lite.errors import ConfigError
+from rstan_lite.puppets import generate
+from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.ranks import ALONE, Ranks, check_batch, ranks_of_environment
 from rstan_lite.training import runs
 from rstan_lite.training.logs import read_csv
-from rstan_lite.training.ranks import ALONE, Ranks, check_batch, ranks_of_environment
 
 TESTS = Path(__file__).resolve().parents[1]
 # Sums over two parts are rounded in another order than sums over all: a last digit at each

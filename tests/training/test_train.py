@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file
 from training.synthetic import make_features, make_parts
 
-from rstan_lite.errors import CheckpointError, ConfigError
+from rstan_lite.lab.again import evaluate_run
+from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.training import runs
-from rstan_lite.training.again import evaluate_run
 from rstan_lite.training.checkpoint import load_model
 from rstan_lite.training.logs import read_csv
 from rstan_lite.training.profiles import resolve

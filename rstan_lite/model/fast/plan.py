@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import torch
 
-from rstan_lite.errors import ConfigError
 from rstan_lite.model.config import RSTANConfig
 from rstan_lite.model.fast.kernels import TRITON, kernel_for
 from rstan_lite.model.fast.product import has_onednn
+from rstan_lite.system.errors import ConfigError
 
 
 @dataclass(frozen=True)

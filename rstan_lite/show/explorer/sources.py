@@ -12,8 +12,8 @@ import numpy as np
 
 from rstan_lite.data.transforms import view
 from rstan_lite.data.video import read_frames
-from rstan_lite.errors import ConfigError, DataError
 from rstan_lite.show.explorer.scene import FUSED, Look, Scene
+from rstan_lite.system.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import torch
@@ -46,7 +46,7 @@ def open_checkpoints(runs: Mapping[str, str | Path], device: str = "auto") -> di
     Raises CheckpointError (damaged or unfinished run), ConfigError (no run; runs that differ in the
     frames or the crop that they test on), DataError (runs with other classes), DeviceError.
     """
-    from rstan_lite.devices import choose_device
+    from rstan_lite.system.devices import choose_device
     from rstan_lite.training.checkpoint import load_model
     from rstan_lite.training.config import read_config
     from rstan_lite.training.runs import CONFIG
@@ -105,9 +105,9 @@ def scene_of(
     Runs whose features are made alike share them. Raises DataError (a video of one frame, or too
     small), CheckpointError (networks that changed).
     """
-    from rstan_lite.devices import choose_device
     from rstan_lite.features.flow import decode
-    from rstan_lite.training import predict
+    from rstan_lite.lab import predict
+    from rstan_lite.system.devices import choose_device
 
     looks: list[Look] = []
     shared: dict[tuple[Any, ...], ClipFeatures] = {}

@@ -1,0 +1,48 @@
+"""The settings that all lessons share: few clips, small networks, seconds on two cores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rstan_lite.training.config import TrainConfig
+from rstan_lite.training.features_source import PUPPETS, cache_folder
+from rstan_lite.training.profiles import resolve
+
+FOLDER = "puppets-lessons"  # inside the cache, beside the tour's clips
+CLIPS_PER_CLASS = 8
+# Six actions that look least alike, so that a few seconds of training tell them apart: two that
+# cross the picture or rise in it, two with the arms, two that bend.
+ACTIONS = ("climb_stairs", "golf", "jump", "pullup", "sit", "wave")
+
+ITERATIONS = 200  # mini-batches, where a lesson does not choose its own number
+LAMBDA_AA = 2.0  # few mini-batches need a strong hint
+
+
+def lesson_config(
+    dataset: str = "puppets",
+    root: str = "",
+    cache: str = "",
+    seed: int = 0,
+    variant: str = "silhouettes-ce",
+    **options: Any,
+) -> TrainConfig:
+    """Return the configuration of a lesson: the profile `tiny`, with a small set of clips.
+
+    dataset, root: "puppets", or "jhmdb" with the folder of its clips. Puppets without a root are
+        drawn once, six actions of eight clips, in the cache; that takes some seconds.
+    cache: folder of clips and features to use again; "" is $RSTAN_CACHE or runs/cache.
+    seed: of weights and sampling; the clips stay the same. variant: a row of the paper's tables.
+    options: further fields of TrainConfig, for example iterations=60.
+    Raises ConfigError for an unknown variant or option, or a value out of its range.
+    """
+    chosen = {"dataset": dataset, "root": root, "cache": cache, "seed": seed}
+    chosen |= {"iterations": ITERATIONS, "lambda_aa": LAMBDA_AA, **options}
+    config = resolve("tiny", chosen, variant)
+    if root or dataset != PUPPETS:
+        return config
+    folder = cache_folder(config) / FOLDER
+    if not (folder / "puppets.json").exists():  # written last: absent, or interrupted
+        from rstan_lite.puppets import generate
+
+        generate(folder, CLIPS_PER_CLASS, ACTIONS)
+    return resolve("tiny", chosen | {"root": str(folder)}, variant)

@@ -1,0 +1,220 @@
+"""An executed notebook as one HTML file that shows everything without internet.
+
+nbconvert's own page fetches MathJax, require.js and the widget manager from elsewhere. Here
+formulas become MathML, which browsers draw by themselves; images are embedded; scripts are left
+out; and an interactive widget, which needs a running kernel anyway, is replaced by a line that
+says so.
+"""
+
+from __future__ import annotations
+
+import html as html_text
+import re
+from os import PathLike
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from rstan_lite.system.errors import NotebookError, StoreError
+from rstan_lite.system.files import write_atomically
+
+WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
+WIDGET_NOTE = "An interactive part stands here when the notebook is open in Jupyter."
+
+# latex2mathml knows `split`, but not the inner environments that mean the same layout.
+_ENVIRONMENTS = re.compile(r"\\(begin|end)\{(?:aligned|align\*?|gathered)\}")
+_BOLD, _ARG = re.compile(r"\\bm(?![A-Za-z])"), re.compile(r"\\arg\s*\\(max|min)(?![A-Za-z])")
+_SIZED = re.compile(
+    r"\\[bB]igg?(?=\\[lr](?:floor|ceil))"
+)  # it knows no size of these; they stretch
+_TAG = re.compile(r"\\tag\{(.*?)\}")
+_BARE = re.compile(r"\\(math[a-z]+|boldsymbol)\s+([A-Za-z])")  # it wants braces
+_LEFT_OVER = re.compile(r">\\[A-Za-z]+<|<mi>&</mi>")
+_LINK = re.compile(r'<a [^>]*href="([^":#]+)(?:#[^"]*)?"[^>]*>(.*?)</a>', re.DOTALL)  # to a file
+_FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
+_PROGRESS_BAR = re.compile(r"\d+%\||\d(?:it|s/it) \[|\[\d\d:\d\d[<,\]]")
+
+_TEMPLATE = """
+{%- extends 'lab/index.html.j2' -%}
+{%- block html_head_js -%}{%- endblock -%}
+{%- block jupyter_widgets -%}{%- endblock -%}
+{%- block html_head_js_mathjax -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block extra_css -%}
+<style>
+main { max-width: 64rem; margin: 0 auto; padding: 1rem; }
+mtd[columnalign="right"] { text-align: right; }
+mtd[columnalign="left"] { text-align: left; }
+math[display="block"] { font-size: 1.1em; margin: 0.8em 0; overflow-x: auto; overflow-y: hidden; }
+.jp-OutputArea-output, main .jp-InputArea-editor { overflow-x: auto; }
+main .jp-RenderedText pre { white-space: pre; word-break: normal; overflow-x: auto; }
+.jp-RenderedHTMLCommon table { display: block; max-width: 100%; overflow-x: auto; }
+.jp-RenderedHTMLCommon img, .jp-OutputArea-output img { max-width: 100%; height: auto; }
+summary { cursor: pointer; margin: 0.5em 0 0.5em 5em; font-family: var(--jp-ui-font-family); }
+@media (max-width: 760px) {  /* nbconvert's own bound of a narrow page */
+  main { padding: 0.5rem 0; }
+  main .jp-Cell { padding-left: 0.5rem; padding-right: 0.5rem; }
+  /* a figure keeps the size of its words, and slides */
+  main .jp-OutputArea-output img { max-width: 40rem; }
+  main caption { display: block; max-width: 80vw; white-space: normal; text-align: left; }
+  /* as rows of tables, nbconvert's choice, code and figures would be cut off */
+  main .jp-Cell .jp-InputArea, main .jp-Cell .jp-InputArea > *,
+  main .jp-Cell .jp-OutputArea-child, main .jp-Cell .jp-OutputArea-child > * {
+    display: block; box-sizing: border-box; width: auto; margin-left: 0;
+  }
+}
+</style>
+{%- endblock -%}
+{%- block notebook_css -%}
+{{ super() }}
+<style>
+:root {  /* JupyterLab's own are too pale to be read by all (WCAG 2.2, 1.4.3) */
+  --jp-cell-prompt-not-active-opacity: 1;
+  --jp-mirror-editor-operator-color: #8a12d6;
+  --jp-mirror-editor-comment-color: #33696b;
+  --jp-mirror-editor-number-color: #067006;
+}
+@media screen and (prefers-color-scheme: dark) {
+{%- include 'static/theme-dark.css' -%}
+:root {
+  color-scheme: dark;
+  --jp-mirror-editor-operator-color: #cf8dff;
+  --jp-mirror-editor-comment-color: #7fbcbc;
+  --jp-mirror-editor-number-color: #66bb6a;
+}
+}
+</style>
+{%- endblock -%}
+{%- block data_png scoped -%}
+<div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
+<img src="data:image/png;base64,{{ output.data['image/png'] | escape_html }}"
+alt="{{ (output | get_metadata('alt', 'image/png') or '') | escape_html }}">
+</div>
+{%- endblock -%}
+{%- block codecell -%}
+{%- if cell.metadata.get('jupyter', {}).get('source_hidden') -%}
+<details><summary>{{ 'Solution' if 'blank' in cell.metadata.tags else 'Hidden cell' }}</summary>
+{{ super() }}</details>
+{%- else -%}{{ super() }}{%- endif -%}
+{%- endblock -%}
+"""
+
+
+def mathml(tex: str, display: bool = False) -> str:
+    """A formula, without its dollar signs, as MathML; its TeX as code where that can't be had."""
+    from latex2mathml.converter import convert
+
+    source = _SIZED.sub("", _ENVIRONMENTS.sub(r"\\\1{split}", tex.strip()))
+    source = _ARG.sub(r"\\operatorname{arg\\,\1}", _BOLD.sub(r"\\boldsymbol", source))
+    source = _TAG.sub(r"\\qquad\\text{(\1)}", _BARE.sub(r"\\\1{\2}", source))
+    try:
+        result = convert(source, display="block" if display else "inline")
+    except Exception:  # its errors share no base class; a formula it can't read is shown as typed
+        result = ""
+    if not result or _LEFT_OVER.search(result):
+        return f'<code class="tex">{html_text.escape(tex.strip())}</code>'
+    return result
+
+
+def write_page(notebook: str | PathLike[str], page: str | PathLike[str]) -> Path:
+    """Write the HTML page of an executed notebook; needs nbconvert and latex2mathml.
+
+    Raises NotebookError where they are absent, the notebook is none or the page can't be written.
+    """
+    notebook, page = Path(notebook), Path(page)
+    try:
+        import nbformat
+
+        exporter = _exporter()
+    except ImportError as error:
+        raise NotebookError(
+            page,
+            f"no {error.name} here",
+            "nbconvert and latex2mathml",
+            "Install the notebook extra: pip install 'rstan-lite[notebooks]'.",
+        ) from None
+    try:
+        node = nbformat.read(notebook, as_version=4)
+    except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
+        raise NotebookError(notebook, f"an unreadable file ({error})", "a notebook") from None
+    node.metadata.pop("widgets", None)
+    node.metadata.setdefault("title", _heading(node) or notebook.stem)
+    for cell in node.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [shown for output in cell.outputs if (shown := still(output))]
+    resources = {"metadata": {"name": notebook.stem, "path": str(notebook.resolve().parent)}}
+    text, _ = exporter.from_notebook_node(node, resources=resources)
+    text = _LINK.sub(lambda link: _kept(link, page.parent), text)
+    try:
+        write_atomically(page, text.encode())
+    except StoreError as error:
+        raise NotebookError(error.where, error.found, error.expected, error.hint) from None
+    return page
+
+
+def _kept(link: re.Match[str], folder: Path) -> str:
+    """A link to a file that lies where the page goes, or its words alone."""
+    return link[0] if (folder / unquote(html_text.unescape(link[1]))).exists() else link[2]
+
+
+def _heading(node: Any) -> str:
+    """A notebook's first heading, without its mark."""
+    words = (cell.source for cell in node.cells if cell.cell_type == "markdown")
+    found = (line for text in words for line in text.splitlines() if line.startswith("# "))
+    return next(found, "").removeprefix("# ").strip()
+
+
+def still(output: Any) -> Any:
+    """An executed cell's output as a page without kernel can show it, or None to leave it out.
+
+    output: a notebook's, changed in place: widgets become a line that says so, progress bars
+    vanish, formulas become MathML.
+    """
+    data = output.get("data")
+    if data is None:
+        return output
+    data.pop("application/javascript", None)
+    if WIDGET_MIME in data:
+        text = data.get("text/plain", "")
+        if set(data) <= {WIDGET_MIME, "text/plain"}:
+            if _PROGRESS_BAR.search(text):
+                return None
+            data["text/html"] = f"<p><em>{WIDGET_NOTE}</em></p>"
+        del data[WIDGET_MIME]
+    if "text/latex" in data and "text/html" not in data:
+        formula = _FORMULA.search(data["text/latex"])
+        tex = (formula.group(1) or formula.group(2)) if formula else data["text/latex"]
+        data["text/html"] = mathml(tex.replace(r"\displaystyle", ""), display=True)
+    return output if data else None
+
+
+def _exporter() -> Any:
+    from jinja2 import pass_context
+    from nbconvert import HTMLExporter
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+    class Renderer(IPythonRenderer):
+        """Markdown in which formulas are MathML."""
+
+        def block_math(self, body: str) -> str:
+            return mathml(body, display=True)
+
+        def inline_math(self, body: str) -> str:
+            return mathml(body)
+
+        def latex_environment(self, name: str, body: str) -> str:
+            return mathml(f"\\begin{{{name}}}{body}\\end{{{name}}}", display=True)
+
+    @pass_context
+    def markdown2html(context: Any, source: str) -> str:
+        renderer = Renderer(
+            escape=False,
+            attachments=context.get("cell", {}).get("attachments", {}),
+            embed_images=True,
+            path=context.get("resources", {}).get("metadata", {}).get("path", ""),
+        )
+        return MarkdownWithMath(renderer=renderer).render(source)
+
+    exporter = HTMLExporter(raw_template=_TEMPLATE, embed_images=True)
+    exporter.register_filter("markdown2html", markdown2html)
+    return exporter

@@ -1,0 +1,169 @@
+"""`rstan-lite run` executes a notebook; `copies` and `assignments` make what a class works in."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from rstan_lite.system.errors import ConfigError, NotebookError
+from rstan_lite.system.interruption import Interrupted
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Add the command `run`; its `func` takes the parsed arguments and returns an exit code."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "run",
+        help="execute a notebook with parameters, and make a page of it",
+        description="Execute a notebook in the working directory. The executed copy and an HTML "
+        "page that needs no internet are written; the notebook itself stays as it is.",
+    )
+    parser.add_argument("notebook", help="the notebook, for example notebooks/00_tour.ipynb")
+    parser.add_argument(
+        "-p",
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the notebook; may be given several times",
+    )
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="the executed copy (.ipynb); default: in the folder of the notebook's parameter "
+        "`out`, else in runs/NAME",
+    )
+    parser.add_argument("--no-html", action="store_true", help="write no page")
+    parser.add_argument(
+        "--list", action="store_true", help="print the notebook's parameters and run nothing"
+    )
+    parser.set_defaults(func=main)
+    return parser
+
+
+def assignments(pairs: list[str]) -> dict[str, str]:
+    """`["split=2", "out=a=b"]` as a dictionary; ConfigError for a pair without a name or twice."""
+    values: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise ConfigError("-p", repr(pair), "NAME=VALUE", "For example -p split=2.")
+        if name.strip() in values:
+            raise ConfigError("-p", f"{name.strip()} twice", "each name once")
+        values[name.strip()] = value
+    return values
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run what `add_parser` parsed; RstanError is the caller's to show."""
+    from rstan_lite.classroom import notebook_parameters, run_notebook
+
+    if arguments.list:
+        for parameter in notebook_parameters(arguments.notebook):
+            print(parameter)
+        return 0
+    values = assignments(arguments.parameter)
+    try:
+        output = run_notebook(
+            arguments.notebook, values, arguments.output, html=not arguments.no_html
+        )
+    except Interrupted as interrupted:
+        interrupted.advice = (
+            "the same command begins at the first cell again, with the clips and features that are "
+            "stored; the tour's finished models are kept with -p resume=true (make tour "
+            "TOUR='-p resume=true'). Until it has run to its end, the files that it leaves may be "
+            "of different runs."
+        )
+        raise
+    print(f"Executed notebook: {output}")
+    if not arguments.no_html:
+        print(f"Page: {output.with_suffix('.html')}")
+    return 0
+
+
+def add_copies_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Add the command `copies`."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "copies",
+        help="copies of notebooks for students, with blanks, or for teachers, with solutions",
+        description="Write copies of notebooks into a folder: for students with a blank in each "
+        "solution's place, for teachers with the solutions in sight. Nothing is executed.",
+    )
+    parser.add_argument("kind", help="student or teacher")
+    parser.add_argument("folder", metavar="FOLDER", help="where to write them")
+    parser.add_argument(
+        "notebooks", nargs="*", metavar="NOTEBOOK", help="which ones; default: notebooks/*.ipynb"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace copies that have been worked in"
+    )
+    parser.set_defaults(func=_copies)
+    return parser
+
+
+def _copies(arguments: argparse.Namespace) -> int:
+    from rstan_lite.classroom.copies import write_copies
+
+    notebooks = _notebooks(arguments.notebooks)
+    for path in write_copies(arguments.kind, notebooks, arguments.folder, arguments.overwrite):
+        print(path)
+    return 0
+
+
+def _notebooks(given: list[str]) -> list[str | Path]:
+    """The notebooks that were named, or those of the folder `notebooks`."""
+    notebooks: list[str | Path] = [*given] or [*sorted(Path("notebooks").glob("*.ipynb"))]
+    if not notebooks:
+        raise NotebookError("notebooks", "no notebook there", "names of notebooks")
+    return notebooks
+
+
+def add_assignments_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Add the command `assignments`."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "assignments",
+        help="the lessons as nbgrader assignments, with points and hidden tests",
+        description="Write an nbgrader course folder: a source and a student version of each "
+        "lesson, the gradebook and nbgrader's configuration. Needs the extra `class`.",
+    )
+    parser.add_argument("folder", metavar="FOLDER", help="the course folder, which is made")
+    parser.add_argument(
+        "notebooks", nargs="*", metavar="NOTEBOOK", help="which ones; default: notebooks/*.ipynb"
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace files of other content that nobody has handed in yet",
+    )
+    parser.add_argument(
+        "--try",
+        action="store_true",
+        dest="trial",
+        help="also autograde a full-mark and an empty submission of each, which takes as long as "
+        "running each lesson twice",
+    )
+    parser.set_defaults(func=_assignments)
+    return parser
+
+
+def _assignments(arguments: argparse.Namespace) -> int:
+    from rstan_lite.classroom.assignments import write_course
+    from rstan_lite.classroom.grading import check_nbgrader, release, trial
+
+    check_nbgrader()
+    folder = Path(arguments.folder)
+    names = write_course(_notebooks(arguments.notebooks), folder, arguments.overwrite)
+    for path in release(folder, names, arguments.overwrite):
+        print(path, flush=True)
+    wrong = []
+    for tried in trial(folder, names) if arguments.trial else ():
+        print(
+            f"{tried.assignment:<28} {tried.student:<10} {tried.got:g} of {tried.most:g} points, "
+            f"{tried.seconds:.0f} s, {tried.cpu:.0f} s of processor",
+            flush=True,
+        )
+        wrong += [f"{tried.assignment} {cell} ({tried.student})" for cell in tried.wrong]
+    if wrong:
+        expected = "all points for the full-mark submissions and none for the empty ones"
+        raise NotebookError(folder, f"other points in {', '.join(wrong)}", expected)
+    return 0

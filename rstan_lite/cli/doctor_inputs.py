@@ -1,0 +1,152 @@
+"""Looks at what a user brings: data sets, puppets, weights, tuned networks."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rstan_lite.system.check import Check
+from rstan_lite.system.errors import DataError, RstanError
+from rstan_lite.system.reading import read_json
+
+if TYPE_CHECKING:
+    from rstan_lite.data.clips import ClipDataset
+
+PACKAGE = Path(__file__).parent.parent
+JHMDB_HELP = (
+    "Give it with --jhmdb DIR or RSTAN_JHMDB (README: Using JHMDB). "
+    "Without it, everything runs on generated clips."
+)
+README = {
+    "jhmdb": "README: Using JHMDB.",
+    "ucf101": "README: UCF101 and HMDB51.",
+    "hmdb51": "README: UCF101 and HMDB51.",
+}
+WEIGHTS_HELP = (
+    "Give them with --weights FILE or RSTAN_SQUEEZENET, or let torchvision download them. "
+    "The shipped puppet networks need none."
+)
+
+
+def check_jhmdb(root: str | None) -> list[Check]:
+    """The checks of `check_clips`, or what to do without JHMDB."""
+    if not root:
+        return [Check("JHMDB", "warn", "not given", JHMDB_HELP)]
+    return check_clips("jhmdb", root)
+
+
+def check_clips(name: str, root: str) -> list[Check]:
+    """Layout, clips and silhouettes of each split of a data set's folder, and what is missing.
+
+    name: jhmdb, ucf101 or hmdb51.
+    """
+    from rstan_lite.data.datasets import open_clips
+
+    checks = []
+    for split in (1, 2, 3):
+        title = f"{name.upper()} split {split}"
+        try:
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always", UserWarning)
+                data = open_clips(name, root, split, missing="skip", validation=0.0)
+        except RstanError as error:
+            checks.append(Check(title, "fail", str(error), README[name]))
+            continue
+        checks.append(_split(title, data, [str(warning.message) for warning in said]))
+    return checks
+
+
+def _split(title: str, data: ClipDataset, advice: list[str]) -> Check:
+    clips = data.train + data.test
+    found = f"{data.layout}: {len(data.train)} training and {len(data.test)} test clips"
+    masks = sum(bool(clip.mask_path and clip.mask_path.is_file()) for clip in clips)
+    if data.has_silhouettes:
+        found += f", {masks} silhouettes"
+    if not data.train or not data.test:
+        return Check(title, "fail", found, f"{README[data.NAME]} It says which archives to unpack.")
+    if data.missing:
+        classes = Counter(entry.partition("/")[0] for entry in data.missing)
+        worst = ", ".join(f"{action} {number}" for action, number in classes.most_common(4))
+        more = " ..." if len(classes) > 4 else ""
+        found += f"; {len(data.missing)} clips that the lists name are not there ({worst}{more})"
+        advice.append("Complete the copy, or train without them: --missing skip.")
+    if data.has_silhouettes and masks < len(clips):
+        found += f"; {len(clips) - masks} clips have no silhouette"
+        advice.append("Unpack puppet_mask.zip beside the clips.")
+    return Check(title, "warn" if advice else "ok", found, " ".join(advice))
+
+
+def puppet_folders(given: str | None, cache: str) -> list[str]:
+    """Where generated clips are looked for: the folder that was named, or all in the cache."""
+    made = sorted(str(path) for path in Path(cache).glob("puppets*") if path.is_dir())
+    return [given] if given else made or [f"{cache}/puppets-tour"]
+
+
+def check_puppets(root: str) -> Check:
+    """Generated clips: a finished copy in a folder, or none yet."""
+    advice = "They are made when first needed, or by rstan-lite puppets."
+    if not Path(root).is_dir():
+        return Check("Puppets", "ok", f"none yet in {root}", advice)
+    marker = Path(root) / "puppets.json"
+    try:
+        if not marker.exists():
+            return Check("Puppets", "warn", f"an unfinished copy in {root}", advice)
+        made = read_json(marker, DataError, "the record of generated clips, as JSON")
+        from rstan_lite.data.jhmdb import JHMDB
+
+        data = JHMDB(root, validation=0.0)
+    except RstanError as error:
+        return Check("Puppets", "warn", str(error), f"Remove {root}. {advice}")
+    clips = len(data.train) + len(data.test)
+    seed = made.get("seed", "unknown") if isinstance(made, dict) else "unknown"
+    return Check("Puppets", "ok", f"{clips} clips in {root}, seed {seed}")
+
+
+def check_weights(path: str | None, backbone: str = "squeezenet1_0") -> Check:
+    """A weights file is there and fits the network."""
+    if not path:
+        return Check("Weights", "warn", "no file given", WEIGHTS_HELP)
+    if not Path(path).is_file():
+        return Check("Weights", "fail", f"no file {path}", WEIGHTS_HELP)
+    try:
+        from rstan_lite.features.backbones import FeatureNet
+        from rstan_lite.features.backbones import backbone as preset
+        from rstan_lite.features.pretrained import load_imagenet
+
+        for stream in ("appearance", "motion"):
+            load_imagenet(FeatureNet(preset(backbone), stream), path)
+    except (RstanError, ImportError, OSError) as error:
+        return Check("Weights", "fail", f"{path}: {error}", WEIGHTS_HELP)
+    return Check("Weights", "ok", f"{path} fits {backbone}, appearance and motion")
+
+
+def check_shipped(package: Path = PACKAGE) -> Check:
+    """The small networks for puppets that come with the package."""
+    files = sorted(path.name for path in package.rglob("*.safetensors"))
+    if files:
+        return Check("Puppet networks", "ok", ", ".join(files))
+    return Check("Puppet networks", "fail", f"none in {package}", "Install the package again.")
+
+
+def check_tuned(cache: str) -> Check:
+    """Fine-tuned networks in a cache folder."""
+    advice = "rstan-lite tune makes them; JHMDB needs them for the motion stream."
+    files = sorted(Path(cache, "tuned").glob("*.safetensors"))
+    broken = []
+    for path in files:
+        try:
+            from safetensors import safe_open
+
+            with safe_open(str(path), framework="numpy") as opened:
+                opened.keys()
+        except Exception as error:  # safetensors' own error derives from Exception alone
+            broken.append(f"{path.name} ({error})")
+    if broken:
+        return Check(
+            "Tuned networks", "warn", f"unreadable: {', '.join(broken)}", f"Remove. {advice}"
+        )
+    if not files:
+        return Check("Tuned networks", "warn", f"none in {Path(cache, 'tuned')}", advice)
+    return Check("Tuned networks", "ok", ", ".join(path.name for path in files))

@@ -1,0 +1,96 @@
+"""The command `idt`. Imports neither torch nor OpenCV until it is run."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rstan_lite.data.datasets import damage_lines
+from rstan_lite.system.errors import ConfigError
+
+Number = TypeVar("Number", int, float)
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command; `func` takes the arguments and returns an exit code."""
+    parser = subparsers.add_parser(
+        "idt",
+        help="train and test iDT-FV, the hand-crafted system to fuse RSTAN with",
+        description="Improved dense trajectories, Fisher vectors and linear SVMs on a split: "
+        "extract, choose settings on validation clips, test, and write a run folder whose scores "
+        "`rstan-lite fuse` takes. The same command goes on where it was interrupted. Needs the "
+        "extra `idt`: pip install rstan-lite[idt].",
+    )
+    parser.add_argument("--root", required=True, help="folder of the clips, in JHMDB's layout")
+    parser.add_argument("--split", type=int, default=1, help="1, 2 or 3 (1)")
+    parser.add_argument("--missing", default="error", help="clips not on the disk: error, skip")
+    parser.add_argument("--damaged", default="error", help="clips that can't be read: error, skip")
+    parser.add_argument("--validation", type=float, default=0.1, help="share held out (0.1)")
+    parser.add_argument("--out", metavar="RUN", help="run folder (runs/idt-<split>)")
+    parser.add_argument("--length", type=int, help="steps of a trajectory (15)")
+    parser.add_argument("--height", type=int, help="shrink taller clips to so many pixels (240)")
+    parser.add_argument("--step", type=int, help="pixels between sampled points (5)")
+    parser.add_argument("--scales", type=int, help="spatial scales at most (8)")
+    parser.add_argument("--camera", help="camera motion: homography, or none to leave it in")
+    parser.add_argument(
+        "--components",
+        default="64,128,256",
+        help="Gaussians of the mixtures; of several, the validation clips choose (64,128,256)",
+    )
+    parser.add_argument(
+        "--costs", default="0.1,1,10,100", help="the SVM's C; the same (0.1,1,10,100)"
+    )
+    parser.add_argument("--samples", type=int, help="trajectories to fit mixtures to (100000)")
+    parser.add_argument("--seed", type=int, help="of samples and mixtures (0)")
+    parser.add_argument("--cache", help="folder of stores ($RSTAN_CACHE, runs/cache)")
+    parser.add_argument("--workers", type=int, default=2, help="processes that read clips (2)")
+    parser.add_argument("--quiet", action="store_true", help="no progress of the encoding")
+    parser.set_defaults(func=_idt)
+
+
+def _idt(arguments: argparse.Namespace) -> int:
+    from rstan_lite.cli.tuning import default_cache
+    from rstan_lite.lab.idt.encoding import EncodingSettings
+    from rstan_lite.lab.idt.experiment import IdtConfig, run
+    from rstan_lite.lab.idt.trajectories import TrackSettings
+
+    def given(*names: str) -> dict[str, Any]:
+        found = {name: getattr(arguments, name) for name in names}
+        return {name: value for name, value in found.items() if value is not None}
+
+    config = IdtConfig(
+        root=arguments.root,
+        split=arguments.split,
+        missing=arguments.missing,
+        damaged=arguments.damaged,
+        validation=arguments.validation,
+        components=_numbers("--components", arguments.components, int),
+        costs=_numbers("--costs", arguments.costs, float),
+        tracks=TrackSettings(**given("length", "height", "step", "scales", "camera")),
+        encoding=EncodingSettings(**given("samples", "seed")),
+    )
+    out = Path(arguments.out or f"runs/idt-{config.split}")
+    cache = arguments.cache or default_cache()
+    metrics = run(config, out, cache, arguments.workers, progress=not arguments.quiet)
+    test, n_test = metrics["test_accuracy"], metrics["n_test"]
+    if test is not None:
+        print(f"test accuracy {test:.1%} of {n_test} clips")
+    chosen = f"{metrics['components']} components, C {metrics['cost']:g}"
+    print(f"validation accuracy {metrics['validation_accuracy']:.1%}, the best: {chosen}")
+    bare = metrics["clips_without_trajectories"]
+    if bare:
+        print(f"{len(bare)} clips without a trajectory, as zero vectors: {', '.join(bare[:5])}")
+    for line in damage_lines(metrics.get("damaged_clips") or {}):
+        print(line)
+    print(f"run folder: {out}")
+    return 0
+
+
+def _numbers(option: str, text: str, kind: Callable[[str], Number]) -> tuple[Number, ...]:
+    """Numbers from a comma-separated option."""
+    try:
+        return tuple(kind(part) for part in text.split(","))
+    except ValueError as error:
+        raise ConfigError(option, repr(text), "numbers, comma separated") from error

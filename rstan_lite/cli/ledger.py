@@ -1,0 +1,107 @@
+"""The command `ledger`. Imports torch when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rstan_lite.system.errors import ConfigError
+from rstan_lite.training.profiles import add_options, overrides_of
+
+SEEDS = (0, 1, 2, 3, 4)
+PUPPETS = "puppets"
+# Generated clips take the networks that ship with the package, in every profile.
+SMALL_NETWORKS = {"backbone": "puppetnet", "size": 112}
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command; its `func` takes the arguments and returns an exit code."""
+    parser = subparsers.add_parser(
+        "ledger",
+        help="the paper's tables beside runs of your own, and a verdict on each claim",
+        description="Train what is missing of the rows of Tables I to III and Fig. 6, five seeds "
+        "each, and write tables and figures. The same command goes on where it was interrupted. "
+        "Takes train's options, which hold for all rows.",
+    )
+    parser.add_argument("--out", metavar="LEDGER", help="its folder (runs/ledger-<data set>-...)")
+    parser.add_argument("--rows", nargs="+", metavar="ROW", help="some rows only (all)")
+    parser.add_argument(
+        "--seeds", nargs="+", type=int, default=SEEDS, metavar="N", help="seeds (0 1 2 3 4)"
+    )
+    parser.add_argument(
+        "--report", action="store_true", help="run nothing, write anew what LEDGER holds"
+    )
+    parser.add_argument(
+        "--pool",
+        nargs="+",
+        metavar="LEDGER",
+        help="run nothing, put finished ledgers of several splits or folds together in --out",
+    )
+    add_options(parser, leave_out=("seed",))
+    parser.set_defaults(func=_ledger)
+
+
+def _ledger(arguments: argparse.Namespace) -> int:
+    if arguments.variant is not None:
+        raise ConfigError("--variant", arguments.variant, "none: the rows are the variants")
+    if len(set(arguments.seeds)) < len(arguments.seeds) or min(arguments.seeds) < 0:
+        shown = " ".join(map(str, arguments.seeds))
+        raise ConfigError("--seeds", shown, "whole numbers of at least 0, each once")
+    from rstan_lite.lab.ledger.experiment import make, open_plan, read
+    from rstan_lite.lab.ledger.write import write
+
+    overrides = overrides_of(arguments)
+    dataset, split = overrides.get("dataset", PUPPETS), overrides.get("split", 1)
+    fold = f"-fold{overrides['fold']}" if overrides.get("fold") else ""
+    out = Path(arguments.out or f"runs/ledger-{dataset}-{split}{fold}-{arguments.profile}")
+    failures = 0
+    if arguments.pool:
+        return _pool([Path(folder) for folder in arguments.pool], arguments.out)
+    if arguments.report:
+        plan = open_plan(out)
+    else:
+        plan = _plan(arguments, out, overrides)
+        total, done = len(plan.rows) * len(plan.seeds), 0
+
+        def after(row: Any, seed: int, complaint: str) -> None:
+            nonlocal failures, done
+            done, failures = done + 1, failures + bool(complaint)
+            said = complaint or "done"
+            print(f"[{done}/{total}] {row.name}, seed {seed}: {said}", file=sys.stderr)
+            if done % len(plan.rows) == 0 and done < total:  # all rows of a seed
+                write(read(plan))
+
+        make(plan, after)
+    for path in write(read(plan)):
+        print(f"written: {path}")
+    return 1 if failures else 0
+
+
+def _pool(folders: Sequence[Path], out: str | None) -> int:
+    from rstan_lite.lab.ledger.experiment import open_plan, read
+    from rstan_lite.lab.ledger.pool import Pool, write_pool
+
+    if out is None:
+        raise ConfigError("--out", "none", "a folder for the pooled tables")
+    for path in write_pool(Pool([read(open_plan(folder)) for folder in folders]), Path(out)):
+        print(f"written: {path}")
+    return 0
+
+
+def _plan(arguments: argparse.Namespace, out: Path, options: dict[str, Any]) -> Any:
+    """What is to be run; complains before the first run."""
+    from rstan_lite.lab.ledger.experiment import Plan
+    from rstan_lite.lab.ledger.rows import rows_of
+    from rstan_lite.training.features_source import open_dataset
+
+    if options.get("dataset", PUPPETS) == PUPPETS:
+        options = SMALL_NETWORKS | options
+    plan = Plan(out, rows_of(arguments.rows), arguments.seeds, arguments.profile, options)
+    for row in plan.rows:
+        if not row.fused:
+            config = plan.config(row, plan.seeds[0])
+    return replace(plan, sources={clip.name: clip.source for clip in open_dataset(config).test})

@@ -1,0 +1,134 @@
+"""`rstan-lite`: one command for each thing the package does. `--help` imports no torch."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rstan_lite import __version__
+from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.interruption import run_command
+
+
+def build_parser() -> tuple[argparse.ArgumentParser, Any]:
+    """The parser, and the action that holds the commands' own parsers."""
+    from rstan_lite import gpu_report
+    from rstan_lite.cli import classroom as run_cli
+    from rstan_lite.cli import doctor
+    from rstan_lite.cli import idt as idt_cli
+    from rstan_lite.cli import ledger as ledger_cli
+    from rstan_lite.cli import sweep as sweep_cli
+    from rstan_lite.cli import training as commands
+    from rstan_lite.cli import tuning as features_cli
+
+    parser = argparse.ArgumentParser(
+        prog="rstan-lite",
+        description="RSTAN: recurrent spatial-temporal attention for action recognition.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"rstan-lite {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
+    doctor.add_parser(subparsers)
+    _add_puppets(subparsers)
+    features_cli.add_parsers(subparsers)
+    commands.add_parsers(subparsers)
+    idt_cli.add_parser(subparsers)
+    ledger_cli.add_parser(subparsers)
+    run_cli.add_parser(subparsers)
+    run_cli.add_copies_parser(subparsers)
+    run_cli.add_assignments_parser(subparsers)
+    sweep_cli.add_parser(subparsers)
+    gpu_report.add_parser(subparsers)
+    return parser, subparsers
+
+
+def _add_puppets(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "puppets",
+        help="generate clips of jointed people, in JHMDB's layout",
+        description="Write generated clips that every other command can use in JHMDB's place.",
+    )
+    parser.add_argument("root", metavar="FOLDER", help="where to write them")
+    parser.add_argument("--clips-per-class", type=int, default=16, metavar="N")
+    parser.add_argument("--classes", help="class names, comma separated (all)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument(
+        "--rivals", type=int, nargs=2, default=(0, 0), metavar=("FEWEST", "MOST"),
+        help="people beside the actor who act too; the actor wears a vest then (0 0)",
+    )  # fmt: skip
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.set_defaults(func=_puppets)
+
+
+def _puppets(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from rstan_lite.puppets import generate
+
+    classes = arguments.classes
+    root = generate(
+        Path(arguments.root),
+        clips_per_class=arguments.clips_per_class,
+        classes=[c.strip() for c in classes.split(",")] if classes else None,
+        seed=arguments.seed,
+        workers=arguments.workers,
+        progress=not arguments.quiet,
+        rivals=tuple(arguments.rivals),
+    )
+    print(f"generated clips: {root}")
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code, see `run_command`."""
+    from rstan_lite.system.ranks import ranks_of_environment
+
+    ranks = ranks_of_environment()
+    return run_command(lambda: _run(argv), ranks.complain, ranks.leads)
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    from rstan_lite.system.ranks import refuse_several
+
+    parser, subparsers = build_parser()
+    _check_command(sys.argv[1:] if argv is None else argv, list(subparsers.choices))
+    arguments, unknown = parser.parse_known_args(argv)
+    if arguments.command is None:
+        parser.print_help()
+        return 0
+    if unknown:
+        raise _unknown(unknown, arguments.command, subparsers.choices[arguments.command])
+    if arguments.command != "train":
+        refuse_several(arguments.command)
+    return int(arguments.func(arguments) or 0)
+
+
+def _check_command(argv: Sequence[str], commands: list[str]) -> None:
+    """Complain about a command that there isn't as about an option, not as argparse does."""
+    from rstan_lite.training.config import nearest, one_of
+
+    if argv and not argv[0].startswith("-") and argv[0] not in commands:
+        raise ConfigError(
+            "rstan-lite",
+            f"the command {argv[0]}",
+            one_of(commands),
+            nearest(argv[0], commands),
+        )
+
+
+def _unknown(unknown: list[str], command: str, parser: argparse.ArgumentParser) -> ConfigError:
+    """The complaint about an option that a command lacks, with those that it has."""
+    from rstan_lite.training.config import nearest, one_of
+
+    options = [o for o in parser._option_string_actions if o.startswith("--")]
+    name = unknown[0].partition("=")[0]
+    return ConfigError(
+        f"rstan-lite {command}", f"the option {name}", one_of(options), nearest(name, options)
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""`rstan-lite sweep`: runs over a grid of parameters. Imports Dask when it runs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from rstan_lite.system.errors import ConfigError
+
+FAILURES = 1  # exit code of a sweep with jobs that failed
+INTERRUPTED = 130
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command `sweep`; its `func` takes the parsed arguments and returns an exit code."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "sweep",
+        help="run a notebook or train over a grid of parameters, on many cores or machines",
+        description="Run a notebook, or train, once for each point of a grid, on a Dask cluster. "
+        "Results go into one table, results.parquet and results.csv, as they come. The same "
+        "command goes on where it was interrupted, and only reports where it has finished.",
+        epilog="exit code: 0 all jobs are done; 1 some failed; 2 nothing ran, for the reason that "
+        "is said; 130 interrupted.",
+    )
+    parser.add_argument(
+        "what",
+        help="a notebook (.ipynb), train, ablations (the paper's Tables I to III and Fig. 6), or a "
+        "description of a sweep (.toml, .json)",
+    )
+    parser.add_argument(
+        "-p", "--grid", dest="grid", action="append", default=[], metavar="NAME=V1,V2,...",
+        help="values of a parameter of the notebook or of an option of train; several times for a "
+        "grid. A list is one value in brackets: streams=[appearance],[appearance,motion]",
+    )  # fmt: skip
+    parser.add_argument("--seeds", metavar="V1,V2,...", help="the same as -p seed=V1,V2,...")
+    parser.add_argument("--out", metavar="FOLDER", help="of the sweep (runs/sweep-<name>)")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the jobs and the command of each; do nothing"
+    )
+    add_cluster_options(parser, "--workers")
+    parser.add_argument("--threads", type=int, default=1, help="of each job (1)")
+    parser.add_argument("--retries", type=int, default=0, help="of a job that fails (0)")
+    parser.add_argument(
+        "--retry-failed", action="store_true", help="run the jobs that failed before once more"
+    )
+    parser.add_argument("--timeout", metavar="TIME", help="of a job: 90s, 30m, 2h (none)")
+    parser.add_argument("--memory", metavar="SIZE", help="of a job's processes: 4GB (no limit)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.set_defaults(func=main)
+
+
+def add_cluster_options(parser: argparse.ArgumentParser, workers: str) -> None:
+    """Where to run: on this machine, in as many processes as the option `workers` says, or not."""
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="a Dask scheduler that runs already, tcp://host:8786, or its file (.json)",
+    )
+    parser.add_argument(
+        workers, dest="cluster_workers", type=int, metavar="N",
+        help="processes of a Dask cluster on this machine, which ends with the command",
+    )  # fmt: skip
+
+
+def check_workers(scheduler: str | None, workers: int | None) -> None:
+    """Raise ConfigError for a number of processes that can't be."""
+    if workers is not None and scheduler is not None:
+        raise ConfigError("--scheduler", "a number of workers with it", "one of both")
+    if workers is not None and workers < 1:
+        raise ConfigError("workers", str(workers), "at least 1")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run what `add_parser` parsed; RstanError is the caller's to show."""
+    from rstan_lite.lab.sweep.grid import describe
+    from rstan_lite.lab.sweep.jobs import Limits
+    from rstan_lite.lab.sweep.plan import plan
+
+    check_workers(arguments.scheduler, arguments.cluster_workers)
+    for name, low in (("threads", 1), ("retries", 0)):
+        if getattr(arguments, name) < low:
+            raise ConfigError(f"--{name}", str(getattr(arguments, name)), f"at least {low}")
+    description = describe(arguments.what, arguments.grid, arguments.seeds)
+    out = Path(arguments.out or f"runs/sweep-{Path(arguments.what).stem}")
+    if arguments.dry_run:
+        for job in plan(description, out):
+            print(f"{job.name}: {job.command}")
+        return 0
+    from rstan_lite.lab.sweep.cluster import check_libraries
+
+    check_libraries()
+    from rstan_lite.lab.sweep.run import said, sweep
+
+    limits = Limits(
+        arguments.threads,
+        _parsed("--timeout", arguments.timeout, "90s, 30m or 2h"),
+        _parsed("--memory", arguments.memory, "500MB or 4GB"),
+    )
+    try:
+        report = sweep(
+            description,
+            out,
+            scheduler=arguments.scheduler,
+            workers=arguments.cluster_workers,
+            limits=limits,
+            retries=arguments.retries,
+            retry_failed=arguments.retry_failed,
+            progress=not arguments.quiet,
+        )
+    except KeyboardInterrupt:
+        print(f"\nstopped: what is done is in {out}; the same command goes on with the rest.")
+        return INTERRUPTED
+    print("\n".join(said(report, out)))
+    return FAILURES if report.failed else 0
+
+
+def _parsed(option: str, text: str | None, example: str) -> Any:
+    """Text as seconds or bytes, as Dask writes them; ConfigError unless positive."""
+    from dask.utils import parse_bytes, parse_timedelta
+
+    if text is None:
+        return None
+    try:
+        value = parse_timedelta(text) if option == "--timeout" else parse_bytes(text)
+    except (ValueError, KeyError, AttributeError) as error:
+        raise ConfigError(option, repr(text), example) from error
+    if value <= 0:
+        raise ConfigError(option, repr(text), f"more than nothing, for example {example}")
+    return value

@@ -1,0 +1,123 @@
+"""The commands `extract`, `train` and `predict`. Imports torch when one runs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from rstan_lite.cli import testing as commands_of_runs
+from rstan_lite.cli.sweep import add_cluster_options, check_workers
+from rstan_lite.cli.testing import report
+from rstan_lite.system.ranks import ranks_of_environment, refuse_several
+from rstan_lite.training.profiles import add_options, from_arguments
+
+
+def add_parsers(subparsers: Any) -> None:
+    """Add these commands and those of finished runs.
+
+    Each one's `func` takes the arguments and returns an exit code.
+    """
+    parser = subparsers.add_parser(
+        "extract",
+        help="make the features that train would make, without training",
+        description="Fill the store of features for a configuration. Takes train's options; those "
+        "of model and optimiser change nothing. What is stored already is kept.",
+    )
+    add_cluster_options(parser, "--dask-workers")
+    add_options(parser)
+    parser.set_defaults(func=_extract)
+
+    parser = subparsers.add_parser(
+        "train",
+        help="train RSTAN on a data set's split and test it",
+        description="Train, choose the epoch on validation clips, test, and write a run folder. "
+        "The same command goes on where it was interrupted, and reports where it has finished. "
+        "On several GPUs: torchrun --standalone --nproc-per-node N -m rstan_lite.cli train ...",
+    )
+    parser.add_argument("--out", metavar="RUN", help="run folder (runs/<data set>-<split>-...)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print every setting beside the paper's, and what would be done; do nothing",
+    )
+    add_options(parser)
+    parser.set_defaults(func=_train)
+
+    commands_of_runs.add_parsers(subparsers)
+
+    parser = subparsers.add_parser("predict", help="name the action in any video file")
+    parser.add_argument("video", metavar="VIDEO", help="a video file")
+    parser.add_argument("--run", required=True, metavar="RUN", help="folder of a finished run")
+    parser.add_argument("--out", default=".", help="folder for the answer and the overlay")
+    parser.add_argument("--top", type=int, default=5, help="classes to print")
+    parser.add_argument("--gif", action="store_true", help="write a GIF instead of a video")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.set_defaults(func=_predict)
+
+
+def _extract(arguments: argparse.Namespace) -> int:
+    config = from_arguments(arguments)
+    scheduler, workers = arguments.scheduler, arguments.cluster_workers
+    if scheduler is not None or workers is not None:
+        check_workers(scheduler, workers)
+        from rstan_lite.lab.sweep.cluster import check_libraries, connect
+
+        check_libraries()
+        from rstan_lite.lab.sweep.extract import extract
+
+        with connect(scheduler, workers) as client:
+            extract(client, config)
+    from rstan_lite.training.features_source import cache_folder, load_parts
+
+    parts = load_parts(config)
+    found = {"train": parts.train, "validation": parts.validation, "test": parts.test}
+    for name, features in found.items():
+        print(f"{name}: {len(features)} clips, {', '.join(features.streams)}")
+    if parts.second is not None:
+        print(f"{config.second_head}, train: {len(parts.second)} clips")
+    print(f"stored in {cache_folder(config)}")
+    return 0
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    config, ranks = from_arguments(arguments), ranks_of_environment()
+    name = f"{config.dataset}-{config.split}" + (f"-fold{config.fold}" if config.fold else "")
+    name += f"-{arguments.profile}"
+    name += f"-{arguments.variant}" if arguments.variant else ""
+    name += f"-with-{config.second_head}" if config.second_head else ""
+    out = Path(arguments.out or f"runs/{name}-seed{config.seed}")
+    if arguments.dry_run:
+        refuse_several("train --dry-run")
+        from rstan_lite.lab.dry_run import describe
+
+        print(describe(config, out))
+        return 0
+    from rstan_lite.training.train import train
+
+    with ranks.together():
+        metrics = train(config, out, progress=not arguments.quiet, ranks=ranks)
+    if metrics is not None:
+        report(metrics)
+    if ranks.leads:
+        print(f"run folder: {out}")
+    return 0
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    from rstan_lite.lab.predict import predict
+
+    answer = predict(
+        Path(arguments.video),
+        Path(arguments.run),
+        Path(arguments.out),
+        top=arguments.top,
+        gif=arguments.gif,
+        device=arguments.device,
+    )
+    for name, score in answer["classes"].items():
+        print(f"{score:6.1%}  {name}")
+    for path in (answer["predictions"], *answer["overlays"].values()):
+        print(f"written: {path}")
+    return 0

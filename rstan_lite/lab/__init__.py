@@ -1,0 +1,1 @@
+"""The researcher's rooms: tuning, prediction, late fusion, sweeps, ledgers, iDT-FV."""

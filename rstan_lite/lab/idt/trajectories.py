@@ -1,0 +1,189 @@
+"""Dense trajectories: points sampled on a grid at several scales, tracked through the flow.
+
+Wang et al., Dense trajectories and motion boundary descriptors (IJCV 2013), with the camera's
+motion taken out after Wang & Schmid, Action recognition with improved trajectories (ICCV 2013).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from rstan_lite.lab.idt.motion import (
+    camera_homographies,
+    dense_flow,
+    residual_flow,
+    residual_steps,
+)
+from rstan_lite.system.errors import ConfigError, DataError
+
+PATCH = 32  # px, side of the volume around a trajectory
+SHRINK = 2**-0.5  # from one scale to the next
+FEWEST_FRAMES = 4  # three steps: one for each temporal cell
+MOTIONS = ("homography", "none")
+MEDIAN = 3  # px, side of the flow's median filter
+LEAST_SPREAD = 3**0.5  # px, standard deviation of a trajectory that is no static one
+MOST_SPREAD = 50.0  # px; above, a trajectory is erratic
+MOST_STEP, MOST_SHARE = 20.0, 0.7  # px a frame, and share of the length: a sudden jump
+LEAST_MOTION = 1.0  # px a frame, left without the camera in some step
+
+
+@dataclass(frozen=True)
+class TrackSettings:
+    """How trajectories are found.
+
+    length: L, steps of a trajectory; a clip of fewer steps gets trajectories as long as itself.
+    height: px; taller clips are shrunk to it before anything else, which saves time.
+    step: px between the grid's points, at each scale. scales: at most so many, each smaller by the
+    square root of two, while a patch fits in. quality: share of the frame's largest smaller
+    eigenvalue of the autocorrelation matrix, below which a place is homogeneous.
+    camera: "homography", or "none" for plain dense trajectories.
+    Raises ConfigError.
+    """
+
+    length: int = 15
+    height: int = 240
+    step: int = 5
+    scales: int = 8
+    quality: float = 0.001
+    camera: str = "homography"
+
+    def __post_init__(self) -> None:
+        lowest = {"length": FEWEST_FRAMES - 1, "height": PATCH, "step": 1, "scales": 1}
+        for name, least in lowest.items():
+            if getattr(self, name) < least:
+                raise ConfigError(name, str(getattr(self, name)), f"{least} or more")
+        if not 0 <= self.quality < 1:
+            raise ConfigError("quality", str(self.quality), "a share in [0, 1)")
+        if self.camera not in MOTIONS:
+            raise ConfigError("camera", repr(self.camera), f"one of {', '.join(MOTIONS)}")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A clip at one scale, and the trajectories that were found there.
+
+    factor: of the clip's size. grey: uint8 (F, h, w). residual: float32 (F - 1, h, w, 2), flow
+    without the camera's motion, in this scale's pixels. start: int (n,), the first frame of each
+    trajectory. points: float32 (n, L + 1, 2), x and y in this scale's pixels. steps: float32
+    (n, L, 2), displacements without the camera's motion, in the clip's pixels.
+    """
+
+    factor: float
+    grey: np.ndarray
+    residual: np.ndarray
+    start: np.ndarray
+    points: np.ndarray
+    steps: np.ndarray
+
+
+def trajectories(frames: np.ndarray, settings: TrackSettings) -> Iterator[Scale]:
+    """The trajectories of a clip, scale by scale, largest first.
+
+    frames: uint8 RGB (F, H, W, 3). Static and erratic trajectories, those with a sudden jump, and
+    those that only follow the camera are left out.
+    Raises DataError for a clip of fewer than 4 frames, or smaller than a patch of 32 pixels.
+    """
+    count, height, width = frames.shape[:3]
+    if count < FEWEST_FRAMES:
+        raise DataError("clip", f"{count} frames", f"at least {FEWEST_FRAMES} for trajectories")
+    grey = np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames])
+    shrunk = min(1.0, settings.height / height)
+    height, width = round(height * shrunk), round(width * shrunk)
+    if min(height, width) < PATCH:
+        raise DataError("clip", f"frames of {width} x {height}", f"at least {PATCH} x {PATCH}")
+    grey = _resized(grey, (width, height))
+    flow = dense_flow(grey)
+    homographies = np.repeat(np.eye(3)[None], len(flow), axis=0)
+    residual = flow
+    if settings.camera == "homography":
+        homographies = camera_homographies(grey, flow)
+        residual = residual_flow(flow, homographies)
+    for number in range(settings.scales):
+        size = (round(width * SHRINK**number), round(height * SHRINK**number))
+        if min(size) < PATCH:
+            break
+        factor = size[0] / width
+        small = _resized(grey, size)
+        start, points = track(small, _resized(flow, size) * factor, settings)
+        whole = points / factor
+        steps = residual_steps(whole, start, homographies) / shrunk  # in the clip's pixels
+        moving = np.linalg.norm(steps, axis=-1).max(axis=1) > LEAST_MOTION
+        kept = _is_valid(whole / shrunk) & moving
+        yield Scale(
+            factor * shrunk,
+            small,
+            _resized(residual, size) * np.float32(factor),
+            start[kept],
+            points[kept],
+            steps[kept].astype(np.float32),
+        )
+
+
+def _resized(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Images (n, H, W, ...) of a size (width, height)."""
+    if images.shape[2:0:-1] == size:
+        return images
+    return np.stack([cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images])
+
+
+def track(
+    grey: np.ndarray, flow: np.ndarray, settings: TrackSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Follow points through median-filtered flow, for L steps each.
+
+    A point is born in every grid cell that no trajectory is in, where the place is not homogeneous
+    and L steps are left. One that leaves the frame is dropped.
+    grey: uint8 (F, h, w). flow: float32 (F - 1, h, w, 2).
+    Returns start, int (n,), and points, float32 (n, L + 1, 2).
+    """
+    height, width = grey.shape[1:]
+    length = min(settings.length, len(flow))
+    start = np.zeros(0, dtype=np.int64)
+    points = np.zeros((0, length + 1, 2), dtype=np.float32)
+    finished = [(start, points)]
+    for t in range(len(flow)):
+        if t <= len(flow) - length:
+            born = _new_points(grey[t], points[np.arange(len(start)), t - start], settings)
+            fresh = np.zeros((len(born), length + 1, 2), dtype=np.float32)
+            fresh[:, 0] = born
+            points = np.concatenate([points, fresh])
+            start = np.concatenate([start, np.full(len(born), t)])
+        rows = np.arange(len(start))
+        here = points[rows, t - start]
+        smooth = np.stack([cv2.medianBlur(part, MEDIAN) for part in cv2.split(flow[t])], axis=-1)
+        column, row = np.rint(here).astype(np.intp).T
+        there = here + smooth[row, column]
+        points[rows, t - start + 1] = there
+        inside = ((there >= 0) & (np.rint(there) < (width, height))).all(axis=1)
+        done = inside & (t - start + 1 == length)
+        finished.append((start[done], points[done]))
+        start, points = start[inside & ~done], points[inside & ~done]
+    return np.concatenate([s for s, _ in finished]), np.concatenate([p for _, p in finished])
+
+
+def _new_points(grey: np.ndarray, taken: np.ndarray, settings: TrackSettings) -> np.ndarray:
+    """Centres of the grid cells without a point, where the picture is not homogeneous, (n, 2)."""
+    height, width = grey.shape
+    step = settings.step
+    free = np.ones((height // step, width // step), dtype=bool)
+    column, row = (taken // step).astype(np.intp).T
+    held = (row < free.shape[0]) & (column < free.shape[1])  # beyond them lies less than a cell
+    free[row[held], column[held]] = False
+    cells = np.argwhere(free)[:, ::-1] * step + step // 2  # x, y
+    eigenvalue = cv2.cornerMinEigenVal(grey, 3, ksize=3)
+    textured = eigenvalue[cells[:, 1], cells[:, 0]] > settings.quality * eigenvalue.max()
+    return cells[textured].astype(np.float32)
+
+
+def _is_valid(points: np.ndarray) -> np.ndarray:
+    """Which trajectories (n, L + 1, 2), in the clip's pixels, move, but not by leaps, bool (n,)."""
+    spread = points.std(axis=1)
+    moves = (spread > LEAST_SPREAD).any(axis=1) & (spread < MOST_SPREAD).all(axis=1)
+    steps = np.linalg.norm(np.diff(points, axis=1), axis=-1)  # (n, L)
+    largest = steps.max(axis=1)
+    jumps = (largest > MOST_STEP) & (largest > MOST_SHARE * steps.sum(axis=1))
+    return moves & ~jumps

@@ -1,0 +1,170 @@
+"""Where the runs of a ledger look: shares of the silhouette clip by clip, and maps over frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from rstan_lite.data.clips import ClipDataset
+from rstan_lite.data.sampling import equally_spaced
+from rstan_lite.data.transforms import Geometry, view
+from rstan_lite.features.networks import check_networks
+from rstan_lite.lab.ledger.errors import finished
+from rstan_lite.lab.ledger.experiment import Ledger
+from rstan_lite.model.output import last_step
+from rstan_lite.model.rstan import RSTAN
+from rstan_lite.system.devices import choose_device
+from rstan_lite.system.errors import CheckpointError
+from rstan_lite.training import runs
+from rstan_lite.training.batches import ClipFeatures, read_batch
+from rstan_lite.training.checkpoint import load_model
+from rstan_lite.training.config import TrainConfig, read_config
+from rstan_lite.training.evaluate import attention_maps, evaluate_silhouettes
+
+
+@dataclass(frozen=True)
+class Attended:
+    """What a run looked at in one clip, at its T steps.
+
+    action, answer: the true class and the named one. probability: of the named one. frames: uint8
+    (T, H, W, 3). silhouettes: (T, H, W). maps: (T, P), each of sum 1; the mean over streams that
+    are not fused. target: (T, P), M of Eq. 18. indices: (T,) the frames' numbers in the clip.
+    crop: what the networks saw.
+    """
+
+    name: str
+    action: str
+    answer: str
+    probability: float
+    frames: np.ndarray
+    silhouettes: np.ndarray
+    maps: np.ndarray
+    target: np.ndarray
+    indices: np.ndarray
+    crop: Geometry
+
+
+def row_sums(
+    ledger: Ledger, name: str, seeds: Sequence[int], root: str = "", cache: str = ""
+) -> np.ndarray:
+    """`evaluate_silhouettes` of a row's runs: (seeds, n, 3), the clips in the ledger's order.
+
+    root, cache: where clips and features lie now; "" for where they were. Features that the cache
+    lacks are made. Raises CheckpointError for a row without a model of its own or a finished run of
+    one of the seeds, and for clips that are gone; and what reading clips and features raises.
+    """
+    found = []
+    data: tuple[ClipDataset, ClipFeatures] | None = None
+    for seed in seeds:
+        run = _open(ledger, name, seed, root, cache)
+        _, features = data = data or _tested(run)
+        place = _places(ledger, features)
+        sums = evaluate_silhouettes(
+            run.model,
+            replace(features, scales=run.scales),
+            run.config.dataset,
+            run.config.test_frames,
+            precision=run.config.precision,
+        )
+        found.append(sums[place].numpy())
+    return np.stack(found)
+
+
+@torch.no_grad()
+def attended(
+    ledger: Ledger, name: str, seed: int, clips: Sequence[int], root: str = "", cache: str = ""
+) -> list[Attended]:
+    """What a row's run looked at in some of the ledger's clips, given by their indices.
+
+    root, cache, errors: see `row_sums`; CheckpointError also for a model without attention.
+    """
+    run = _open(ledger, name, seed, root, cache)
+    dataset, features = _tested(run)
+    by_name = {clip.name: clip for clip in dataset.test}
+    rows = torch.tensor(_places(ledger, features))[list(clips)]
+    steps = torch.from_numpy(equally_spaced(features.stored_frames, run.config.test_frames))
+    device = choose_device(run.config.device)
+    batch = read_batch(
+        replace(features, scales=run.scales),
+        rows,
+        torch.zeros_like(rows),
+        steps.expand(len(rows), -1),
+        device,
+    )
+    with torch.autocast(device.type, torch.bfloat16, enabled=run.config.precision == "bf16"):
+        output = run.model(batch.cubes, batch.vectors, head=run.config.dataset)
+    if not attention_maps(output):
+        raise CheckpointError(run.folder, "a model without attention", "one that attends")
+    maps = [m.float() / m.float().sum(-1, keepdim=True) for m in attention_maps(output)]
+    mean = torch.stack(maps).mean(0).cpu().numpy()  # (R, T, P)
+    scores = last_step(output.logits).float().softmax(-1).cpu()  # (R, C)
+    found = []
+    for i, clip in enumerate(by_name[ledger.clips[clip]] for clip in clips):
+        film = dataset.frames(clip)  # (F, H, W, 3)
+        index = equally_spaced(len(film), run.config.stored_frames)[steps.numpy()]  # (T,)
+        found.append(
+            Attended(
+                name=clip.name,
+                action=clip.action,
+                answer=features.classes[int(scores[i].argmax())],
+                probability=float(scores[i].max()),
+                frames=film[index],
+                silhouettes=dataset.silhouettes(clip, film)[index],
+                maps=mean[i],
+                target=batch.target[i].cpu().numpy(),
+                indices=index,
+                crop=view(run.config.views[0], film.shape[1:3], run.config.size),
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A run's model on the computing device, and what it was made with."""
+
+    folder: Path
+    config: TrainConfig
+    model: RSTAN
+    scales: dict[str, tuple[float, float]]
+    networks: dict[str, tuple[str, str]]
+
+
+def _open(ledger: Ledger, name: str, seed: int, root: str, cache: str) -> _Run:
+    """Load a run of a row."""
+    entry, folder = finished(ledger, name), ledger.plan.folder(name, seed)
+    if entry.row.fused:
+        rows = " and ".join(entry.row.fused)
+        raise CheckpointError(folder, f"averaged scores of {rows}", "a row with a model of its own")
+    if seed not in entry.seeds:
+        raise CheckpointError(folder, "no finished run", f"one of the seeds {list(entry.seeds)}")
+    config = read_config(folder / runs.CONFIG)
+    config = replace(config, root=root or config.root, cache=cache or config.cache)
+    model, description = load_model(folder)
+    model = model.to(choose_device(config.device))
+    return _Run(folder, config, model, description.scales, description.networks)
+
+
+def _tested(run: _Run) -> tuple[ClipDataset, ClipFeatures]:
+    """A run's data set, and the features of its test part."""
+    from rstan_lite.training import features_source as source
+
+    networks, dataset = check_networks(run.networks), source.open_dataset(run.config)
+    return dataset, source.load_part(run.config, "test", networks, dataset)
+
+
+def _places(ledger: Ledger, features: ClipFeatures) -> list[int]:
+    """Where each of the ledger's clips stands among the features."""
+    place = {name: i for i, name in enumerate(features.names)}
+    gone = [name for name in ledger.clips if name not in place]
+    if gone:
+        raise CheckpointError(
+            ledger.plan.out,
+            f"{len(gone)} test clips that the data set lacks now",
+            f"all {len(ledger.clips)} that its runs were tested on",
+        )
+    return [place[name] for name in ledger.clips]

@@ -1,0 +1,234 @@
+"""The runs behind a ledger: which there are to be, making them, reading them back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rstan_lite.lab.ledger.rows import ROWS, Row, rows_of
+from rstan_lite.lab.ledger.statistics import Difference, difference
+from rstan_lite.system.errors import CheckpointError, RstanError
+from rstan_lite.system.files import write_atomically
+from rstan_lite.training import runs
+from rstan_lite.training.config import TrainConfig
+from rstan_lite.training.profiles import resolve
+from rstan_lite.training.runs import Predictions
+
+FILE = "plan.json"
+FAILURE = "failure.txt"  # in the folder of a run that could not be made: why
+# By data set and profile: what rows have beside the profile's own settings, chosen on validation
+# clips of split 1 with three seeds, as `docs/selection.md` tells.
+_SINGLE = ("appearance-lstm", "appearance-st", "motion-lstm", "motion-st")
+_L2 = [row.name for row in ROWS if row.options.get("aa_kind") == "l2"]
+CHOSEN: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
+    ("jhmdb", "course"): {
+        **{name: {"dropout": 0.0} for name in _SINGLE},
+        **{name: {"lambda_aa": 128.0} for name in _L2},
+        "aa-ce": {"lambda_aa": 0.5},
+    },
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A ledger to be made.
+
+    out: its folder; runs lie in out/runs/ROW/seedN. rows, seeds: of every row, each seed is run.
+    profile, options: of TrainConfig, what all rows share. sources: by name of a test clip, the
+    video that it was cut from; a clip that is not named is its own.
+    """
+
+    out: Path
+    rows: Sequence[Row]
+    seeds: Sequence[int]
+    profile: str = "course"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def folder(self, name: str, seed: int) -> Path:
+        """The run of a row and a seed."""
+        return self.out / "runs" / name / f"seed{seed}"
+
+    def config(self, row: Row, seed: int) -> TrainConfig:
+        """The configuration of a row that trains: what was chosen for it, then `options`."""
+        dataset = str(self.options.get("dataset", TrainConfig.dataset))
+        chosen = CHOSEN.get((dataset, self.profile), {}).get(row.name, {})
+        return resolve(self.profile, {**chosen, **self.options, **row.options, "seed": seed})
+
+    def save(self) -> None:
+        """Write FILE, with which `open_plan` reads the ledger without the data set."""
+        content = {
+            "profile": self.profile,
+            "options": {k: list(v) if isinstance(v, tuple) else v for k, v in self.options.items()},
+            "rows": [row.name for row in self.rows],
+            "seeds": list(self.seeds),
+            "sources": dict(self.sources),
+        }
+        runs.write_json(self.out / FILE, content)
+
+
+def open_plan(out: Path) -> Plan:
+    """The plan that a ledger's folder was last made with; CheckpointError where there is none."""
+    path = out / FILE
+    if not path.is_file():
+        raise CheckpointError(
+            out, f"no {FILE}", "a ledger's folder", "Make one: rstan-lite ledger."
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        options = {k: tuple(v) if isinstance(v, list) else v for k, v in content["options"].items()}
+        rows, seeds = rows_of(content["rows"]), [int(seed) for seed in content["seeds"]]
+        return Plan(out, rows, seeds, str(content["profile"]), options, dict(content["sources"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            path, f"{type(error).__name__}: {error}", "a ledger's plan"
+        ) from error
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a row's runs have given.
+
+    seeds: of the finished runs. right: bool (seeds, clips). answers: int64 (seeds, clips), the
+    class that each run names. share: of the attention on the silhouette, by seed, None where there
+    is none. failed: by seed, why a run did not finish.
+    """
+
+    row: Row
+    seeds: tuple[int, ...]
+    right: np.ndarray
+    answers: np.ndarray
+    share: tuple[float | None, ...]
+    failed: Mapping[int, str]
+
+    @property
+    def accuracies(self) -> np.ndarray:
+        """Test accuracy of each run, (seeds,)."""
+        return self.right.mean(1) if self.right.size else np.zeros(0)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All entries of a plan. clips: names of the test clips; sources: the videos they are cut from.
+
+    labels: int64 (clips,), indices of classes. metrics: the metrics.json of one run, for what all
+    share. networks: by stream, what made its features: "backbone", "file" and "hash" of its
+    weights.
+    """
+
+    plan: Plan
+    entries: Mapping[str, Entry]
+    clips: tuple[str, ...]
+    sources: tuple[str, ...]
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    metrics: Mapping[str, Any]
+    networks: Mapping[str, Mapping[str, Any]]
+
+    def paired(self, one: str, other: str) -> tuple[tuple[int, ...], np.ndarray, np.ndarray] | None:
+        """The seeds that two rows share, and `right` of either for these; None without any."""
+        first, second = self.entries.get(one), self.entries.get(other)
+        if first is None or second is None:
+            return None
+        both = tuple(seed for seed in first.seeds if seed in second.seeds)
+        if not both:
+            return None
+        places = ([entry.seeds.index(seed) for seed in both] for entry in (first, second))
+        return both, first.right[next(places)], second.right[next(places)]
+
+    def difference(self, better: str, worse: str) -> Difference | None:
+        """Of two rows, over the seeds that both have; None where they share none."""
+        found = self.paired(better, worse)
+        return None if found is None else difference(*found[1:], self.sources)
+
+
+def make(plan: Plan, after: Callable[[Row, int, str], None] | None = None) -> None:
+    """Save a plan and run what is missing of it, a seed of all rows after the other.
+
+    A run that fails does not stop the others. after: called with each row, seed and complaint ("":
+    none) as it is done.
+    """
+    from rstan_lite.lab.fuse import fuse, save_fused
+    from rstan_lite.training.train import train
+
+    plan.save()
+    for seed in plan.seeds:
+        for row in sorted(plan.rows, key=lambda row: bool(row.fused)):  # fused ones last
+            out, complaint = plan.folder(row.name, seed), ""
+            try:
+                if not row.fused:
+                    train(plan.config(row, seed), out, progress=False)
+                elif runs.read_metrics(out) is None:
+                    sources = [plan.folder(name, seed) for name in row.fused]
+                    save_fused(out, fuse(sources), sources, "equal")
+            except RstanError as error:
+                complaint = str(error)
+                write_atomically(out / FAILURE, f"{complaint}\n".encode())
+            else:
+                (out / FAILURE).unlink(missing_ok=True)
+            if after is not None:
+                after(row, seed, complaint)
+
+
+def read(plan: Plan) -> Ledger:
+    """What the finished runs of a plan say.
+
+    Raises CheckpointError for damaged runs and those tested on other clips than the first,
+    ConfigError for those of other settings than the plan's.
+    """
+    first: Predictions | None = None
+    shared: Mapping[str, Any] = {}
+    networks: dict[str, Mapping[str, Any]] = {}
+    entries = {}
+    for row in plan.rows:
+        seeds, answers, share, failed = [], [], [], {}
+        for seed in plan.seeds:
+            folder = plan.folder(row.name, seed)
+            metrics = runs.read_metrics(folder)
+            if metrics is None:
+                failed[seed] = _failure(folder)
+                continue
+            if not row.fused:
+                runs.check(folder, plan.config(row, seed))
+            path = folder / runs.PREDICTIONS["test"]
+            predictions = runs.read_predictions(path)
+            first = first or predictions
+            answers.append(_answers(path, predictions, first))
+            seeds.append(seed)
+            share.append(metrics.get("attention_on_silhouette"))
+            if not row.fused:
+                shared = shared or metrics
+                networks |= metrics["networks"]
+        of_row = np.stack(answers) if answers else np.zeros((0, 0), np.int64)
+        right = of_row == first.labels if first and answers else np.zeros((0, 0), bool)
+        entries[row.name] = Entry(row, tuple(seeds), right, of_row, tuple(share), failed)
+    clips = first or Predictions((), np.zeros(0, np.int64), np.zeros((0, 0), np.float32), ())
+    sources = tuple(plan.sources.get(name, name) for name in clips.names)
+    return Ledger(
+        plan, entries, clips.names, sources, clips.labels, clips.classes, shared, networks
+    )
+
+
+def _failure(folder: Path) -> str:
+    path = folder / FAILURE
+    return path.read_text(encoding="utf-8").strip() if path.exists() else "not run"
+
+
+def _answers(path: Path, found: Predictions, first: Predictions) -> np.ndarray:
+    """The class that a run names for each clip, in the order of the first run's clips."""
+    hint = "Take another --out folder for another data set, split or fold."
+    if sorted(found.names) != sorted(first.names):
+        clips = f"the same {len(first.names)} in all runs of a ledger"
+        raise CheckpointError(path, f"{len(found.names)} other test clips", clips, hint)
+    place = {name: i for i, name in enumerate(found.names)}
+    order = [place[name] for name in first.names]
+    if found.classes != first.classes or (found.labels[order] != first.labels).any():
+        raise CheckpointError(
+            path, "other classes of these clips", "those of the ledger's other runs", hint
+        )
+    return found.scores.argmax(1)[order]

@@ -1,0 +1,147 @@
+"""Scores of any system for named clips, from .npz or CSV, and what makes them comparable."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from rstan_lite.system.errors import CheckpointError, ConfigError
+from rstan_lite.system.files import write_atomically
+from rstan_lite.system.reading import check_regular, disk_errors
+from rstan_lite.training import runs
+from rstan_lite.training.runs import Predictions
+
+UNKNOWN = -1  # the label of a clip whose file does not say it
+ENDINGS = (".npz", ".csv")
+# What becomes of scores that are no probabilities; those that are stay as they are.
+NORMALISE = ("softmax", "standardise", "none")
+
+
+def read_scores(source: Path, part: str = "test") -> Predictions:
+    """A system's scores of a part: any finite numbers, labels UNKNOWN where the file has none.
+
+    source: a folder with `predictions.npz` or `.csv` and `predictions_validation.npz` or `.csv`, as
+    a run is, or the file of the test part (.npz of names, scores, classes and perhaps labels; CSV
+    with a header `clip,<class>,<class>,...`). The validation part's file lies beside it: `test` in
+    its name becomes `validation`, else `_validation` is put behind.
+    Raises CheckpointError for a missing or damaged file, a clip or class twice, or a score that is
+    not finite, naming it; ConfigError for another kind of file.
+    """
+    path = _file(source, part)
+    found = _read_csv(path) if path.suffix == ".csv" else _read_npz(path)
+    for what, names in (("clip", found.names), ("class", found.classes)):
+        if len(set(names)) < len(names):
+            twice = next(name for name, times in Counter(names).items() if times > 1)
+            raise CheckpointError(path, f"the {what} {twice} twice", f"each {what} once")
+    bad = np.flatnonzero(~np.isfinite(found.scores).all(1))
+    if len(bad):
+        raise CheckpointError(
+            path, f"a score of {found.names[bad[0]]} that is not finite", "finite numbers"
+        )
+    return found
+
+
+def write_csv(path: Path, predictions: Predictions) -> None:
+    """Scores as CSV, `clip,<class>,...`, for other programs; labels are left out."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["clip", *predictions.classes])
+    for name, row in zip(predictions.names, predictions.scores, strict=True):
+        writer.writerow([name, *(f"{float(score):.9g}" for score in row)])
+    write_atomically(path, text.getvalue().encode())
+
+
+def are_probabilities(scores: np.ndarray) -> bool:
+    """Whether every row of (n, C) is one of probabilities."""
+    sums = scores.astype(np.float64).sum(1)
+    return bool((scores >= 0).all() and np.allclose(sums, 1, atol=1e-3))
+
+
+def normalise(scores: np.ndarray, how: str) -> np.ndarray:
+    """Rows (n, C) made comparable with probabilities, float64.
+
+    how: "softmax" for logits; "standardise" for margins of any size, as of an SVM: each row is
+    brought to mean 0 and standard deviation 1 before the softmax; "none" leaves them as they are.
+    Each row is changed by itself, so that no clip's scores depend on the others'.
+    """
+    x = scores.astype(np.float64)
+    if how not in NORMALISE:
+        raise ConfigError("--normalise", repr(how), f"one of {', '.join(NORMALISE)}")
+    if how == "none":
+        return x
+    if how == "standardise":
+        spread = x.std(1, keepdims=True)
+        x = (x - x.mean(1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
+    x = np.exp(x - x.max(1, keepdims=True))
+    return x / x.sum(1, keepdims=True)
+
+
+def _file(source: Path, part: str) -> Path:
+    """The file of a part; CheckpointError where there is none."""
+    with disk_errors(CheckpointError, source, "a run folder or a file of scores"):
+        return _look(source, part)
+
+
+def _look(source: Path, part: str) -> Path:
+    if source.is_dir() or not source.suffix:
+        stem = source / Path(runs.PREDICTIONS[part]).stem
+        tried = [stem.with_name(stem.name + ending) for ending in ENDINGS]
+        found = next((path for path in tried if path.is_file()), None)
+        if found is None:
+            raise CheckpointError(
+                source, f"no {tried[0].name} nor {tried[1].name}", "the folder of a finished run"
+            )
+        return found
+    if source.suffix not in ENDINGS:
+        raise ConfigError("fuse", str(source), "a run folder, an .npz or a .csv file of scores")
+    path = source
+    if part != "test":
+        name, times = re.subn(r"(?<![a-z])test(?![a-z])", part, source.stem)
+        path = source.with_name((name if times else f"{name}_{part}") + source.suffix)
+    if not path.is_file():
+        hint = "" if part == "test" else f"It stands beside {source.name}, which is of the test."
+        raise CheckpointError(path, "no such file", f"scores of the {part} clips", hint)
+    return path
+
+
+def _read_npz(path: Path) -> Predictions:
+    arrays = runs.read_arrays(path)
+    if "names" in arrays and arrays["names"].ndim:
+        arrays.setdefault("labels", np.full(len(arrays["names"]), UNKNOWN))
+    return runs.predictions_of(path, arrays)
+
+
+def _read_csv(path: Path) -> Predictions:
+    check_regular(path, CheckpointError, "a CSV of scores", most=runs.MAX_ARRAYS)
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            lines = list(csv.reader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CheckpointError(path, f"an unreadable file ({error})", "a CSV of scores") from error
+    if not lines or lines[0][:1] != ["clip"] or len(lines[0]) < 2:
+        head = ",".join(lines[0])[:80] if lines else "nothing"
+        raise CheckpointError(path, f"the header {head!r}", "'clip,<class>,<class>,...'")
+    names, rows = [], []
+    for number, line in enumerate(lines[1:], 2):
+        if not line:
+            continue
+        try:
+            row = [float(text) for text in line[1:]]
+        except ValueError as error:
+            raise CheckpointError(f"{path}, line {number}", str(error)[:300], "numbers") from error
+        if len(row) != len(lines[0]) - 1 or not all(map(math.isfinite, row)):
+            raise CheckpointError(
+                f"{path}, line {number}",
+                f"{len(row)} scores of {line[0][:200]}, or one that is not finite",
+                f"{len(lines[0]) - 1} finite numbers, one a class",
+            )
+        names.append(line[0])
+        rows.append(row)
+    scores = np.array(rows, np.float32).reshape(len(rows), len(lines[0]) - 1)
+    return Predictions(tuple(names), np.full(len(names), UNKNOWN), scores, tuple(lines[0][1:]))

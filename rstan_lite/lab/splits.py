@@ -1,0 +1,184 @@
+"""One accuracy over a data set's three splits, from a run of each."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from rstan_lite.data.datasets import part_name
+from rstan_lite.lab.again import evaluate_run
+from rstan_lite.system.errors import ConfigError
+from rstan_lite.training import runs
+from rstan_lite.training.config import TrainConfig, default_of, differences, read_config
+
+PATTERN = "{split}"  # stands for the split's number in a run's name
+# What runs of one table may differ in: a network is tuned anew for each split.
+FREE = ("split", "seed", "appearance_weights", "motion_weights")
+
+
+def find_runs(given: Sequence[str], splits: Sequence[int] | None = None) -> list[Path]:
+    """The finished runs of some splits, in the order of the splits.
+
+    given: run folders, or one name that holds `{split}`. splits: which to expect; None for those
+    that the runs have (of a pattern: 1, 2 and 3). Several runs of one split may differ in the seed.
+    Raises ConfigError for runs that differ in more than FREE, a run twice, and splits without a
+    finished run, with the commands that make them.
+    """
+    pattern = next((name for name in given if PATTERN in name), None)
+    if pattern is not None and len(given) > 1:
+        raise ConfigError("evaluate", f"{len(given)} runs", f"one name that holds {PATTERN}")
+    if pattern is not None:
+        splits = splits or (1, 2, 3)
+        folders = {Path(pattern.replace(PATTERN, str(k))): k for k in splits}
+    else:
+        folders = dict.fromkeys(map(Path, given), 0)
+    there = {path: read_config(path / runs.CONFIG) for path in folders if _begun(path)}
+    if pattern is None and len(there) < len(given):
+        lost = next((name for name in given if not _begun(Path(name))), "a run twice")
+        raise ConfigError("evaluate", lost, f"different run folders, each with {runs.CONFIG}")
+    _check_alike(there)
+    for path, config in there.items():
+        if folders[path] not in (0, config.split):
+            raise ConfigError(path, f"a run of split {config.split}", f"split {folders[path]}")
+    wanted = sorted(set(splits or (config.split for config in there.values())))
+    chosen = {path: config for path, config in there.items() if config.split in wanted}
+    done = {path for path in chosen if (path / runs.METRICS).exists()}
+    absent = [k for k in wanted if k not in {config.split for config in chosen.values()}]
+    if absent or len(done) < len(chosen):
+        raise _missing(absent, [path for path in chosen if path not in done], folders, there)
+    return sorted(chosen, key=lambda path: (chosen[path].split, chosen[path].seed))
+
+
+def evaluate_splits(found: Iterable[Path], out: Path, **how: Any) -> tuple[dict[str, Any], Path]:
+    """Evaluate the runs of several splits and write `splits-<protocol>-<part>-<frames>.json`.
+
+    found: see `find_runs`. out: folder for the file. how: as for `evaluate_run`.
+    Returns the file's content and its path. The content has accuracy (the mean over splits of the
+    mean over a split's runs: every split counts alike), runs (a row each) and splits (number ->
+    mean accuracy and clips). Raises ConfigError for a split without clips of the part.
+    """
+    rows = []
+    for folder in found:
+        config = read_config(folder / runs.CONFIG)
+        if config.fold:
+            part = part_name(config.split, config.fold)
+            hint = "rstan-lite ledger --pool puts folds together."
+            raise ConfigError(folder, f"a run of {part}", "runs of test lists", hint)
+        metrics, path = evaluate_run(folder, **how)
+        part = metrics["part"]
+        clips, accuracy = metrics[f"n_{part}"], metrics[f"{part}_accuracy"]
+        if accuracy is None:
+            raise ConfigError(
+                folder, f"no {part} clips in split {config.split}", "some to judge by"
+            )
+        rows.append(
+            {
+                "run": str(folder),
+                "split": config.split,
+                "seed": config.seed,
+                "accuracy": accuracy,
+                "clips": clips,
+                "missing_clips": len(metrics["missing_clips"]),
+                "evaluation": str(path),
+            }
+        )
+    by_split: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_split.setdefault(row["split"], []).append(row)
+    splits = {
+        split: {"accuracy": mean(row["accuracy"] for row in of_one), "clips": of_one[0]["clips"]}
+        for split, of_one in by_split.items()
+    }
+    summary = {
+        "accuracy": mean(of_one["accuracy"] for of_one in splits.values()),
+        "splits": splits,
+        "runs": rows,
+        **{name: metrics[name] for name in ("protocol", "part", "frames")},
+        "versions": runs.versions(),
+    }
+    name = f"splits-{metrics['protocol']}-{metrics['part']}-{metrics['frames']}.json"
+    runs.write_json(out / name, summary)
+    return summary, out / name
+
+
+def command(config: TrainConfig, out: Path) -> str:
+    """The `rstan-lite train` command of a configuration, with every option that is no default."""
+    words = ["rstan-lite", "train"]
+    for spec in fields(TrainConfig):
+        value = asdict(config)[spec.name]
+        if value == default_of(spec):
+            continue
+        flag = spec.name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            text = ",".join(value) if isinstance(value, tuple | list) else str(value)
+            words += [f"--{flag}", text]
+    return shlex.join([*words, "--out", str(out)])
+
+
+def _begun(folder: Path) -> bool:
+    return (folder / runs.CONFIG).is_file()
+
+
+def _check_alike(there: Mapping[Path, TrainConfig]) -> None:
+    first: tuple[Path, TrainConfig] | None = None
+    for path, config in there.items():
+        first = first or (path, config)
+        differing = {k: v for k, v in differences(first[1], config).items() if k not in FREE}
+        if differing:
+            raise ConfigError(
+                path,
+                ", ".join(f"{name} {new!r}" for name, (_, new) in differing.items()),
+                ", ".join(f"{name} {old!r}" for name, (old, _) in differing.items())
+                + f" as in {first[0]}",
+                "Runs of one table differ in the split, and in the seed at most.",
+            )
+    kept: dict[tuple[int, int], Path] = {}
+    for path, config in there.items():
+        twin = kept.setdefault((config.split, config.seed), path)
+        if twin != path:
+            raise ConfigError(
+                path, f"split {config.split}, seed {config.seed} again", f"once: {twin}"
+            )
+
+
+def _missing(
+    absent: Sequence[int],
+    unfinished: Sequence[Path],
+    folders: Mapping[Path, int],
+    there: Mapping[Path, TrainConfig],
+) -> ConfigError:
+    """The complaint about absent and unfinished runs, with the commands that make them."""
+    splits = sorted({*absent, *(there[path].split for path in unfinished)})
+    commands = [command(there[path], path) for path in unfinished]
+    if there:
+        path, model = next(iter(there.items()))
+        for k in absent:
+            named = next((p for p, wanted in folders.items() if wanted == k), None)
+            commands.append(
+                command(replace(model, split=k), named or _sibling(path, model.split, k))
+            )
+        hint = "Make them: " + "; ".join(f"`{line}`" for line in commands)
+        if absent and (model.appearance_weights or model.motion_weights):
+            hint += " (with the networks of that split, where they were tuned on one)"
+    else:
+        hint = "Make them with `rstan-lite train --split N --out RUN`."
+    return ConfigError(
+        "--splits",
+        f"no finished run of split {', '.join(map(str, splits))}",
+        "finished runs of each split",
+        hint,
+    )
+
+
+def _sibling(path: Path, split: int, other: int) -> Path:
+    """A name for the run of another split, beside a run whose name may hold its split."""
+    here = rf"(?<=split){split}(?!\d)|(?<=-){split}(?=-|$)"
+    name = re.sub(here, str(other), path.name, count=1)
+    return path.with_name(name if name != path.name else f"{path.name}-split{other}")

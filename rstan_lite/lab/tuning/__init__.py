@@ -1,0 +1,1 @@
+"""Fine-tuning a stream's network before the recurrence is trained."""

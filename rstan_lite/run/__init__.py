@@ -1,6 +1,0 @@
-"""Run notebooks with typed parameters, and turn them into pages that need no internet."""
-
-from rstan_lite.run.notebook import run_notebook
-from rstan_lite.run.parameters import Parameter, notebook_parameters
-
-__all__ = ["Parameter", "notebook_parameters", "run_notebook"]

@@ -1,0 +1,1 @@
+"""The machine: files, reading, interruption, devices, and what is installed."""

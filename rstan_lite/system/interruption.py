@@ -1,0 +1,223 @@
+"""Ctrl-C and SIGTERM: raised where anything may end, kept until all is saved where it may not."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from rstan_lite.system.errors import RstanError
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(KeyboardInterrupt):
+    """The request to stop.
+
+    code: what the process should then exit with, 130 or 143. advice: how to go on, for the user.
+    """
+
+    advice = "run the same command again; what is saved is not done again."
+
+    def __init__(self, number: int):
+        super().__init__()
+        self.code = 128 + number  # what a shell reports of a process that a signal ended
+
+
+class _Handlers(ABC):
+    """Handlers of the two signals while it is entered, in the main thread.
+
+    A signal that is ignored stays so: a shell's background job is not for Ctrl-C.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                    self._before[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    @abstractmethod
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        """Take a signal."""
+
+
+class Interruptible(_Handlers):
+    """A command's body: the first of the signals raises Interrupted, a second ends the process."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = False
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            for child in multiprocessing.active_children():
+                child.kill()
+            os._exit(128 + number)
+        self.asked = True
+        raise Interrupted(number)
+
+
+def _complain(error: RstanError) -> None:
+    print(f"error: {error}", file=sys.stderr)
+
+
+def run_command(
+    body: Callable[[], int],
+    complain: Callable[[RstanError], None] = _complain,
+    says_interrupted: bool = True,
+) -> int:
+    """A command's exit code: its own, 2 for a complaint, 130 for Ctrl-C, 143 for SIGTERM.
+
+    Complaints and interruptions are said on stderr in a line: complaints by `complain`,
+    interruptions where says_interrupted is true.
+    """
+    with Interruptible() as interruptible:
+        try:
+            return body()
+        except RstanError as error:
+            with SafePoints():  # torchrun, say, tells it to stop meanwhile: it ends anyway
+                complain(error)
+            return 2
+        except KeyboardInterrupt as error:
+            interruptible.asked = True
+            if says_interrupted:
+                advice = getattr(error, "advice", Interrupted.advice)
+                print(f"\ninterrupted: {advice}", file=sys.stderr)
+            return error.code if isinstance(error, Interrupted) else 128 + signal.SIGINT
+
+
+class SafePoints(_Handlers):
+    """Work that may end at some points alone: the first signal waits for the next one.
+
+    `asked` is then true; the work saves itself and calls `leave`. A second signal does not wait: it
+    is handled as it would be outside.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._number = 0
+        self._waits = True
+
+    @property
+    def asked(self) -> bool:
+        """Whether a signal came."""
+        return self._number > 0
+
+    def leave(self) -> None:
+        """Raise Interrupted where a signal came."""
+        if self._number:
+            raise Interrupted(self._number)
+
+    @contextmanager
+    def anywhere(self) -> Iterator[None]:
+        """Inside, a signal raises Interrupted at once."""
+        self._waits = False
+        try:
+            self.leave()
+            yield
+        finally:
+            self._waits = True
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if not self._number:
+            self._number = number
+            if self._waits:
+                return
+            raise Interrupted(number)
+        before = self._before[number]
+        if callable(before):
+            before(number, frame)
+        else:  # the system's own way: the process ends
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+
+class Keeper(SafePoints):
+    """Safe points of a long work, at which it is saved: by the clock, and when a signal came.
+
+    save: writes the work's state, from which it goes on to the same result. pause: seconds
+    between saves, stretched to MOST times what a save takes; 0 for none by the clock.
+    """
+
+    MOST = 20
+
+    def __init__(self, save: Callable[[], None], pause: float):
+        super().__init__()
+        self._save, self._pause = save, pause
+        self._saved, self._took = time.perf_counter(), 0.0
+
+    def point(self) -> None:
+        """A safe point: save if it is time to; save and raise Interrupted if a signal came."""
+        idle = time.perf_counter() - self._saved
+        due = self._pause and idle >= max(self._pause, self.MOST * self._took)
+        if self.asked or due:
+            self.save()
+        self.leave()
+
+    def save(self) -> None:
+        """Save now."""
+        begun = time.perf_counter()
+        self._save()
+        self._saved = time.perf_counter()
+        self._took = self._saved - begun
+
+    @contextmanager
+    def saved_if_left(self, by: type[BaseException] = KeyboardInterrupt) -> Iterator[None]:
+        """Inside, nothing changes the state, so that it may end anywhere: it is then saved.
+
+        by: the exceptions that it is saved for.
+        """
+        try:
+            with self.anywhere():
+                yield
+        except by:
+            self.save()
+            raise
+
+
+@contextmanager
+def starting_processes() -> Iterator[None]:
+    """Processes that are started inside do not see Ctrl-C, which a terminal sends to all.
+
+    They are told to end by the one that started them. A signal that comes inside is raised after
+    it, so that none of them is left half started.
+    """
+    with SafePoints() as points:
+        resource_tracker.ensure_running()  # it unblocks the signal when it is started
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        points.leave()
+
+
+def end_with_parent() -> None:
+    """For a new process: end it when the one that started it has ended, in whatever way."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def _follow(parent: Any) -> None:
+    parent.join()
+    os._exit(0)
