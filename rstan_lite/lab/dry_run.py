@@ -8,6 +8,7 @@ from typing import Any
 
 from rstan_lite.cli.tuning import default_cache
 from rstan_lite.data.datasets import part_name
+from rstan_lite.system.tables import aligned
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.paper import OURS, PAPER, SHARED, column
 from rstan_lite.training.profiles import shown
@@ -71,13 +72,7 @@ def table(config: TrainConfig) -> str:
         stated = NOT_STATED if row.stated is None else shown(row.stated)
         mark = DIFFERS if row.differs else ""
         lines.append((mark, row.name, _short(shown(row.value)), _short(stated), row.source))
-    widths = [max(len(line[i]) for line in lines) for i in range(4)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) for cell, width in zip(line, [*widths, 0], strict=True)
-        ).rstrip()
-        for line in lines
-    )
+    return "\n".join(aligned(lines))
 
 
 def _short(text: str) -> str:

@@ -59,7 +59,7 @@ _HOME = {
     "seeds_figure": "sweeps",
     "differences_figure": "sweeps",
     "sharpness_seeds": "sweeps",
-    "Table": "table",
+    "Table": "rstan_lite.system.tables",
     "symbols": "notation",
     "explore": "controls",
     "every_position": "positions",
@@ -76,4 +76,5 @@ def __getattr__(name: str) -> object:
     """Load a public name from its module (PEP 562)."""
     if name not in _HOME:
         raise AttributeError(f"rstan_lite.show has no {name!r}; it has {', '.join(__all__)}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    home = _HOME[name]
+    return getattr(import_module(home if "." in home else f"{__name__}.{home}"), name)

@@ -12,8 +12,8 @@ from __future__ import annotations
 import difflib
 from typing import NamedTuple
 
-from rstan_lite.show.table import Table
 from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.tables import Table
 
 COLUMNS = ("symbol", "in code", "meaning", "shape", "first in")
 

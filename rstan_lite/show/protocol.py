@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rstan_lite.data.transforms import CROP
 from rstan_lite.show.style import LINES, VERMILION, describe, new_figure, styled
-from rstan_lite.show.table import Table
+from rstan_lite.system.tables import Table
 
 if TYPE_CHECKING:
     from rstan_lite.training.protocol import SequenceRow

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from rstan_lite.show.style import describe, new_figure, styled
-from rstan_lite.show.table import Table
+from rstan_lite.system.tables import Table
 
 RESULT_COLUMNS = ("model", "accuracy (%)", "attention on the person (%)", "test clips", "seeds")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from rstan_lite.data.datasets import part_name
 from rstan_lite.lab.dry_run import NOT_STATED, rows
+from rstan_lite.system import tables
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.profiles import shown
 
@@ -101,10 +102,8 @@ def _results(metrics: Mapping[str, Any]) -> list[str]:
 
 def _settings(config: TrainConfig) -> str:
     """Settings of model and training that differ from the paper's, or that it does not state."""
-    table = ["| setting | here | the paper |", "| --- | --- | --- |"]
-    for row in rows(config):
-        if row.differs:
-            table.append(f"| {row.name} | {shown(row.value)} | {shown(row.stated)} |")
+    differing = [(r.name, shown(r.value), shown(r.stated)) for r in rows(config) if r.differs]
+    table = tables.markdown(("setting", "here", "the paper"), differing)
     count = sum(row.stated is None for row in rows(config))
     end = f"Of {count} further settings the paper says nothing ({NOT_STATED} in `--dry-run`)."
     return "Beside what the paper states:\n\n" + "\n".join(table) + f"\n\n{end}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
+
+from rstan_lite.system import tables
 
 
 def page(report: Mapping[str, Any]) -> str:
@@ -20,7 +22,7 @@ def page(report: Mapping[str, Any]) -> str:
         "",
         "Relative errors against float64 on the CPU, one training step on random features.",
         "",
-        *_table(
+        *tables.markdown(
             (
                 "device",
                 "precision",
@@ -50,7 +52,7 @@ def page(report: Mapping[str, Any]) -> str:
         f"{sizes['d_cv']}, d_fc {sizes['d_fc']}, d_h {sizes['d_h']}, two streams; features already "
         "on the device.",
         "",
-        *_table(
+        *tables.markdown(
             (
                 *("device", "precision", "attention", "recurrence"),
                 *("iterations/s", "clips/s", "GPU memory, MiB"),
@@ -76,7 +78,7 @@ def page(report: Mapping[str, Any]) -> str:
         f"features were made or read in {report['features_seconds']:.0f} s."
         + (" These are generated clips." if config["dataset"] == "puppets" else ""),
         "",
-        *_table(
+        *tables.markdown(
             ("precision", "test accuracy", "clips", "on silhouette", "seconds", "GPU memory, MiB"),
             [
                 (
@@ -92,15 +94,6 @@ def page(report: Mapping[str, Any]) -> str:
         ),
     ]
     return "\n".join(lines) + "\n"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    bar = "| " + " | ".join("---" for _ in head) + " |"
-    return (
-        [f"| {' | '.join(cells)} |" for cells in (head,)]
-        + [bar]
-        + [f"| {' | '.join(cells)} |" for cells in rows]
-    )
 
 
 def _percent(value: float | None) -> str:

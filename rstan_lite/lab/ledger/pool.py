@@ -19,8 +19,8 @@ from rstan_lite.lab.ledger.write import (
     not_run_lines,
     number,
     part_of,
-    table,
 )
+from rstan_lite.system import tables
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.files import write_atomically
 
@@ -120,7 +120,7 @@ def markdown(pool: Pool) -> str:
     made_of = f"{dataset}, profile `{profile}`; tested on {tested}: {clips} clips."
     heads = ("model", *pool.parts, "mean of these", "seeds")
     lines = [f"# Ledger over splits or folds: {dataset}", "", made_of, ""]
-    lines += table(heads, (_shown(pool, row) for row in pool.rows))
+    lines += tables.markdown(heads, (_shown(pool, row) for row in pool.rows))
     lines += ["", *not_run_lines(), "", "## Claims", "", *claim_lines(pool.judged()), ""]
     return "\n".join(lines)
 

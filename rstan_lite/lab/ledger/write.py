@@ -15,6 +15,7 @@ from rstan_lite.lab.ledger.experiment import Entry, Ledger
 from rstan_lite.lab.ledger.rows import CLAIMS, NO_NUMBER, NOT_RUN, ROWS, Claim
 from rstan_lite.lab.ledger.statistics import Difference
 from rstan_lite.lab.splits import command
+from rstan_lite.system import tables
 from rstan_lite.system.files import write_atomically
 
 FILES = ("ledger.md", "ledger.csv", "claims.csv", "ledger.png", "claims.png")
@@ -74,7 +75,7 @@ def paper_gain(claim: Claim) -> float | None:
 def markdown(ledger: Ledger) -> str:
     """Both tables, with what they were made of and the commands that repeat them."""
     lines = [f"# Ledger: {ledger.plan.options.get('dataset', 'puppets')}", "", _made_of(ledger), ""]
-    lines += table(
+    lines += tables.markdown(
         ("table", "model", "paper", "here", "seeds", "test clips", "on the silhouette"),
         (
             (
@@ -97,7 +98,7 @@ def markdown(ledger: Ledger) -> str:
 
 def not_run_lines() -> list[str]:
     """The paper's rows that were not run, as Markdown."""
-    return table(
+    return tables.markdown(
         ("table", "model", "paper", "why it was not run"),
         ((row.table, row.label, number(row.paper), row.why) for row in NOT_RUN),
     )
@@ -117,7 +118,7 @@ def claim_lines(judged: Sequence[tuple[Claim, Difference]]) -> list[str]:
         )
         for claim, found in judged
     )
-    return [_HOW, "", *table(heads, rows)]
+    return [_HOW, "", *tables.markdown(heads, rows)]
 
 
 _HOW = (
@@ -210,14 +211,6 @@ def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes
     writer.writerow(columns)
     writer.writerows(rows)
     return text.getvalue().encode()
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Lines of a Markdown table."""
-    head = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-    return head + [
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows
-    ]
 
 
 def number(value: float | None) -> str:

@@ -1,10 +1,33 @@
-"""A small table of text that looks the same in a terminal, a notebook and a test."""
+"""The package's one writer of tables: aligned text, Markdown, and HTML in notebooks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+
+
+def aligned(lines: Sequence[Sequence[str]], left: int | None = None) -> list[str]:
+    """Lines of cells, as many in each, padded so that columns stand below one another.
+
+    left: how many of the first columns are aligned to the left, the others to the right; None: all.
+    """
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    lefts = len(widths) if left is None else left
+    return [
+        "  ".join(
+            cell.ljust(width) if i < lefts else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
+
+
+def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a Markdown table."""
+    cells = ([cell.replace("|", "\\|") for cell in row] for row in rows)
+    head = [f"| {' | '.join(columns)} |", "|" + " --- |" * len(columns)]
+    return head + [f"| {' | '.join(row)} |" for row in cells]
 
 
 @dataclass(frozen=True)
@@ -29,16 +52,12 @@ class Table:
         return tuple(row[self.columns.index(name)] for row in self.rows)
 
     def __str__(self) -> str:
-        lines = (self.columns, *self.rows)
-        widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
-        text = ["  ".join(_pad(c, w, i) for i, (c, w) in _cells(line, widths)) for line in lines]
-        text.insert(1, "  ".join("-" * width for width in widths))
-        return "\n".join(
-            [*(line.rstrip() for line in text), *([self.caption] * bool(self.caption))]
-        )
+        widths = [max(map(len, column)) for column in zip(self.columns, *self.rows, strict=True)]
+        head, *body = aligned([self.columns, *self.rows], left=1)
+        rule = "  ".join("-" * width for width in widths)
+        return "\n".join([head, rule, *body, *([self.caption] * bool(self.caption))])
 
-    def __repr__(self) -> str:
-        return str(self)
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         """Give Jupyter an HTML table: the caption first, the first column as row heads."""
@@ -51,12 +70,3 @@ class Table:
         )
         caption = f"<caption>{escape(self.caption)}</caption>" if self.caption else ""
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _cells(line: Sequence[str], widths: Sequence[int]) -> enumerate[tuple[str, int]]:
-    return enumerate(zip(line, widths, strict=True))
-
-
-def _pad(cell: str, width: int, column: int) -> str:
-    """Align the first column to the left, the others to the right."""
-    return cell.ljust(width) if column == 0 else cell.rjust(width)
