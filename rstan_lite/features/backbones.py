@@ -97,6 +97,15 @@ def _size(network: str, found: int, expected: str) -> ConfigError:
     )
 
 
+def cube_places(maps: Tensor) -> Tensor:
+    """Read a cube as its P place vectors, row by row (Eq. 1).
+
+    maps: (..., d_cv, K, K) feature maps, as a convolutional network gives them.
+    Returns (..., P, d_cv); place k = row * K + column.
+    """
+    return maps.flatten(-2).transpose(-1, -2)
+
+
 class FeatureNet(nn.Module):
     """A stream's network, cut at its two nodes, with a classifier for its fine-tuning.
 
@@ -180,13 +189,13 @@ class FeatureNet(nn.Module):
         return vector, cube
 
     def features(self, images: Tensor) -> dict[str, Tensor]:
-        """Eq. 1 for a batch of images.
+        """The features of a batch of images.
 
-        images: uint8 (B, s, s, channels). Returns "cubes" (B, P, d_cv), the places row by row, and
+        images: uint8 (B, s, s, channels). Returns "cubes" (B, P, d_cv), see `cube_places`, and
         "vectors" (B, d_fc).
         """
         vector, cube = self.vector_and_cube(images)
-        return {"cubes": cube.flatten(2).transpose(1, 2), "vectors": vector}
+        return {"cubes": cube_places(cube), "vectors": vector}
 
     def classify(self, vector: Tensor) -> Tensor:
         """Class logits (B, classes) of vectors (B, d_fc), for fine-tuning."""

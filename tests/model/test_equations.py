@@ -10,13 +10,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
+from rstan_lite.features.backbones import cube_places
 from rstan_lite.model import (
     actor_attention_loss,
     attend_frames,
     attend_places,
     average_scores,
     classify,
-    cube_places,
     frame_scores,
     fuse_scores,
     gather_frames,
