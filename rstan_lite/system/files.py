@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import platform
 import re
@@ -14,12 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
+from filelock import FileLock, Timeout
+
 from rstan_lite.system.errors import BusyError, StoreError
 
 LOCK = ".lock"
 _PART = re.compile(r"\..+\.(?P<pid>\d+)@(?P<host>.*)\.part")
 _OLD = 24 * 3600  # seconds after which no one is still writing a file, on whatever machine
-_TAKEN = (errno.EACCES, errno.EAGAIN)
 
 
 def write_whole(path: Path, content: bytes | memoryview, keep: Path | None = None) -> None:
@@ -67,6 +68,8 @@ def write_atomically(path: Path, content: bytes | memoryview, keep: Path | None 
 
 def _flush(folder: Path) -> None:
     """Bring a folder's new names to the disk: else a power cut may lose what a rename did."""
+    if os.name == "nt":  # Windows has no such call; its renames are in the disk's own journal
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -94,15 +97,12 @@ def _abandoned(pid: int, host: str, path: Path) -> bool:
 
 def _runs(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        # a zombie has ended, but its parent has not asked how: a container's may never ask
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
-        pass  # another user's
-    with suppress(OSError):  # not Linux, or it ended just now
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
-        return state != "Z"  # ended, but its parent has not asked how: a container's may never
-    return True
+    except psutil.AccessDenied:  # another user's
+        return True
 
 
 @contextmanager
@@ -110,57 +110,43 @@ def alone(folder: Path, work: str, lock: str = LOCK) -> Iterator[None]:
     """Inside, no other process enters for the same folder and lock; the folder is made for it.
 
     work: what is done there, for the message. lock: the name of the file that is locked. The
-    system takes the lock from a process that ends, however it ends, so none is left behind; a
-    process that this one starts does not hold it.
+    system takes the lock from a process that ends, however the process ends.
     Raises BusyError where another process is inside, StoreError for a folder that can't be written.
     """
     path, made = folder / lock, not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor = _lock(path, work)
+        path.touch()
     except OSError as error:
         found = f"a folder that can't be written ({error.strerror})"
         raise StoreError(folder, found, "a writable folder") from error
+    held = FileLock(path, timeout=0)
+    try:
+        held.acquire()
+        with suppress(OSError):  # Windows lets nobody write to a locked file
+            path.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+    except Timeout:
+        raise BusyError(
+            folder,
+            f"{work} by {_holder(path)}",
+            "no other process at the same work",
+            "Wait until it has ended, stop it, or give another folder.",
+        ) from None
+    except OSError as error:  # a file system without locks
+        print(f"warning: {path}: can't be locked ({error.strerror}); go on", file=sys.stderr)
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)  # before it is unlocked: who locks it now sees it is gone
-        os.close(descriptor)
+        with suppress(OSError):  # Windows: the library removes it once it is unlocked
+            path.unlink()  # before it is unlocked: who locks it now sees that it is gone
+        held.release()
         if made:
             with suppress(OSError):
                 folder.rmdir()  # where nothing came of it
 
 
-def _lock(path: Path, work: str) -> int:
-    """A descriptor of the file, locked (a record lock, which children do not inherit)."""
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _same(descriptor, path):
-                os.ftruncate(descriptor, 0)
-                os.write(descriptor, f"process {os.getpid()} on {platform.node()}".encode())
-                return descriptor
-        except OSError as error:
-            if error.errno in _TAKEN:
-                holder = os.read(descriptor, 200).decode(errors="replace") or "another process"
-                os.close(descriptor)
-                raise BusyError(
-                    path.parent,
-                    f"{work} by {holder}",
-                    "no other process at the same work",
-                    "Wait until it has ended, stop it, or give another folder.",
-                ) from None
-            print(f"warning: {path}: can't be locked ({error.strerror}); go on", file=sys.stderr)
-            return descriptor
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)  # removed by the process that had it; lock the new one
-
-
-def _same(descriptor: int, path: Path) -> bool:
+def _holder(path: Path) -> str:
     try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
+        return path.read_text(encoding="utf-8", errors="replace")[:200] or "another process"
+    except OSError:
+        return "another process"

@@ -148,7 +148,7 @@ class SafePoints(_Handlers):
             before(number, frame)
         else:  # the system's own way: the process ends
             signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
 
 
 class Keeper(SafePoints):
@@ -199,20 +199,25 @@ def starting_processes() -> Iterator[None]:
     """Processes that are started inside do not see Ctrl-C, which a terminal sends to all.
 
     They are told to end by the one that started them. A signal that comes inside is raised after
-    it, so that none of them is left half started.
+    it, so that none of them is left half started. Windows can't block a signal: there a process
+    sees Ctrl-C until `end_with_parent` has run in it.
     """
     with SafePoints() as points:
-        resource_tracker.ensure_running()  # it unblocks the signal when it is started
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited
-        try:
+        if os.name == "nt":
             yield
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        else:
+            resource_tracker.ensure_running()  # it unblocks the signal when it is started
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited
+            try:
+                yield
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
         points.leave()
 
 
 def end_with_parent() -> None:
     """For a new process: end it when the one that started it has ended, in whatever way."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent sees it, and ends this one
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_follow, args=(parent,), daemon=True).start()

@@ -23,11 +23,13 @@ from rstan_lite.system.check import Check
 PYTHON_RANGE = ((3, 11), (3, 14))
 LIBRARIES = {  # distributions whose absence stops the project, with the module each one gives
     "av": "av",
+    "filelock": "filelock",
     "lightning-fabric": "lightning_fabric",
     "matplotlib": "matplotlib",
     "numpy": "numpy",
     "opencv-contrib-python-headless": "cv2",
     "pillow": "PIL",
+    "psutil": "psutil",
     "rarfile": "rarfile",
     "safetensors": "safetensors",
     "scikit-learn": "sklearn",
@@ -140,18 +142,12 @@ def check_threads(cores: int, said: Mapping[str, Any], asked: str | None) -> Che
 
 
 def available_memory() -> float | None:
-    """GiB that programs may still take, where the system says so."""
+    """GiB that programs may still take; None without the library that asks the system."""
     try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) / 2**20
+        import psutil
+    except ImportError:
         return None
-    except OSError:
-        pass
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    except (AttributeError, ValueError, OSError):
-        return None
+    return float(psutil.virtual_memory().available) / 2**30
 
 
 def check_memory(available: float | None) -> Check:
