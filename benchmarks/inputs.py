@@ -24,9 +24,9 @@ from rstan_lite.features.networks import SHIPPED, shipped
 from rstan_lite.features.pipeline import Features, prepare_parts
 from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.puppets import generate
+from rstan_lite.system.devices import make_fabric
 from rstan_lite.training.batches import ClipFeatures, epoch_rows, training_batch
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.device import make_fabric
 from rstan_lite.training.loop import learning_rate
 from rstan_lite.training.step import Objective, Task, train_step
 from rstan_lite.training.train import build_model

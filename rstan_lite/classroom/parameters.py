@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from rstan_lite.system.errors import NotebookError
 from rstan_lite.system.reading import read_json
-from rstan_lite.training.config import nearest
+from rstan_lite.system.settings import nearest
 
 TAG = "parameters"
 INJECTED_TAG = "injected-parameters"

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from rstan_lite.cli import doctor_inputs as inputs
-from rstan_lite.cli.tuning import default_cache
 from rstan_lite.system import machine
 from rstan_lite.system.check import Check, as_json, as_table, exit_code
+from rstan_lite.system.settings import default_cache
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:

@@ -51,10 +51,10 @@ def add_parser(subparsers: Any) -> None:
 
 
 def _idt(arguments: argparse.Namespace) -> int:
-    from rstan_lite.cli.tuning import default_cache
     from rstan_lite.lab.idt.encoding import EncodingSettings
     from rstan_lite.lab.idt.experiment import IdtConfig, run
     from rstan_lite.lab.idt.trajectories import TrackSettings
+    from rstan_lite.system.settings import default_cache
 
     def given(*names: str) -> dict[str, Any]:
         found = {name: getattr(arguments, name) for name in names}

@@ -108,7 +108,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
 def _check_command(argv: Sequence[str], commands: list[str]) -> None:
     """Complain about a command that there isn't as about an option, not as argparse does."""
-    from rstan_lite.training.config import nearest, one_of
+    from rstan_lite.system.settings import nearest, one_of
 
     if argv and not argv[0].startswith("-") and argv[0] not in commands:
         raise ConfigError(
@@ -121,7 +121,7 @@ def _check_command(argv: Sequence[str], commands: list[str]) -> None:
 
 def _unknown(unknown: list[str], command: str, parser: argparse.ArgumentParser) -> ConfigError:
     """The complaint about an option that a command lacks, with those that it has."""
-    from rstan_lite.training.config import nearest, one_of
+    from rstan_lite.system.settings import nearest, one_of
 
     options = [o for o in parser._option_string_actions if o.startswith("--")]
     name = unknown[0].partition("=")[0]

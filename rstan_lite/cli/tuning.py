@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 from dataclasses import replace
 from typing import Any
 
 from rstan_lite.data.datasets import DATASETS, damage_lines
 from rstan_lite.system.errors import ConfigError
-
-CACHE = "runs/cache"
-
-
-def default_cache() -> str:
-    """Where stores and tuned networks lie: $RSTAN_CACHE, or runs/cache in the working folder."""
-    return os.environ.get("RSTAN_CACHE") or CACHE
+from rstan_lite.system.settings import default_cache
 
 
 def add_parsers(subparsers: Any) -> None:

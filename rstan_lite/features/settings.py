@@ -11,6 +11,7 @@ from rstan_lite.data.transforms import check_views, view_side
 from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
 from rstan_lite.features.uninitialised import Uninitialised
 from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.settings import check_choice
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,7 @@ class FeatureSettings:
 
     def __post_init__(self) -> None:
         for stream in self.weights:
-            if stream not in STREAMS:
-                raise ConfigError("stream", repr(stream), f"one of {', '.join(STREAMS)}")
+            check_choice("stream", stream, STREAMS)
         if not self.weights or not self.views:
             raise ConfigError("features", "no stream or no view", "at least one of each")
         check_views(self.views, self.size)

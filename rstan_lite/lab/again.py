@@ -12,10 +12,11 @@ from rstan_lite.features.networks import check_networks
 from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.settings import one_of
 from rstan_lite.training import runs
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.checkpoint import load_model
-from rstan_lite.training.config import TrainConfig, one_of, read_config
+from rstan_lite.training.config import TrainConfig, read_config
 from rstan_lite.training.outcome import (
     networks_seen,
     part_metrics,

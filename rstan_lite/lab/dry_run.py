@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from rstan_lite.cli.tuning import default_cache
 from rstan_lite.data.datasets import part_name
+from rstan_lite.system.settings import default_cache
 from rstan_lite.system.tables import aligned
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.paper import OURS, PAPER, SHARED, column

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from statistics import mean
+from statistics import mean, stdev
 from typing import Any
 
 from rstan_lite.data.datasets import part_name
@@ -54,6 +54,22 @@ def find_runs(given: Sequence[str], splits: Sequence[int] | None = None) -> list
     return sorted(chosen, key=lambda path: (chosen[path].split, chosen[path].seed))
 
 
+def over_splits(accuracies: Sequence[Sequence[float]]) -> tuple[list[float], float, float | None]:
+    """Average over splits, each of which counts alike, however many seeds it has.
+
+    accuracies: of each split or fold, those of its seeds; where all have as many, entry i of each
+    is of the same seed.
+    Returns each split's mean, the mean of these, and the standard deviation over seeds of the mean
+    over splits (None where splits differ in the number of seeds, or have a single one).
+    """
+    by_split = [mean(of_one) for of_one in accuracies]
+    seeds = {len(of_one) for of_one in accuracies}
+    spread = None
+    if len(seeds) == 1 and max(seeds) > 1:
+        spread = stdev([mean(of_seed) for of_seed in zip(*accuracies, strict=True)])
+    return by_split, mean(by_split), spread
+
+
 def evaluate_splits(found: Iterable[Path], out: Path, **how: Any) -> tuple[dict[str, Any], Path]:
     """Evaluate the runs of several splits and write `splits-<protocol>-<part>-<frames>.json`.
 
@@ -90,13 +106,13 @@ def evaluate_splits(found: Iterable[Path], out: Path, **how: Any) -> tuple[dict[
     by_split: dict[int, list[dict[str, Any]]] = {}
     for row in rows:
         by_split.setdefault(row["split"], []).append(row)
-    splits = {
-        split: {"accuracy": mean(row["accuracy"] for row in of_one), "clips": of_one[0]["clips"]}
-        for split, of_one in by_split.items()
-    }
+    means, average, _ = over_splits([[row["accuracy"] for row in r] for r in by_split.values()])
     summary = {
-        "accuracy": mean(of_one["accuracy"] for of_one in splits.values()),
-        "splits": splits,
+        "accuracy": average,
+        "splits": {
+            split: {"accuracy": accuracy, "clips": of_one[0]["clips"]}
+            for (split, of_one), accuracy in zip(by_split.items(), means, strict=True)
+        },
         "runs": rows,
         **{name: metrics[name] for name in ("protocol", "part", "frames")},
         "versions": runs.versions(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import typing
 from collections.abc import Mapping
@@ -13,6 +12,14 @@ from typing import Any
 from rstan_lite.data.datasets import DATASETS, FOLDS
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.reading import read_json
+from rstan_lite.system.settings import (
+    check_choice,
+    check_count,
+    check_names,
+    check_real,
+    nearest,
+    one_of,
+)
 
 STREAMS = ("appearance", "motion")
 SECOND = ("none", *DATASETS)
@@ -176,35 +183,17 @@ _TYPES = value_types()
 def _check(spec: Field[Any], value: Any) -> None:
     """One value against its field's type, choices and range."""
     where, kind, meta = "--" + spec.name.replace("_", "-"), _TYPES[spec.name], spec.metadata
-    numeric = isinstance(value, int | float) and not isinstance(value, bool)
-    fits = numeric and abs(value) < float("inf") if kind is float else isinstance(value, kind)
-    if kind is tuple and fits:
-        fits = all(isinstance(part, str) for part in value)
-    if not fits or (kind is int and isinstance(value, bool)):
-        raise ConfigError(where, repr(value)[:200], f"a value of type {kind.__name__}")
-    choices = meta["choices"]
-    if kind is tuple:
-        known = not choices or set(value) <= set(choices)
-        if not value or len(set(value)) < len(value) or not known:
-            expected = one_of(choices, "some") if choices else "one name or more, each once"
-            raise ConfigError(where, ",".join(map(str, value)) or "nothing", expected)
-    elif choices and value not in choices:
-        raise ConfigError(where, repr(value), one_of(choices), nearest(value, choices))
     low, high = meta.get("low"), meta.get("high")
-    if (low is not None and value < low) or (high is not None and value > high):
-        span = f"at least {low}" if high is None else f"from {low} to {high}"
-        raise ConfigError(where, repr(value), f"a number {span}")
-
-
-def one_of(names: typing.Iterable[str], quantity: str = "one") -> str:
-    """`one of a, b, c`, for an error message."""
-    return f"{quantity} of {', '.join(names)}"
-
-
-def nearest(name: str, names: typing.Iterable[str]) -> str:
-    """`Did you mean ...?` for a name that is nearly one of `names`, else an empty text."""
-    close = difflib.get_close_matches(name, list(names), n=1)
-    return f"Did you mean {close[0]}?" if close else ""
+    if kind is tuple:
+        check_names(where, value, meta["choices"])
+    elif kind is int:
+        check_count(where, value, low, high)
+    elif kind is float:
+        check_real(where, value, low, high)
+    elif not isinstance(value, kind):
+        raise ConfigError(where, repr(value)[:200], f"a value of type {kind.__name__}")
+    elif meta["choices"]:
+        check_choice(where, value, meta["choices"])
 
 
 def from_mapping(values: Mapping[str, Any], where: str = "options") -> TrainConfig:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rstan_lite.cli.tuning import default_cache
 from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.datasets import open_clips
 from rstan_lite.data.sequences import ClipSequence
@@ -23,6 +22,7 @@ from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
 from rstan_lite.system.reading import disk_errors
+from rstan_lite.system.settings import default_cache
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.outcome import networks_seen

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from rstan_lite.model import RSTAN, RSTANConfig
+from rstan_lite.system.devices import make_fabric
 from rstan_lite.training import runs
 from rstan_lite.training.batches import Batch
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.device import make_fabric
 from rstan_lite.training.features_source import load_parts
 from rstan_lite.training.gpu_page import page
 from rstan_lite.training.profiles import resolve

@@ -12,6 +12,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from rstan_lite.model.rstan import RSTAN
+from rstan_lite.system.devices import make_fabric
 from rstan_lite.system.errors import DataError
 from rstan_lite.system.ranks import ALONE, Ranks
 from rstan_lite.training.batches import (
@@ -23,7 +24,6 @@ from rstan_lite.training.batches import (
 )
 from rstan_lite.training.checkpoint import Progress
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.device import make_fabric
 from rstan_lite.training.evaluate import evaluate
 from rstan_lite.training.logs import EpochLog
 from rstan_lite.training.saving import Saver

@@ -8,13 +8,12 @@ from dataclasses import fields
 from typing import Any
 
 from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.settings import nearest, one_of
 from rstan_lite.training import paper
 from rstan_lite.training.config import (
     TrainConfig,
     default_of,
     from_mapping,
-    nearest,
-    one_of,
     value_types,
 )
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from rstan_lite.data.datasets import DATASETS
 from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.settings import one_of
 from rstan_lite.training.batches import ClipFeatures
-from rstan_lite.training.config import TrainConfig, one_of
+from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.logs import EpochLog
 from rstan_lite.training.step import Task
 

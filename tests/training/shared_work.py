@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 from training.synthetic import SMALL, make_features
 
+from rstan_lite.system.devices import make_fabric
 from rstan_lite.system.errors import RstanError
 from rstan_lite.system.ranks import ALONE, Ranks, ranks_of_environment
 from rstan_lite.training.batches import training_batch
-from rstan_lite.training.device import make_fabric
 from rstan_lite.training.evaluate import Evaluation, evaluate
 from rstan_lite.training.loop import fit
 from rstan_lite.training.profiles import resolve

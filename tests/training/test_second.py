@@ -11,12 +11,12 @@ import torch
 from training.synthetic import SMALL, make_features, make_parts
 
 from rstan_lite.lab.again import evaluate_run
+from rstan_lite.system.devices import make_fabric
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
 from rstan_lite.training import runs
 from rstan_lite.training.batches import ClipFeatures, endless_rows, training_batch
 from rstan_lite.training.checkpoint import load_model
 from rstan_lite.training.config import read_config
-from rstan_lite.training.device import make_fabric
 from rstan_lite.training.evaluate import evaluate
 from rstan_lite.training.logs import read_csv
 from rstan_lite.training.loop import fit

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from rstan_lite.lab.idt.libraries import check_libraries
-from rstan_lite.system.errors import ConfigError, DataError
+from rstan_lite.system.errors import DataError
+from rstan_lite.system.settings import check_count
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,7 @@ class EncodingSettings:
 
     def __post_init__(self) -> None:
         for name, least in (("components", 1), ("samples", 2), ("iterations", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise ConfigError(name, str(getattr(self, name)), f"{least} or more")
+            check_count(name, getattr(self, name), least)
 
 
 class Codebook:

@@ -18,7 +18,8 @@ from rstan_lite.lab.idt.motion import (
     residual_flow,
     residual_steps,
 )
-from rstan_lite.system.errors import ConfigError, DataError
+from rstan_lite.system.errors import DataError
+from rstan_lite.system.settings import check_choice, check_count, check_real
 
 PATCH = 32  # px, side of the volume around a trajectory
 SHRINK = 2**-0.5  # from one scale to the next
@@ -54,12 +55,9 @@ class TrackSettings:
     def __post_init__(self) -> None:
         lowest = {"length": FEWEST_FRAMES - 1, "height": PATCH, "step": 1, "scales": 1}
         for name, least in lowest.items():
-            if getattr(self, name) < least:
-                raise ConfigError(name, str(getattr(self, name)), f"{least} or more")
-        if not 0 <= self.quality < 1:
-            raise ConfigError("quality", str(self.quality), "a share in [0, 1)")
-        if self.camera not in MOTIONS:
-            raise ConfigError("camera", repr(self.camera), f"one of {', '.join(MOTIONS)}")
+            check_count(name, getattr(self, name), least)
+        check_real("quality", self.quality, 0, below=1)
+        check_choice("camera", self.camera, MOTIONS)
 
 
 @dataclass(frozen=True)

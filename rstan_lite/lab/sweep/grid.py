@@ -11,7 +11,7 @@ from typing import Any
 from rstan_lite.lab.sweep.ablations import NAME, ablations
 from rstan_lite.lab.sweep.description import Description
 from rstan_lite.system.errors import ConfigError
-from rstan_lite.training.config import nearest, one_of
+from rstan_lite.system.settings import nearest, one_of
 
 SUFFIXES = (".toml", ".json")
 KEYS = ("run", "common", "grid", "seeds")

@@ -22,7 +22,8 @@ from rstan_lite.classroom.parameters import (
 from rstan_lite.lab.sweep.description import Description
 from rstan_lite.lab.sweep.jobs import Job, job_name, shown
 from rstan_lite.system.errors import ConfigError
-from rstan_lite.training.config import TrainConfig, nearest, one_of, value_types
+from rstan_lite.system.settings import nearest, one_of
+from rstan_lite.training.config import TrainConfig, value_types
 from rstan_lite.training.profiles import parsed, resolve
 from rstan_lite.training.profiles import shown as as_option
 

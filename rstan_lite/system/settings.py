@@ -1,0 +1,73 @@
+"""Checks of settings, and the cache's place where no setting gives it. Imports no torch."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+from collections.abc import Iterable, Sequence
+
+from rstan_lite.system.errors import ConfigError
+
+CACHE = "runs/cache"
+
+
+def default_cache() -> str:
+    """Where stores and tuned networks lie: $RSTAN_CACHE, or runs/cache in the working folder."""
+    return os.environ.get("RSTAN_CACHE") or CACHE
+
+
+def one_of(names: Iterable[str], quantity: str = "one") -> str:
+    """`one of a, b, c`, for an error message."""
+    return f"{quantity} of {', '.join(names)}"
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """`Did you mean ...?` for a name that is nearly one of `names`, else an empty text."""
+    close = difflib.get_close_matches(name, list(names), n=1)
+    return f"Did you mean {close[0]}?" if close else ""
+
+
+def check_choice(where: str, found: object, known: Sequence[str]) -> None:
+    """Raise ConfigError where `found` is none of the known names. where: of the setting."""
+    if not isinstance(found, str) or found not in known:
+        hint = nearest(found, known) if isinstance(found, str) else ""
+        raise ConfigError(where, repr(found)[:200], one_of(known), hint)
+
+
+def check_names(where: str, found: object, known: Sequence[str] = ()) -> None:
+    """Raise ConfigError unless `found` is a tuple of different names, one or more, of the known."""
+    expected = f"{one_of(known, 'some') if known else 'one name or more'}, each once"
+    if not isinstance(found, tuple) or not all(isinstance(name, str) for name in found):
+        raise ConfigError(where, repr(found)[:200], f"a tuple of names: {expected}")
+    if not found or len(set(found)) < len(found) or (known and not set(found) <= set(known)):
+        raise ConfigError(where, ",".join(found) or "nothing", expected)
+
+
+def check_count(where: str, found: object, low: int | None = 1, high: int | None = None) -> None:
+    """Raise ConfigError unless `found` is a whole number from low to high."""
+    fits = isinstance(found, int) and not isinstance(found, bool)
+    _check_range(where, found, fits, "a whole number", low, high)
+
+
+def check_real(
+    where: str, found: object, low: float | None = None, high: float | None = None,
+    below: float | None = None,
+) -> None:  # fmt: skip
+    """Raise ConfigError unless `found` is a finite number from low to high, or below `below`."""
+    fits = isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
+    _check_range(where, found, fits, "a number", low, high, below)
+
+
+def _check_range(
+    where: str, found: object, fits: bool, what: str, low: float | None, high: float | None,
+    below: float | None = None,
+) -> None:  # fmt: skip
+    if fits and isinstance(found, int | float):
+        fits = (low is None or found >= low) and (high is None or found <= high)
+        fits = fits and (below is None or found < below)
+    if not fits:
+        span = "" if low is None else f" of {low:g} or more"
+        span = f" from {low:g} to {high}" if low is not None and high is not None else span
+        span += "" if below is None else f" and below {below:g}"
+        raise ConfigError(where, repr(found)[:200], what + span)
