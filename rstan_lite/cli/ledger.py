@@ -95,8 +95,8 @@ def _pool(folders: Sequence[Path], out: str | None) -> int:
 def _plan(arguments: argparse.Namespace, out: Path, options: dict[str, Any]) -> Any:
     """What is to be run; complains before the first run."""
     from rstan_lite.lab.ledger.experiment import Plan
-    from rstan_lite.lab.ledger.rows import rows_of
     from rstan_lite.training.features_source import open_dataset
+    from rstan_lite.training.paper_rows import rows_of
 
     if options.get("dataset", PUPPETS) == PUPPETS:
         options = SMALL_NETWORKS | options

@@ -1,4 +1,4 @@
-"""Profiles (how large a run is) and variants (which row of the paper's tables it is)."""
+"""Profiles (how large a run is), and options of the command line."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from rstan_lite.training.config import (
     from_mapping,
     value_types,
 )
+from rstan_lite.training.paper_rows import VARIANTS
 
 # Differences from TrainConfig's defaults, which are the profile `course`. The profile `paper` is
 # another for each data set: see `paper.py`.
@@ -38,17 +39,6 @@ SIZES: dict[str, dict[str, Any]] = {
     "course": {},
 }
 PROFILES = (*SIZES, "paper")
-
-# Rows of Tables I to III. "Two streams without fusion" averages two softmaxes there.
-VARIANTS: dict[str, dict[str, Any]] = {
-    "lstm": {"attention": "none", "fusion": "none", "classifier": "score", "aa_kind": "none"},
-    "attention": {"fusion": "none", "classifier": "score", "aa_kind": "none"},
-    "fusion-mean": {"fusion": "mean", "classifier": "joint", "aa_kind": "none"},
-    "fusion-max": {"fusion": "max", "classifier": "joint", "aa_kind": "none"},
-    "silhouettes-ce": {"fusion": "max", "classifier": "joint", "aa_kind": "ce"},
-    "silhouettes": {"fusion": "max", "classifier": "joint", "aa_kind": "l2"},
-    "current-frame": {"attention": "current", "fusion": "max", "aa_kind": "l2"},
-}
 
 
 def resolve(

@@ -16,9 +16,9 @@ from rstan_lite.lab.ledger.errors import (
     share_by_class,
 )
 from rstan_lite.lab.ledger.experiment import Entry, Ledger, Plan
-from rstan_lite.lab.ledger.rows import rows_of
 from rstan_lite.lab.ledger.statistics import mcnemar
 from rstan_lite.system.errors import CheckpointError
+from rstan_lite.training.paper_rows import rows_of
 
 ABC = ("a", "b", "c")
 LABELS = np.array([0, 0, 0, 1, 2])

@@ -10,9 +10,9 @@ from ledger.test_ledger import write_run
 from rstan_lite.cli import main
 from rstan_lite.lab.ledger.experiment import Plan, read
 from rstan_lite.lab.ledger.pool import Pool, markdown, write_pool
-from rstan_lite.lab.ledger.rows import rows_of
 from rstan_lite.lab.ledger.statistics import difference
 from rstan_lite.system.errors import ConfigError
+from rstan_lite.training.paper_rows import rows_of
 
 CLIPS = {1: 20, 2: 30}
 RIGHT = {  # clips named rightly, of (split, row), by seed

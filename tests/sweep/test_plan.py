@@ -13,6 +13,7 @@ from rstan_lite.lab.sweep.grid import describe, split_values
 from rstan_lite.lab.sweep.jobs import job_name
 from rstan_lite.lab.sweep.plan import plan, train_config
 from rstan_lite.system.errors import ConfigError, NotebookError
+from rstan_lite.training.paper_rows import SHARPNESS
 from rstan_lite.training.profiles import from_arguments
 from tests.run.notebooks import write
 
@@ -159,3 +160,12 @@ def test_the_command_refuses_before_a_folder_is_made(
     said = capsys.readouterr().out
     assert said.count("rstan-lite run") == 2
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("given", [["dataset=jhmdb"], ["dataset=ucf101", "profile=paper"]])
+def test_one_sharpness_of_fig_6_moves_while_the_other_is_1(given: list[str], tmp_path) -> None:
+    jobs = plan(describe("ablations", [*given, "root=x"]), tmp_path)
+    assert len(jobs) == 4 + 7 + 2 * len(SHARPNESS)
+    moved = [job for job in jobs if "gamma" in job.name]
+    found = [(c.gamma_alpha, c.gamma_beta) for c in (train_config(j.parameters) for j in moved)]
+    assert found == [*((g, 1.0) for g in SHARPNESS), *((1.0, g) for g in SHARPNESS)]

@@ -10,10 +10,10 @@ import pytest
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.training.config import TrainConfig, differences, from_mapping, read_config
 from rstan_lite.training.features_source import feature_settings
+from rstan_lite.training.paper_rows import VARIANTS
 from rstan_lite.training.profiles import (
     PROFILES,
     SIZES,
-    VARIANTS,
     add_options,
     from_arguments,
     resolve,

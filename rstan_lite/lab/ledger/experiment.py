@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from rstan_lite.lab.ledger.rows import ROWS, Row, rows_of
 from rstan_lite.lab.ledger.statistics import Difference, difference
 from rstan_lite.system.errors import CheckpointError, RstanError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.training import runs
 from rstan_lite.training.config import TrainConfig
+from rstan_lite.training.paper_rows import ROWS, Row, rows_of
 from rstan_lite.training.profiles import resolve
 from rstan_lite.training.runs import Predictions
 

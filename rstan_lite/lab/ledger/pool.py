@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from rstan_lite.lab.ledger.experiment import Ledger
-from rstan_lite.lab.ledger.rows import CLAIMS, Claim, Row
+from rstan_lite.lab.ledger.rows import CLAIMS, Claim
 from rstan_lite.lab.ledger.statistics import Difference, difference
 from rstan_lite.lab.ledger.write import (
     CLAIM_COLUMNS,
@@ -23,6 +23,7 @@ from rstan_lite.lab.ledger.write import (
 from rstan_lite.system import tables
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.files import write_atomically
+from rstan_lite.training.paper_rows import Row
 
 FILES = ("pooled.md", "pooled.csv", "claims.csv", "claims.png")
 

@@ -12,11 +12,12 @@ import numpy as np
 
 from rstan_lite.data.datasets import part_name
 from rstan_lite.lab.ledger.experiment import Entry, Ledger
-from rstan_lite.lab.ledger.rows import CLAIMS, NO_NUMBER, NOT_RUN, ROWS, Claim
+from rstan_lite.lab.ledger.rows import CLAIMS, NO_NUMBER, NOT_RUN, Claim
 from rstan_lite.lab.ledger.statistics import Difference
 from rstan_lite.lab.splits import command
 from rstan_lite.system import tables
 from rstan_lite.system.files import write_atomically
+from rstan_lite.training.paper_rows import ROWS
 
 FILES = ("ledger.md", "ledger.csv", "claims.csv", "ledger.png", "claims.png")
 ROW_COLUMNS = (

@@ -6,23 +6,31 @@ from collections.abc import Sequence
 from typing import Any
 
 from rstan_lite.lab.sweep.description import Description
+from rstan_lite.training.paper_rows import ROWS, SHARPNESS, sharper
 
 NAME = "ablations"  # of this sweep on the command line
-FULL = "silhouettes"  # the variant of all parts, which Table III and Fig. 6 start from
-SHARPNESS = (2.0, 5.0, 10.0, 20.0)  # beside 1; ours, as the figure's numbers are not in the text
 
 
-def ablations(sharpness: Sequence[float] = SHARPNESS, **common: Any) -> Description:
+def ablations(
+    sharpness: Sequence[float] = SHARPNESS, fix: bool = False, **common: Any
+) -> Description:
     """Each run of Tables I to III and Fig. 6 once, on one split; give it seeds of your own.
 
     sharpness: values of gamma_alpha (gamma_beta at 1) and of gamma_beta (gamma_alpha at 1).
+    fix: name the 1 in a run's options, for the paper's settings of UCF101 and HMDB51, which have
+    others; elsewhere it holds anyway, and a run's folder is named by its options.
     common: options of train for all runs, see `TrainConfig`, and `profile`.
     """
-    rows = ["lstm", "attention", "fusion-mean", "fusion-max", "silhouettes-ce", FULL]
-    grids: list[dict[str, list[Any]]] = [
-        {"variant": ["lstm", "attention"], "streams": [["appearance"], ["motion"]]},  # Table I
-        {"variant": [*rows, "current-frame"]},  # Tables I to III, two streams
-        {"variant": [FULL], "gamma_alpha": list(sharpness)},  # Fig. 6
-        {"variant": [FULL], "gamma_beta": list(sharpness)},
-    ]
-    return Description("train", common, tuple(grids))
+    rows = [row for row in ROWS if row.paper is not None]
+    rows += [sharper(f"gamma_{name}", value) for name in ("alpha", "beta") for value in sharpness]
+    grids: dict[tuple[str, ...], dict[str, list[Any]]] = {}
+    for row in rows:  # rows that name the same options make a grid
+        point: dict[str, Any] = {"variant": row.variant}
+        for name, value in row.beside.items():
+            if fix or value != 1.0:
+                point[name] = list(value) if isinstance(value, tuple) else value
+        grid = grids.setdefault(tuple(point), {name: [] for name in point})
+        for name, value in point.items():
+            if value not in grid[name]:
+                grid[name].append(value)
+    return Description("train", common, tuple(grids.values()))

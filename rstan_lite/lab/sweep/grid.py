@@ -12,6 +12,7 @@ from rstan_lite.lab.sweep.ablations import NAME, ablations
 from rstan_lite.lab.sweep.description import Description
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.settings import nearest, one_of
+from rstan_lite.training.paper import column
 
 SUFFIXES = (".toml", ".json")
 KEYS = ("run", "common", "grid", "seeds")
@@ -27,11 +28,12 @@ def describe(what: str, pairs: Sequence[str], seeds: str | None = None) -> Descr
     seeds: `V1,V2`, of the parameter `seed`.
     Raises ConfigError.
     """
+    given = dimensions([*pairs, *([f"seed={seeds}"] if seeds is not None else [])])
     if what == NAME:
-        found = ablations()
+        others = any(column(name) != "jhmdb" for name in given.get("dataset", ()))
+        found = ablations(fix=others and "paper" in given.get("profile", ()))
     else:
         found = read(Path(what)) if what.endswith(SUFFIXES) else Description(what)
-    given = dimensions([*pairs, *([f"seed={seeds}"] if seeds is not None else [])])
     return found.with_values(given)
 
 
