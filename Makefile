@@ -42,7 +42,7 @@ help:  ## say what can be made
 	@echo "make test                lint, types and all tests (PYTEST='-k name' picks some)"
 	@echo "make lint                ruff and mypy alone"
 	@echo "make gpu [JHMDB=/path]   speed, memory and agreement of a GPU, into runs/gpu; needs no Jupyter"
-	@echo "                         (GPU='--missing skip ...': further options of rstan-lite gpu)"
+	@echo "                         (GPU='--missing skip ...': further options)"
 	@echo "make bench [JHMDB=/path] speed, memory and growth beside a plain reference, into runs/bench"
 	@echo "                         (BENCH='--rounds 3 --parts speed': further options)"
 	@echo "make fuzz                damaged and hostile files of every kind, into runs/fuzz (Linux)"
@@ -92,7 +92,7 @@ test: lint
 	    tests $(NOTEBOOKS) $(PYTEST)
 
 gpu: .venv/.installed
-	$(BIN)/rstan-lite gpu --dataset $(DATASET) $(if $(JHMDB),--root '$(JHMDB)') --out runs/gpu $(GPU)
+	$(BIN)/python -m benchmarks gpu --dataset $(DATASET) $(if $(JHMDB),--root '$(JHMDB)') --out runs/gpu $(GPU)
 
 bench: .venv/.installed
 	$(BIN)/python -m benchmarks --out runs/bench $(if $(JHMDB),--root '$(JHMDB)') $(BENCH)

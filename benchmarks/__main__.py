@@ -1,22 +1,24 @@
-"""`make bench`: measure, print, and write bench.json and bench.png into a folder."""
+"""`make bench`: measure, print, and write bench.json and bench.png into a folder.
+
+`python -m benchmarks gpu`, which is `make gpu`, checks a GPU instead: see gpu.py.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks import explorer
-from benchmarks.cases import PAPER, SMALL, WAYS, Bench, described
+from benchmarks import gpu
+from benchmarks.cases import PAPER, SMALL, WAYS, Bench
 from benchmarks.figure import draw
 from benchmarks.floor import floor, rates
 from benchmarks.growth import growth
@@ -34,8 +36,6 @@ def speed(names: list[str], device: str, precision: str, rounds: int) -> list[di
         sizes = {**PAPER, **SMALL}[name]
         bench = Bench(sizes, device, precision)
         for title, run in bench.passes().items():
-            if device == "cuda":
-                torch.cuda.reset_peak_memory_stats()
             least = floor(sizes, "backward" in title, rate)
             # An overhead of milliseconds needs more rounds than an arithmetic of seconds.
             times = rounds if name in PAPER else 10 * rounds
@@ -46,7 +46,7 @@ def speed(names: list[str], device: str, precision: str, rounds: int) -> list[di
                 "precision": precision,
                 "threads": torch.get_num_threads(),
                 "rounds": times,
-                "sizes": described(sizes),
+                "sizes": asdict(sizes),
                 "floor": least,
                 "ways": interleaved(run, WAYS, times, "reference"),
                 "load": os.getloadavg()[0],
@@ -101,20 +101,21 @@ def _line(row: dict[str, Any]) -> str:
     return f"{title}: {ways}; floor {1000 * row['floor']:.0f} ms; load {row['load']:.1f}"
 
 
-def machine() -> dict[str, Any]:
-    """What was measured on."""
-    found: dict[str, Any] = {
-        "processor": f"{platform.machine()}, {os.cpu_count()} cores",
-        "capability": torch.backends.cpu.get_cpu_capability(),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }
-    if torch.cuda.is_available():
-        found["gpu"] = torch.cuda.get_device_name()
+def explorer(rounds: int) -> dict[str, dict[str, Any]]:
+    """What a move of the attention explorer's slider costs; needs what draws it."""
+    from benchmarks.explorer import MOVES, measure
+
+    found = measure(rounds)
+    for way, row in found.items():
+        each = 1000 * row["cpu_seconds"] / MOVES
+        print(f"{way}: {each:.1f} ms of the processor a move, x{row['cpu_ratio']:.1f}")
     return found
 
 
-def main() -> None:
+def main() -> int:
+    """The command line; the exit code."""
+    if sys.argv[1:2] == ["gpu"]:
+        return gpu.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--out", default="runs/bench", help="folder of the results")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each timing")
@@ -130,7 +131,7 @@ def main() -> None:
     path = out / "bench.json"
     # Parts measured before stay, so that a long measurement can be made piece by piece.
     report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    report["machine"] = machine()
+    report["machine"] = gpu.machine()
     settings = [("cpu", "32")]
     if torch.cuda.is_available():
         settings += [("cuda", "32"), ("cuda", "bf16")]
@@ -146,21 +147,18 @@ def main() -> None:
         "growth": lambda: growth(arguments.rounds, arguments.threads),
         "inputs": lambda: measure(Path(arguments.root) if arguments.root else None),
         "startup": lambda: startup(arguments.rounds),
-        "explorer": lambda: explorer.measure(arguments.rounds),
+        "explorer": lambda: explorer(arguments.rounds),
     }
     for part in parts:
         found = work[part]()
         report[part] = merged(report.get(part, []), found) if part == "speed" else found
         if part in ("inputs", "startup"):
             print("\n".join(f"{name}: {value:.3g}" for name, value in found.items()), flush=True)
-        if part == "explorer":
-            for way, row in found.items():
-                each = 1000 * row["cpu_seconds"] / explorer.MOVES
-                print(f"{way}: {each:.1f} ms of the processor a move, x{row['cpu_ratio']:.1f}")
         path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     draw(report, out / "bench.png")
     print(f"written: {path} and {out / 'bench.png'}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -73,21 +73,28 @@ class Lower(nn.Module):
 
 
 class Bench:
-    """Models of the same weights, and one mini-batch, on a device."""
+    """Models of the same weights, and one mini-batch: the same numbers on every device.
+
+    precision: "64", "32", or "bf16" (float32 weights, bfloat16 products).
+    """
 
     def __init__(self, sizes: Sizes, device: str = "cpu", precision: str = "32") -> None:
         self.sizes, self.device, self.precision = sizes, device, precision
+        dtype = torch.float64 if precision == "64" else torch.float32
         torch.manual_seed(0)
         self.models = {r: self._model(r) for r in ("plain", "fast")}
         self.models["fast"].load_state_dict(self.models["plain"].state_dict())
-        self.lower = Lower(sizes).to(device)
+        self.lower = Lower(sizes)
+        for model in (*self.models.values(), self.lower):
+            model.to(device, dtype)
         b, t, p = sizes.batch, sizes.steps, sizes.places
-        cubes = (b, t, p, sizes.d_cv)
-        self.cubes = {s: torch.randn(cubes, device=device).relu_() for s in STREAMS}
-        vectors = (b, t, sizes.d_fc)
-        self.vectors = {s: torch.randn(vectors, device=device).relu_().mul_(0.1) for s in STREAMS}
-        self.labels = torch.randint(sizes.classes, (b,), device=device)
-        self.target = torch.softmax(torch.randn(b, t, p, device=device), dim=-1)
+        cubes, vectors = (b, t, p, sizes.d_cv), (b, t, sizes.d_fc)
+        self.cubes = {s: torch.randn(cubes).relu_().to(device, dtype) for s in STREAMS}
+        self.vectors = {
+            s: torch.randn(vectors).relu_().mul_(0.1).to(device, dtype) for s in STREAMS
+        }
+        self.labels = torch.randint(sizes.classes, (b,)).to(device)
+        self.target = torch.softmax(torch.randn(b, t, p), dim=-1).to(device, dtype)
 
     def _model(self, recurrence: str) -> RSTAN:
         n = self.sizes
@@ -101,7 +108,7 @@ class Bench:
             attention=n.attention,
             recurrence=recurrence,
         )
-        return RSTAN(config).to(self.device)
+        return RSTAN(config)
 
     def forward(self, way: str) -> tuple[Tensor, Tensor | None]:
         """Logits (B, T, C) and the fused maps (B, T, P), which the LSTM lacks."""
@@ -113,8 +120,11 @@ class Bench:
         assert isinstance(output.alpha_diagonal, Tensor)
         return output.logits, output.alpha_diagonal
 
-    def step(self, way: str, backward: bool) -> Tensor:
-        """A pass over the mini-batch: the loss of Eq. 19, and its gradients where asked for."""
+    def step(self, way: str, backward: bool) -> tuple[Tensor, Tensor]:
+        """A pass over the mini-batch: the loss of Eq. 19 and the logits (B, T, C).
+
+        The parameters get their gradients where backward is true.
+        """
         bf16 = self.precision == "bf16"
         with (
             torch.set_grad_enabled(backward),
@@ -130,16 +140,11 @@ class Bench:
             loss.backward()
         if self.device == "cuda":
             torch.cuda.synchronize()
-        return loss.detach()
+        return loss.detach(), logits.detach()
 
-    def passes(self) -> dict[str, Callable[[str], Tensor]]:
+    def passes(self) -> dict[str, Callable[[str], object]]:
         """What is timed, by name."""
-        found: dict[str, Callable[[str], Tensor]] = {"forward": lambda way: self.step(way, False)}
+        found: dict[str, Callable[[str], object]] = {"forward": lambda way: self.step(way, False)}
         if self.sizes.train:
             found["forward+backward"] = lambda way: self.step(way, True)
         return found
-
-
-def described(sizes: Sizes) -> dict[str, object]:
-    """The sizes for a JSON file."""
-    return asdict(sizes)

@@ -9,7 +9,6 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-import psutil
 import torch
 
 from benchmarks.cases import Bench, Sizes
@@ -42,11 +41,11 @@ def _forget_highest() -> None:
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
-def _highest() -> int:
-    """Largest resident memory since then, bytes."""
+def _resident(which: str) -> int:
+    """Resident memory in KiB: "VmRSS" now, or "VmHWM", the largest since `_forget_highest`."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
-    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) << 10
+    (line,) = (line for line in status.splitlines() if line.startswith(f"{which}:"))
+    return int(line.split()[1])
 
 
 def main(task: str) -> None:
@@ -56,9 +55,9 @@ def main(task: str) -> None:
     Bench(tiny).step(given["way"], given["backward"])  # loads what torch loads at first use
     bench = Bench(sizes)
     _forget_highest()
-    before = psutil.Process().memory_info().rss
+    before = _resident("VmRSS")
     bench.step(given["way"], given["backward"])
-    print((_highest() - before) / 2**20)
+    print((_resident("VmHWM") - before) / 2**10)
 
 
 if __name__ == "__main__":

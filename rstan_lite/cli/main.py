@@ -14,7 +14,6 @@ from rstan_lite.system.interruption import run_command
 
 def build_parser() -> tuple[argparse.ArgumentParser, Any]:
     """The parser, and the action that holds the commands' own parsers."""
-    from rstan_lite import gpu_report
     from rstan_lite.cli import classroom as run_cli
     from rstan_lite.cli import doctor
     from rstan_lite.cli import idt as idt_cli
@@ -40,7 +39,6 @@ def build_parser() -> tuple[argparse.ArgumentParser, Any]:
     run_cli.add_copies_parser(subparsers)
     run_cli.add_assignments_parser(subparsers)
     sweep_cli.add_parser(subparsers)
-    gpu_report.add_parser(subparsers)
     return parser, subparsers
 
 
