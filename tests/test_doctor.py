@@ -14,13 +14,18 @@ from clips import write_hmdb51, write_ucf101
 from safetensors.numpy import save_file
 from scipy.io import savemat
 
-from rstan_lite.cli import doctor as cli
-from rstan_lite.cli import doctor_inputs as inputs
-from rstan_lite.cli.doctor import Check, add_parser, examine
-from rstan_lite.system import check as shown
+from rstan_lite.cli import doctor
 from rstan_lite.system import machine
+from rstan_lite.system.machine import Check
 
 GOOD = {"torch": "2.15.0", "torchvision": "0.29", "together": True, "threads": 2, "gpus": []}
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process is asked: all is well."""
+    monkeypatch.setattr(machine, "probe_torch", lambda: GOOD)
+    monkeypatch.setattr(machine, "probe_libraries", lambda names: dict.fromkeys(names, ""))
 
 
 def test_python_range() -> None:
@@ -54,25 +59,31 @@ def test_probe_speaks_with_the_installed_torch() -> None:
     assert machine.check_torch(said).state == "ok"
 
 
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        ("raise ImportError('no libtorch')", "no libtorch"),
-        ("import os; os.abort()", "ended with -6"),
-    ],
-)
-@pytest.mark.skipif(os.name != "posix", reason="uses a signal and a shell script")
-def test_probe_survives_a_broken_torch(tmp_path: Path, code: str, words: str) -> None:
-    (tmp_path / "torch.py").write_text(code)
+@pytest.fixture
+def broken(tmp_path: Path) -> str:
+    """A Python that finds three broken libraries: one raises, one ends the process, one is slow."""
+    (tmp_path / "torch.py").write_text("raise ImportError('no libtorch')")
+    (tmp_path / "cv2.py").write_text("import os; os.abort()")
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}" exec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
-    assert words in machine.probe_torch(str(python))["error"]
+    return str(python)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="uses a signal and a shell script")
+def test_probes_survive_broken_libraries(broken: str) -> None:
+    assert "no libtorch" in machine.probe_torch(broken)["error"]
+    names = ["json", "torch", "cv2", "csv", "no_such_module"]
+    found = machine.probe_libraries(names, broken)
+    assert (found["json"], found["torch"]) == ("", "ImportError: no libtorch")
+    assert found["cv2"] == "it ended with -6"
+    assert found["csv"] == ""  # asked in another process
+    assert found["no_such_module"] == "ModuleNotFoundError: No module named 'no_such_module'"
 
 
 def test_probe_survives_a_missing_python_and_a_slow_one(tmp_path: Path) -> None:
     assert "FileNotFoundError" in machine.probe_torch(str(tmp_path / "python"))["error"]
-    assert "TimeoutExpired" in machine.probe_torch(timeout=0.001)["error"]
+    assert machine.probe_torch(timeout=0.001) == {"error": "no end within 0.001 s"}
 
 
 def test_gpu() -> None:
@@ -110,24 +121,24 @@ def test_memory_and_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_libraries_and_jupyter() -> None:
     found = machine.versions(["numpy", "no-such-distribution"])
-    assert found["numpy"] == np.__version__
-    assert found["no-such-distribution"] is None
-    check = machine.check_libraries(found, {"numpy": True, "no-such-distribution": False})
+    assert found == {"numpy": np.__version__, "no-such-distribution": None}
+    lost = "ModuleNotFoundError: No module named 'no-such-distribution'"
+    check = machine.check_libraries(found, {"numpy": "", "no-such-distribution": lost})
     assert (check.state, check.found) == ("fail", "missing: no-such-distribution")
-    check = machine.check_libraries(found, {"numpy": True, "no-such-distribution": True})
-    assert check.state == "ok"
+    lost = "ImportError: libGL.so.1"
+    check = machine.check_libraries(found, {"numpy": "", "no-such-distribution": lost})
+    assert check.found == f"no-such-distribution does not import ({lost})"
+    assert machine.check_libraries(found, dict.fromkeys(found, "")).state == "ok"
     assert machine.check_jupyter({"papermill": None}).state == "warn"
     assert machine.check_jupyter({"papermill": "2"}).state == "ok"
-    assert machine.has_module("json")
-    assert not machine.has_module("no_such_module")
 
 
 def test_flow_and_a_broken_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert machine.check_flow().state == "ok"
+    assert doctor.check_flow().state == "ok"
     import cv2
 
     monkeypatch.delattr(cv2, "optflow")
-    check = machine.check_flow()
+    check = doctor.check_flow()
     assert check.state == "fail"
     assert "opencv-contrib-python-headless" in check.advice
 
@@ -162,7 +173,7 @@ def _jhmdb(root: Path, layout: str = "ReCompress_Videos") -> Path:
 
 @pytest.mark.parametrize("layout", ["ReCompress_Videos", "Rename_Images"])
 def test_complete_jhmdb(tmp_path: Path, layout: str) -> None:
-    checks = inputs.check_jhmdb(str(_jhmdb(tmp_path, layout)))
+    checks = doctor.check_clips("jhmdb", str(_jhmdb(tmp_path, layout)))
     assert [check.name for check in checks] == [f"JHMDB split {k}" for k in (1, 2, 3)]
     expected = f"{layout}: 4 training and 4 test clips, 8 silhouettes"
     assert {(check.state, check.found) for check in checks} == {("ok", expected)}
@@ -173,7 +184,7 @@ def test_jhmdb_with_gaps(tmp_path: Path) -> None:
     (root / "ReCompress_Videos" / "clap" / "clap_3.avi").unlink()
     (root / "puppet_mask" / "wave" / "wave_0" / "puppet_mask.mat").unlink()
     (root / "splits" / "wave_test_split2.txt").write_text("nonsense\n")
-    first, second, _ = inputs.check_jhmdb(str(root))
+    first, second, _ = doctor.check_clips("jhmdb", str(root))
     assert first.state == "warn"
     assert "1 clips that the lists name are not there (clap 1)" in first.found
     assert "1 clips have no silhouette" in first.found
@@ -183,19 +194,20 @@ def test_jhmdb_with_gaps(tmp_path: Path) -> None:
 
 
 def test_no_jhmdb(tmp_path: Path) -> None:
-    assert inputs.check_jhmdb(None)[0].state == "warn"
-    assert {check.state for check in inputs.check_jhmdb(str(tmp_path / "none"))} == {"fail"}
+    assert {check.state for check in doctor.check_clips("jhmdb", str(tmp_path / "none"))} == {
+        "fail"
+    }
     root = _jhmdb(tmp_path)
     for path in (root / "ReCompress_Videos").rglob("*.avi"):
         path.unlink()
-    assert inputs.check_jhmdb(str(root))[0].state == "fail"
+    assert doctor.check_clips("jhmdb", str(root))[0].state == "fail"
 
 
 @pytest.mark.parametrize("name", ["ucf101", "hmdb51"])
-def test_ucf101_and_hmdb51(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ucf101_and_hmdb51(name: str, tmp_path: Path, quick: None) -> None:
     """A part of a data set is said to be one; gaps are counted; a lost list is a failure."""
     root = {"ucf101": write_ucf101, "hmdb51": write_hmdb51}[name](tmp_path / name, frames=2)
-    checks = inputs.check_clips(name, str(root))
+    checks = doctor.check_clips(name, str(root))
     title = name.upper()
     assert [check.name for check in checks] == [f"{title} split {k}" for k in (1, 2, 3)]
     assert {check.state for check in checks} == {"warn"}
@@ -203,49 +215,48 @@ def test_ucf101_and_hmdb51(name: str, tmp_path: Path, monkeypatch: pytest.Monkey
     assert "silhouette" not in checks[0].found
     clip = next(root.rglob("*_4.avi" if name == "hmdb51" else "*_g02_c01.avi"))
     clip.unlink()
-    check = inputs.check_clips(name, str(root))[0]
+    check = doctor.check_clips(name, str(root))[0]
     assert f"1 clips that the lists name are not there ({clip.parent.name} 1)" in check.found
     assert "--missing skip" in check.advice
     next(root.glob("*/*1.txt")).write_text("nonsense\n")
-    assert inputs.check_clips(name, str(root))[0].state == "fail"
-    assert inputs.check_clips(name, str(tmp_path / "none"))[0].state == "fail"
-    monkeypatch.setattr(machine, "probe_torch", lambda: GOOD)
-    names = [check.name for check in examine(others={name: str(root)})]
+    assert doctor.check_clips(name, str(root))[0].state == "fail"
+    assert doctor.check_clips(name, str(tmp_path / "none"))[0].state == "fail"
+    names = [check.name for check in doctor.examine({name: str(root)})]
     assert f"{title} split 3" in names
-    assert not any(title in check.name for check in examine(others={name: None}))
+    assert not any(title in check.name for check in doctor.examine({name: None}))
 
 
 def test_all_puppets_of_a_cache_are_looked_at(tmp_path: Path) -> None:
-    assert inputs.puppet_folders(None, str(tmp_path)) == [f"{tmp_path}/puppets-tour"]
+    assert doctor.puppet_folders(None, str(tmp_path)) == [f"{tmp_path}/puppets-tour"]
     for name in ("puppets-lessons", "puppets-tour", "tuned"):
         (tmp_path / name).mkdir()
-    found = inputs.puppet_folders(None, str(tmp_path))
+    found = doctor.puppet_folders(None, str(tmp_path))
     assert found == [str(tmp_path / name) for name in ("puppets-lessons", "puppets-tour")]
-    assert inputs.puppet_folders("own", str(tmp_path)) == ["own"]
+    assert doctor.puppet_folders("own", str(tmp_path)) == ["own"]
 
 
 def test_puppets(tmp_path: Path) -> None:
-    assert inputs.check_puppets(str(tmp_path / "none")).found.startswith("none yet")
+    assert doctor.check_puppets(str(tmp_path / "none")).found.startswith("none yet")
     root = _jhmdb(tmp_path)
-    assert "unfinished" in inputs.check_puppets(str(root)).found
+    assert "unfinished" in doctor.check_puppets(str(root)).found
     (root / "puppets.json").write_text('{"seed": 7}')
-    check = inputs.check_puppets(str(root))
+    check = doctor.check_puppets(str(root))
     assert (check.state, check.found) == ("ok", f"8 clips in {root}, seed 7")
     (root / "ReCompress_Videos" / "clap" / "clap_3.avi").unlink()
-    assert inputs.check_puppets(str(root)).state == "warn"
+    assert doctor.check_puppets(str(root)).state == "warn"
     (root / "puppets.json").write_text("{")
-    assert inputs.check_puppets(str(root)).state == "warn"
+    assert doctor.check_puppets(str(root)).state == "warn"
 
 
 def test_weights(tmp_path: Path) -> None:
-    assert inputs.check_weights(None).state == "warn"
-    assert inputs.check_weights(str(tmp_path / "none.safetensors")).state == "fail"
+    assert doctor.check_weights(None).state == "warn"
+    assert doctor.check_weights(str(tmp_path / "none.safetensors")).state == "fail"
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(b"no weights")
-    assert inputs.check_weights(str(broken)).state == "fail"
+    assert doctor.check_weights(str(broken)).state == "fail"
     other = tmp_path / "other.safetensors"
     save_file({"x": np.zeros(2, np.float32)}, other)
-    check = inputs.check_weights(str(other))
+    check = doctor.check_weights(str(other))
     assert check.state == "fail"
     assert "other tensors" in check.found
 
@@ -255,7 +266,7 @@ def test_real_weights() -> None:
     path = os.environ.get("RSTAN_SQUEEZENET")
     if not path:
         pytest.skip("RSTAN_SQUEEZENET names no weights file")
-    assert inputs.check_weights(path).state == "ok"
+    assert doctor.check_weights(path).state == "ok"
 
 
 @pytest.mark.jhmdb
@@ -263,41 +274,44 @@ def test_real_jhmdb() -> None:
     path = os.environ.get("RSTAN_JHMDB")
     if not path:
         pytest.skip("RSTAN_JHMDB names no folder")
-    assert {check.state for check in inputs.check_jhmdb(path)} <= {"ok", "warn"}
+    assert {check.state for check in doctor.check_clips("jhmdb", path)} <= {"ok", "warn"}
 
 
 def test_shipped_and_tuned(tmp_path: Path) -> None:
-    assert inputs.check_shipped(tmp_path).state == "fail"
-    assert inputs.check_tuned(str(tmp_path)).state == "warn"
+    assert doctor.check_shipped(tmp_path).state == "fail"
+    assert doctor.check_tuned(str(tmp_path)).state == "warn"
     (tmp_path / "tuned").mkdir()
     path = tmp_path / "tuned" / "motion-1.safetensors"
     save_file({"x": np.zeros(2, np.float32)}, path)
-    assert inputs.check_tuned(str(tmp_path)) == Check(
+    assert doctor.check_tuned(str(tmp_path)) == Check(
         "Tuned networks", "ok", "motion-1.safetensors"
     )
-    assert inputs.check_shipped(tmp_path).state == "ok"
+    assert doctor.check_shipped(tmp_path).state == "ok"
     path.write_bytes(b"cut")
-    assert "unreadable: motion-1" in inputs.check_tuned(str(tmp_path)).found
+    assert "unreadable: motion-1" in doctor.check_tuned(str(tmp_path)).found
 
 
 def test_table_and_json() -> None:
     checks = [Check("A", "ok", "fine"), Check("Longer", "fail", "word " * 40, "do this")]
-    table = shown.as_table(checks)
-    assert max(map(len, table.splitlines())) <= shown.WIDTH
+    table = machine.as_table(checks)
+    assert max(map(len, table.splitlines())) <= machine.WIDTH
     assert "-> do this" in table
     assert table.splitlines()[-1] == "1 ok, 0 warn, 1 fail"
-    assert json.loads(shown.as_json(checks))[1]["advice"] == "do this"
-    assert shown.exit_code(checks) == 1
-    assert shown.exit_code([Check("A", "warn", "")]) == 0
+    assert json.loads(machine.as_json(checks))[1]["advice"] == "do this"
+    assert machine.exit_code(checks) == 1
+    assert machine.exit_code([Check("A", "warn", "")]) == 0
 
 
 def test_command_without_torch_or_libraries(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(machine, "probe_torch", lambda: {"error": "ImportError: torch"})
-    monkeypatch.setattr(machine, "has_module", lambda name: name != "scipy")
+    lost = "ModuleNotFoundError: No module named 'scipy'"
+    monkeypatch.setattr(
+        machine, "probe_libraries", lambda names: dict.fromkeys(names, "") | {"scipy": lost}
+    )
     parser = argparse.ArgumentParser()
-    add_parser(parser.add_subparsers())
+    doctor.add_parser(parser.add_subparsers())
     arguments = parser.parse_args(["doctor", "--json", "--jhmdb", str(tmp_path)])
     assert arguments.func(arguments) == 1
     states = {row["name"]: row["state"] for row in json.loads(capsys.readouterr().out)}
@@ -306,19 +320,19 @@ def test_command_without_torch_or_libraries(
     assert states["Python"] == "ok"
 
 
-def test_examine_looks_at_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "probe_torch", lambda: GOOD)
-    names = [check.name for check in examine()]
+def test_examine_looks_at_everything(quick: None) -> None:
+    checks = doctor.examine()
+    names = [check.name for check in checks]
     assert names == list(dict.fromkeys(names))
     assert {"Python", "PyTorch", "GPU", "JHMDB", "Puppets", "Weights", "Compiler"} <= set(names)
-    assert all(check.advice for check in examine() if check.state != "ok")
+    assert all(check.advice for check in checks if check.state != "ok")
 
 
 def test_parser_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RSTAN_JHMDB", "somewhere")
     monkeypatch.setenv("RSTAN_HMDB51", "elsewhere")
     parser = argparse.ArgumentParser()
-    cli.add_parser(parser.add_subparsers())
+    doctor.add_parser(parser.add_subparsers())
     assert parser.parse_args(["doctor"]).jhmdb == "somewhere"
     assert parser.parse_args(["doctor"]).hmdb51 == "elsewhere"
     assert parser.parse_args(["doctor", "--ucf101", "here"]).ucf101 == "here"

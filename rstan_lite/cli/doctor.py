@@ -1,4 +1,4 @@
-"""The command `rstan-lite doctor`."""
+"""The command `rstan-lite doctor`: the machine's looks, and those at what a user brings."""
 
 from __future__ import annotations
 
@@ -6,16 +6,38 @@ import argparse
 import os
 import shutil
 import sys
+import warnings
+from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from rstan_lite.cli import doctor_inputs as inputs
 from rstan_lite.system import machine
-from rstan_lite.system.check import Check, as_json, as_table, exit_code
+from rstan_lite.system.errors import DataError, RstanError
+from rstan_lite.system.machine import Check, as_json, as_table, exit_code
+from rstan_lite.system.reading import read_json
 from rstan_lite.system.settings import default_cache
 
+if TYPE_CHECKING:
+    from rstan_lite.data.clips import ClipDataset
 
-def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+PACKAGE = Path(__file__).parent.parent
+JHMDB_HELP = (
+    "Give it with --jhmdb DIR or RSTAN_JHMDB (README: Using JHMDB). "
+    "Without it, everything runs on generated clips."
+)
+README = {
+    "jhmdb": "README: Using JHMDB.",
+    "ucf101": "README: UCF101 and HMDB51.",
+    "hmdb51": "README: UCF101 and HMDB51.",
+}
+WEIGHTS_HELP = (
+    "Give them with --weights FILE or RSTAN_SQUEEZENET, or let torchvision download them. "
+    "The shipped puppet networks need none."
+)
+
+
+def add_parser(subparsers: Any) -> None:
     """Add the command `doctor`; its `func` takes the parsed arguments and returns an exit code."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "doctor",
@@ -23,96 +45,205 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         description="Look at Python, the libraries, the machine, the data and the weights. "
         "Exit code 1 where something necessary fails.",
     )
-    environment = os.environ.get
-    parser.add_argument(
-        "--jhmdb", metavar="DIR", default=environment("RSTAN_JHMDB"), help="JHMDB's folder"
-    )
-    for name in ("ucf101", "hmdb51"):
-        variable = f"RSTAN_{name.upper()}"
-        parser.add_argument(
-            f"--{name}",
-            metavar="DIR",
-            default=environment(variable),
-            help=f"{name.upper()}'s folder",
-        )
-    parser.add_argument(
-        "--puppets", metavar="DIR", help="folder of generated clips (those in the cache)"
-    )
-    parser.add_argument(
-        "--weights",
-        metavar="FILE",
-        default=environment("RSTAN_SQUEEZENET"),
+    add, given = parser.add_argument, os.environ.get
+    for name in README:
+        title = name.upper()
+        add(f"--{name}", metavar="DIR", default=given(f"RSTAN_{title}"), help=f"{title}'s folder")
+    add("--puppets", metavar="DIR", help="folder of generated clips (those in the cache)")
+    add(
+        "--weights", metavar="FILE", default=given("RSTAN_SQUEEZENET"),
         help="ImageNet weights of SqueezeNet 1.0",
-    )
-    parser.add_argument(
-        "--cache",
-        metavar="DIR",
+    )  # fmt: skip
+    add(
+        "--cache", metavar="DIR",
         help="folder of stores and tuned networks ($RSTAN_CACHE, runs/cache)",
-    )
-    parser.add_argument("--json", action="store_true", help="print a JSON list")
+    )  # fmt: skip
+    add("--json", action="store_true", help="print a JSON list")
     parser.set_defaults(func=main)
-    return parser
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run what `add_parser` parsed."""
+    roots = {name: getattr(arguments, name) for name in README}
+    checks = examine(roots, arguments.weights, arguments.puppets, arguments.cache)
+    print(as_json(checks) if arguments.json else as_table(checks))
+    return exit_code(checks)
 
 
 def examine(
-    jhmdb: str | None = None,
+    roots: Mapping[str, str | None] | None = None,
     weights: str | None = None,
     puppets: str | None = None,
     cache: str | None = None,
-    others: Mapping[str, str | None] | None = None,
 ) -> list[Check]:
     """All checks, in the order in which they are shown.
 
-    others: folders of UCF101 and HMDB51, by name; the ones that are not given are not looked at.
+    roots: folders of data sets, by name; one that is not given is not looked at, and JHMDB is said
+    to be absent.
     """
+    roots, cache = {"jhmdb": None, **(roots or {})}, cache or default_cache()
     said = machine.probe_torch()
+    torch = machine.check_torch(said)
+    problems = machine.probe_libraries(list(machine.LIBRARIES.values()))
     libraries = machine.check_libraries(
         machine.versions(list(machine.LIBRARIES)),
-        {name: machine.has_module(module) for name, module in machine.LIBRARIES.items()},
+        {name: problems[module] for name, module in machine.LIBRARIES.items()},
     )
-    checks = [
-        machine.check_python(sys.version_info[:2], sys.executable),
-        machine.check_torch(said),
-        libraries,
-    ]
-    if libraries.state == "ok":
-        checks.append(machine.check_flow())
+    ready = libraries.state == "ok"
+    checks = [machine.check_python(sys.version_info[:2], sys.executable), torch, libraries]
+    if ready:
+        checks.append(check_flow())
     checks += [
         machine.check_gpu(said, shutil.which("nvidia-smi") is not None),
         machine.check_threads(os.cpu_count() or 1, said, os.environ.get("OMP_NUM_THREADS")),
         machine.check_memory(machine.available_memory()),
         machine.check_disk("."),
     ]
-    if libraries.state == "ok":
-        checks += [
-            *inputs.check_jhmdb(jhmdb),
-            *(
-                c
-                for name, root in (others or {}).items()
-                if root
-                for c in inputs.check_clips(name, root)
-            ),
-            *map(inputs.check_puppets, inputs.puppet_folders(puppets, cache or default_cache())),
-        ]
-    if checks[1].state == "ok" and libraries.state == "ok":
-        checks.append(inputs.check_weights(weights))
+    if ready:
+        for name, root in roots.items():
+            if root:
+                checks += check_clips(name, root)
+            elif name == "jhmdb":
+                checks.append(Check("JHMDB", "warn", "not given", JHMDB_HELP))
+        checks += map(check_puppets, puppet_folders(puppets, cache))
+    if ready and torch.state == "ok":
+        checks.append(check_weights(weights))
     return [
         *checks,
-        inputs.check_shipped(),
-        inputs.check_tuned(cache or default_cache()),
+        check_shipped(),
+        check_tuned(cache),
         machine.check_jupyter(machine.versions(machine.JUPYTER)),
         machine.check_compiler(),
     ]
 
 
-def main(arguments: argparse.Namespace) -> int:
-    """Run what `add_parser` parsed."""
-    checks = examine(
-        arguments.jhmdb,
-        arguments.weights,
-        arguments.puppets,
-        arguments.cache,
-        {"ucf101": arguments.ucf101, "hmdb51": arguments.hmdb51},
-    )
-    print(as_json(checks) if arguments.json else as_table(checks))
-    return exit_code(checks)
+def check_flow() -> Check:
+    """OpenCV's two optical flow methods compute."""
+    import numpy as np
+
+    advice = "Only one OpenCV may be installed: remove opencv-python*, then install "
+    advice += "opencv-contrib-python-headless again."
+    try:
+        from rstan_lite.features.flow import OPENCV, flow_sequence
+
+        frames = np.random.default_rng(0).integers(0, 255, (2, 32, 32, 3), dtype=np.uint8)
+        for method in OPENCV:
+            flow_sequence(frames, method)
+    except (ImportError, AttributeError) as error:  # a stripped OpenCV lacks names
+        return Check("Optical flow", "fail", f"{type(error).__name__}: {error}", advice)
+    return Check("Optical flow", "ok", f"{' and '.join(OPENCV)} compute")
+
+
+def check_clips(name: str, root: str) -> list[Check]:
+    """Layout, clips and silhouettes of each split of a data set's folder, and what is missing.
+
+    name: jhmdb, ucf101 or hmdb51.
+    """
+    from rstan_lite.data.datasets import open_clips
+
+    checks = []
+    for split in (1, 2, 3):
+        title = f"{name.upper()} split {split}"
+        try:
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always", UserWarning)
+                data = open_clips(name, root, split, missing="skip", validation=0.0)
+        except RstanError as error:
+            checks.append(Check(title, "fail", str(error), README[name]))
+            continue
+        checks.append(_split(title, data, [str(warning.message) for warning in said]))
+    return checks
+
+
+def _split(title: str, data: ClipDataset, advice: list[str]) -> Check:
+    clips = data.train + data.test
+    found = f"{data.layout}: {len(data.train)} training and {len(data.test)} test clips"
+    masks = sum(bool(clip.mask_path and clip.mask_path.is_file()) for clip in clips)
+    if data.has_silhouettes:
+        found += f", {masks} silhouettes"
+    if not data.train or not data.test:
+        return Check(title, "fail", found, f"{README[data.NAME]} It says which archives to unpack.")
+    if data.missing:
+        classes = Counter(entry.partition("/")[0] for entry in data.missing)
+        worst = ", ".join(f"{action} {number}" for action, number in classes.most_common(4))
+        more = " ..." if len(classes) > 4 else ""
+        found += f"; {len(data.missing)} clips that the lists name are not there ({worst}{more})"
+        advice.append("Complete the copy, or train without them: --missing skip.")
+    if data.has_silhouettes and masks < len(clips):
+        found += f"; {len(clips) - masks} clips have no silhouette"
+        advice.append("Unpack puppet_mask.zip beside the clips.")
+    return Check(title, "warn" if advice else "ok", found, " ".join(advice))
+
+
+def puppet_folders(given: str | None, cache: str) -> list[str]:
+    """Where generated clips are looked for: the folder that was named, or all in the cache."""
+    made = sorted(str(path) for path in Path(cache).glob("puppets*") if path.is_dir())
+    return [given] if given else made or [f"{cache}/puppets-tour"]
+
+
+def check_puppets(root: str) -> Check:
+    """Generated clips: a finished copy in a folder, or none yet."""
+    advice = "They are made when first needed, or by rstan-lite puppets."
+    if not Path(root).is_dir():
+        return Check("Puppets", "ok", f"none yet in {root}", advice)
+    marker = Path(root) / "puppets.json"
+    try:
+        if not marker.exists():
+            return Check("Puppets", "warn", f"an unfinished copy in {root}", advice)
+        made = read_json(marker, DataError, "the record of generated clips, as JSON")
+        from rstan_lite.data.jhmdb import JHMDB
+
+        data = JHMDB(root, validation=0.0)
+    except RstanError as error:
+        return Check("Puppets", "warn", str(error), f"Remove {root}. {advice}")
+    clips = len(data.train) + len(data.test)
+    seed = made.get("seed", "unknown") if isinstance(made, dict) else "unknown"
+    return Check("Puppets", "ok", f"{clips} clips in {root}, seed {seed}")
+
+
+def check_weights(path: str | None, backbone: str = "squeezenet1_0") -> Check:
+    """A weights file is there and fits the network."""
+    if not path:
+        return Check("Weights", "warn", "no file given", WEIGHTS_HELP)
+    if not Path(path).is_file():
+        return Check("Weights", "fail", f"no file {path}", WEIGHTS_HELP)
+    try:
+        from rstan_lite.features.backbones import FeatureNet
+        from rstan_lite.features.backbones import backbone as preset
+        from rstan_lite.features.pretrained import load_imagenet
+
+        for stream in ("appearance", "motion"):
+            load_imagenet(FeatureNet(preset(backbone), stream), path)
+    except (RstanError, ImportError, OSError) as error:
+        return Check("Weights", "fail", f"{path}: {error}", WEIGHTS_HELP)
+    return Check("Weights", "ok", f"{path} fits {backbone}, appearance and motion")
+
+
+def check_shipped(package: Path = PACKAGE) -> Check:
+    """The small networks for puppets that come with the package."""
+    files = sorted(path.name for path in package.rglob("*.safetensors"))
+    if files:
+        return Check("Puppet networks", "ok", ", ".join(files))
+    return Check("Puppet networks", "fail", f"none in {package}", "Install the package again.")
+
+
+def check_tuned(cache: str) -> Check:
+    """Fine-tuned networks in a cache folder."""
+    advice = "rstan-lite tune makes them; JHMDB needs them for the motion stream."
+    files = sorted(Path(cache, "tuned").glob("*.safetensors"))
+    broken = []
+    for path in files:
+        try:
+            from safetensors import safe_open
+
+            with safe_open(str(path), framework="numpy") as opened:
+                opened.keys()
+        except Exception as error:  # safetensors' own error derives from Exception alone
+            broken.append(f"{path.name} ({error})")
+    if broken:
+        return Check(
+            "Tuned networks", "warn", f"unreadable: {', '.join(broken)}", f"Remove. {advice}"
+        )
+    if not files:
+        return Check("Tuned networks", "warn", f"none in {Path(cache, 'tuned')}", advice)
+    return Check("Tuned networks", "ok", ", ".join(path.name for path in files))

@@ -8,17 +8,17 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from rstan_lite.cli.doctor_inputs import check_clips
+from rstan_lite.cli.doctor import check_clips
 from rstan_lite.data.datasets import open_clips
 from rstan_lite.fetch.adopt import adopt, checked
 from rstan_lite.fetch.archives import extract
 from rstan_lite.fetch.download import download
 from rstan_lite.fetch.rar import find_tool
 from rstan_lite.fetch.sources import Piece, Source
-from rstan_lite.system.check import as_table
 from rstan_lite.system.errors import DataError
 from rstan_lite.system.files import alone
 from rstan_lite.system.interruption import run_command
+from rstan_lite.system.machine import as_table
 
 ARCHIVES = "archives"  # folder of what was downloaded, in the data set's
 ROOM, ROOM_NESTED = 1.1, 2.2  # to unpack an archive, in multiples of its size

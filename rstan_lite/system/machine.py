@@ -1,12 +1,12 @@
-"""Looks at Python, the libraries and the machine. Nothing here imports torch into this process.
+"""The doctor's looks at Python, the libraries and the machine, and how a look is shown.
 
-torch is asked in a process of its own: a broken installation can end the process that imports it.
+Nothing here imports torch or another library that may be broken into this process: they are
+imported in a process of their own, which they can end.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import json
 import os
 import re
@@ -14,12 +14,16 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from rstan_lite.system.check import Check
+from rstan_lite.system.tables import aligned
 
+State = Literal["ok", "warn", "fail"]
+WIDTH = 100
 PYTHON_RANGE = ((3, 11), (3, 14))
 LIBRARIES = {  # distributions whose absence stops the project, with the module each one gives
     "av": "av",
@@ -66,25 +70,100 @@ except Exception as error:
     said["gpu_error"] = f"{type(error).__name__}: {error}"
 print("\\n" + json.dumps(said))
 """
+_LIBRARY_PROBE = """
+import importlib, json, sys
+for name in sys.argv[1:]:
+    why = ""
+    try:
+        importlib.import_module(name)
+    except BaseException as error:
+        why = f"{type(error).__name__}: {error}"
+    print("\\nsaid " + json.dumps([name, why]), flush=True)
+"""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at.
+
+    state: "ok"; "warn" for what the project can do without; "fail" for what it can't.
+    found: what is there. advice: what to do, where the state is not "ok".
+    """
+
+    name: str
+    state: State
+    found: str
+    advice: str = ""
+
+
+def exit_code(checks: Sequence[Check]) -> int:
+    """1 where something necessary fails, else 0."""
+    return int(any(check.state == "fail" for check in checks))
+
+
+def as_table(checks: Sequence[Check]) -> str:
+    """The checks as lines of text: state, name, what was found; advice below."""
+    width = WIDTH - max(len(check.name) for check in checks) - 8
+    rows = []
+    for check in checks:
+        lines = textwrap.wrap(check.found, width, break_on_hyphens=False) or [""]
+        lines += textwrap.wrap(
+            f"-> {check.advice}" * bool(check.advice),
+            width,
+            subsequent_indent="   ",
+            break_on_hyphens=False,
+        )
+        heads = [(check.state.ljust(4), check.name), *[("", "")] * (len(lines) - 1)]
+        rows += [[*head, line] for head, line in zip(heads, lines, strict=True)]
+    counts = {state: sum(c.state == state for c in checks) for state in ("ok", "warn", "fail")}
+    summary = ", ".join(f"{number} {state}" for state, number in counts.items())
+    return "\n".join([*aligned(rows), "", summary])
+
+
+def as_json(checks: Sequence[Check]) -> str:
+    """The checks as a JSON list."""
+    return json.dumps([asdict(check) for check in checks], indent=2)
 
 
 def probe_torch(python: str = sys.executable, timeout: float = 180.0) -> dict[str, Any]:
     """What torch says of itself in a process of its own; {"error": why} where it says nothing."""
+    printed, why = _probe(python, _TORCH_PROBE, [], timeout)
+    if why:
+        return {"error": why}
+    said: dict[str, Any] = json.loads(printed.strip().splitlines()[-1])
+    return said
+
+
+def probe_libraries(
+    modules: Sequence[str], python: str = sys.executable, timeout: float = 180.0
+) -> dict[str, str]:
+    """Why each module can't be imported, "" where it can, as a process of its own found out."""
+    found: dict[str, str] = {}
+    while left := [name for name in modules if name not in found]:
+        printed, why = _probe(python, _LIBRARY_PROBE, left, timeout)
+        lines = [line for line in printed.splitlines() if line.startswith("said ")]
+        found |= dict(json.loads(line.removeprefix("said ")) for line in lines)
+        if len(lines) < len(left):  # the next one ended the process
+            found[left[len(lines)]] = why or "its import ended Python"
+    return found
+
+
+def _probe(python: str, code: str, arguments: Sequence[str], timeout: float) -> tuple[str, str]:
+    """What a piece of Python printed in a process of its own, and why it ended early, or ""."""
+    command = [python, "-c", code, *arguments]
     try:
         done = subprocess.run(
-            [python, "-c", _TORCH_PROBE],
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            stdin=subprocess.DEVNULL,
+            command, capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return {"error": f"{type(error).__name__}: {error}"}
+    except subprocess.TimeoutExpired as error:
+        return (error.stdout or b"").decode(errors="replace"), f"no end within {timeout:g} s"
+    except OSError as error:
+        return "", f"{type(error).__name__}: {error}"
+    why = ""
     if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or [f"it ended with {done.returncode}"]
-        return {"error": last[0][:300]}
-    said: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return said
+        complaint = done.stderr.decode(errors="replace").strip().splitlines()
+        why = complaint[-1][:300] if complaint else f"it ended with {done.returncode}"
+    return done.stdout.decode(errors="replace"), why
 
 
 def check_python(version: tuple[int, int], executable: str) -> Check:
@@ -184,35 +263,23 @@ def versions(names: Sequence[str]) -> dict[str, str | None]:
     return found
 
 
-def has_module(name: str) -> bool:
-    """Whether a module could be imported, without importing it."""
-    return importlib.util.find_spec(name) is not None
+def check_libraries(found: Mapping[str, str | None], problems: Mapping[str, str]) -> Check:
+    """The libraries that everything needs.
 
-
-def check_libraries(found: Mapping[str, str | None], modules: Mapping[str, bool]) -> Check:
-    """The libraries that everything needs. modules: whether each one's module is importable."""
-    missing = [name for name in found if not modules[name]]
-    if missing:
-        return Check("Libraries", "fail", f"missing: {', '.join(missing)}", REINSTALL)
+    found: the version of each distribution. problems: why its module can't be imported, or "".
+    """
+    absent, broken = [], []
+    for name in found:
+        why = problems[name]
+        if why.startswith("ModuleNotFoundError") and repr(LIBRARIES.get(name, name)) in why:
+            absent.append(name)
+        elif why:
+            broken.append(f"{name} does not import ({why[:300]})")
+    if absent or broken:
+        said = [f"missing: {', '.join(absent)}"] * bool(absent) + broken
+        return Check("Libraries", "fail", "; ".join(said), REINSTALL)
     shown = (f"{name} {version or '(another distribution)'}" for name, version in found.items())
     return Check("Libraries", "ok", ", ".join(shown))
-
-
-def check_flow() -> Check:
-    """OpenCV's two optical flow methods compute."""
-    import numpy as np
-
-    advice = "Only one OpenCV may be installed: remove opencv-python*, then install "
-    advice += "opencv-contrib-python-headless again."
-    try:
-        from rstan_lite.features.flow import OPENCV, flow_sequence
-
-        frames = np.random.default_rng(0).integers(0, 255, (2, 32, 32, 3), dtype=np.uint8)
-        for method in OPENCV:
-            flow_sequence(frames, method)
-    except (ImportError, AttributeError) as error:  # a stripped OpenCV lacks names
-        return Check("Optical flow", "fail", f"{type(error).__name__}: {error}", advice)
-    return Check("Optical flow", "ok", f"{' and '.join(OPENCV)} compute")
 
 
 def check_jupyter(found: Mapping[str, str | None]) -> Check:
