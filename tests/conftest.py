@@ -40,8 +40,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     ]
     if rows:
         terminalreporter.section("notebooks: time and memory")
-        line = "{:<28}{:<18}{:>8}{:>12}{:>10}".format
-        terminalreporter.write_line(line("notebook", "parameters", "wall s", "processor s", "MiB"))
+        line = "{:<28}{:<18}{:>8}{:>13}{:>10}{:>8}".format
+        terminalreporter.write_line(
+            line("notebook", "parameters", "wall s", "processor s", "waited s", "MiB")
+        )
         for notebook, which, *numbers in sorted(rows):
             terminalreporter.write_line(line(notebook, which, *(f"{x:.0f}" for x in numbers)))
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,17 +26,21 @@ MOST = 900  # seconds after which a run is given up
 
 
 class Measured(NamedTuple):
-    """What a run took: wall-clock and processor seconds, and the most memory in MiB."""
+    """What a command took: seconds in all, of processors and of waiting, and the most MiB."""
 
     wall: float
     cpu: float
+    idle: float
     mebibytes: float
-    output: Path
 
     @property
     def seconds(self) -> float:
-        """The smaller one: a busy machine stretches the wall clock, two cores the processors'."""
-        return min(self.wall, self.cpu)
+        """What it takes on a free machine.
+
+        A busy machine stretches the wall clock, but neither work nor waiting; two cores do a second
+        of both in less. A command that hangs waits.
+        """
+        return min(self.wall, self.cpu + self.idle)
 
 
 def offline(**more: str) -> dict[str, str]:
@@ -46,52 +51,61 @@ def offline(**more: str) -> dict[str, str]:
 
 def run_measured(
     notebook: Path, parameters: Mapping[str, object], home: Path, *, html: bool = False
-) -> Measured:
-    """Run a notebook by `rstan-lite run` in the folder home, and wait for it.
+) -> tuple[Measured, Path]:
+    """Run a notebook by `rstan-lite run` in the folder home; what it took, and its executed copy.
 
-    The executed copy lies where the command puts it: in the notebook's folder `out`.
-    Memory is that of all its processes together, pages that they share counted once, as far as the
-    system tells. AssertionError with what the command said where it fails.
+    The copy lies where the command puts it: in the notebook's folder `out`. AssertionError with
+    what the command said where it fails.
     """
     out = {p.name: p.default for p in notebook_parameters(notebook)} | dict(parameters)
-    output = home / str(out["out"]) / notebook.name
     command = [sys.executable, "-m", "rstan_lite.cli", "run", str(notebook)]
     command += [] if html else ["--no-html"]
     for name, value in parameters.items():
         command += ["-p", f"{name}={value}"]
-    cache = str(home / "cache")
-    before, start, most = os.times(), time.monotonic(), 0.0
+    took = measured(command, home, offline(RSTAN_CACHE=str(home / "cache")))
+    return took, home / str(out["out"]) / notebook.name
+
+
+def measured(command: list[str], home: Path, environment: dict[str, str]) -> Measured:
+    """Run a command in a folder, and watch it and all that it starts.
+
+    Memory is that of all its processes together, pages that they share counted once, as far as the
+    system tells. It waits while none of them runs, wants to run or reads the disk.
+    """
+    before, start, most, idle = os.times(), time.monotonic(), 0.0, 0.0
     with (home / "log.txt").open("w+", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            command, cwd=home, env=offline(RSTAN_CACHE=cache), stdout=log, stderr=log
-        )
+        process = subprocess.Popen(command, cwd=home, env=environment, stdout=log, stderr=log)
+        looked, used = start, 0.0
         try:
             while process.poll() is None and time.monotonic() - start < MOST:
-                most = max(most, _memory(process.pid))
                 time.sleep(0.25)
+                mebibytes, used_now, wants = _look(process.pid)
+                now, most = time.monotonic(), max(most, mebibytes)
+                if not wants and used_now - used < 0.05 * (now - looked):
+                    idle += now - looked
+                looked, used = now, used_now
         finally:
             _end(process)
         wall, after = time.monotonic() - start, os.times()
         log.seek(0)
         assert process.returncode == 0, f"exit code {process.returncode}:\n{log.read()}"
-    used = (t[2] + t[3] for t in (after, before))  # of children that have ended
-    return Measured(wall, next(used) - next(used), most, output)
+    cpu = sum(after[2:4]) - sum(before[2:4])  # of children that have ended
+    return Measured(wall, cpu, idle, most)
 
 
-def _memory(pid: int) -> float:
-    """MiB of a process and all that it started."""
-    total = 0
-    try:
+def _look(pid: int) -> tuple[float, float, bool]:
+    """A process and all that it started: MiB, processor seconds, and whether one wants to run."""
+    total = used = 0.0
+    wants = False
+    with suppress(psutil.Error):  # ended meanwhile
         main = psutil.Process(pid)
         for process in [main, *main.children(recursive=True)]:
-            try:
+            with suppress(psutil.Error):
                 info = process.memory_full_info()
                 total += getattr(info, "pss", 0) or info.rss
-            except psutil.Error:  # ended meanwhile
-                continue
-    except psutil.Error:
-        pass
-    return total / 2**20
+                used += sum(process.cpu_times()[:2])
+                wants |= process.status() in (psutil.STATUS_RUNNING, psutil.STATUS_DISK_SLEEP)
+    return total / 2**20, used, wants
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -7,6 +7,7 @@ lesson on that needs them. What runs is the teacher copy, in whose kernel the st
 exercises are tried as well. At its own parameters nbval runs each lesson.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -15,7 +16,15 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from measured import PROPERTY, Measured, check_attempt, offline, run_measured, with_attempt
+from measured import (
+    PROPERTY,
+    Measured,
+    check_attempt,
+    measured,
+    offline,
+    run_measured,
+    with_attempt,
+)
 
 from rstan_lite.classroom.lesson_config import lesson_config
 from rstan_lite.training.features_source import load_parts
@@ -48,38 +57,64 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", params=LESSONS, ids=lambda path: path.stem)
-def run(request: pytest.FixtureRequest, home: Path) -> Measured:
-    """The run of a lesson."""
+def run(request: pytest.FixtureRequest, home: Path) -> tuple[Measured, Path]:
+    """The run of a lesson: what it took, and its executed copy."""
     return run_measured(with_attempt(request.param, home / "copies"), PARAMETERS, home)
 
 
-def test_within_time_and_memory(
-    run: Measured, request: pytest.FixtureRequest, record_property
-) -> None:
-    lesson = request.node.callspec.params["run"].stem
-    record_property(PROPERTY, [lesson, "seed=1", *run[:3]])
-    assert run.seconds < SECONDS
-    assert run.mebibytes < MEBIBYTES
+@pytest.fixture(scope="module")
+def output(run: tuple[Measured, Path]) -> Path:
+    return run[1]
 
 
-def test_every_cell_ran_without_an_error(run: Measured) -> None:
-    code = [c for c in nbformat.read(run.output, as_version=4).cells if c.cell_type == "code"]
+def test_within_time_and_memory(run: tuple[Measured, Path], record_property) -> None:
+    took, output = run
+    record_property(PROPERTY, [output.stem, "seed=1", *took])
+    assert took.seconds < SECONDS
+    assert took.mebibytes < MEBIBYTES
+
+
+def test_every_cell_ran_without_an_error(output: Path) -> None:
+    code = [c for c in nbformat.read(output, as_version=4).cells if c.cell_type == "code"]
     assert all(cell.execution_count for cell in code)
     assert "error" not in {o.output_type for cell in code for o in cell.outputs}
 
 
-def test_the_text_says_what_came_out(run: Measured) -> None:
-    if run.output.stem not in SAID:
+def test_the_text_says_what_came_out(output: Path) -> None:
+    if output.stem not in SAID:
         pytest.skip("its text says nothing of its numbers")
-    id_, agrees = SAID[run.output.stem]
-    (cell,) = (c for c in nbformat.read(run.output, as_version=4).cells if c.id == id_)
+    id_, agrees = SAID[output.stem]
+    (cell,) = (c for c in nbformat.read(output, as_version=4).cells if c.id == id_)
     texts = [o.get("text") or o.data.get("text/plain", "") for o in cell.outputs]
     shares = [int(share) for share in re.findall(r"(\d+)%", "".join(texts))]
     assert agrees(*shares), shares
 
 
-def test_a_student_copy_fails_in_its_blanks_alone(run: Measured) -> None:
-    check_attempt(run.output)
+def test_a_student_copy_fails_in_its_blanks_alone(output: Path) -> None:
+    check_attempt(output)
+
+
+def test_a_command_that_hangs_is_over_its_time(tmp_path: Path) -> None:
+    took = measured([sys.executable, "-c", "import time; time.sleep(3)"], tmp_path, offline())
+    assert took.cpu < 1.5 < took.idle
+    assert took.seconds > 2.5
+
+
+def test_a_busy_machine_does_not_count(tmp_path: Path) -> None:
+    """A second of work, on one core that four other programs want as well."""
+    work = "import time\nwhile time.process_time() < 1: pass"
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    rivals = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
+    try:
+        took = measured([sys.executable, "-c", work], tmp_path, offline())
+    finally:
+        for rival in rivals:
+            rival.kill()
+            rival.wait()
+        os.sched_setaffinity(0, cores)
+    assert took.wall > 3
+    assert took.seconds < 2
 
 
 def test_a_run_reaches_no_network(tmp_path: Path) -> None:
