@@ -1,1 +1,1 @@
-"""Clips on disk: decoding, sampling, transforms, silhouettes and the JHMDB reader."""
+"""Clips on disk: readers of JHMDB, UCF101 and HMDB51, decoding, sampling, crops, silhouettes."""

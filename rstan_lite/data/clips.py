@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import warnings
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +14,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from rstan_lite.data.datasets import FOLDS
-from rstan_lite.data.images import read_images
-from rstan_lite.data.splits import TEST, TRAIN, carve_fold, carve_validation
-from rstan_lite.data.video import read_frames
+from rstan_lite.data.splits import FOLDS, TEST, TRAIN
+from rstan_lite.data.video import read_frames, read_images
 from rstan_lite.system.errors import ConfigError, DataError
 from rstan_lite.system.reading import disk_errors
 
@@ -39,7 +40,9 @@ class Clip:
 class ClipDataset(ABC):
     """A data set of clips with one of its three splits; each data set's reader derives from it.
 
-    root: the data set's folder. split: 1, 2 or 3.
+    root: the data set's folder. It holds the split lists, and the clips in a folder per class: as
+    videos or, in another folder, as frames. If it has both, the videos count.
+    split: 1, 2 or 3.
     missing: what to do about clips that a list names but the disk lacks: "error" counts and names
     them; "skip" leaves them out and keeps their names in `.missing`.
     damaged: the same of clips that turn out to be damaged when they are read, see `settle`.
@@ -55,6 +58,9 @@ class ClipDataset(ABC):
 
     NAME: ClassVar[str]  # in `datasets.DATASETS`
     TITLE: ClassVar[str]  # as it is written in a sentence
+    LISTS: ClassVar[str]  # the folder of the split lists
+    VIDEOS: ClassVar[str]
+    FRAMES: ClassVar[str]
     has_silhouettes: ClassVar[bool]
 
     def __init__(
@@ -67,45 +73,63 @@ class ClipDataset(ABC):
         damaged: str = "error",
         fold: int = 0,
     ):
-        if split not in (1, 2, 3):
-            raise ConfigError("split", repr(split), "1, 2 or 3")
-        if missing not in ("error", "skip"):
-            raise ConfigError("missing", repr(missing), "'error' or 'skip'")
-        if not 0 <= validation <= 0.5:
-            raise ConfigError("validation", repr(validation), "a share between 0 and 0.5")
-        if damaged not in ("error", "skip"):
-            raise ConfigError("damaged", repr(damaged), "'error' or 'skip'")
-        if fold not in range(FOLDS + 1):
-            raise ConfigError("fold", repr(fold), f"0 (none) to {FOLDS}")
+        for name, value, fits, expected in (
+            ("split", split, split in (1, 2, 3), "1, 2 or 3"),
+            ("missing", missing, missing in ("error", "skip"), "'error' or 'skip'"),
+            ("validation", validation, 0 <= validation <= 0.5, "a share between 0 and 0.5"),
+            ("damaged", damaged, damaged in ("error", "skip"), "'error' or 'skip'"),
+            ("fold", fold, fold in range(FOLDS + 1), f"0 (none) to {FOLDS}"),
+        ):
+            if not fits:
+                raise ConfigError(name, repr(value), expected)
         self.root, self.split, self.fold = Path(root), split, fold
         self._skip_damaged = damaged == "skip"
+        self.missing: tuple[str, ...] = ()
         self.damaged: dict[str, dict[str, str]] = {}
         with disk_errors(DataError, self.root, f"a folder with {self.TITLE}"):
-            self._read(missing, validation, seed)
+            self.layout = self._find_layout()
+            self._listed = self._lists()
+            self.classes = tuple(self._listed)
+            self._read_clips(missing == "skip", validation, seed)
 
-    def _read(self, missing: str, validation: float, seed: int) -> None:
-        """Layout, lists and clips."""
-        self.layout = self._find_layout()
-        lists = self._lists()
-        self.classes = tuple(lists)
-        self.missing: tuple[str, ...] = ()
+    def _find_layout(self) -> str:
+        """The name of the folder that holds the clips; DataError where there is none."""
+        root, layouts = self.root, (self.VIDEOS, self.FRAMES)
+        if not root.is_dir():
+            raise DataError(root, "no such folder", f"a folder with {self.TITLE}")
+        if not (root / self.LISTS).is_dir():
+            expected = f"{self.LISTS} (the split lists) beside {' or '.join(layouts)}"
+            raise DataError(root, f"no folder {self.LISTS}", expected)
+        for layout in layouts:
+            if (root / layout).is_dir():
+                return layout
+        inside = ", ".join(sorted(p.name for p in root.iterdir())[:8])
+        raise DataError(root, f"neither {' nor '.join(layouts)} (but {inside})", "one of the two")
+
+    def _read_clips(self, skip_missing: bool, validation: float, seed: int) -> None:
+        """Sort the listed clips into parts."""
         clips = [
             (self._clip(name, action, label), part)
-            for label, (action, parts) in enumerate(lists.items())
+            for label, (action, parts) in enumerate(self._listed.items())
             for name, part in parts.items()
         ]
         train, test = ([clip for clip, of in clips if of == part] for part in (TRAIN, TEST))
         if self.fold:  # before absent clips are left out, so that they change no other clip's fold
             train, test = carve_fold(train, self.fold, self.root)
-        absent = [clip for clip in (*train, *test) if not clip.path.exists()]
-        if absent:
-            self._report(absent, len(clips), missing)
+        absent = {clip: None for clip in (*train, *test) if not clip.path.exists()}  # in order
+        names = [f"{clip.action}/{clip.name}" for clip in absent]
+        if absent and not skip_missing:
+            more = len(names) - NAMED_IN_ERROR
+            shown = ", ".join(names[:NAMED_IN_ERROR]) + (f" and {more} more" if more > 0 else "")
+            raise DataError(
+                self.root,
+                f"{len(names)} of the {len(clips)} clips of split {self.split} missing: {shown}",
+                "every clip that the split lists name",
+                "Complete the copy, or leave them out with missing='skip' (--missing skip).",
+            )
+        self.missing = tuple(names)
         train, self.test = ([clip for clip in part if clip not in absent] for part in (train, test))
         self.train, self.validation = carve_validation(train, validation, seed)
-
-    @abstractmethod
-    def _find_layout(self) -> str:
-        """The name of the folder that holds the clips; DataError where there is none."""
 
     @abstractmethod
     def _lists(self) -> dict[str, dict[str, int]]:
@@ -115,18 +139,18 @@ class ClipDataset(ABC):
     def _clip(self, name: str, action: str, label: int) -> Clip:
         """A listed clip, whether or not the disk has it."""
 
-    @abstractmethod
+    def frames(self, clip: Clip) -> np.ndarray:
+        """All frames of a clip, uint8 RGB (F, H, W, 3). DataError where they can't be read."""
+        with disk_errors(DataError, clip.path, "a clip that can be read"):
+            return read_images(clip.path) if clip.path.is_dir() else read_frames(clip.path)
+
     def silhouettes(self, clip: Clip, frames: np.ndarray) -> np.ndarray:
         """The actor's silhouette in each frame, uint8 (F, H, W) of {0, 1}.
 
         frames: the clip's frames (F, H, W, 3), whose shape the masks must match.
         All zero in a data set without silhouettes: Eq. 18 then has nothing to ask for.
         """
-
-    def frames(self, clip: Clip) -> np.ndarray:
-        """All frames of a clip, uint8 RGB (F, H, W, 3). DataError where they can't be read."""
-        with disk_errors(DataError, clip.path, "a clip that can be read"):
-            return read_images(clip.path) if clip.path.is_dir() else read_frames(clip.path)
+        return np.zeros(frames.shape[:3], np.uint8)
 
     def settle(self, damaged: Mapping[Clip, DataError]) -> None:
         """Do about damaged clips what the option of that name says.
@@ -157,27 +181,73 @@ class ClipDataset(ABC):
                 setattr(self, part, [clip for clip in clips if clip not in damaged])
 
     def identity(self) -> str:
-        """A hash of what this data set is: its class and clip names.
+        """A hash of what this data set is: its class and clip names, and how clips were generated.
 
         Neither the split nor clips missing from the disk change it.
         """
-        return self._digest().hexdigest()[:12]
+        names = (f"{action}:{','.join(sorted(clips))};" for action, clips in self._listed.items())
+        return hashlib.sha256(("".join(names) + self._recipe()).encode()).hexdigest()[:12]
 
-    def _digest(self) -> hashlib._Hash:
-        digest = hashlib.sha256()
-        for action, parts in self._lists().items():
-            digest.update(f"{action}:{','.join(sorted(parts))};".encode())
-        return digest
+    def _recipe(self) -> str:
+        """How clips were generated, where they were."""
+        return ""
 
-    def _report(self, absent: list[Clip], total: int, missing: str) -> None:
-        names = [f"{clip.action}/{clip.name}" for clip in absent]
-        if missing == "error":
-            more = len(names) - NAMED_IN_ERROR
-            shown = ", ".join(names[:NAMED_IN_ERROR]) + (f" and {more} more" if more > 0 else "")
-            raise DataError(
-                self.root,
-                f"{len(absent)} of the {total} clips of split {self.split} missing: {shown}",
-                "every clip that the split lists name",
-                "Complete the copy, or leave them out with missing='skip' (--missing skip).",
+
+def carve_validation(clips: list[Clip], share: float, seed: int) -> tuple[list[Clip], list[Clip]]:
+    """Split a training list in two by source video, class by class.
+
+    share: of each class's clips that should go to the validation part, in [0, 0.5]. Sources are
+    drawn in seeded order while they fit the class's quota; where none fits, the smallest serves. A
+    source never stands on both sides. A class keeps a source for training unless its last one is
+    held for a later class, as a source may have clips of several; so a class may go over its quota.
+    Returns (training clips, validation clips), both in the list's order.
+    """
+    by_class: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for clip in clips:
+        by_class[clip.action][clip.source] += 1
+    rng = np.random.default_rng(seed)
+    held: set[str] = set()
+    for action in sorted(by_class):
+        sizes = by_class[action]
+        quota = math.ceil(share * sum(sizes.values()))
+        taken = sum(n for source, n in sizes.items() if source in held)
+        names = sorted(sizes)
+        drawn = [names[i] for i in rng.permutation(len(names))]
+        # a second look, smallest first, for a class whose every source is above its quota
+        for source in (*drawn, *sorted(drawn, key=lambda name: sizes[name])):
+            fits = taken + sizes[source] <= quota or (
+                taken == 0 and sizes[source] == min(sizes.values())
             )
-        self.missing = tuple(names)
+            spare = any(name not in held for name in names if name != source)
+            if quota and source not in held and fits and spare:
+                held.add(source)
+                taken += sizes[source]
+    train = [clip for clip in clips if clip.source not in held]
+    return train, [clip for clip in clips if clip.source in held]
+
+
+def carve_fold(clips: list[Clip], fold: int, where: str | Path) -> tuple[list[Clip], list[Clip]]:
+    """Take one of FOLDS folds out of a training list, by source video.
+
+    Each clip is in one fold, with all that was cut from its video; classes are spread as evenly as
+    whole videos allow (scikit-learn's StratifiedGroupKFold), so that a class of few videos may lack
+    in a fold, or in the rest.
+    fold: 1 to FOLDS. where: the data set, for an error.
+    Returns (the others' clips, the fold's clips), both in the list's order. Raises DataError where
+    there are too few clips or videos for so many folds.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold  # takes a second to import
+
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
+    sources = [clip.source for clip in clips]
+    expected = f"at least {FOLDS} videos, and {FOLDS} clips of some class"
+    if (videos := len(set(sources))) < FOLDS:
+        raise DataError(where, f"a training list of {videos} videos", expected)
+    try:
+        with warnings.catch_warnings():  # of classes with fewer clips than folds, see above
+            warnings.simplefilter("ignore", UserWarning)
+            actions = [clip.action for clip in clips]
+            rest, held = list(folds.split(sources, actions, sources))[fold - 1]
+    except ValueError as error:
+        raise DataError(where, f"a training list that can't be cut ({error})", expected) from error
+    return [clips[i] for i in rest], [clips[i] for i in held]

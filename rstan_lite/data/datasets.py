@@ -12,12 +12,6 @@ if TYPE_CHECKING:
     from rstan_lite.data.clips import ClipDataset
 
 DATASETS = ("puppets", "jhmdb", "ucf101", "hmdb51")
-FOLDS = 5  # that a training list can be cut into
-
-
-def part_name(split: int, fold: int = 0) -> str:
-    """What is tested, in words: a split's test list, or a fold of its training list."""
-    return f"split {split}, fold {fold}" if fold else f"split {split}"
 
 
 def damage_lines(damaged: Mapping[str, Mapping[str, str]], where: str = "") -> list[str]:
@@ -45,16 +39,11 @@ def open_clips(
     Raises ConfigError (name, options), DataError (root, layout, lists, missing clips).
     """
     # the readers load decoders, which a command's help can do without
-    from rstan_lite.data.hmdb51 import HMDB51
+    from rstan_lite.data.class_folders import HMDB51, UCF101
     from rstan_lite.data.jhmdb import JHMDB
-    from rstan_lite.data.ucf101 import UCF101
 
-    readers: dict[str, type[ClipDataset]] = {
-        "puppets": JHMDB,
-        "jhmdb": JHMDB,
-        "ucf101": UCF101,
-        "hmdb51": HMDB51,
-    }
-    if name not in readers:
+    readers: tuple[type[ClipDataset], ...] = (JHMDB, JHMDB, UCF101, HMDB51)
+    if name not in DATASETS:
         raise ConfigError("dataset", repr(name), f"one of {', '.join(DATASETS)}")
-    return readers[name](root, split, missing, validation, damaged=damaged, fold=fold)
+    reader = dict(zip(DATASETS, readers, strict=True))[name]
+    return reader(root, split, missing, validation, damaged=damaged, fold=fold)

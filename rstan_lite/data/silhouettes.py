@@ -107,14 +107,13 @@ def target(masks: np.ndarray, k: int) -> np.ndarray:
     if k < 1 or k > min(height, width):
         raise ConfigError("k", str(k), f"between 1 and {min(height, width)}, the mask's side")
     # places in pixels: a pixel that straddles two places counts for both
-    first = [int(np.floor(i * height / k)) for i in range(k)]
-    left = [int(np.floor(j * width / k)) for j in range(k)]
-    bottom = [int(np.ceil((i + 1) * height / k)) for i in range(k)]
-    right = [int(np.ceil((j + 1) * width / k)) for j in range(k)]
+    rows, columns = (
+        [slice(i * side // k, -(-(i + 1) * side // k)) for i in range(k)]
+        for side in (height, width)
+    )
     touched = np.zeros((steps, k, k), dtype=np.float32)
-    for i in range(k):
-        for j in range(k):
-            touched[:, i, j] = masks[:, first[i] : bottom[i], left[j] : right[j]].any(axis=(1, 2))
+    for i, j in np.ndindex(k, k):
+        touched[:, i, j] = masks[:, rows[i], columns[j]].any(axis=(1, 2))
     flat = touched.reshape(steps, k * k)
     n_box = flat.sum(axis=1, keepdims=True)
     return np.divide(flat, n_box, out=np.zeros_like(flat), where=n_box > 0)

@@ -174,15 +174,12 @@ def whole(size: int, mirror: bool = False) -> Geometry:
 VIEWS = ("centre", "whole", *CORNERS[1:])
 
 
-def view(name: str, shape: Sequence[int], size: int) -> Geometry:
-    """A fixed view by name: `<one of VIEWS>[@<pixels>][-mirror]`.
+def read_view(name: str) -> tuple[str, int, bool]:
+    """What a view's name says: one of VIEWS, pixels of 256, and whether it is mirrored.
 
-    size: side of the network's input for a plain crop, 224 pixels out of frames whose short side is
-    256. `centre@192` cuts 192 of those 256 pixels at the same magnification, so that its input has
-    192 / 224 of the side and, in a convolutional network, fewer places; `centre@256` has more.
+    name: `<one of VIEWS>[@<pixels>][-mirror]`. Raises ConfigError for another name.
     """
-    base, mirror = name.removesuffix("-mirror"), name.endswith("-mirror")
-    base, scaled, text = base.partition("@")
+    base, scaled, text = name.removesuffix("-mirror").partition("@")
     pixels = int(text) if text.isascii() and text.isdigit() else 0
     known = base in CORNERS or (base == "whole" and not scaled)
     if not known or (scaled and not 0 < pixels <= SHORT_SIDE):
@@ -192,9 +189,19 @@ def view(name: str, shape: Sequence[int], size: int) -> Geometry:
             f"one of {', '.join(VIEWS)}, each also '-mirror'; crops also '@' and 1 to "
             f"{SHORT_SIDE} pixels, for example 'centre@192-mirror'",
         )
+    return base, pixels or CROP, name.endswith("-mirror")
+
+
+def view(name: str, shape: Sequence[int], size: int) -> Geometry:
+    """A fixed view by name, see `read_view`.
+
+    size: side of the network's input for a plain crop, 224 pixels out of frames whose short side is
+    256. `centre@192` cuts 192 of those 256 pixels at the same magnification, so that its input has
+    192 / 224 of the side and, in a convolutional network, fewer places; `centre@256` has more.
+    """
+    base, pixels, mirror = read_view(name)
     if base == "whole":
         return whole(size, mirror)
-    pixels = pixels or CROP
     side = max(1, round(size * pixels / CROP))
     return crop(shape, side, pixels / SHORT_SIDE, base, mirror)
 
@@ -202,10 +209,3 @@ def view(name: str, shape: Sequence[int], size: int) -> Geometry:
 def view_side(name: str, size: int) -> int:
     """Side in pixels of the network's input in a view, where a plain crop's is `size`."""
     return view(name, (size, size), size).size
-
-
-def check_views(names: Sequence[str], size: int) -> None:
-    """Raise ConfigError for an unknown view, or views of several sizes, before any work is done."""
-    sides = {name: view_side(name, size) for name in names}
-    if len(set(sides.values())) > 1:
-        raise ConfigError("views", f"inputs of several sides, {sides}", "views of one size")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rstan_lite.data.clips import ClipDataset
-from rstan_lite.data.datasets import part_name
+from rstan_lite.data.splits import part_name
 from rstan_lite.features.pretrained import weights_hash
 from rstan_lite.system.errors import CheckpointError
 from rstan_lite.system.reading import check_regular, read_json

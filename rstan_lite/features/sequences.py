@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from rstan_lite.data.clips import Clip, ClipDataset
-from rstan_lite.data.sequences import ClipSequence
+from rstan_lite.data.sampling import ClipSequence
 from rstan_lite.features.backbones import FeatureNet
 from rstan_lite.features.extraction import image_features, load_network, view_target
 from rstan_lite.features.flow import estimator

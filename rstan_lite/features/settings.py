@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from rstan_lite.data.transforms import check_views, view_side
+from rstan_lite.data.transforms import view_side
 from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
 from rstan_lite.features.uninitialised import Uninitialised
 from rstan_lite.system.errors import ConfigError
@@ -41,7 +41,9 @@ class FeatureSettings:
             check_choice("stream", stream, STREAMS)
         if not self.weights or not self.views:
             raise ConfigError("features", "no stream or no view", "at least one of each")
-        check_views(self.views, self.size)
+        sides = {name: view_side(name, self.size) for name in self.views}
+        if len(set(sides.values())) > 1:
+            raise ConfigError("views", f"inputs of several sides, {sides}", "views of one size")
 
     def backbone_of(self, stream: str) -> str:
         """The name of a stream's network."""

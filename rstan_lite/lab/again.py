@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rstan_lite.data.sequences import FRAMES, ClipSequence, test_sequences
+from rstan_lite.data.sampling import FRAMES, ClipSequence, test_sequences
 from rstan_lite.features.networks import check_networks
 from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.system.devices import choose_device

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from rstan_lite.data.datasets import part_name
+from rstan_lite.data.splits import part_name
 from rstan_lite.system.settings import default_cache
 from rstan_lite.system.tables import aligned
 from rstan_lite.training.config import TrainConfig

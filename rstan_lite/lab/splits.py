@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from rstan_lite.data.datasets import part_name
+from rstan_lite.data.splits import part_name
 from rstan_lite.lab.again import evaluate_run
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.training import runs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rstan_lite.data.datasets import part_name
+from rstan_lite.data.splits import part_name
 from rstan_lite.lab.dry_run import NOT_STATED, rows
 from rstan_lite.system import tables
 from rstan_lite.training.config import TrainConfig

@@ -9,7 +9,8 @@ from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from rstan_lite.data.datasets import DATASETS, FOLDS
+from rstan_lite.data.datasets import DATASETS
+from rstan_lite.data.splits import FOLDS
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.reading import read_json
 from rstan_lite.system.settings import (

@@ -12,7 +12,7 @@ import numpy as np
 
 from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.datasets import open_clips
-from rstan_lite.data.sequences import ClipSequence
+from rstan_lite.data.sampling import ClipSequence
 from rstan_lite.features.backbones import backbone
 from rstan_lite.features.networks import find_network
 from rstan_lite.features.pipeline import PARTS, Features, prepare_parts

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rstan_lite.data.sequences import ClipSequence
+from rstan_lite.data.sampling import ClipSequence
+from rstan_lite.data.transforms import view, view_side
 from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.training.batches import ClipFeatures
@@ -45,8 +46,8 @@ def sequence_rows(
     counted = settings.places_of([one.view for one in sequences])
     rows = []
     for one in sequences:
-        box = one.geometry(shape, settings.size).box(*shape[:2])
-        sides = {stream: one.side(settings.size_of(stream)) for stream in settings.weights}
+        box = view(one.view, shape, settings.size).box(*shape[:2])
+        sides = {s: view_side(one.view, settings.size_of(s)) for s in settings.weights}
         index, k = tuple(one.index(n_frames).tolist()), round(counted[one.view] ** 0.5)
         rows.append(
             SequenceRow(one.name, one.extent, one.scale, one.crop, one.mirror, box, index, sides, k)

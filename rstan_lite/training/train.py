@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from rstan_lite.data.datasets import part_name
+from rstan_lite.data.splits import part_name
 from rstan_lite.features.generations import Generations
 from rstan_lite.model.config import RSTANConfig
 from rstan_lite.model.rstan import RSTAN

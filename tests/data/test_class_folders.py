@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from clips import write_hmdb51, write_ucf101
 
+from rstan_lite.data.class_folders import HMDB51, UCF101
 from rstan_lite.data.datasets import DATASETS, open_clips
-from rstan_lite.data.hmdb51 import HMDB51
 from rstan_lite.data.jhmdb import JHMDB
-from rstan_lite.data.ucf101 import UCF101
 from rstan_lite.system.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*lists of 3 of the:UserWarning")
@@ -124,7 +123,7 @@ def test_wrong_roots(name, own, tmp_path):
     with pytest.raises(DataError, match="no folder"):
         open_clips(name, tmp_path)
     shutil.move(own[name] / VIDEOS[name], own[name] / "clips")
-    with pytest.raises(DataError, match=rf"neither {VIDEOS[name]} or frames \(but clips"):
+    with pytest.raises(DataError, match=rf"neither {VIDEOS[name]} nor frames \(but clips"):
         open_clips(name, own[name])
 
 

@@ -8,8 +8,9 @@ from clips import write_dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rstan_lite.data.jhmdb import JHMDB, Clip
-from rstan_lite.data.splits import FOLDS, carve_fold, carve_validation, read_split, source_video
+from rstan_lite.data.clips import Clip, carve_fold, carve_validation
+from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.data.splits import FOLDS, read_split, source_video
 from rstan_lite.system.errors import ConfigError, DataError
 
 
@@ -135,6 +136,23 @@ def test_missing_clips(own_root):
     assert len(skipped.train) + len(skipped.validation) + len(skipped.test) == 10
     assert skipped.classes == data.classes
     assert skipped.identity() == data.identity()  # what is stored of the others stays valid
+
+
+def test_a_large_incomplete_copy_is_compared_once_a_clip(tmp_path, monkeypatch):
+    """Absent clips are looked up, not searched: 400 of 600 would be 180,000 comparisons."""
+    (tmp_path / "splits").mkdir()
+    there = tmp_path / "ReCompress_Videos" / "jump"
+    there.mkdir(parents=True)
+    rows = [f"clip{i}.avi {1 + i % 2}\n" for i in range(600)]
+    (tmp_path / "splits" / "jump_test_split1.txt").write_text("".join(rows))
+    for i in range(0, 600, 3):
+        (there / f"clip{i}.avi").touch()
+    compared, same = [], Clip.__eq__
+    monkeypatch.setattr(Clip, "__eq__", lambda one, other: compared.append(1) or same(one, other))
+    data = JHMDB(tmp_path, missing="skip")
+    assert len(data.missing) == 400
+    assert len(data.train) + len(data.validation) + len(data.test) == 200
+    assert len(compared) < 600
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,26 @@
-"""Which frames stand for the T steps."""
+"""Which frames stand for the T steps, and the sequences that a test video is judged by."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rstan_lite.data.sampling import equally_spaced, random_offset
+from rstan_lite.data import sampling
+from rstan_lite.data.sampling import (
+    EXTENTS,
+    ClipSequence,
+    equally_spaced,
+    extent_range,
+    random_offset,
+    spaced_in_extent,
+)
+from rstan_lite.data.transforms import view, view_side
 from rstan_lite.system.errors import ConfigError
 
 counts = st.integers(1, 400)
 steps = st.integers(1, 64)
+ALL = sampling.test_sequences()
+WHOLE, SCALED = ALL[:10], ALL[10:]
 
 
 @given(counts, steps)
@@ -54,3 +65,85 @@ def test_random_offset_reaches_every_frame():
 def test_nothing_to_sample_is_an_error(n, t):
     with pytest.raises(ConfigError):
         equally_spaced(n, t)
+
+
+def test_there_are_ten_crops_and_three_extents_by_two_scales_by_two_mirrors():
+    assert len(ALL) == len({one.name for one in ALL}) == 22
+    assert {one.extent for one in WHOLE} == {"whole"}
+    assert {(one.crop, one.mirror, one.scale) for one in WHOLE} == {
+        (crop, mirror, 224)
+        for crop in ("centre", "top-left", "top-right", "bottom-left", "bottom-right")
+        for mirror in (False, True)
+    }
+    assert {(one.extent, one.scale, one.mirror) for one in SCALED} == {
+        (extent, scale, mirror)
+        for extent in ("whole", "first", "last")
+        for scale in (256, 192)
+        for mirror in (False, True)
+    }
+    assert {one.crop for one in SCALED} == {"centre"}
+    assert {one.frames for one in ALL} == {32}
+
+
+def test_the_protocol_centre_is_one_crop_of_the_whole_clip():
+    assert sampling.test_sequences("centre", 8) == (ClipSequence("centre", "whole", 8),)
+    for options, words in (({"protocol": "23"}, "one of centre, 22"), ({"frames": 0}, "at least")):
+        with pytest.raises(ConfigError, match=words):
+            sampling.test_sequences(**options)
+
+
+@pytest.mark.parametrize(
+    ("name", "rectangle", "side"),
+    [  # of a frame of 320 x 240 pixels: 256 of the paper's pixels are 240 of these
+        ("centre", (15, 225, 55, 265), 224),
+        ("top-left", (0, 210, 0, 210), 224),
+        ("bottom-right-mirror", (30, 240, 110, 320), 224),
+        ("centre@256", (0, 240, 40, 280), 256),
+        ("centre@192-mirror", (30, 210, 70, 250), 192),
+    ],
+)
+def test_rectangles_in_source_pixels_and_sides_of_inputs(name, rectangle, side):
+    one = ClipSequence(name)
+    geometry = view(name, (240, 320), 224)
+    assert geometry.box(240, 320) == rectangle
+    assert geometry.size == view_side(name, 224) == side
+    assert view_side(name, 112) == side // 2
+    assert geometry.mirror == one.mirror == name.endswith("-mirror")
+
+
+def test_a_crop_cuts_the_pixels_it_names_and_mirrors_them():
+    frame = np.zeros((256, 340, 3), np.uint8)
+    frame[32:224, 74:266] = np.arange(192, dtype=np.uint8)[:, None]  # the middle 192 pixels
+    plain, mirrored = (
+        view(f"centre@192{end}", frame.shape, 224).frame(frame) for end in ("", "-mirror")
+    )
+    np.testing.assert_array_equal(plain, frame[32:224, 74:266])  # as they are: nothing is scaled
+    np.testing.assert_array_equal(mirrored, plain[:, ::-1])
+
+
+def test_extents_of_a_clip_by_hand():
+    assert [extent_range(9, extent) for extent in EXTENTS] == [(0, 9), (0, 6), (3, 9)]
+    assert [extent_range(10, extent) for extent in EXTENTS] == [(0, 10), (0, 7), (3, 10)]
+    assert spaced_in_extent(9, 3, "first").tolist() == [1, 3, 5]
+    assert spaced_in_extent(9, 3, "last").tolist() == [4, 6, 8]
+    assert spaced_in_extent(9, 3).tolist() == [1, 4, 7]
+    assert spaced_in_extent(1, 2, "last").tolist() == [0, 0]
+    with pytest.raises(ConfigError, match="whole, first, last"):
+        extent_range(9, "middle")
+
+
+@given(st.integers(1, 300), st.integers(1, 64))
+def test_first_and_last_mirror_each_other_in_time_and_leave_nothing_out(n, steps):
+    (a, b), (c, d) = extent_range(n, "first"), extent_range(n, "last")
+    assert (a, d) == (0, n)
+    assert b - a == d - c >= 2 * n / 3
+    assert c <= b
+    index = spaced_in_extent(n, steps, "last")
+    assert c <= index.min() <= index.max() < d
+    np.testing.assert_array_equal(index - c, spaced_in_extent(n, steps, "first"))
+
+
+@pytest.mark.parametrize("name", ["centre@", "centre@0", "centre@257", "centre@-3", "whole@192"])
+def test_scales_that_are_none(name):
+    with pytest.raises(ConfigError, match="1 to 256 pixels"):
+        view_side(name, 224)

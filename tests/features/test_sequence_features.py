@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from rstan_lite.data import sequences
-from rstan_lite.data.sequences import ClipSequence
+from rstan_lite.data import sampling as sequences
+from rstan_lite.data.sampling import ClipSequence
 from rstan_lite.data.silhouettes import target
+from rstan_lite.data.transforms import view
 from rstan_lite.features import sequences as module
 from rstan_lite.features.backbones import STREAMS
 from rstan_lite.features.flow import encode, flow_sequence, stack
@@ -55,7 +56,7 @@ def test_features_are_the_networks_on_the_extents_frames(data, settings, found, 
     index = one.index(len(frames))
     third = len(frames) - -(-2 * len(frames) // 3)
     assert index.min() >= third if one.extent == "last" else index.max() < len(frames) - third
-    geometry = one.geometry(frames.shape[1:3], SIZE)
+    geometry = view(one.view, frames.shape[1:3], SIZE)
     flow = encode(flow_sequence(frames))
     images = {
         "appearance": np.stack([geometry.frame(frames[i]) for i in index]),

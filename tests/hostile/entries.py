@@ -13,11 +13,10 @@ from rstan_lite.classroom.copies import make_copy
 from rstan_lite.classroom.parameters import notebook_parameters
 from rstan_lite.cli.doctor import check_puppets, check_tuned
 from rstan_lite.data.datasets import open_clips
-from rstan_lite.data.images import read_images
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.data.silhouettes import read_masks
 from rstan_lite.data.splits import read_split
-from rstan_lite.data.video import read_frames
+from rstan_lite.data.video import read_frames, read_images
 from rstan_lite.features.extraction import load_network
 from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.networks import find_network

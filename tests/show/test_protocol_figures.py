@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rstan_lite import show
-from rstan_lite.data import sequences
+from rstan_lite.data import sampling as sequences
 from rstan_lite.features.networks import shipped
 from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.show.protocol import runs_of

@@ -9,7 +9,8 @@ import pytest
 import torch
 from training.synthetic import make_features, make_parts
 
-from rstan_lite.data import sequences
+from rstan_lite.data import sampling as sequences
+from rstan_lite.data.transforms import view_side
 from rstan_lite.lab.again import evaluate_run
 from rstan_lite.lab.splits import command, evaluate_splits, find_runs
 from rstan_lite.system.errors import ConfigError
@@ -41,7 +42,7 @@ def folder(tmp_path_factory):
 def of_sequences():
     """Features of 22 sequences of the same clips: 36, 49 and 64 places."""
     return {
-        one: make_features(9, places=one.side(56) ** 2 // 64, seed=5)
+        one: make_features(9, places=view_side(one.view, 56) ** 2 // 64, seed=5)
         for one in sequences.test_sequences(frames=4)
     }
 

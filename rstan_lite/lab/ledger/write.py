@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from rstan_lite.data.datasets import part_name
+from rstan_lite.data.splits import part_name
 from rstan_lite.lab.ledger.experiment import Entry, Ledger
 from rstan_lite.lab.ledger.rows import CLAIMS, NO_NUMBER, NOT_RUN, Claim
 from rstan_lite.lab.ledger.statistics import Difference

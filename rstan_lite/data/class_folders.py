@@ -1,0 +1,186 @@
+"""UCF101 and HMDB51: clips in a folder per class, as videos or frames, without silhouettes."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from abc import abstractmethod
+from collections import Counter
+from pathlib import Path
+from typing import ClassVar
+
+from rstan_lite.data.clips import Clip, ClipDataset
+from rstan_lite.data.splits import (
+    TEST,
+    TRAIN,
+    check_name,
+    list_lines,
+    read_class_lists,
+    source_video,
+)
+from rstan_lite.system.errors import DataError
+
+CLASS_LIST = "classInd.txt"
+
+# v_<class>_g<group>_c<clip>: the clips of a group show the same people in the same place
+_CLIP_NUMBER = re.compile(r"_c\d+$")
+
+
+class ClassFolders(ClipDataset):
+    """Clips without silhouettes, and a check of the lists against the official numbers.
+
+    root: holds the folder LISTS and `VIDEOS/<class>/<clip>.avi` or `frames/<class>/<clip>/*.png`
+    (or `.jpg`). Where both are there, the videos count. Folders and files are matched without
+    regard to case, as copies differ in it.
+    Lists of all classes must name as many clips as the official ones, else DataError; lists of
+    fewer classes are taken for a part of the data set, with a warning.
+    """
+
+    has_silhouettes = False
+    FRAMES = "frames"
+    CLASSES: ClassVar[int]
+    OFFICIAL: ClassVar[tuple[tuple[int, int], ...]]  # training and test clips of each split
+
+    @abstractmethod
+    def _source(self, name: str, action: str) -> str:
+        """The source video of a clip."""
+
+    @abstractmethod
+    def _read_lists(self) -> dict[str, dict[str, int]]:
+        """`_lists`, before their numbers are checked."""
+
+    def _find_layout(self) -> str:
+        layout = super()._find_layout()
+        self._index = _index(self.root / layout, videos=layout == self.VIDEOS)
+        return layout
+
+    def _lists(self) -> dict[str, dict[str, int]]:
+        lists = self._read_lists()
+        counts = Counter(part for parts in lists.values() for part in parts.values())
+        found, official = (counts[TRAIN], counts[TEST]), self.OFFICIAL[self.split - 1]
+        where = f"{self.root / self.LISTS}, split {self.split}"
+        if len(lists) >= self.CLASSES and found != official:
+            raise DataError(
+                where,
+                f"lists of {found[0]} training and {found[1]} test clips",
+                f"{official[0]} and {official[1]}, as in the official lists of {self.TITLE}",
+                "Copy or download the lists again.",
+            )
+        if len(lists) < self.CLASSES:
+            warnings.warn(
+                f"{where}: lists of {len(lists)} of the {self.CLASSES} classes of {self.TITLE}, "
+                f"with {found[0]} training and {found[1]} test clips ({official[0]} and "
+                f"{official[1]} in all). Results on them are not results on {self.TITLE}.",
+                stacklevel=3,
+            )
+        return lists
+
+    def _clip(self, name: str, action: str, label: int) -> Clip:
+        file = f"{name}.avi" if self.layout == self.VIDEOS else name
+        expected = self.root / self.layout / action / file
+        known = self._index.get((action.casefold(), name.casefold()), [])
+        path = expected if expected in known or not known else known[0]
+        return Clip(name, action, label, path, None, self._source(name, action))
+
+
+def _index(folder: Path, videos: bool) -> dict[tuple[str, str], list[Path]]:
+    """{(class, clip), both without case: where it lies} of a folder of classes."""
+    index: dict[tuple[str, str], list[Path]] = {}
+    for action in sorted(p for p in folder.iterdir() if p.is_dir()):
+        for path in sorted(action.iterdir()):
+            if videos and path.suffix.lower() == ".avi":
+                name = path.stem
+            elif not videos and path.is_dir():
+                name = path.name
+            else:
+                continue
+            index.setdefault((action.name.casefold(), name.casefold()), []).append(path)
+    return index
+
+
+class UCF101(ClassFolders):
+    """UCF101: 13,320 clips of 101 actions, in three splits.
+
+    For the options and errors see `ClipDataset`, for the folders `ClassFolders`.
+    root: holds `ucfTrainTestlist` (the lists of the action recognition task) and `UCF-101`.
+    A clip's source is its group; the official splits never part one either.
+    """
+
+    NAME, TITLE = "ucf101", "UCF101"
+    LISTS, VIDEOS, CLASSES = "ucfTrainTestlist", "UCF-101", 101
+    OFFICIAL = ((9537, 3783), (9586, 3734), (9624, 3696))
+
+    def _source(self, name: str, action: str) -> str:
+        return _CLIP_NUMBER.sub("", name)
+
+    def _read_lists(self) -> dict[str, dict[str, int]]:
+        folder = self.root / self.LISTS
+        classes = _read_classes(folder / CLASS_LIST)
+        lists: dict[str, dict[str, int]] = {action: {} for action, _ in classes.values()}
+        for part, file in ((TRAIN, "trainlist"), (TEST, "testlist")):
+            path = folder / f"{file}0{self.split}.txt"
+            where = ""
+            for where, line in list_lines(path):
+                action, name = _read_line(where, line, classes, labelled=part == TRAIN)
+                if name in lists[action]:
+                    raise DataError(where, f"{name} a second time", "each clip in one list, once")
+                lists[action][name] = part
+            if not where:
+                raise DataError(path, "an empty list", "lines '<class>/<clip>.avi'")
+        return lists
+
+
+class HMDB51(ClassFolders):
+    """HMDB51: 6,766 clips of 51 actions, in three splits.
+
+    For the options and errors see `ClipDataset`, for the folders `ClassFolders`.
+    root: holds `testTrainMulti_7030_splits` and `hmdb51_org`.
+    A split uses 70 training and 30 test clips of each class; its lists mark the others as unused.
+    A clip's source is what its name holds before the class.
+    """
+
+    NAME, TITLE = "hmdb51", "HMDB51"
+    LISTS, VIDEOS, CLASSES = "testTrainMulti_7030_splits", "hmdb51_org", 51
+    OFFICIAL = ((3570, 1530), (3570, 1530), (3570, 1530))
+
+    def _source(self, name: str, action: str) -> str:
+        return source_video(name, action)
+
+    def _read_lists(self) -> dict[str, dict[str, int]]:
+        return read_class_lists(self.root / self.LISTS, self.split)
+
+
+def _read_classes(path: Path) -> dict[str, tuple[str, str]]:
+    """{class, without case: its name and number} of `classInd.txt`, which counts from 1."""
+    classes: dict[str, tuple[str, str]] = {}
+    for where, line in list_lines(path):
+        number, _, name = line.partition(" ")
+        name = name.strip()
+        if number != str(len(classes) + 1):
+            raise DataError(where, repr(line[:120]), f"'{len(classes) + 1} <class>'")
+        check_name(where, name)
+        if name.casefold() in classes:
+            raise DataError(where, f"{name} a second time", "each class once")
+        classes[name.casefold()] = name, number
+    if not classes:
+        raise DataError(path, "an empty list", "lines '<label> <class>', counted from 1")
+    return classes
+
+
+def _read_line(
+    where: str, line: str, classes: dict[str, tuple[str, str]], labelled: bool
+) -> tuple[str, str]:
+    """The class and the clip of a line of a list; lines of a training list end in a label."""
+    form = r"([^/]*)/(.*)\.avi" + (r"\s+0*([0-9]+)" if labelled else "()")
+    found = re.fullmatch(form, line)
+    if found is None:
+        expected = f"'<class>/<clip>.avi{' <label>' if labelled else ''}'"
+        raise DataError(where, repr(line[:120]), expected)
+    folder, name, label = found.groups()
+    check_name(where, name)
+    if folder.casefold() not in classes:
+        raise DataError(where, f"the class {folder[:120]!r}", f"one that {CLASS_LIST} names")
+    action, number = classes[folder.casefold()]
+    if labelled and label != number:
+        raise DataError(where, f"label {label[:20]}", f"{number}, the number of {folder}")
+    return action, name
