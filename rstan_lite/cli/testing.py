@@ -118,7 +118,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 def _table_of_sequences(run: Path, arguments: argparse.Namespace) -> int:
     """Print what the sequences of a protocol are, for the first clip of the part."""
     from rstan_lite.lab.again import table_of_sequences
-    from rstan_lite.show.protocol import sequence_table
+    from rstan_lite.show.preparation import sequence_table
 
     rows, clip = table_of_sequences(
         run, arguments.protocol, arguments.frames, arguments.part, arguments.root

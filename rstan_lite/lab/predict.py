@@ -176,7 +176,7 @@ def draw(
 
     frames: (F, H, W, 3). chosen: (T,) indices of the attended frames. maps: (T, P).
     """
-    from rstan_lite.show.animation import overlay_clip, write_animation
+    from rstan_lite.show.frames import overlay_clip, write_animation
 
     nearest = np.abs(np.arange(len(frames))[:, None] - chosen[None]).argmin(1)  # (F,)
     write_animation(overlay_clip(frames, maps[nearest], seen), path, fps=15.0)

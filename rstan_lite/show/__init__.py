@@ -10,71 +10,28 @@ from __future__ import annotations
 from importlib import import_module
 
 _HOME = {
-    "overlay": "pixels",
-    "place_map": "pixels",
-    "common_peak": "pixels",
-    "draw_contour": "pixels",
-    "flow_to_colour": "pixels",
-    "overlay_clip": "animation",
-    "write_animation": "animation",
-    "clip_strip": "clips",
-    "attention_strip": "clips",
-    "step_diagram": "diagram",
-    "beta_heatmap": "temporal",
-    "by_frame": "temporal",
-    "curves": "temporal",
-    "LiveCurves": "live",
-    "sampling_figure": "sampling",
-    "views_figure": "sampling",
-    "covering_figure": "sampling",
-    "flow_panels": "motion",
-    "flow_stack": "motion",
-    "flow_rows": "motion",
-    "receptive_figure": "motion",
-    "memory_figure": "memory",
-    "accuracy_by_step": "memory",
-    "sharpness_figure": "sharpness",
-    "sharpness_curves": "sharpness",
-    "features_figure": "sharpness",
-    "effective_number": "sharpness",
-    "sequence_table": "protocol",
-    "protocol_figure": "protocol",
-    "interval_figure": "uncertainty",
-    "row_figure": "ledger",
-    "claim_figure": "ledger",
-    "pair_figure": "errors",
-    "change_figure": "errors",
-    "share_figure": "errors",
-    "gallery_figure": "errors",
-    "result_table": "results",
-    "confusion_figure": "results",
-    "line_chart": "charts",
-    "number_grid": "charts",
-    "attended_figure": "when",
-    "frame_sharpness": "when",
-    "step_attention": "when",
-    "fused_bars": "fused",
-    "fusion_figure": "fused",
-    "trained_maps": "fused",
-    "seeds_figure": "sweeps",
-    "differences_figure": "sweeps",
-    "sharpness_seeds": "sweeps",
-    "Table": "rstan_lite.system.tables",
-    "symbols": "notation",
-    "explore": "controls",
-    "every_position": "positions",
-    "slider": "controls",
-    "choice": "controls",
-    "Picture": "style",
-    "alt_text": "style",
-    "keep": "style",
+    "frames": "overlay place_map common_peak draw_contour flow_to_colour overlay_clip "
+    "write_animation",
+    "strips": "clip_strip attention_strip flow_panels flow_stack flow_rows receptive_figure "
+    "gallery_figure",
+    "preparation": "sampling_figure views_figure covering_figure sequence_table protocol_figure",
+    "weights": "sharpness_figure sharpness_curves features_figure effective_number fused_bars "
+    "fusion_figure trained_maps frame_sharpness",
+    "steps": "beta_heatmap by_frame attended_figure step_attention memory_figure accuracy_by_step",
+    "results": "curves LiveCurves result_table confusion_figure line_chart number_grid "
+    "seeds_figure differences_figure sharpness_seeds",
+    "comparisons": "interval_figure row_figure claim_figure pair_figure change_figure share_figure",
+    "notation": "symbols step_diagram",
+    "widgets": "explore every_position slider choice",
+    "style": "Picture alt_text keep",
 }
-__all__ = sorted(_HOME)
+_MODULES = {name: f"{__name__}.{home}" for home, names in _HOME.items() for name in names.split()}
+_MODULES["Table"] = "rstan_lite.system.tables"
+__all__ = sorted(_MODULES)
 
 
 def __getattr__(name: str) -> object:
     """Load a public name from its module (PEP 562)."""
-    if name not in _HOME:
+    if name not in _MODULES:
         raise AttributeError(f"rstan_lite.show has no {name!r}; it has {', '.join(__all__)}")
-    home = _HOME[name]
-    return getattr(import_module(home if "." in home else f"{__name__}.{home}"), name)
+    return getattr(import_module(_MODULES[name]), name)

@@ -7,7 +7,7 @@ and the same picture in a notebook, a script and a test.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -15,24 +15,18 @@ from typing import Any, ParamSpec
 
 import numpy as np
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 # Okabe and Ito's colours, which people with any kind of colour vision tell apart.
-BLACK, BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY = (
-    "#000000",
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#E69F00",
-    "#CC79A7",
-    "#56B4E9",
-)
+BLACK, BLUE, VERMILION = "#000000", "#0072B2", "#D55E00"
+GREEN, ORANGE, PURPLE = "#009E73", "#E69F00", "#CC79A7"
 STREAM_COLOURS = {"appearance": BLUE, "motion": VERMILION, "fused": GREEN}
 # A line is told from the others by colour, by dash and by marker: one of the three always survives.
-LINES = (
+LINES: tuple[dict[str, Any], ...] = (
     {"color": BLACK, "linestyle": "-", "marker": "o"},
     {"color": BLUE, "linestyle": "--", "marker": "s"},
     {"color": VERMILION, "linestyle": "-.", "marker": "^"},
@@ -58,6 +52,7 @@ STYLE: Any = {
     "image.interpolation": "nearest",
 }
 DPI = 120
+GRID: Any = {"color": "#e5e5e5", "linewidth": 0.6}
 
 P = ParamSpec("P")
 
@@ -78,10 +73,31 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained", dpi=DPI)
 
 
-def describe(figure: Figure, text: str) -> Figure:
-    """Give a figure its text alternative (one or two sentences) and return it."""
+def describe(figure: Figure, text: str, title: str = "") -> Figure:
+    """Give a figure its text alternative (one or two sentences), and a title if there is one."""
+    if title:
+        figure.suptitle(title)
+        text = f"{title}: {text}"
     figure.set_label(" ".join(text.split()))
     return figure
+
+
+def named_lines(axes: Axes, names: Sequence[str], **settings: Any) -> None:
+    """Lines of an axes from above, named at the left, with a grid to read their values by."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set(ylim=(len(names) - 0.5, -0.6), **settings)
+    axes.grid(axis="x", **GRID)
+    axes.set_axisbelow(True)
+
+
+def percent(share: float | np.floating, digits: int = 0) -> str:
+    """A share of 1 in per cent, "none" where it is not known."""
+    return "none" if np.isnan(share) else f"{100 * share:.{digits}f} %"
+
+
+def plain(name: str) -> str:
+    """An action's name as words."""
+    return name.replace("_", " ")
 
 
 @dataclass(frozen=True)

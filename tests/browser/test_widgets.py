@@ -8,7 +8,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from rstan_lite.show.controls import TEXT_CLASS
+from rstan_lite.show.widgets import TEXT_CLASS
 from tests.browser.lab import CELLS, run_all
 
 FOLDER = Path(__file__).parents[2] / "notebooks"

@@ -12,7 +12,7 @@ from rstan_lite.cli import main
 from rstan_lite.lab.ledger.experiment import CHOSEN, FAILURE, Plan, make, open_plan, read
 from rstan_lite.lab.ledger.rows import CLAIMS
 from rstan_lite.lab.ledger.write import markdown, write
-from rstan_lite.show.ledger import claim_figure, row_figure
+from rstan_lite.show.comparisons import claim_figure, row_figure
 from rstan_lite.show.style import alt_text
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.training import runs

@@ -7,8 +7,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from rstan_lite import show
-from rstan_lite.show.controls import TEXT_CLASS
 from rstan_lite.show.style import describe, new_figure, styled
+from rstan_lite.show.widgets import TEXT_CLASS
 
 widgets = pytest.importorskip("ipywidgets")
 

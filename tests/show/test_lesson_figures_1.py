@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from rstan_lite import show
 from rstan_lite.data.transforms import crop
 from rstan_lite.model.attention import sharpened_softmax
-from rstan_lite.show.sharpness import sharpened
+from rstan_lite.show.weights import sharpened
 
 RNG = np.random.default_rng(0)
 FRAME = RNG.integers(0, 256, (48, 64, 3), dtype=np.uint8)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import Geometry, crop
 from rstan_lite.show import draw_contour, flow_to_colour, overlay, place_map
-from rstan_lite.show.pixels import common_peak
+from rstan_lite.show.frames import common_peak
 
 GREY = np.array([0.299, 0.587, 0.114])
 

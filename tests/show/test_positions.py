@@ -8,9 +8,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from rstan_lite import show
-from rstan_lite.show import positions as module
-from rstan_lite.show.positions import positions_of
+from rstan_lite.show import widgets as module
 from rstan_lite.show.style import describe, new_figure
+from rstan_lite.show.widgets import positions_of
 
 
 def draw(gamma: float) -> Figure:

@@ -102,7 +102,7 @@ def _common(ledger: Ledger) -> tuple[str, str, str]:
 
 def write_pool(pool: Pool, out: Path) -> list[Path]:
     """Write FILES into a folder and return their paths."""
-    from rstan_lite.show.ledger import claim_figure
+    from rstan_lite.show.comparisons import claim_figure
     from rstan_lite.show.style import keep
 
     judged = pool.judged()

@@ -31,7 +31,7 @@ CLAIM_COLUMNS = (
 
 def write(ledger: Ledger) -> list[Path]:
     """Write FILES into the plan's folder and return their paths."""
-    from rstan_lite.show.ledger import claim_figure, row_figure
+    from rstan_lite.show.comparisons import claim_figure, row_figure
     from rstan_lite.show.style import keep
 
     out = ledger.plan.out

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from rstan_lite.show.animation import write_animation
 from rstan_lite.show.explorer.rendering import render
 from rstan_lite.show.explorer.views import View
+from rstan_lite.show.frames import write_animation
 from rstan_lite.show.style import keep
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.files import write_atomically

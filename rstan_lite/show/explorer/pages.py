@@ -5,13 +5,12 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from rstan_lite.show.controls import choice
 from rstan_lite.show.explorer.canvas import webp
 from rstan_lite.show.explorer.rendering import render
 from rstan_lite.show.explorer.sources import Stage
 from rstan_lite.show.explorer.views import View
 from rstan_lite.show.explorer.widget import view_of
-from rstan_lite.show.positions import Positions, positions_of
+from rstan_lite.show.widgets import Positions, choice, positions_of
 
 PICTURES = 32  # at most, where the first clip alone does not need more: some 3 MB of a page
 NOTE = (

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import Geometry
-from rstan_lite.show.pixels import common_peak
+from rstan_lite.show.frames import common_peak
 
 FUSED = "fused"
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rstan_lite.show.explorer.canvas import Canvas, fitted
 from rstan_lite.show.explorer.scene import Look, Scene
-from rstan_lite.show.pixels import draw_contour, flow_to_colour, overlay
+from rstan_lite.show.frames import draw_contour, flow_to_colour, overlay
 
 WHEEL = 15  # pixels, the radius of the key to the flow's colours
 

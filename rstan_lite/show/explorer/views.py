@@ -11,7 +11,7 @@ from rstan_lite.show.explorer.canvas import Canvas
 from rstan_lite.show.explorer.presets import Preset
 from rstan_lite.show.explorer.scene import Look, Scene
 from rstan_lite.show.explorer.tiles import Tiles
-from rstan_lite.show.pixels import heat_colours
+from rstan_lite.show.frames import heat_colours
 
 GAP, EDGE, LINE = 10, 12, 16  # pixels between pictures, about a page, of a line of small words
 

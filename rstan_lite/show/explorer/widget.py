@@ -8,12 +8,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from rstan_lite.show.controls import Screen, choice, complaint, slider, widget_of
 from rstan_lite.show.explorer.ahead import Pictures
 from rstan_lite.show.explorer.export import export, export_name
 from rstan_lite.show.explorer.presets import PRESETS, Preset, positions
 from rstan_lite.show.explorer.sources import MOST_UPLOADED, Stage
 from rstan_lite.show.explorer.views import View
+from rstan_lite.show.widgets import Screen, choice, complaint, slider, widget_of
 
 EVERYTHING = "everything at one step"
 BOTH = "side by side"

@@ -1,0 +1,234 @@
+"""Drawing on frames: attention, silhouette contours, flow as colour, and films of it.
+
+Everything here takes and gives arrays and knows no figure: the same functions serve the
+notebooks, the figures of this package and the videos that `rstan-lite predict` writes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import cv2
+import numpy as np
+from matplotlib import colormaps
+from numpy.typing import NDArray
+from PIL import Image
+
+from rstan_lite.data.transforms import Geometry
+from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.files import write_atomically
+
+if TYPE_CHECKING:
+    import av
+
+HEAT = colormaps["inferno"]  # rises in lightness from end to end, so it survives a grey print
+CODECS = {".mp4": "libx264", ".avi": "mpeg4"}
+SAMPLED = 16  # frames that a GIF's colours are chosen from
+_NEIGHBOURS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+
+
+def as_grid(weights: NDArray) -> NDArray[np.float64]:
+    """Turn one map, (K, K) or (P,) with P = K*K, into float64 (K, K); ValueError otherwise."""
+    grid = np.asarray(weights, dtype=np.float64)
+    if grid.ndim == 1:
+        side = round(float(np.sqrt(grid.size)))
+        if side * side == grid.size:
+            grid = grid.reshape(side, side)
+    if grid.ndim != 2 or grid.shape[0] != grid.shape[1] or grid.size == 0:
+        raise ValueError(f"a map has shape (K, K) or (K*K,), not {np.shape(weights)}")
+    if not np.isfinite(grid).all() or (grid < 0).any():
+        raise ValueError("the weights of a map are finite and not negative")
+    return grid
+
+
+def common_peak(maps: Iterable[NDArray]) -> float:
+    """The weight drawn at full strength when several maps share one scale.
+
+    It is the median of the maps' largest weights, so that a single sharp map doesn't make all
+    others pale; but at least 3/P, so that even maps stay pale.
+    """
+    grids = [as_grid(one) for one in maps]
+    typical = float(np.median([grid.max() for grid in grids]))
+    return max(typical, 3 / grids[0].size)
+
+
+def place_map(
+    weights: NDArray, shape: tuple[int, int], crop: Geometry | None = None, smooth: bool = False
+) -> NDArray[np.float64]:
+    """Give every pixel of a frame the weight of the place it belongs to.
+
+    weights: (K, K) or (P,). shape: (H, W) of the frame. crop: the box that the network saw
+    (None: the whole frame); a place covers height/K x width/K pixels of it, and a mirrored crop
+    is mirrored back. smooth: bilinear between the centres of the places instead of blocks.
+    Returns (H, W), NaN outside the crop.
+    """
+    grid = as_grid(weights)
+    top, bottom, left, right = (0, shape[0], 0, shape[1]) if crop is None else crop.box(*shape)
+    if crop is not None and crop.mirror:
+        grid = np.ascontiguousarray(grid[:, ::-1])
+    way = cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST_EXACT
+    full = np.full(shape, np.nan)
+    full[top:bottom, left:right] = cv2.resize(grid, (right - left, bottom - top), interpolation=way)
+    return full
+
+
+def overlay(
+    frame: NDArray[np.uint8],
+    weights: NDArray,
+    crop: Geometry | None = None,
+    *,
+    peak: float | None = None,
+    strength: float = 0.75,
+    smooth: bool = True,
+    outline: bool = True,
+) -> NDArray[np.uint8]:
+    """Lay one attention map over one frame, aligned to the pixel.
+
+    frame: (H, W, 3) RGB. weights: (K, K) or (P,), not negative. crop: what the network saw of the
+    frame (None: all of it); the rest is darkened. peak: the weight drawn at full strength (None:
+    the largest of the map). strength: how much a place at the peak is covered, 0 to 1. smooth: see
+    `place_map`. outline: draw the line at half of the peak, which stays readable in a grey print.
+    Returns uint8 (H, W, 3). Raises ValueError for arrays of another shape.
+    """
+    frame = _rgb(frame)
+    height, width = frame.shape[:2]
+    level = place_map(weights, (height, width), crop, smooth)
+    seen = np.isfinite(level)
+    top = float(np.nanmax(level)) if peak is None else float(peak)
+    level = np.clip(np.where(seen, level, 0.0) / max(top, 1e-12), 0.0, 1.0)
+
+    grey = frame.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
+    quiet = 0.5 * grey[..., None] + 0.25 * frame + 8.0  # paler and darker than the frame
+    cover = strength * level[..., None]
+    laid = (1.0 - cover) * quiet + cover * 255.0 * heat_colours(level)
+    picture = np.where(seen[..., None], laid, 0.35 * quiet)
+    picture = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    return draw_contour(picture, level >= 0.5) if outline and top > 0 else picture
+
+
+def heat_colours(level: NDArray) -> NDArray[np.float64]:
+    """The colours of a map: level (...) from 0 to 1, the peak, to RGB (..., 3) in [0, 1]."""
+    colours: NDArray[np.float64] = HEAT(0.35 + 0.6 * np.asarray(level))
+    return colours[..., :3]
+
+
+def draw_contour(
+    frame: NDArray[np.uint8],
+    mask: NDArray,
+    colour: tuple[int, int, int] = (255, 255, 255),
+    thickness: int = 2,
+) -> NDArray[np.uint8]:
+    """Draw the edge of a region: a line just inside it and a dark rim just outside.
+
+    frame: (H, W, 3) RGB. mask: (H, W), nonzero inside. thickness: of the line, in pixels. Line and
+    rim together show on light and on dark ground. Returns a copy, uint8 (H, W, 3).
+    """
+    drawn, inside = _rgb(frame).copy(), (np.asarray(mask) != 0).astype(np.uint8)
+    if inside.shape != drawn.shape[:2]:
+        raise ValueError(f"a mask of shape {inside.shape} on a frame of shape {drawn.shape}")
+    drawn[cv2.dilate(inside, _NEIGHBOURS) > inside] = 0
+    drawn[cv2.erode(inside, _NEIGHBOURS, iterations=thickness) < inside] = colour
+    return drawn
+
+
+def flow_to_colour(flow: NDArray, bound: float | None = None) -> NDArray[np.uint8]:
+    """Show flow as colour: direction as hue, speed as colourfulness and darkness.
+
+    flow: (..., H, W, 2) in pixels a frame, x to the right and y down. bound: the speed drawn at
+    full strength, faster ones are drawn like it (None: the 99th percentile, at least 1 pixel).
+    All directions are equally light (CIELAB), so a grey print still shows the speed: white is at
+    rest. Returns uint8 (..., H, W, 3).
+    """
+    flow = np.asarray(flow, dtype=np.float32)
+    if flow.ndim < 3 or flow.shape[-1] != 2:
+        raise ValueError(f"flow has shape (..., H, W, 2), not {flow.shape}")
+    share = np.hypot(flow[..., 0], flow[..., 1]) / (full_speed(flow) if bound is None else bound)
+    share = np.clip(share, 0.0, 1.0)
+    angle = np.arctan2(flow[..., 1], flow[..., 0]) + np.float32(np.deg2rad(40))
+    lab = np.stack([100 - 48 * share, *(60 * share * f(angle) for f in (np.cos, np.sin))], axis=-1)
+    colours = cv2.cvtColor(lab.reshape(-1, 1, 3), cv2.COLOR_Lab2RGB)
+    return np.rint(255 * colours).astype(np.uint8).reshape(*flow.shape[:-1], 3)
+
+
+def full_speed(*flows: NDArray) -> float:
+    """The speed of full colour for flows (..., 2): the largest 99th percentile, at least 1."""
+    return max(1.0, *(float(np.percentile(np.hypot(f[..., 0], f[..., 1]), 99)) for f in flows))
+
+
+def overlay_clip(
+    frames: NDArray[np.uint8],
+    weights: NDArray,
+    crop: Geometry | None = None,
+    *,
+    smooth: bool = True,
+) -> NDArray[np.uint8]:
+    """Lay a map over every frame, all on one scale.
+
+    frames: (n, H, W, 3). weights: (n, K, K) or (n, P). The scale is `common_peak`. Returns uint8
+    (n, H, W, 3).
+    """
+    if len(frames) != len(weights) or len(frames) == 0:
+        raise ValueError(f"{len(frames)} frames, but {len(weights)} maps")
+    peak, both = common_peak(weights), zip(frames, weights, strict=True)
+    return np.stack([overlay(frame, grid, crop, peak=peak, smooth=smooth) for frame, grid in both])
+
+
+def write_animation(frames: NDArray[np.uint8], path: str | Path, fps: float = 10.0) -> Path:
+    """Write frames (n, H, W, 3) RGB as .mp4, .avi or .gif and return the path.
+
+    Height and width are cut to even numbers, which a video's pixel format demands. A GIF has 256
+    colours, chosen from the frames. Raises ConfigError for another ending, StoreError where the
+    disk is full.
+    """
+    path = Path(path)
+    ending, endings = path.suffix.lower(), [*CODECS, ".gif"]
+    if ending not in endings:
+        raise ConfigError(path, f"the ending {path.suffix!r}", f"one of {', '.join(endings)}")
+    height, width = frames.shape[1] // 2 * 2, frames.shape[2] // 2 * 2
+    even = np.ascontiguousarray(frames[:, :height, :width])
+    # in memory first, so that no part of a file is left where the disk is full
+    write_atomically(path, _gif(even, fps) if ending == ".gif" else _video(even, ending, fps))
+    return path
+
+
+def _video(frames: NDArray[np.uint8], ending: str, fps: float) -> bytes:
+    import av
+
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=ending[1:]) as container:
+        rate = Fraction(fps).limit_denominator(1000)
+        stream = cast("av.VideoStream", container.add_stream(CODECS[ending], rate=rate))
+        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def _gif(frames: NDArray[np.uint8], fps: float) -> bytes:
+    """One palette for all frames; a frame like the one before only lasts longer."""
+    some = frames[:: -(-len(frames) // SAMPLED)]
+    # by an octree: a median cut would leave out what is rare, such as a map's brightest colours
+    tall = Image.fromarray(some.reshape(-1, *some.shape[2:]))
+    common = tall.quantize(256, method=Image.Quantize.FASTOCTREE)
+    pictures = [
+        Image.fromarray(frame).quantize(palette=common, dither=Image.Dither.NONE)
+        for frame in frames
+    ]
+    buffer, lasts = io.BytesIO(), 1000 / fps  # milliseconds
+    pictures[0].save(
+        buffer, "gif", save_all=True, append_images=pictures[1:], duration=lasts, loop=0
+    )
+    return buffer.getvalue()
+
+
+def _rgb(frame: NDArray) -> NDArray[np.uint8]:
+    """Check that an array is one RGB frame."""
+    frame = np.asarray(frame)
+    if frame.ndim != 3 or frame.shape[-1] != 3 or frame.dtype != np.uint8:
+        raise ValueError(f"a frame is uint8 (H, W, 3), not {frame.dtype} {frame.shape}")
+    return frame
