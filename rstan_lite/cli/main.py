@@ -15,7 +15,7 @@ from rstan_lite.system.interruption import run_command
 def build_parser() -> tuple[argparse.ArgumentParser, Any]:
     """The parser, and the action that holds the commands' own parsers."""
     from rstan_lite.cli import classroom as run_cli
-    from rstan_lite.cli import doctor
+    from rstan_lite.cli import doctor, puppets
     from rstan_lite.cli import idt as idt_cli
     from rstan_lite.cli import ledger as ledger_cli
     from rstan_lite.cli import sweep as sweep_cli
@@ -30,7 +30,7 @@ def build_parser() -> tuple[argparse.ArgumentParser, Any]:
     parser.add_argument("--version", action="version", version=f"rstan-lite {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
     doctor.add_parser(subparsers)
-    _add_puppets(subparsers)
+    puppets.add_parser(subparsers)
     features_cli.add_parsers(subparsers)
     commands.add_parsers(subparsers)
     idt_cli.add_parser(subparsers)
@@ -40,44 +40,6 @@ def build_parser() -> tuple[argparse.ArgumentParser, Any]:
     run_cli.add_assignments_parser(subparsers)
     sweep_cli.add_parser(subparsers)
     return parser, subparsers
-
-
-def _add_puppets(subparsers: Any) -> None:
-    parser = subparsers.add_parser(
-        "puppets",
-        help="generate clips of jointed people, in JHMDB's layout",
-        description="Write generated clips that every other command can use in JHMDB's place.",
-    )
-    parser.add_argument("root", metavar="FOLDER", help="where to write them")
-    parser.add_argument("--clips-per-class", type=int, default=16, metavar="N")
-    parser.add_argument("--classes", help="class names, comma separated (all)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=2, help="processes")
-    parser.add_argument(
-        "--rivals", type=int, nargs=2, default=(0, 0), metavar=("FEWEST", "MOST"),
-        help="people beside the actor who act too; the actor wears a vest then (0 0)",
-    )  # fmt: skip
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    parser.set_defaults(func=_puppets)
-
-
-def _puppets(arguments: argparse.Namespace) -> int:
-    from pathlib import Path
-
-    from rstan_lite.puppets import generate
-
-    classes = arguments.classes
-    root = generate(
-        Path(arguments.root),
-        clips_per_class=arguments.clips_per_class,
-        classes=[c.strip() for c in classes.split(",")] if classes else None,
-        seed=arguments.seed,
-        workers=arguments.workers,
-        progress=not arguments.quiet,
-        rivals=tuple(arguments.rivals),
-    )
-    print(f"generated clips: {root}")
-    return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:

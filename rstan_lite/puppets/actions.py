@@ -7,8 +7,15 @@ from dataclasses import dataclass
 
 from numpy.random import Generator
 
-from . import daily, gaits, sports, strikes
-from .motion import FPS, Clock, Performance
+from . import gaits, gestures, sports
+from .skeleton import FPS, Clock, Performance
+
+_ANYWHERE = ("room", "hall", "park", "street")
+_OUT = ("park", "street", "hall")
+_LAWN = ("park", "park", "hall")
+_INSIDE = ("room", "room", "hall", "park")
+_COURT = ("hall", "hall", "park", "street")
+_RANGE = ("park", "hall", "park")
 
 
 @dataclass(frozen=True)
@@ -17,102 +24,67 @@ class Action:
 
     perform: makes the movement. yaw: range in degrees, 0 side view, 90 facing the camera.
     height: range of the person's height as a share of the frame's. seconds: how long it takes.
-    repeats: a cyclic movement, which may fill the clip. scenes: where it is seen. room: how much
-    of (left, right, up) its props need, in heights from the person's ground point.
+    scenes: where it is seen. room: how much of (left, right, up) its props need, in heights from
+    the person's ground point. repeats: a cyclic movement, which may fill the clip.
     """
 
     perform: Callable[[Clock, Generator], Performance]
     yaw: tuple[float, float]
     height: tuple[float, float]
     seconds: tuple[float, float]
-    repeats: bool = False
-    scenes: tuple[str, ...] = ("room", "hall", "park", "street")
+    scenes: tuple[str, ...] = _ANYWHERE
     room: tuple[float, float, float] = (-0.2, 0.2, 1.0)
+    repeats: bool = False
     long_hair: bool = False
 
     def clock(self, n_frames: int, rng: Generator) -> Clock:
         """Put the action somewhere in a clip, idle before and after where there is room."""
         wanted = rng.uniform(*self.seconds) * FPS
         length = (
-            min(wanted, n_frames * 0.92) if not self.repeats else n_frames * rng.uniform(0.65, 1.05)
+            n_frames * rng.uniform(0.65, 1.05) if self.repeats else min(wanted, n_frames * 0.92)
         )
         spare = max(n_frames - length, 0.0)
         onset = spare * rng.uniform(0.1, 0.75)
         return Clock.over(n_frames, onset, onset + length)
 
 
-_OUT = ("park", "street", "hall")
-
 ACTIONS: dict[str, Action] = {
     "brush_hair": Action(
-        daily.brush_hair, (15, 85), (0.62, 0.92), (0.6, 1.0), True, long_hair=True
+        gestures.brush_hair, (15, 85), (0.62, 0.92), (0.6, 1.0), repeats=True, long_hair=True
     ),
-    "catch": Action(
-        sports.catch, (0, 50), (0.42, 0.72), (0.75, 1.05), scenes=_OUT, room=(-0.3, 0.9, 1.1)
-    ),
-    "clap": Action(daily.clap, (25, 88), (0.6, 0.92), (0.6, 1.0), True),
-    "climb_stairs": Action(gaits.climb_stairs, (-25, 30), (0.38, 0.62), (0.8, 1.2), True),
-    "golf": Action(
-        strikes.golf,
-        (60, 105),
-        (0.5, 0.78),
-        (0.85, 1.2),
-        scenes=("park", "park", "hall"),
-        room=(-0.5, 0.5, 1.15),
-    ),
+    "catch": Action(sports.catch, (0, 50), (0.42, 0.72), (0.75, 1.05), _OUT, (-0.3, 0.9, 1.1)),
+    "clap": Action(gestures.clap, (25, 88), (0.6, 0.92), (0.6, 1.0), repeats=True),
+    "climb_stairs": Action(gaits.climb_stairs, (-25, 30), (0.38, 0.62), (0.8, 1.2), repeats=True),
+    "golf": Action(sports.golf, (60, 105), (0.5, 0.78), (0.85, 1.2), _LAWN, (-0.5, 0.5, 1.15)),
     "jump": Action(gaits.jump, (-20, 65), (0.4, 0.66), (0.75, 1.0)),
     "kick_ball": Action(
-        sports.kick_ball, (-15, 50), (0.42, 0.72), (0.7, 0.95), scenes=_OUT, room=(-0.6, 0.9, 1.0)
+        sports.kick_ball, (-15, 50), (0.42, 0.72), (0.7, 0.95), _OUT, (-0.6, 0.9, 1.0)
     ),
-    "pick": Action(daily.pick, (-10, 60), (0.45, 0.8), (0.8, 1.15)),
-    "pour": Action(
-        daily.pour,
-        (-5, 50),
-        (0.68, 0.92),
-        (0.85, 1.2),
-        scenes=("room", "room", "hall", "park"),
-        room=(-0.2, 0.7, 1.0),
-    ),
+    "pick": Action(gestures.pick, (-10, 60), (0.45, 0.8), (0.8, 1.15)),
+    "pour": Action(gestures.pour, (-5, 50), (0.68, 0.92), (0.85, 1.2), _INSIDE, (-0.2, 0.7, 1.0)),
     "pullup": Action(
-        gaits.pullup, (40, 120), (0.4, 0.66), (0.7, 1.1), True, room=(-0.5, 0.5, 1.32)
+        gaits.pullup, (40, 120), (0.4, 0.66), (0.7, 1.1), room=(-0.5, 0.5, 1.32), repeats=True
     ),
-    "push": Action(gaits.push, (-20, 35), (0.42, 0.68), (0.7, 1.1), True, room=(-0.2, 0.9, 1.0)),
-    "run": Action(gaits.run, (-35, 40), (0.38, 0.68), (0.7, 1.1), True, scenes=_OUT),
+    "push": Action(
+        gaits.push, (-20, 35), (0.42, 0.68), (0.7, 1.1), room=(-0.2, 0.9, 1.0), repeats=True
+    ),
+    "run": Action(gaits.run, (-35, 40), (0.38, 0.68), (0.7, 1.1), _OUT, repeats=True),
     "shoot_ball": Action(
-        sports.shoot_ball,
-        (-5, 35),
-        (0.36, 0.5),
-        (0.8, 1.1),
-        scenes=("hall", "hall", "park", "street"),
-        room=(-0.3, 1.6, 1.85),
+        sports.shoot_ball, (-5, 35), (0.36, 0.5), (0.8, 1.1), _COURT, (-0.3, 1.6, 1.85)
     ),
     "shoot_bow": Action(
-        strikes.shoot_bow,
-        (65, 115),
-        (0.5, 0.8),
-        (0.8, 1.2),
-        scenes=("park", "hall", "park"),
-        room=(-0.3, 0.7, 1.1),
+        sports.shoot_bow, (65, 115), (0.5, 0.8), (0.8, 1.2), _RANGE, (-0.3, 0.7, 1.1)
     ),
-    "sit": Action(
-        daily.sit, (0, 55), (0.5, 0.82), (0.65, 0.95), scenes=("room", "room", "hall", "park")
-    ),
-    "stand": Action(
-        daily.stand, (0, 55), (0.5, 0.82), (0.65, 0.95), scenes=("room", "room", "hall", "park")
-    ),
+    "sit": Action(gestures.sit, (0, 55), (0.5, 0.82), (0.65, 0.95), _INSIDE),
+    "stand": Action(gestures.stand, (0, 55), (0.5, 0.82), (0.65, 0.95), _INSIDE),
     "swing_baseball": Action(
-        strikes.swing_baseball,
-        (60, 115),
-        (0.48, 0.75),
-        (0.75, 1.05),
-        scenes=("park", "park", "hall"),
-        room=(-0.6, 0.6, 1.25),
+        sports.swing_baseball, (60, 115), (0.48, 0.75), (0.75, 1.05), _LAWN, (-0.6, 0.6, 1.25)
     ),
-    "throw": Action(
-        sports.throw, (-5, 50), (0.45, 0.75), (0.75, 1.0), scenes=_OUT, room=(-0.4, 0.7, 1.15)
+    "throw": Action(sports.throw, (-5, 50), (0.45, 0.75), (0.75, 1.0), _OUT, (-0.4, 0.7, 1.15)),
+    "walk": Action(gaits.walk, (-40, 45), (0.4, 0.75), (0.7, 1.2), repeats=True),
+    "wave": Action(
+        gestures.wave, (30, 90), (0.6, 0.88), (0.6, 1.0), room=(-0.3, 0.3, 1.15), repeats=True
     ),
-    "walk": Action(gaits.walk, (-40, 45), (0.4, 0.75), (0.7, 1.2), True),
-    "wave": Action(daily.wave, (30, 90), (0.6, 0.88), (0.6, 1.0), True, room=(-0.3, 0.3, 1.15)),
 }
 
 CLASSES: tuple[str, ...] = tuple(ACTIONS)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from .parts import Capsule, Colour, Part, Sheet, tint
-from .skeleton import SIDE, Array, Skeleton
+from .painting import Array, Capsule, Colour, Part, Sheet, tint
+from .skeleton import SIDE, Skeleton
 
 SKINS: tuple[Colour, ...] = (
     (241, 206, 178), (226, 182, 148), (198, 148, 112), (158, 110, 80), (112, 76, 56), (84, 58, 46),
@@ -24,6 +24,8 @@ TROUSERS: tuple[Colour, ...] = (
     (44, 56, 92), (40, 42, 48), (92, 84, 72), (120, 116, 104), (70, 96, 140), (64, 78, 58),
     (96, 44, 48),
 )  # fmt: skip
+SHOES: tuple[Colour, ...] = ((236, 234, 230), (40, 38, 40), (170, 60, 50), (110, 78, 54))
+EYES: Colour = (35, 28, 28)
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Wardrobe:
             shirt=shirt,
             trim=trim,
             trousers=TROUSERS[rng.integers(len(TROUSERS))],
-            shoes=((236, 234, 230), (40, 38, 40), (170, 60, 50), (110, 78, 54))[rng.integers(4)],
+            shoes=SHOES[rng.integers(len(SHOES))],
             haircut="long" if long_hair else haircut,
             sleeves=int(rng.integers(3)),
             legs=("trousers", "trousers", "shorts", "skirt")[rng.integers(4)],
@@ -138,9 +140,8 @@ def _torso(s: Skeleton, look: Wardrobe) -> Part:
     elif look.print_ == "chest":
         front = chest + s.along("chest", (0.07, 0, 0))
         across = s.along("chest", (0.0, 0.0, 0.035))
-        shapes.append(
-            Capsule(front - across, front + across, 0.024, 0.024, look.trim, shaded=False)
-        )
+        badge = Capsule(front - across, front + across, 0.024, 0.024, look.trim, shaded=False)
+        shapes.append(badge)
     return Part((neck + pelvis) / 2, shapes, sheets)
 
 
@@ -176,9 +177,8 @@ def _head(s: Skeleton, look: Wardrobe) -> list[Part]:
         parts.append(Part(fringe, [top], bias=0.012))
         if cap:
             brim = face + 0.085 * ahead + 0.04 * up
-            parts.append(
-                Part(brim, [Capsule(fringe - 0.01 * up, brim, 0.02, 0.012, colour)], bias=0.014)
-            )
+            visor = Capsule(fringe - 0.01 * up, brim, 0.02, 0.012, colour)
+            parts.append(Part(brim, [visor], bias=0.014))
     if look.haircut == "long":
         low = neck - 0.055 * ahead - 0.05 * up
         locks = [Capsule(crown - 0.03 * ahead, low, 0.056, 0.066, hair)]
@@ -186,9 +186,8 @@ def _head(s: Skeleton, look: Wardrobe) -> list[Part]:
         for sign in (-1, 1):
             start = crown + 0.042 * sign * right
             end = neck + 0.062 * sign * right - 0.05 * up - 0.01 * ahead
-            parts.append(
-                Part((start + end) / 2, [Capsule(start, end, 0.024, 0.026, hair)], bias=0.005)
-            )
+            lock = Capsule(start, end, 0.024, 0.026, hair)
+            parts.append(Part((start + end) / 2, [lock], bias=0.005))
     elif look.haircut == "tail":
         root, end = crown - 0.07 * ahead, neck - 0.11 * ahead + 0.01 * up
         parts.append(Part(root, [Capsule(root, end, 0.026, 0.014, hair)], bias=-0.02))
@@ -197,26 +196,16 @@ def _head(s: Skeleton, look: Wardrobe) -> list[Part]:
 
 
 def _features(face: Array, up: Array, ahead: Array, right: Array, look: Wardrobe) -> list[Part]:
-    parts = []
-    dark = (35, 28, 28)
-    for sign in (-1, 1):
-        eye = face + 0.05 * ahead + 0.014 * up + 0.021 * sign * right
-        seen = eye[:, 2] > face[:, 2] - 1.0
-        parts.append(
-            Part(eye, [Capsule(eye, eye, 0.0075, 0.0075, dark, shaded=False)], visible=seen)
-        )
+    """Eyes, nose and mouth. Seen from behind, the head is nearer and covers them."""
+    eyes = [face + 0.05 * ahead + 0.014 * up + 0.021 * sign * right for sign in (-1, 1)]
     nose = face + 0.058 * ahead - 0.004 * up
     tip = nose + 0.01 * ahead - 0.006 * up
-    parts.append(
-        Part(
-            nose,
-            [Capsule(nose, tip, 0.009, 0.008, tint(look.skin, 0.9), shaded=False)],
-            bias=-0.005,
-        )
-    )
     mouth = face + 0.05 * ahead - 0.03 * up
-    lips = Capsule(
-        mouth - 0.013 * right, mouth + 0.013 * right, 0.005, 0.005, (150, 66, 62), shaded=False
-    )
-    parts.append(Part(mouth, [lips]))
-    return parts
+    half = 0.013 * right
+    beak = Capsule(nose, tip, 0.009, 0.008, tint(look.skin, 0.9), shaded=False)
+    lips = Capsule(mouth - half, mouth + half, 0.005, 0.005, (150, 66, 62), shaded=False)
+    return [
+        *(Part(eye, [Capsule(eye, eye, 0.0075, 0.0075, EYES, shaded=False)]) for eye in eyes),
+        Part(nose, [beak], bias=-0.005),
+        Part(mouth, [lips]),
+    ]

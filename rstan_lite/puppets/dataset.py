@@ -1,32 +1,116 @@
-"""Writes a whole data set of puppets: resumable, and the same bytes for the same seed."""
+"""A whole data set of puppets: which clips there are, and writing them in JHMDB's own layout.
+
+An interrupted one is continued, and the same seed gives the same bytes.
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
+import numpy as np
+from numpy.random import Generator, SeedSequence
+from scipy.io import savemat
 from tqdm.auto import tqdm
 
 from rstan_lite.system.errors import ConfigError, DataError
-from rstan_lite.system.files import clear_parts
+from rstan_lite.system.files import clear_parts, write_atomically
 from rstan_lite.system.interruption import end_with_parent, starting_processes
 from rstan_lite.system.reading import read_json
 
-from . import plan
 from .actions import CLASSES
-from .clip import make_clip
-from .writer import SPLITS, VIDEOS, clip_done, write_bytes, write_clip
+from .skeleton import FPS
+from .staging import Clip, make_clip
 
 VERSION = 1  # raise it when the same parameters give other clips
 RECORD, STARTED = "puppets.json", ".puppets_started.json"
+VIDEOS, MASKS, JOINTS, SPLITS = "ReCompress_Videos", "puppet_mask", "joint_positions", "splits"
+SOURCE_SIZES = (1, 2, 2, 3, 1, 3, 2)  # clips cut from one source video, in turn
+TEST_SHARE = 0.3
 _FRAME_SIZES = (48, 1080)
 MOST_RIVALS = 3
+_FIRST = (
+    "Amber", "Birch", "Cedar", "Dune", "Ember", "Fern", "Granite", "Harbour", "Iris", "Juniper",
+    "Kite", "Lark", "Maple", "North", "Olive", "Pebble", "Quince", "River", "Slate", "Thistle",
+    "Upland", "Violet", "Willow", "Yarrow",
+)  # fmt: skip
+_SECOND = (
+    "Afternoon", "Archive", "Corner", "Diary", "Evening", "Footage", "Garden", "Holiday", "Lane",
+    "Morning", "Practice", "Reel", "Rehearsal", "Sunday", "Tape", "Visit",
+)  # fmt: skip
+_MAT_HEADER = b"MATLAB 5.0 MAT-file, Platform: any, Created on: puppets, no date"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One clip to make: its class, its number within the class, and its source video's number."""
+
+    action: str
+    index: int
+    source: int
+
+    def stream(self, seed: int) -> Generator:
+        """The clip's own random stream."""
+        return _stream(seed, self.action, 0, self.index)
+
+    def source_stream(self, seed: int) -> Generator:
+        """The random stream of the source video."""
+        return _stream(seed, self.action, 1, self.source)
+
+
+def _stream(seed: int, action: str, use: int, number: int) -> Generator:
+    key = (CLASSES.index(action), use, number)
+    return np.random.default_rng(SeedSequence(entropy=seed, spawn_key=key))
+
+
+def jobs(action: str, count: int) -> list[Job]:
+    """The first `count` clips of a class; a clip's source does not depend on `count`."""
+    made: list[Job] = []
+    source = 0
+    while len(made) < count:
+        for _ in range(SOURCE_SIZES[source % len(SOURCE_SIZES)]):
+            made.append(Job(action, len(made), source))
+        source += 1
+    return made[:count]
+
+
+def source_name(action: str, source: int, seed: int) -> str:
+    """The name of a source video; no two sources of a run share one."""
+    number = CLASSES.index(action) * 1000 + source
+    order = np.random.default_rng(SeedSequence(entropy=seed, spawn_key=(1 << 20,)))
+    first = order.permutation(len(_FIRST))[number % len(_FIRST)]
+    second = order.permutation(len(_SECOND))[(number // 5) % len(_SECOND)]
+    return f"{_FIRST[first]}_{_SECOND[second]}_{number}"
+
+
+def split(made: list[Job], number: int, seed: int) -> list[int]:
+    """1 (train) or 2 (test) for each clip of one class in split `number`.
+
+    Whole sources go to the test side until it holds about TEST_SHARE of the clips; both sides hold
+    at least one source.
+    """
+    sources = sorted({job.source for job in made})
+    size = {s: sum(job.source == s for job in made) for s in sources}
+    order = _stream(seed, made[0].action, 2, number).permutation(sources)
+    wanted = max(1, round(TEST_SHARE * len(made)))
+    test: set[int] = set()
+    held = 0
+    for s in order.tolist():
+        fits = held + size[s] <= wanted or not test
+        if fits and len(test) < len(sources) - 1 and held < wanted:
+            test.add(s)
+            held += size[s]
+    return [2 if job.source in test else 1 for job in made]
 
 
 def generate(
@@ -50,42 +134,32 @@ def generate(
 
     A folder that is complete for these parameters is kept; an interrupted one is continued.
     `puppets.json` is written last. Raises ConfigError for a parameter out of range or a folder
-    made with other parameters, DataError for a folder of something else or one that can't be
-    written.
+    made with other parameters, DataError for a folder of something else, StoreError for one that
+    can't be written.
     """
     root = Path(root)
     parameters = _check(clips_per_class, classes, seed, workers, size, rivals)
     _claim(root, parameters)
-    jobs = {name: plan.jobs(name, clips_per_class) for name in parameters["classes"]}
+    wanted = {name: jobs(name, clips_per_class) for name in parameters["classes"]}
+    everything = [job for made in wanted.values() for job in made]
     names = _known_names(root)
-    todo = [
-        job
-        for made in jobs.values()
-        for job in made
-        if (name := names.get((job.action, job.index))) is None
-        or not clip_done(root, job.action, name)
-    ]
+    todo = [job for job in everything if not _is_done(root, job, names)]
     if todo:
+        done = len(everything) - len(todo)
         with tqdm(
-            total=sum(map(len, jobs.values())),
-            initial=sum(map(len, jobs.values())) - len(todo),
-            desc="puppets",
-            unit="clip",
-            disable=not progress,
+            total=len(everything), initial=done, desc="puppets", unit="clip", disable=not progress
         ) as bar:
-            for job, name in _work(root, todo, seed, size, workers, rivals):
+            make = partial(_make, root, seed, size, rivals)
+            for job, name in _work(make, todo, min(workers, len(todo)), root):
                 names[job.action, job.index] = name
                 bar.update()
-    for action, made in jobs.items():
+    for action, made in wanted.items():
         for number in (1, 2, 3):
-            sides = plan.split(made, number, seed)
-            lines = [
-                f"{names[action, j.index]}.avi {side}\n"
-                for j, side in zip(made, sides, strict=True)
-            ]
-            write_bytes(root / SPLITS / f"{action}_test_split{number}.txt", "".join(lines).encode())
+            sides = zip(made, split(made, number, seed), strict=True)
+            text = "".join(f"{names[action, job.index]}.avi {side}\n" for job, side in sides)
+            write_atomically(root / SPLITS / f"{action}_test_split{number}.txt", text.encode())
     clear_parts(root)  # now, as processes of a killed run outlive it by a moment
-    write_bytes(root / RECORD, _text(parameters))
+    write_atomically(root / RECORD, _text(parameters))
     (root / STARTED).unlink(missing_ok=True)
     return root
 
@@ -102,34 +176,24 @@ def _check(
     chosen = list(CLASSES if classes is None else classes)
     unknown = [name for name in chosen if name not in CLASSES]
     if unknown or not chosen or len(set(chosen)) != len(chosen):
-        raise ConfigError(
-            "classes",
-            found=", ".join(map(str, unknown or chosen)) or "none",
-            expected="different names out of " + ", ".join(CLASSES),
-        )
+        found = ", ".join(map(str, unknown or chosen)) or "none"
+        raise ConfigError("classes", found, "different names out of " + ", ".join(CLASSES))
     for option, value, low, high in (
         ("clips_per_class", clips_per_class, 2, 1000),
         ("seed", seed, 0, 2**63 - 1),
         ("workers", workers, 1, 256),
     ):
         if not isinstance(value, int) or not low <= value <= high:
-            raise ConfigError(
-                option, found=repr(value), expected=f"a whole number from {low} to {high}"
-            )
+            raise ConfigError(option, repr(value), f"a whole number from {low} to {high}")
+    low, high = _FRAME_SIZES
     good = len(size) == 2 and all(isinstance(v, int) and v % 2 == 0 for v in size)
-    if not good or not all(_FRAME_SIZES[0] <= v <= _FRAME_SIZES[1] for v in size):
-        raise ConfigError(
-            "size",
-            found=repr(size),
-            expected=f"(height, width), both even and from {_FRAME_SIZES[0]} to {_FRAME_SIZES[1]}",
-        )
-    numbers = len(rivals) == 2 and all(isinstance(v, int) for v in rivals)
-    if not numbers or not 0 <= rivals[0] <= rivals[1] <= MOST_RIVALS:
-        raise ConfigError(
-            "rivals",
-            found=repr(rivals),
-            expected=f"(fewest, most), whole numbers from 0 to {MOST_RIVALS}",
-        )
+    if not good or not all(low <= v <= high for v in size):
+        expected = f"(height, width), both even and from {low} to {high}"
+        raise ConfigError("size", repr(size), expected)
+    good = len(rivals) == 2 and all(isinstance(v, int) for v in rivals)
+    if not good or not 0 <= rivals[0] <= rivals[1] <= MOST_RIVALS:
+        expected = f"(fewest, most), whole numbers from 0 to {MOST_RIVALS}"
+        raise ConfigError("rivals", repr(rivals), expected)
     return {
         "version": VERSION,
         "seed": seed,
@@ -146,23 +210,22 @@ def _text(parameters: dict[str, Any]) -> bytes:
 
 def _claim(root: Path, parameters: dict[str, Any]) -> None:
     """Mark the folder as being filled with these parameters, or complain about what is there."""
+    wanted = json.loads(_text(parameters))
     for record in (root / RECORD, root / STARTED):
         if not record.exists():
             continue
         hint = "Delete the folder and generate it again."
         found = read_json(record, DataError, "the record of generated clips, as JSON", hint)
-        wanted = json.loads(_text(parameters))
-        if not isinstance(found, dict) or found != wanted:
-            there = found if isinstance(found, dict) else {}
-            differ = [k for k in wanted if there.get(k) != wanted[k]]
-            raise ConfigError(
-                record,
-                found="; ".join(f"{k} = {there.get(k)}" for k in differ) or "other keys",
-                expected="; ".join(f"{k} = {wanted[k]}" for k in differ)
-                or "the keys of this version",
-                hint="Choose another folder, or delete this one to make it anew.",
-            )
-        return
+        if found == wanted:
+            return
+        there = found if isinstance(found, dict) else {}
+        differ = [k for k in wanted if there.get(k) != wanted[k]]
+        raise ConfigError(
+            record,
+            found="; ".join(f"{k} = {there.get(k)}" for k in differ) or "other keys",
+            expected="; ".join(f"{k} = {wanted[k]}" for k in differ) or "the keys of this version",
+            hint="Choose another folder, or delete this one to make it anew.",
+        )
     if (root / VIDEOS).exists() or (root / SPLITS).exists():
         raise DataError(
             root,
@@ -170,24 +233,36 @@ def _claim(root: Path, parameters: dict[str, Any]) -> None:
             expected="an empty or new folder",
             hint="Choose another folder.",
         )
-    write_bytes(root / STARTED, _text(parameters))
+    write_atomically(root / STARTED, _text(parameters))
 
 
 def _known_names(root: Path) -> dict[tuple[str, int], str]:
     """Names of the clips already written, by class and number."""
     found = {}
     for action in CLASSES:
-        folder = root / VIDEOS / action
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        for path in sorted((root / VIDEOS / action).glob("[!.]*.avi")):
             number = path.stem.rsplit("_", 1)[-1]
-            if path.suffix == ".avi" and not path.name.startswith(".") and number.isdecimal():
+            if number.isdecimal():
                 found[action, int(number)] = path.stem
     return found
 
 
-def _make(
-    root: Path, job: plan.Job, seed: int, size: tuple[int, int], rivals: tuple[int, int]
-) -> str:
+def _files(root: Path, action: str, name: str) -> tuple[Path, Path, Path]:
+    """Silhouettes, joints and video of a clip."""
+    return (
+        root / MASKS / action / name / "puppet_mask.mat",
+        root / JOINTS / action / name / "joint_positions.mat",
+        root / VIDEOS / action / f"{name}.avi",
+    )
+
+
+def _is_done(root: Path, job: Job, names: dict[tuple[str, int], str]) -> bool:
+    """Whether all three files of a clip are there."""
+    name = names.get((job.action, job.index))
+    return name is not None and all(path.is_file() for path in _files(root, job.action, name))
+
+
+def _make(root: Path, seed: int, size: tuple[int, int], rivals: tuple[int, int], job: Job) -> str:
     """Make and write one clip; returns its name."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
@@ -195,34 +270,25 @@ def _make(
         clip = make_clip(job.action, job.source_stream(seed), job.stream(seed), size, rivals)
     finally:
         cv2.setNumThreads(threads)
-    source = plan.source_name(job.action, job.source, seed)
+    source = source_name(job.action, job.source, seed)
     name = f"{source}_{job.action}_{clip.tags}_{job.index}"
     write_clip(root, job.action, name, clip)
     return name
 
 
 def _work(
-    root: Path,
-    todo: list[plan.Job],
-    seed: int,
-    size: tuple[int, int],
-    workers: int,
-    rivals: tuple[int, int],
-) -> Iterator[tuple[plan.Job, str]]:
+    make: Callable[[Job], str], todo: list[Job], workers: int, root: Path
+) -> Iterator[tuple[Job, str]]:
     """Make the clips of `todo`, in this process or in several; yields them as they are finished."""
-    if workers == 1 or len(todo) == 1:
+    if workers == 1:
         for job in todo:
-            yield job, _make(root, job, seed, size, rivals)
+            yield job, make(job)
         return
     context = multiprocessing.get_context("spawn")  # forking a process that runs threads may hang
-    pool = ProcessPoolExecutor(
-        min(workers, len(todo)), mp_context=context, initializer=end_with_parent
-    )
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent)
     try:
         with starting_processes():
-            waiting: dict[Future[str], plan.Job] = {
-                pool.submit(_make, root, job, seed, size, rivals): job for job in todo
-            }
+            waiting: dict[Future[str], Job] = {pool.submit(make, job): job for job in todo}
         while waiting:
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                 yield waiting.pop(future), future.result()
@@ -235,3 +301,45 @@ def _work(
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def encode(frames: np.ndarray, quantiser: int = 4) -> bytes:
+    """Compress frames (F, H, W, 3) uint8 RGB to MPEG-4 in AVI, 30 frames a second.
+
+    One thread, a fixed quantiser and FFmpeg's bit-exact mode: no time, version or machine enters.
+    """
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="avi", options={"fflags": "+bitexact"}) as container:
+        stream = container.add_stream("mpeg4", rate=FPS)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        stream.thread_count = 1
+        stream.bit_rate = 4_000_000
+        limits = {"qmin": str(quantiser), "qmax": str(quantiser)}
+        stream.options = {"flags": "+bitexact", **limits, "g": "12", "bf": "0"}
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def mat_bytes(variables: dict[str, Any]) -> bytes:
+    """A compressed MAT file whose header says nothing of the day or the platform."""
+    buffer = io.BytesIO()
+    savemat(buffer, variables, do_compression=True, oned_as="row")  # type: ignore[arg-type]
+    return _MAT_HEADER.ljust(116) + buffer.getvalue()[116:]
+
+
+def write_clip(root: Path, action: str, name: str, clip: Clip) -> None:
+    """Write silhouettes, joints and, as the mark of a whole clip, the video."""
+    masks, joints, video = _files(root, action, name)
+    h, w = clip.frames.shape[1:3]
+    part_mask = np.ascontiguousarray(clip.masks.transpose(1, 2, 0))  # (H, W, F)
+    write_atomically(masks, mat_bytes({"part_mask": part_mask}))
+    x, y = clip.joints
+    scale = clip.scale[None, :]
+    world = np.stack([(x / w - 0.5) * w / h / scale, (y / h - 0.5) / scale])
+    positions = {"pos_img": clip.joints, "pos_world": world}
+    described = {**positions, "scale": scale, "viewpoint": clip.viewpoint}
+    write_atomically(joints, mat_bytes(described))
+    write_atomically(video, encode(clip.frames))

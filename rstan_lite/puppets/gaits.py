@@ -10,10 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from . import parts
-from .furniture import stairs
-from .motion import FPS, Clock, Performance, blend, ease, keys
-from .skeleton import ANKLE, SIDE, STANDING, Array, Pose
+from .painting import Array, Capsule, Part, ball, box, rod, tint
+from .skeleton import ANKLE, FPS, SIDE, STANDING, Clock, Performance, Pose, blend, ease, keys
 
 
 @dataclass(frozen=True)
@@ -93,10 +91,10 @@ def idle(clock: Clock, rng: Generator) -> Performance:
     pose = Pose.idle(len(clock))
     stance = rng.integers(3)
     if stance == 1:
-        pose.hands[:] = np.array([[0.03, -0.24, 0.03], [0.03, -0.24, -0.03]])
-        pose.elbows[:] = np.array([[-0.2, 0.0, 1.0], [-0.2, 0.0, -1.0]])
+        pose.hands[:] = [[0.03, -0.24, 0.03], [0.03, -0.24, -0.03]]
+        pose.elbows[:] = [[-0.2, 0.0, 1.0], [-0.2, 0.0, -1.0]]
     elif stance == 2:
-        pose.feet[:, 1] += np.array([0.06, 0.0, -0.05])
+        pose.feet[:, 1] += [0.06, 0.0, -0.05]
         pose.pelvis[:, 1] -= 0.01
     sway(pose, clock.seconds, rng)
     return Performance(pose)
@@ -142,23 +140,23 @@ def push(clock: Clock, rng: Generator) -> Performance:
     pose.hands[..., 1] = hand_y
     pose.hands[..., 2] = SIDE * 0.1
     pose.hands_world = True
-    pose.elbows[:] = np.array([[-0.2, -1.0, 0.5], [-0.2, -1.0, -0.5]])
+    pose.elbows[:] = [[-0.2, -1.0, 0.5], [-0.2, -1.0, -0.5]]
     length, width = rng.uniform(0.35, 0.7), rng.uniform(0.3, 0.45)
     wheels = rng.random() < 0.5
     colour = [(150, 105, 60), (95, 115, 80), (160, 60, 50), (90, 95, 130)][rng.integers(4)]
     bottom = 0.08 if wheels else 0.0
     centre = np.stack([face + length / 2, np.full(n, (height + bottom) / 2), np.zeros(n)], -1)
-    crate = parts.box(centre, (length, height - bottom, width), colour)
+    crate = box(centre, (length, height - bottom, width), colour)
     props = [crate]
     for share in (0.25, 0.5, 0.75):  # planks
         at = centre + np.array([0.0, (share - 0.5) * (height - bottom), width / 2])
         half = np.array([length / 2, 0, 0])
-        crate.capsules.append(parts.Capsule(at - half, at + half, 0.006, 0.006,
-                                            parts.tint(colour, 0.6), shaded=False))  # fmt: skip
+        dark = tint(colour, 0.6)
+        crate.capsules.append(Capsule(at - half, at + half, 0.006, 0.006, dark, shaded=False))
     if wheels:
         for dx in (-0.35, 0.35):
             hub = centre + np.array([dx * length, bottom / 2 - height / 2, width / 2])
-            props.append(parts.ball(hub, 0.045, (40, 40, 45), bias=0.02))
+            props.append(ball(hub, 0.045, (40, 40, 45), bias=0.02))
     return Performance(pose, props)
 
 
@@ -184,9 +182,8 @@ def climb_stairs(clock: Clock, rng: Generator) -> Performance:
     pose.lean[:, 0] = 0.2
     swing_arms(pose, (np.stack([steps, steps + 1], -1) / 2 + 0.7) % 1.0, np.ones(n), 0.45, 0.35)
     if rng.random() < 0.5:
-        pose.hands[:, 0] = np.array([0.2, -0.18, 0.06])
-    props = stairs(n, tread, rise, rng)
-    return Performance(pose, props)
+        pose.hands[:, 0] = [0.2, -0.18, 0.06]
+    return Performance(pose, stairs(tread, rise, rng))
 
 
 def jump(clock: Clock, rng: Generator) -> Performance:
@@ -236,15 +233,41 @@ def pullup(clock: Clock, rng: Generator) -> Performance:
     pose.hands[..., 0], pose.hands[..., 1] = 0.0, bar_y
     pose.hands[..., 2] = SIDE * half
     pose.hands_world = True
-    pose.elbows[:] = np.array([[0.4, -1.0, 0.6], [0.4, -1.0, -0.6]])
+    pose.elbows[:] = [[0.4, -1.0, 0.6], [0.4, -1.0, -0.6]]
     metal, wide = [(70, 72, 80), (170, 60, 45), (60, 90, 140)][rng.integers(3)], 0.42
-    ends = [parts.fixed(n, (0.0, bar_y, s * wide)) for s in (-1, 1)]
-    props = [parts.rod(ends[0], ends[1], 0.014, metal, bias=0.12)]
+    ends = [np.array([0.0, bar_y, s * wide]) for s in (-1, 1)]
+    props = [rod(ends[0], ends[1], 0.014, metal, bias=0.12)]
     if rng.random() < 0.75:
         props += [
-            parts.rod(end, parts.fixed(n, (0.0, 0.0, s * wide)), 0.018, metal, bias=-0.3)
+            rod(end, (0.0, 0.0, s * wide), 0.018, metal, bias=-0.3)
             for end, s in zip(ends, (-1, 1), strict=True)
         ]
     else:
-        props += [parts.rod(end, end + np.array([0, 0.9, 0]), 0.01, metal) for end in ends]
+        props += [rod(end, end + np.array([0, 0.9, 0]), 0.01, metal) for end in ends]
     return Performance(pose, props)
+
+
+def stairs(tread: float, rise: float, rng: Generator) -> list[Part]:
+    """A flight of steps up along +x, perhaps with a handrail on its far side."""
+    colour = [(150, 145, 140), (130, 90, 60), (170, 120, 95)][rng.integers(3)]
+    depth = rng.uniform(0.3, 0.5)
+    made = []
+    for level in range(1, 12):
+        height = rise * level
+        centre = (tread * level, height / 2, 0.0)
+        step = box(centre, (tread, height, 2 * depth), colour, bias=-8 - 0.01 * level)
+        for side in (-1, 1):  # nosings show where a step begins
+            near, far = (
+                np.array([tread * (level + half), height, side * depth]) for half in (-0.5, 0.5)
+            )
+            light = tint(colour, 1.35)
+            step.capsules.append(Capsule(near, far, 0.007, 0.007, light, shaded=False))
+        made.append(step)
+    if rng.random() < 0.6:
+        metal = (90, 85, 85)
+        posts = [(tread * k, rise * k) for k in range(0, 12, 2)]
+        for x, y in posts:
+            made.append(rod((x, y, -depth), (x, y + 0.45, -depth), 0.008, metal, bias=-7.5))
+        rail = [(x, y + 0.45, -depth) for x, y in (posts[0], posts[-1])]
+        made.append(rod(rail[0], rail[1], 0.014, metal, bias=-7))
+    return made

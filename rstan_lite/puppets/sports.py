@@ -1,5 +1,6 @@
-"""Actions with a ball: catch, throw, kick_ball, shoot_ball.
+"""Actions with a ball, a bow, a club or a bat, and the hoop.
 
+catch, throw, kick_ball, shoot_ball, shoot_bow, golf, swing_baseball.
 Each function takes the clock and the clip's generator and returns a Performance.
 """
 
@@ -8,12 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from . import parts
-from .furniture import hoop
-from .motion import Clock, Performance, flight, keys
-from .skeleton import ANKLE, Pose
+from .painting import Array, Colour, Part, ball, box, chain, rod
+from .skeleton import ANKLE, SIDE, STANDING, Clock, Performance, Pose, flight, keys, solve
 
-BALLS: dict[str, tuple[float, parts.Colour]] = {
+BALLS: dict[str, tuple[float, Colour]] = {
     "football": (0.062, (235, 235, 230)),
     "basketball": (0.068, (205, 105, 40)),
     "tennis": (0.024, (190, 215, 60)),
@@ -22,7 +21,7 @@ BALLS: dict[str, tuple[float, parts.Colour]] = {
 }
 
 
-def _some_ball(rng: Generator) -> tuple[float, parts.Colour]:
+def _some_ball(rng: Generator) -> tuple[float, Colour]:
     names = ("football", "basketball", "tennis", "beach", "baseball")
     return BALLS[names[rng.integers(len(names))]]
 
@@ -47,7 +46,7 @@ def catch(clock: Clock, rng: Generator) -> Performance:
         (at + 0.2, hold + inward),
         (1, hold + inward),
     )
-    pose.elbows[:] = np.array([[-0.2, -1.0, 0.7], [-0.2, -1.0, -0.7]])
+    pose.elbows[:] = [[-0.2, -1.0, 0.7], [-0.2, -1.0, -0.7]]
     pose.pelvis[:, 1] += keys(u, (0, -0.02), (at - 0.2, -0.07), (at, -0.02), (1, -0.01))
     pose.lean[:, 0] = keys(u, (0, 0.08), (at, 0.12), (at + 0.25, -0.06), (1, 0.0))
     pose.feet[:, 1, 0] += keys(u, (0, 0), (at, rng.uniform(0.0, 0.16)))
@@ -60,7 +59,7 @@ def catch(clock: Clock, rng: Generator) -> Performance:
     come[:, 1] += 0.8 * before[:, 0] * np.maximum(1.0 - before[:, 0], 0.0)
     come[:, 1] = np.maximum(come[:, 1], radius)
     path = np.where((u < at)[:, None], come, grip)
-    performance.props.append(parts.ball(path, radius, colour, bias=0.05))
+    performance.props.append(ball(path, radius, colour, bias=0.05))
     return performance
 
 
@@ -95,7 +94,7 @@ def throw(clock: Clock, rng: Generator) -> Performance:
     held = performance.skeleton["r_fingers"] + np.array([0.0, radius * 0.6, 0.0])
     aim = (2.2, rng.uniform(0.7, 1.2), rng.uniform(-0.3, 0.3))
     path = flight(clock, release, held, aim, rng.uniform(0.3, 0.45), 0.05)
-    performance.props.append(parts.ball(path, radius, colour, bias=0.04))
+    performance.props.append(ball(path, radius, colour, bias=0.04))
     return performance
 
 
@@ -126,10 +125,10 @@ def kick_ball(clock: Clock, rng: Generator) -> Performance:
     pose.hands[:, 0] = keys(u, (0, pose.hands[0, 0]), (0.44, [0.12, -0.2, 0.16]),
                             (0.72, [-0.2, -0.12, 0.16]), (1, pose.hands[0, 0]))  # fmt: skip
     performance = Performance(pose)
-    spot = parts.fixed(n, (0.2 + radius * 0.6, radius, 0.06))
+    spot = np.tile([0.2 + radius * 0.6, radius, 0.06], (n, 1))
     aim = (2.4, rng.uniform(0.1, 0.9), rng.uniform(-0.4, 0.4))
     path = flight(clock, hit, spot, aim, rng.uniform(0.35, 0.55), 0.08)
-    performance.props.append(parts.ball(path, radius, colour))
+    performance.props.append(ball(path, radius, colour))
     return performance
 
 
@@ -148,7 +147,7 @@ def shoot_ball(clock: Clock, rng: Generator) -> Performance:
         (0.75, [[0.19, 0.24, -0.05], [0.12, 0.12, 0.02]]),
         (1, [[0.16, -0.1, 0.0], [0.12, -0.18, 0.0]]),
     )  # fmt: skip
-    pose.elbows[:] = np.array([[0.6, -1.0, 0.5], [0.6, -1.0, -0.5]])
+    pose.elbows[:] = [[0.6, -1.0, 0.5], [0.6, -1.0, -0.5]]
     hop = rng.uniform(0.06, 0.14)
     air = np.clip((u - 0.42) / 0.36, 0, 1)
     arc = 4 * hop * air * (1 - air)
@@ -164,6 +163,162 @@ def shoot_ball(clock: Clock, rng: Generator) -> Performance:
     held = (s["r_fingers"] + s["l_fingers"]) / 2 + np.array([0.0, 0.035, 0.0])
     far, high = rng.uniform(0.95, 1.3), 1.5
     path = flight(clock, release, held, (far, high + 0.05, 0.0), rng.uniform(0.5, 0.65), 0.25)
-    performance.props.append(parts.ball(path, radius, colour, bias=0.05))
-    performance.props += hoop(n, far, high)
+    performance.props.append(ball(path, radius, colour, bias=0.05))
+    performance.props += hoop(far, high)
+    return performance
+
+
+def hoop(x: float, y: float) -> list[Part]:
+    """A basketball hoop with board, net and post, whose ring hangs at height y, x ahead."""
+    at = np.array([x, y, 0.0])
+    turn = np.linspace(0, 2 * np.pi, 13)
+    ring = [at + np.array([0.11 * np.cos(a), 0.0, 0.11 * np.sin(a)]) for a in turn]
+    low = [at + np.array([0.06 * np.cos(a), -0.16, 0.06 * np.sin(a)]) for a in turn]
+    net = [rod(ring[i], low[(i + 1) % 12], 0.004, (225, 225, 225)) for i in range(0, 12, 2)]
+    middle = at + np.array([0.15, 0.14, 0.0])
+    board = box(middle, (0.025, 0.36, 0.55), (240, 240, 240), bias=-3)
+    corners = ((0.03, -0.11), (0.2, -0.11), (0.2, 0.11), (0.03, 0.11))
+    mark = chain([at + np.array([0.13, b, c]) for b, c in corners], 0.006, (200, 50, 40), bias=-2)
+    post = rod((x + 0.32, 0, 0), (x + 0.2, y + 0.1, 0), 0.025, (85, 90, 100), bias=-4)
+    return [post, board, mark, chain(ring, 0.012, (225, 80, 30)), *net]
+
+
+def shoot_bow(clock: Clock, rng: Generator) -> Performance:
+    """Raise a bow sideways, draw the string to the chin, loose the arrow."""
+    n, u = len(clock), clock.progress
+    pose = Pose.idle(n)
+    draw_from, loose = rng.uniform(0.05, 0.25), 0.72
+    pose.head[:, 1] = -1.25
+    pose.hands[:, 1] = keys(
+        u, (0, [0.1, -0.12, -0.26]), (draw_from, [0.05, 0.0, -0.31]), (1, [0.05, 0.0, -0.31])
+    )
+    pose.hands[:, 0] = keys(
+        u, (0, [0.16, -0.12, -0.2]), (draw_from, [0.14, 0.01, -0.25]),
+        (loose - 0.15, [0.06, 0.04, -0.07]), (loose, [0.06, 0.04, -0.07]),
+        (loose + 0.05, [-0.02, 0.05, 0.03]), (1, [-0.04, 0.05, 0.08]),
+    )  # fmt: skip
+    pose.elbows[:, 0] = [-0.1, 0.15, 1.0]
+    pose.elbows[:, 1] = [-0.3, -1.0, 0.0]
+    pose.feet[..., 2] = SIDE * 0.11
+    pose.pelvis[:, 1] -= 0.012
+    performance = Performance(pose)
+    s = performance.skeleton
+    grip = s["l_fingers"]
+    nock = s["r_fingers"].copy()
+    drawn = (u >= draw_from) & (u < loose)
+    toward = np.array([0.0, 0.0, -1.0])
+    rest = grip - toward * 0.12
+    nock = np.where(drawn[:, None], nock, rest)
+    pull = np.clip(np.linalg.norm(nock - rest, axis=-1), 0, 0.3)[:, None]
+    wood = [(120, 70, 35), (60, 55, 55), (150, 40, 40)][rng.integers(3)]
+    bow = []
+    for share in np.linspace(-1, 1, 9):
+        back = 0.02 + 0.1 * abs(share) + 0.35 * pull * share**2
+        bow.append(grip + np.array([0.0, 0.36 * share, 0.0]) * (1 - 0.25 * pull) - toward * back)
+    performance.props.append(chain(bow, 0.013, wood, bias=0.03))
+    performance.props.append(chain([bow[0], nock, bow[-1]], 0.004, (235, 235, 235), bias=0.05))
+    tip = grip + toward * 0.06
+    flown = np.maximum(np.arange(n) - int(np.argmax(u >= loose)), 0) * (u >= loose)
+    tip = tip + toward * 0.28 * flown[:, None]
+    tail = np.where((u >= loose)[:, None], tip - toward * 0.42, nock)
+    performance.props.append(rod(tail, tip, 0.006, (200, 175, 120), bias=0.06))
+    return performance
+
+
+def _two_handed(pose: Pose, grip: Array, along: Array) -> Pose:
+    """Put both hands on a shaft: right hand below the left by half a hand."""
+    pose.hands[:, 1] = grip
+    pose.hands[:, 0] = grip + 0.035 * along
+    pose.hands_world = True
+    return pose
+
+
+def golf(clock: Clock, rng: Generator) -> Performance:
+    """Address the ball, swing the club back over the shoulder, down and through."""
+    n, u = len(clock), clock.progress
+    pose = Pose.idle(n)
+    hit = 0.62
+    swing = keys(
+        u,
+        (0, 0.0),
+        (0.1, 0.02),
+        (0.44, 2.3),
+        (0.5, 2.35),
+        (hit, 0.0),
+        (0.78, -2.2),
+        (0.9, -2.5),
+        (1, -2.5),
+    )
+    cock = keys(u, (0, 0.0), (0.44, 1.3), (0.53, 1.3), (hit, 0.0), (0.8, -1.2), (1, -1.5))
+    pose.pelvis[:, 0] = -0.06
+    pose.pelvis[:, 1] = STANDING - 0.03
+    pose.lean[:, 0] = keys(u, (0, 0.5), (0.44, 0.42), (hit, 0.48), (0.85, 0.12), (1, 0.08))
+    pose.lean[:, 2] = 0.36 * swing
+    pose.turn = keys(u, (0, 0), (0.44, 0.2), (hit, -0.2), (0.85, -0.7), (1, -0.75))
+    pose.head[:, 0] = keys(u, (0, 0.3), (hit, 0.3), (0.85, 0.0))
+    pose.head[:, 1] = -0.8 * pose.lean[:, 2] * (u < 0.7)
+    pose.feet[..., 2] = SIDE * 0.13
+    pose.toes[:, 0] = keys(u, (0, 0), (hit, 0), (0.85, -1.0))
+    pose.feet[:, 0, 1] += keys(u, (0, 0), (hit, 0), (0.85, 0.05))
+    down = np.array([0.38, -0.925, 0.0])
+    right = np.array([0.0, 0.0, 1.0])
+    skeleton = solve(pose)
+    centre = (skeleton["r_shoulder"] + skeleton["l_shoulder"]) / 2 + np.array([0.03, -0.02, 0.0])
+
+    def on_plane(angle: Array) -> Array:
+        return np.cos(angle)[:, None] * down + np.sin(angle)[:, None] * right
+
+    grip = centre + 0.27 * on_plane(swing)
+    shaft = on_plane(swing + cock)
+    performance = Performance(_two_handed(pose, grip, shaft))
+    head = grip + 0.55 * shaft
+    dark = (50, 50, 55)
+    shift = np.array([0.05, 0.0, 0.0])
+    performance.props.append(rod(grip - 0.04 * shaft, head, 0.009, (175, 178, 185), bias=0.1))
+    performance.props.append(rod(head, head + shift, 0.022, dark, bias=0.1))
+    spot = head[0] * np.array([1, 0, 1]) + np.array([0.04, 0.022, -0.02])
+    path = flight(clock, hit, np.tile(spot, (n, 1)), (0.5, 1.3, -2.6), 0.4, 0.1)
+    performance.props.append(ball(path, 0.02, (250, 250, 250)))
+    return performance
+
+
+def swing_baseball(clock: Clock, rng: Generator) -> Performance:
+    """Wait with the bat over the shoulder, stride, and swing it level at a coming ball."""
+    n, u = len(clock), clock.progress
+    pose = Pose.idle(n)
+    hit = 0.55
+    swing = keys(
+        u, (0, 0.95), (0.3, 1.15), (0.42, 0.9), (hit, -0.2), (0.7, -1.7), (0.85, -2.1), (1, -2.1)
+    )
+    angle = keys(
+        u, (0, 2.2), (0.3, 2.5), (0.42, 2.2), (hit, -0.1), (0.66, -2.2), (0.85, -3.6), (1, -3.7)
+    )
+    tilt = keys(
+        u, (0, 1.05), (0.3, 0.95), (0.45, 0.3), (hit, -0.1), (0.68, 0.2), (0.9, 0.7), (1, 0.8)
+    )
+    pose.lean[:, 2] = keys(u, (0, 0.25), (0.3, 0.5), (hit, -0.2), (0.75, -0.9), (1, -1.0))
+    pose.lean[:, 0] = 0.15
+    pose.turn = keys(u, (0, 0), (0.35, 0.1), (hit, -0.45), (0.8, -0.9), (1, -0.95))
+    pose.head[:, 1] = -1.1 - pose.turn - pose.lean[:, 2]
+    pose.pelvis[:, 1] -= 0.05
+    pose.pelvis[:, 2] = keys(u, (0, 0.03), (0.3, 0.06), (hit, -0.05), (1, -0.06))
+    pose.feet[:, 0, 2] = 0.17
+    pose.feet[:, 1, 2] = keys(u, (0, -0.12), (0.28, -0.12), (0.45, -0.22), (1, -0.22))
+    pose.feet[:, 1, 1] += keys(u, (0, 0), (0.28, 0.07), (0.36, 0.07), (0.46, 0))
+    pose.toes[:, 0] = keys(u, (0, 0), (0.4, 0), (0.7, -0.8))
+    height = keys(u, (0, 0.78), (0.3, 0.8), (hit, 0.6), (0.75, 0.72), (1, 0.82))
+    radius = keys(u, (0, 0.2), (0.3, 0.2), (hit, 0.27), (0.75, 0.2), (1, 0.17))
+    grip = np.stack([0.05 + radius * np.cos(swing), height, radius * np.sin(swing)], -1)
+    bat = np.stack([np.cos(angle) * np.cos(tilt), np.sin(tilt), np.sin(angle) * np.cos(tilt)], -1)
+    performance = Performance(_two_handed(pose, grip, bat))
+    wood = [(196, 150, 90), (60, 60, 66), (150, 90, 50)][rng.integers(3)]
+    performance.props.append(
+        rod(grip - 0.05 * bat, grip + 0.45 * bat, 0.013, wood, end=0.026, bias=0.06)
+    )
+    meet = (grip + 0.36 * bat)[int(np.argmax(u >= hit))]
+    if rng.random() < 0.8:
+        before = np.clip((hit - u) / 0.3, 0.0, 4.0)[:, None]
+        come = meet + before * np.array([0.0, 0.05, -1.3])
+        path = flight(clock, hit, come, (0.4, 1.5, -2.6), 0.4, 0.1)
+        performance.props.append(ball(path, 0.024, (245, 242, 235)))
     return performance

@@ -1,6 +1,8 @@
-"""Puppets: bodies keep their shape, actions differ as they should, silhouettes are exact."""
+"""Puppets: bodies keep their shape, actions differ, silhouettes are exact, rivals stand apart."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -8,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rstan_lite.puppets import CLASSES, parts
+from rstan_lite.puppets import CLASSES, dataset, staging, surroundings
 from rstan_lite.puppets.actions import ACTIONS
-from rstan_lite.puppets.body import Wardrobe, build
-from rstan_lite.puppets.clip import Clip, make_clip
-from rstan_lite.puppets.motion import Clock, Performance
+from rstan_lite.puppets.body import EYES, Wardrobe, build
+from rstan_lite.puppets.painting import Easel, Part, Placement, ball, strokes
+from rstan_lite.puppets.scenery import Scene
 from rstan_lite.puppets.skeleton import (
     ANKLE,
     FOREARM,
@@ -20,19 +22,28 @@ from rstan_lite.puppets.skeleton import (
     SPINE,
     THIGH,
     UPPER_ARM,
+    Clock,
+    Performance,
     Pose,
     bend,
     solve,
 )
-from rstan_lite.puppets.view import Easel, Placement, strokes
+from rstan_lite.puppets.staging import Clip, make_clip
+
+STILL = np.array([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])  # a camera
 
 
 def perform(name: str, seed: int = 0, n: int = 40) -> Performance:
     return ACTIONS[name].perform(Clock.over(n, 3.0, n - 5.0), np.random.default_rng(seed))
 
 
-def film(name: str, seed: int) -> Clip:
-    return make_clip(name, np.random.default_rng([seed, 1]), np.random.default_rng([seed, 2]))
+def film(name: str, seed: int, size: tuple[int, int] = (120, 160)) -> Clip:
+    return make_clip(name, np.random.default_rng([seed, 1]), np.random.default_rng([seed, 2]), size)
+
+
+def among(action: str, rivals: tuple[int, int], index: int = 0) -> Clip:
+    job = dataset.jobs(action, index + 1)[index]
+    return make_clip(action, job.source_stream(7), job.stream(7), (120, 160), rivals)
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -48,13 +59,12 @@ def test_bodies_stay_whole(name: str) -> None:
                 (f"{side}_shoulder", f"{side}_elbow", UPPER_ARM),
                 (f"{side}_elbow", f"{side}_wrist", FOREARM),
             ]
+            assert s[f"{side}_ankle"][:, 1].min() > ANKLE - 0.035
         for a, b, length in bones:
             np.testing.assert_allclose(np.linalg.norm(s[a] - s[b], axis=1), length, atol=1e-6)
         for joint, path in s.joints.items():
             assert np.isfinite(path).all()
             assert np.abs(np.diff(path, axis=0)).max() < 0.4, f"{joint} leaps"
-        for side in "rl":
-            assert s[f"{side}_ankle"][:, 1].min() > ANKLE - 0.035
 
 
 @settings(max_examples=50, deadline=None)
@@ -102,23 +112,16 @@ def test_clapping_and_waving_differ_by_the_arms_alone() -> None:
         assert np.ptp(wave["l_wrist"], axis=0).max() < 0.08
 
 
-def test_sitting_is_standing_up_backwards() -> None:
+def test_people_sit_down_stand_up_leap_and_lift_the_chin_over_the_bar() -> None:
     sit, stand = (perform(name).skeleton["pelvis"][:, 1] for name in ("sit", "stand"))
     assert sit[0] - sit[-1] > 0.18
     assert stand[-1] - stand[0] > 0.18
-
-
-def test_a_jump_leaves_the_ground_and_a_pull_up_lifts_the_chin_over_the_bar() -> None:
     jump = perform("jump").skeleton
-    assert max(jump["r_ankle"][:, 1].min(), np.minimum(*_ankles(jump)).max()) > 0.15
+    assert np.minimum(jump["r_ankle"][:, 1], jump["l_ankle"][:, 1]).max() > 0.15
     pull = perform("pullup").skeleton
     bar = pull["r_wrist"][:, 1].mean()
     assert pull["face"][:, 1].min() < bar - 0.05
     assert pull["face"][:, 1].max() > bar
-
-
-def _ankles(s) -> tuple[np.ndarray, np.ndarray]:
-    return s["r_ankle"][:, 1], s["l_ankle"][:, 1]
 
 
 @pytest.mark.parametrize("name", ["throw", "kick_ball", "shoot_ball", "golf"])
@@ -132,36 +135,15 @@ def test_the_ball_leaves_only_when_it_is_played(name: str) -> None:
     assert np.linalg.norm(path[-1] - done.skeleton["neck"][-1]) > 0.8
 
 
-def test_the_bodys_flow_tells_running_from_walking() -> None:
-    """Optical flow sees it too: the legs of a runner move faster over their own body."""
-    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-
-    def spread(clip: Clip) -> float:
-        grey = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in clip.frames]
-        height = clip.scale.mean() * 0.8 * clip.frames.shape[1]
-        values = []
-        for f in range(6, len(grey) - 6, 3):
-            flow = dis.calc(grey[f], grey[f + 1], None)
-            inside, outside = (flow[clip.masks[f] == k] for k in (1, 0))
-            values.append(np.linalg.norm(inside - np.median(outside, axis=0), axis=1).mean())
-        return float(np.mean(values)) / height
-
-    walk, run = (
-        np.mean([spread(film(name, seed)) for seed in range(3)]) for name in ("walk", "run")
-    )
-    assert run > 1.5 * walk > 0
-
-
 def test_the_silhouette_is_what_is_painted_of_the_body() -> None:
     """Painted on black and on white, the actor's pixels are those where both pictures agree."""
-    camera = np.array([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
     place = Placement((80.0, 150.0), 130.0, 0.7, mirrored=True)
     skeleton = solve(Pose.idle(1))
     body = build(skeleton, Wardrobe.draw(np.random.default_rng(0)))
     black = np.zeros((160, 160, 3), np.uint8)
 
-    def coverage(things: list[parts.Part]) -> tuple[np.ndarray, np.ndarray]:
-        easel = Easel(strokes(things, place, camera, 0.0, True), 1)
+    def coverage(things: list[Part]) -> tuple[np.ndarray, np.ndarray]:
+        easel = Easel(strokes(things, place, STILL, 0.0, True), 1)
         dark, mask = easel.paint(black, 0)
         light, _ = easel.paint(255 - black, 0)
         return 1 - (light.astype(int) - dark).mean(-1) / 255, mask
@@ -171,22 +153,44 @@ def test_the_silhouette_is_what_is_painted_of_the_body() -> None:
     assert (mask[alpha > 0.9] == 1).all()
     assert (mask[alpha < 0.1] == 0).all()
     front = skeleton["neck"] + np.array([[0.3, -0.1, 0.3]])
-    alpha, covered = coverage([*body, parts.ball(front, 0.06, (200, 60, 60))])
+    _, covered = coverage([*body, ball(front, 0.06, (200, 60, 60))])
     hidden = (mask == 1) & (covered == 0)
     assert hidden.sum() > 50, "a ball in front of the chest hides part of the body"
     assert (covered <= mask).all()
-    behind = coverage([*body, parts.ball(front, 0.06, (200, 60, 60), bias=-5.0)])[1]
+    behind = coverage([*body, ball(front, 0.06, (200, 60, 60), bias=-5.0)])[1]
     np.testing.assert_array_equal(behind, mask)
 
 
-def test_clips_of_a_source_share_scene_and_actor_but_not_the_camera() -> None:
-    first, second = (
-        make_clip("walk", np.random.default_rng(1), np.random.default_rng(seed)) for seed in (2, 3)
+def test_eyes_are_seen_from_the_front_alone() -> None:
+    look = replace(Wardrobe.draw(np.random.default_rng(0)), haircut="bald")
+    seen = []
+    for degrees in (90, -60, -90, -120):
+        place = Placement((250.0, 990.0), 1000.0, np.deg2rad(degrees))
+        easel = Easel(strokes(build(solve(Pose.idle(1)), look), place, STILL, 0.0, True), 1)
+        head, _ = easel.paint(np.zeros((250, 500, 3), np.uint8), 0)
+        seen.append(int((head == EYES).all(-1).sum()))
+    assert seen[0] > 200
+    assert seen[1:] == [0, 0, 0]
+
+
+def test_clips_of_a_source_share_the_scene_but_not_the_camera(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    canvases, real = [], staging.paint
+
+    def painted(*args) -> Scene:
+        scene = real(*args)
+        canvases.append(scene.canvas.copy())
+        return scene
+
+    monkeypatch.setattr(staging, "paint", painted)
+    one, other = (
+        make_clip("run", np.random.default_rng(1), np.random.default_rng(seed)) for seed in (2, 3)
     )
-    assert first.frames.shape[1:] == second.frames.shape[1:] == (240, 320, 3)
-    assert first.frames[0].tobytes() != second.frames[0].tobytes()
-    share = [clip.masks.mean() for clip in (first, second)]
-    assert all(0.008 < s < 0.3 for s in share)
+    np.testing.assert_array_equal(*canvases)
+    assert one.frames.shape[1:] == other.frames.shape[1:] == (240, 320, 3)
+    assert one.frames[0].tobytes() != other.frames[0].tobytes()
+    assert all(0.008 < clip.masks.mean() < 0.3 for clip in (one, other))
 
 
 def test_part_of_a_clip_is_idle() -> None:
@@ -203,10 +207,7 @@ def test_part_of_a_clip_is_idle() -> None:
 
 def test_other_frame_sizes_show_the_same_clip_in_other_sizes() -> None:
     """A clip at another size is the same picture scaled, silhouette and joints included."""
-    usual = film("golf", 5)
-    half = make_clip(
-        "golf", np.random.default_rng([5, 1]), np.random.default_rng([5, 2]), size=(120, 160)
-    )
+    usual, half = film("golf", 5, (240, 320)), film("golf", 5)
     np.testing.assert_allclose(half.joints - 1, (usual.joints - 1) / 2, atol=1e-9)
     np.testing.assert_allclose(half.scale, usual.scale)
     shrunk = cv2.resize(usual.masks[3], (160, 120), interpolation=cv2.INTER_AREA)
@@ -214,3 +215,67 @@ def test_other_frame_sizes_show_the_same_clip_in_other_sizes() -> None:
     assert both > 0.85
     small = cv2.resize(usual.frames[3], (160, 120), interpolation=cv2.INTER_AREA)
     assert np.abs(small.astype(int) - half.frames[3]).mean() < 14
+
+
+def fluorescent(frames: np.ndarray) -> np.ndarray:
+    """Pixels of the vest's yellow: bright red and green, hardly any blue."""
+    red, green, blue = (frames[..., i].astype(int) for i in range(3))
+    return (green > 1.6 * blue + 40) & (green > 0.95 * red) & (red > 1.3 * blue + 30)
+
+
+@pytest.fixture
+def stage() -> surroundings.Stage:
+    scene = Scene(np.zeros((400, 700, 3), np.uint8), "park", 200)
+    actor = Placement((330.0, 330.0), 100.0, 0.0)
+    return surroundings.Stage(scene, np.repeat(STILL, 30, 0), 350.0, actor, 320.0)
+
+
+@pytest.mark.parametrize("action", ["golf", "sit", "wave"])
+def test_the_actor_alone_wears_a_vest(action: str) -> None:
+    clip, alone = among(action, (2, 2)), among(action, (0, 0))
+    vest = fluorescent(clip.frames)
+    on_actor = vest & (clip.masks > 0)
+    assert on_actor.sum((1, 2)).min() > 20, "a frame in which the vest is not to be seen"
+    assert on_actor.sum() > 0.6 * vest.sum()  # a tennis ball comes near the colour
+    assert "_np3_" in clip.tags
+    assert fluorescent(alone.frames)[alone.masks > 0].mean() < 0.02
+    # he is smaller beside rivals, and nobody else is added to his silhouette
+    assert 0.2 < clip.masks.mean() / alone.masks.mean() < 0.9
+
+
+def test_rivals_perform_other_actions(
+    stage: surroundings.Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    performed: list[str] = []
+    for name, action in ACTIONS.items():
+
+        def act(clock, rng, name=name, real=action.perform):
+            performed.append(name)
+            return real(clock, rng)
+
+        monkeypatch.setitem(ACTIONS, name, replace(action, perform=act))
+    for seed in range(12):
+        before = len(performed)
+        company = surroundings.rivals(stage, "walk", 3, np.random.default_rng(seed))
+        assert company.people == len(company.standing) == 3
+        assert len(set(performed[before:])) == 3
+    assert "walk" not in performed
+    assert len(set(performed)) > 10
+
+
+def test_rivals_have_the_actors_size_and_leave_room(stage: surroundings.Stage) -> None:
+    apart = []
+    for seed in range(20):
+        company = surroundings.rivals(stage, "jump", 2, np.random.default_rng(seed))
+        for one in company.standing:
+            assert 0.8 * stage.actor.height < one.height < stage.actor.height
+            assert stage.scene.horizon < one.origin[1] < stage.actor.origin[1]
+        assert all(stroke.mask == -1 for stroke in company.strokes), "a rival on the silhouette"
+        standing = [one.origin[0] for one in company.standing]
+        apart.append(min(abs(x - stage.actor.origin[0]) for x in standing))
+    assert np.median(apart) > 0.5 * stage.actor.height
+
+
+def test_numbers_of_rivals_vary_between_the_bounds() -> None:
+    people = {among("clap", (0, 2), i).tags.split("np")[1][0] for i in range(9)}
+    assert {"2", "3"} <= people

@@ -1,4 +1,4 @@
-"""Actions of every day: brush_hair, clap, pick, pour, sit, stand, wave.
+"""Actions at one place: brush_hair, clap, wave, pick, pour, sit, stand; chairs and tables.
 
 Each function takes the clock and the clip's generator and returns a Performance.
 """
@@ -8,11 +8,47 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from . import parts
-from .furniture import WOODS, chair, desk
 from .gaits import sway
-from .motion import Clock, Performance, blend, keys
-from .skeleton import SIDE, Array, Pose
+from .painting import Array, Colour, Part, ball, box, chain, rod, tint
+from .skeleton import SIDE, Clock, Performance, Pose, blend, keys
+
+WOODS: tuple[Colour, ...] = ((140, 95, 55), (175, 130, 85), (95, 65, 45), (70, 75, 85))
+
+
+def desk(
+    at: tuple[float, float, float], size: tuple[float, float, float], wood: Colour
+) -> list[Part]:
+    """A table whose top surface has its centre at `at`."""
+    x, y, z = at
+    legs = []
+    for sx in (-1, 1):
+        for sz in (-1, 1):
+            across, along = x + sx * size[0] * 0.44, z + sz * size[2] * 0.44
+            top, foot = (across, y - size[1], along), (across, 0.0, along)
+            legs.append(rod(top, foot, 0.016, tint(wood, 0.8), bias=0.2 if sz > 0 else -0.4))
+    return [*legs, box((x, y - size[1] / 2, z), size, wood, bias=0.25)]
+
+
+def chair(at: tuple[float, float], rng: Generator) -> list[Part]:
+    """A chair, stool or sofa facing +x, its seat's centre above `at` = (x, z), 0.26 high."""
+    x, z = at
+    kind = rng.integers(3)
+    wood = (*WOODS, (150, 50, 50), (60, 110, 90), (70, 80, 140))[rng.integers(7)]
+    if kind == 2:
+        seat = box((x, 0.13, z), (0.3, 0.24, 0.6), wood, bias=-6)
+        back = box((x - 0.19, 0.27, z), (0.09, 0.5, 0.6), tint(wood, 0.9), bias=-6.5)
+        return [back, seat]
+    made = [box((x, 0.24, z), (0.27, 0.035, 0.27), wood, bias=-6)]
+    for sx in (-1, 1):
+        for sz in (-1, 1):
+            top, foot = (x + sx * 0.12, 0.23, z + sz * 0.12), (x + sx * 0.13, 0.0, z + sz * 0.13)
+            made.append(rod(top, foot, 0.012, tint(wood, 0.85), bias=-6.2))
+    if kind == 0:
+        for sz in (-1, 1):
+            low, high = (x - 0.125, 0.24, z + sz * 0.12), (x - 0.16, 0.58, z + sz * 0.12)
+            made.append(rod(low, high, 0.012, wood, bias=-6.4))
+        made.append(box((x - 0.155, 0.5, z), (0.02, 0.14, 0.25), wood, bias=-6.3))
+    return made
 
 
 def brush_hair(clock: Clock, rng: Generator) -> Performance:
@@ -21,19 +57,16 @@ def brush_hair(clock: Clock, rng: Generator) -> Performance:
     pose = Pose.idle(n)
     cycle = (clock.seconds / rng.uniform(0.55, 0.85) + rng.uniform(0, 1)) % 1.0
     away = np.sin(np.pi * cycle) * 0.03
+    crown = [0.02, 0.2, 0.06]
     stroke = keys(
-        cycle,
-        (0, [0.02, 0.2, 0.06]),
-        (0.65, [0.03, -0.05, 0.06]),
-        (0.8, [0.09, 0.06, 0.14]),
-        (1, [0.02, 0.2, 0.06]),
+        cycle, (0, crown), (0.65, [0.03, -0.05, 0.06]), (0.8, [0.09, 0.06, 0.14]), (1, crown)
     )
     stroke[:, 2] += away
     pose.hands[:, 0] = blend(pose.hands[:, 0], stroke, np.minimum(1, 0.15 + clock.weight))
-    pose.elbows[:, 0] = np.array([0.2, -0.5, 1.0])
+    pose.elbows[:, 0] = [0.2, -0.5, 1.0]
     if rng.random() < 0.5:  # the other hand holds the hair
-        pose.hands[:, 1] = np.array([0.1, 0.0, 0.02])
-        pose.elbows[:, 1] = np.array([0.2, -1.0, -0.8])
+        pose.hands[:, 1] = [0.1, 0.0, 0.02]
+        pose.elbows[:, 1] = [0.2, -1.0, -0.8]
     pose.lean[:, 1] = 0.06
     pose.head[:, 0] = 0.12
     sway(pose, clock.seconds, rng, 0.4)
@@ -44,7 +77,7 @@ def brush_hair(clock: Clock, rng: Generator) -> Performance:
     inward /= np.linalg.norm(inward, axis=-1, keepdims=True)
     grip, tip = s["r_fingers"] - 0.02 * inward, s["r_fingers"] + 0.1 * inward
     colour = [(215, 50, 110), (70, 170, 215), (245, 240, 225)][rng.integers(3)]
-    performance.props.append(parts.rod(grip, tip, 0.012, colour, end=0.026, bias=0.08))
+    performance.props.append(rod(grip, tip, 0.012, colour, end=0.026, bias=0.08))
     return performance
 
 
@@ -60,7 +93,7 @@ def clap(clock: Clock, rng: Generator) -> Performance:
         z = SIDE[i] * (open_ - 0.105)
         ready = np.stack([np.full(n, forward), np.full(n, high), z], -1)
         pose.hands[:, i] = blend(pose.hands[:, i], ready, clock.weight)
-        pose.elbows[:, i] = np.array([-0.3, -1.0, SIDE[i] * 0.9])
+        pose.elbows[:, i] = [-0.3, -1.0, SIDE[i] * 0.9]
     sway(pose, clock.seconds, rng, 0.4)
     return Performance(pose)
 
@@ -74,7 +107,7 @@ def wave(clock: Clock, rng: Generator) -> Performance:
     high = rng.uniform(0.14, 0.24)
     arm = np.stack([np.full(n, 0.06), high - 0.25 * np.abs(swing), 0.11 + swing], -1)
     pose.hands[:, 0] = blend(pose.hands[:, 0], arm, clock.weight)
-    pose.elbows[:, 0] = np.array([0.0, -0.7, 1.0])
+    pose.elbows[:, 0] = [0.0, -0.7, 1.0]
     sway(pose, clock.seconds, rng, 0.5)
     return Performance(pose)
 
@@ -118,12 +151,12 @@ def pick(clock: Clock, rng: Generator) -> Performance:
     kind = rng.integers(3)
     colour = [(170, 125, 75), (185, 60, 55), (60, 95, 160), (220, 180, 60)][rng.integers(4)]
     if kind == 0:
-        performance.props.append(parts.box(path, (size * 1.2, size, size), colour, bias=0.02))
+        performance.props.append(box(path, (size * 1.2, size, size), colour, bias=0.02))
     elif kind == 1:
-        performance.props.append(parts.ball(path, size / 2, colour, bias=0.02))
+        performance.props.append(ball(path, size / 2, colour, bias=0.02))
     else:
         up = np.array([0.0, size / 2, 0.0])
-        performance.props.append(parts.rod(path - up * 0.4, path + up * 0.6, size * 0.42, colour,
+        performance.props.append(rod(path - up * 0.4, path + up * 0.6, size * 0.42, colour,
                                            end=size * 0.25, bias=0.02))  # fmt: skip
     return performance
 
@@ -145,7 +178,7 @@ def pour(clock: Clock, rng: Generator) -> Performance:
     pose.hands[:, 1] = (
         [glass_x - 0.08, table + 0.05 + lift, -0.02] if holds else [0.2, table + 0.02, -0.16]
     )
-    pose.elbows[:] = np.array([[-0.5, -0.7, 0.7], [-0.5, -0.7, -0.7]])
+    pose.elbows[:] = [[-0.5, -0.7, 0.7], [-0.5, -0.7, -0.7]]
     pose.lean[:, 0], pose.head[:, 0] = 0.1, 0.35
     sway(pose, clock.seconds, rng, 0.2)
     performance = Performance(pose)
@@ -154,27 +187,25 @@ def pour(clock: Clock, rng: Generator) -> Performance:
     axis = np.stack([np.sin(tilt), np.cos(tilt), np.zeros(n)], -1)
     bottom, neck, mouth = (s["r_fingers"] + d * axis for d in (-0.09, 0.05, 0.12))
     body = [(70, 120, 80), (150, 60, 50), (205, 205, 210), (60, 90, 150)][rng.integers(4)]
-    performance.props.append(parts.rod(bottom, neck, 0.042, body, end=0.038, bias=0.05))
-    performance.props.append(parts.rod(neck, mouth, 0.026, body, end=0.015, bias=0.05))
+    performance.props.append(rod(bottom, neck, 0.042, body, end=0.038, bias=0.05))
+    performance.props.append(rod(neck, mouth, 0.026, body, end=0.015, bias=0.05))
     base = table + lift
-    glass = parts.fixed(n, (glass_x, base, 0.0))
+    glass = np.array([glass_x, base, 0.0])
     up = np.array([0.0, glass_h, 0.0])
     drink = [(130, 40, 35), (215, 160, 60), (120, 80, 45), (235, 235, 240)][rng.integers(4)]
     runs = (tilt > 1.45) & (u > start - 0.08)
     fill = np.cumsum(runs) / n
     level = glass + up * np.clip(0.15 + 1.2 * fill, 0, 0.85)[:, None]
     performance.props.append(
-        parts.rod(glass + up * 0.15, glass + up, 0.036, (205, 222, 232), end=0.045, bias=0.3)
+        rod(glass + up * 0.15, glass + up, 0.036, (205, 222, 232), end=0.045, bias=0.3)
     )
-    performance.props.append(
-        parts.rod(glass + up * 0.15, level, 0.029, drink, end=0.036, bias=0.31)
-    )
+    performance.props.append(rod(glass + up * 0.15, level, 0.029, drink, end=0.036, bias=0.31))
     fall = np.stack([np.full(n, glass_x), mouth[:, 1] - 0.04, mouth[:, 2]], -1)
-    jet = parts.chain([mouth, fall, level], 0.009, drink, bias=0.33)
+    jet = chain([mouth, fall, level], 0.009, drink, bias=0.33)
     jet.visible = runs
     performance.props.append(jet)
     wood = WOODS[rng.integers(len(WOODS))]
-    performance.props += desk(n, (0.52, table, 0.0), (0.5, 0.04, 0.7), wood)
+    performance.props += desk((0.52, table, 0.0), (0.5, 0.04, 0.7), wood)
     return performance
 
 
@@ -192,7 +223,7 @@ def _seat_change(clock: Clock, rng: Generator, down: Array) -> Performance:
     brace = np.array([[0.26, -0.17, 0.02], [0.26, -0.17, -0.02]])
     pose.hands[:] = keys(down, (0, pose.hands[0]), (0.5, brace), (1, lap))
     sway(pose, clock.seconds, rng, 0.3)
-    return Performance(pose, chair(n, (back, 0.0), rng))
+    return Performance(pose, chair((back, 0.0), rng))
 
 
 def sit(clock: Clock, rng: Generator) -> Performance:

@@ -1,15 +1,107 @@
-"""From three dimensions to pixels: projection, depth order, anti-aliased drawing and the mask."""
+"""What is drawn, and how: moving shapes in three dimensions, projected, sorted and painted.
+
+A part is a group of tapered capsules and polygons that moves over the F frames of a clip and is
+sorted by depth as one. Strokes are what the camera sees of it; the easel paints them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from .parts import Colour, Part, tint
-from .skeleton import Array
+Array = NDArray[np.float64]
+
+
+Point = Array | Sequence[float]
+Colour = tuple[int, int, int]
+
+
+@dataclass
+class Capsule:
+    """Two circles (F, 3), radii `start`, `end`, and what lies between them; (3,) stand still."""
+
+    a: Array
+    b: Array
+    start: float
+    end: float
+    colour: Colour
+    shaded: bool = True
+
+
+@dataclass
+class Sheet:
+    """A convex polygon (F, K, 3) or (K, 3); `culled` sheets are seen from their front only."""
+
+    points: Array
+    colour: Colour
+    culled: bool = False
+
+
+@dataclass
+class Part:
+    """A group of shapes with one depth.
+
+    anchor: (F, 3) or (3,), where the depth is taken. bias: added to it, in heights. body: whether
+    the shapes count for the silhouette. visible: (F,) bool, or None for always.
+    """
+
+    anchor: Array
+    capsules: list[Capsule] = field(default_factory=list)
+    sheets: list[Sheet] = field(default_factory=list)
+    bias: float = 0.0
+    body: bool = False
+    visible: np.ndarray | None = None
+
+
+def tint(colour: Colour, factor: float) -> Colour:
+    """Make a colour lighter (factor > 1) or darker."""
+    r, g, b = (min(255, int(c * factor + 0.5)) for c in colour)
+    return r, g, b
+
+
+def rod(
+    a: Point, b: Point, radius: float, colour: Colour, end: float | None = None, bias: float = 0.0
+) -> Part:
+    """A stick between two points, moving (F, 3) or fixed (3,), tapered to radius `end`."""
+    a, b = np.asarray(a), np.asarray(b)
+    thin = radius if end is None else end
+    return Part((a + b) / 2, [Capsule(a, b, radius, thin, colour)], bias=bias)
+
+
+def ball(centre: Point, radius: float, colour: Colour, bias: float = 0.0) -> Part:
+    """A ball with two darker marks, which show where it goes."""
+    centre, across = np.asarray(centre), np.array([radius * 0.75, 0.0, radius * 0.3])
+    low, high, thin = centre - across, centre + across, radius * 0.12
+    seam = Capsule(low, high, thin, thin, tint(colour, 0.55), shaded=False)
+    return Part(centre, [Capsule(centre, centre, radius, radius, colour), seam], bias=bias)
+
+
+_CORNERS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) / 2.0
+_FACES = ((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3))
+_FACE_LIGHT = (0.75, 0.85, 0.55, 1.15, 0.8, 1.0)
+
+
+def box(centre: Point, size: Sequence[float], colour: Colour, bias: float = 0.0) -> Part:
+    """An upright box, centre (F, 3) or (3,), size (x, y, z); each face has its own brightness."""
+    centre = np.asarray(centre)
+    corners = centre[..., None, :] + _CORNERS * np.asarray(size)
+    faces = [
+        Sheet(corners[..., list(face), :], tint(colour, light), culled=True)
+        for face, light in zip(_FACES, _FACE_LIGHT, strict=True)
+    ]
+    return Part(centre, sheets=faces, bias=bias)
+
+
+def chain(points: Sequence[Array], radius: float, colour: Colour, bias: float = 0.0) -> Part:
+    """A bent rod through several points: bows, strings, rims."""
+    links = [Capsule(a, b, radius, radius, colour, shaded=False) for a, b in pairwise(points)]
+    return Part(np.mean(points, axis=0), links, bias=bias)
+
 
 SCALE = 2  # supersampling
 SHIFT = 3  # fractional bits of polygon corners
@@ -94,16 +186,18 @@ def strokes(
     layer: whole figures are drawn in order of their layers. silhouette: bodies set the mask and
     other parts in front of them clear it.
     """
-    zoom = np.hypot(camera[:, 0, 0], camera[:, 1, 0])
+    n, zoom = len(camera), np.hypot(camera[:, 0, 0], camera[:, 1, 0])
     made: list[Stroke] = []
     light = np.array([-0.5, -0.85])
     capsules = [(part, capsule) for part in parts for capsule in part.capsules]
     ranks = {}
     for part in parts:
-        depth = place.project(part.anchor)[1] + part.bias
+        depth = place.project(np.broadcast_to(part.anchor, (n, 3)))[1] + part.bias
         ranks[id(part)] = layer * 1000.0 + 10.0 * depth
     if capsules:
-        ends = np.stack([np.stack([c.a, c.b], 1) for _, c in capsules], 1)
+        ends = np.stack(
+            [np.stack([np.broadcast_to(p, (n, 3)) for p in (c.a, c.b)], 1) for _, c in capsules], 1
+        )
         pixels = film(place.project(ends)[0], camera)
         radii = np.array([[c.start, c.end] for _, c in capsules]) * place.height
         radii = np.maximum(radii[None] * zoom[:, None, None], 0.4)
@@ -128,7 +222,8 @@ def strokes(
                 made.append(Stroke(corners[:, i], colour, rank, part.visible, mask))
     for part in parts:
         for i, sheet in enumerate(part.sheets):
-            corners = film(place.project(sheet.points)[0], camera)
+            points = np.broadcast_to(sheet.points, (n, *sheet.points.shape[-2:]))
+            corners = film(place.project(points)[0], camera)
             visible = part.visible
             if sheet.culled:
                 x, y = corners[..., 0], corners[..., 1]
