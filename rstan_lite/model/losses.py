@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rstan_lite.model.output import RSTANOutput, check_mask, shape_of
+from rstan_lite.model.checks import check_mask, shape_of
+from rstan_lite.model.output import RSTANOutput
 from rstan_lite.system.errors import ConfigError, DataError
 
 AA_KINDS = ("l2", "ce")

@@ -1,14 +1,17 @@
-"""What an RSTAN returns, and the checks on what it is given."""
+"""What an RSTAN returns: predictions, and the attention weights of every step."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from rstan_lite.model.config import RSTANConfig
+from rstan_lite.model.checks import check_mask, shape_of
 from rstan_lite.system.errors import DataError
 
 # Not frozen: Lightning Fabric converts the floats of what a model returns, and refuses to do so in
@@ -17,7 +20,7 @@ from rstan_lite.system.errors import DataError
 
 @dataclass
 class Attention:
-    """Attention scores of every step, with N slots for attended frames.
+    """Attention weights of every step, with N slots for attended frames.
 
     alpha, beta: (B, T, N, P) and (B, T, N) as Eq. 4 and Eq. 7 use them: fused, or those of
         the only stream. None where two streams are not fused, since there is no common map.
@@ -25,7 +28,7 @@ class Attention:
         beta to 1 over N.
     frames: (T, N) int64, the frame in each slot.
     frames_valid: (T, N) bool, False for a slot that lies past the end of the clip.
-    Scores are 0 in slots past the end, for padded frames and at padded steps.
+    Weights are 0 in slots past the end, for padded frames and at padded steps.
     """
 
     alpha: Tensor | None
@@ -46,13 +49,39 @@ class RSTANOutput:
     alpha_diagonal: (B, T, P), the map of step t over its own frame t, which Eq. 18 compares
         with the silhouette; a dict of one such map a stream where two streams are not fused;
         None without attention. 0 at padded steps.
-    attention: all scores, where asked for and where there is attention.
+    attention: all weights, where asked for and where there is attention.
     """
 
     logits: Tensor
     stream_logits: dict[str, Tensor] | None
     alpha_diagonal: Tensor | dict[str, Tensor] | None
     attention: Attention | None
+
+
+class Attended(NamedTuple):
+    """What one step attended to, by stream: alpha (B, N, P), beta (B, N), phi (B, d_cv).
+
+    alpha, beta: each stream's own weights.  alpha_com, beta_com: those it used, which are one
+    and the same tensor for all streams where they are fused.
+    """
+
+    alpha: dict[str, Tensor]
+    alpha_com: dict[str, Tensor]
+    beta: dict[str, Tensor]
+    beta_com: dict[str, Tensor]
+    phi: dict[str, Tensor]
+
+
+class Recurred(NamedTuple):
+    """What a loop over time gives, by stream.
+
+    hidden: (B, T, d_h).  maps: (B, T, P), the used map of each step over its own frame; none
+    without attention.  looks: all steps, alpha (B, T, N, P) and beta (B, T, N), where asked for.
+    """
+
+    hidden: dict[str, Tensor]
+    maps: dict[str, Tensor]
+    looks: Attended | None
 
 
 def last_step(logits: Tensor, frame_mask: Tensor | None = None) -> Tensor:
@@ -71,48 +100,65 @@ def last_step(logits: Tensor, frame_mask: Tensor | None = None) -> Tensor:
     return logits[torch.arange(len(logits), device=logits.device), last]
 
 
-def shape_of(value: object) -> str:
-    """Words for an error: the shape of a tensor, else the type."""
-    return f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+def average_scores(stream_logits: Sequence[Tensor]) -> Tensor:
+    """Fuse finished predictions: the logarithm of the streams' averaged softmax.
 
-
-def check_mask(frame_mask: Tensor, videos: int, steps: int) -> None:
-    """Raise DataError unless the mask is (B, T) bool with a real frame in each video."""
-    if frame_mask.shape != (videos, steps) or frame_mask.dtype != torch.bool:
-        found = f"{shape_of(frame_mask)} of {frame_mask.dtype}"
-        raise DataError("frame_mask", found, f"shape {(videos, steps)} of torch.bool")
-    if not bool(frame_mask.any(dim=1).all()):
-        raise DataError("frame_mask", "a video without a real frame", "True at least once a row")
-
-
-def check_inputs(
-    config: RSTANConfig,
-    cubes: Mapping[str, Tensor] | None,
-    vectors: Mapping[str, Tensor],
-    frame_mask: Tensor | None,
-) -> None:
-    """Raise DataError, naming the tensor, unless all shapes agree with the config and each other.
-
-    Streams that the config doesn't name may be present; they are not read.
+    stream_logits: (..., C) a stream.  Returns (..., C), whose softmax is that average.
     """
-    need = {"vectors": (vectors, config.d_fc, 3)}
-    if config.attention != "none":
-        need["cubes"] = ({} if cubes is None else cubes, config.d_cv, 4)
-    leading: tuple[int, ...] | None = None  # (B, T), the same everywhere
-    places: int | None = None
-    for name, (tensors, width, ndim) in need.items():
-        for stream in config.streams:
-            where = f"{name}[{stream!r}]"
-            if stream not in tensors:
-                raise DataError(where, f"only {sorted(tensors)}", "a tensor for this stream")
-            value = tensors[stream]
-            letters = (*"BTP"[: ndim - 1], str(width[stream]))
-            if not isinstance(value, Tensor) or value.ndim != ndim or 0 in value.shape:
-                raise DataError(where, shape_of(value), f"shape ({', '.join(letters)})")
-            leading = leading or tuple(value.shape[:2])
-            places = places or (value.shape[2] if ndim == 4 else None)
-            right = (*leading, *((places,) if ndim == 4 else ()), width[stream])
-            if tuple(value.shape) != right:
-                raise DataError(where, shape_of(value), f"shape {right}")
-    if frame_mask is not None and leading is not None:
-        check_mask(frame_mask, leading[0], leading[1])
+    logs = torch.stack([torch.log_softmax(logits, dim=-1) for logits in stream_logits])
+    return torch.logsumexp(logs, dim=0) - math.log(len(stream_logits))
+
+
+def stack_steps(steps: Sequence[Attended]) -> Attended:
+    """All steps as one, time after the videos; slots past the end of the clip hold 0."""
+    slots = max(next(iter(step.beta.values())).shape[1] for step in steps)  # N
+
+    def stacked(field: str) -> dict[str, Tensor]:
+        joined: dict[str, Tensor] = {}
+        for s, first in getattr(steps[0], field).items():
+            weights = [getattr(step, field)[s] for step in steps]
+            over_places = (0, 0) * (first.ndim - 2)
+            padded = [functional.pad(w, (*over_places, 0, slots - w.shape[1])) for w in weights]
+            joined[s] = torch.stack(padded, dim=1)
+        return joined
+
+    return Attended(*map(stacked, ("alpha", "alpha_com", "beta", "beta_com")), {})
+
+
+def read_out(
+    found: Recurred, frames: Sequence[range], shared: bool, frame_mask: Tensor | None
+) -> tuple[Tensor | dict[str, Tensor] | None, Attention | None]:
+    """RSTANOutput.alpha_diagonal and RSTANOutput.attention from what the loop gave.
+
+    frames: those that each step looked at.  shared: all streams used the same weights.
+    """
+    if not found.maps:
+        return None, None
+    maps = found.maps
+    if frame_mask is not None:
+        maps = {s: alpha * frame_mask[..., None] for s, alpha in maps.items()}
+    diagonal = next(iter(maps.values())) if shared else maps
+    if found.looks is None:
+        return diagonal, None
+    alpha, alpha_com, beta, beta_com, _ = found.looks
+    first = next(iter(beta.values()))
+    slots, device = first.shape[2], first.device
+    index = [[*seen, *[len(frames) - 1] * (slots - len(seen))] for seen in frames]
+    shown = torch.tensor(index, device=device)  # (T, N)
+    sizes = torch.tensor([len(seen) for seen in frames], device=device)
+    if frame_mask is not None:  # both the step and the frame are real
+        keep = (frame_mask[:, :, None] & frame_mask[:, shown]).to(first.dtype)  # (B, T, N)
+        by_place = keep[..., None]
+        alpha, alpha_com = (
+            {s: w * by_place for s, w in part.items()} for part in (alpha, alpha_com)
+        )
+        beta, beta_com = ({s: w * keep for s, w in part.items()} for part in (beta, beta_com))
+    attention = Attention(
+        alpha=next(iter(alpha_com.values())) if shared else None,
+        beta=next(iter(beta_com.values())) if shared else None,
+        alpha_stream=alpha,
+        beta_stream=beta,
+        frames=shown,
+        frames_valid=torch.arange(slots, device=device) < sizes[:, None],  # (T, N)
+    )
+    return diagonal, attention

@@ -20,8 +20,7 @@ from rstan_lite.features.generations import (
     warn_of_threads,
 )
 from rstan_lite.features.pretrained import load_weights, read_state
-from rstan_lite.model.config import RSTANConfig
-from rstan_lite.model.rstan import RSTAN
+from rstan_lite.model.rstan import RSTAN, RSTANConfig
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import read_json

@@ -14,8 +14,7 @@ import torch
 
 from rstan_lite.data.splits import part_name
 from rstan_lite.features.generations import Generations
-from rstan_lite.model.config import RSTANConfig
-from rstan_lite.model.rstan import RSTAN
+from rstan_lite.model.rstan import RSTAN, RSTANConfig
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.files import alone, clear_parts
 from rstan_lite.system.ranks import ALONE, Ranks, check_batch

@@ -20,8 +20,7 @@ from rstan_lite.features.pretrained import weights_hash
 from rstan_lite.features.store import Store
 from rstan_lite.lab.idt.descriptors import SIZES
 from rstan_lite.lab.scores import write_csv
-from rstan_lite.model.config import RSTANConfig
-from rstan_lite.model.rstan import RSTAN
+from rstan_lite.model.rstan import RSTAN, RSTANConfig
 from rstan_lite.training import runs
 from rstan_lite.training.checkpoint import Description, save_model
 from rstan_lite.training.profiles import resolve

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from rstan_lite.model import RSTANConfig, fast
-from rstan_lite.model.fast import kernels
+from rstan_lite.model.fast import choice as kernels
 from rstan_lite.model.fast.places import BlockKernel
 
 pytest.importorskip("triton")

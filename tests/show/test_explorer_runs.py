@@ -17,7 +17,7 @@ from small_runs import train_command, write_networks
 
 from rstan_lite.cli import main
 from rstan_lite.data.jhmdb import JHMDB
-from rstan_lite.model.fusion import fuse_scores
+from rstan_lite.model.rstan import fuse_scores
 from rstan_lite.show.explorer import (
     BOTH,
     PRESETS,

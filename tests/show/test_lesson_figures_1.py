@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from rstan_lite import show
 from rstan_lite.data.transforms import crop
-from rstan_lite.model.attention import sharpened_softmax
+from rstan_lite.model.rstan import sharpened_softmax
 from rstan_lite.show.weights import sharpened
 
 RNG = np.random.default_rng(0)

@@ -49,7 +49,7 @@ ENTRY = {
     "by_hand": "scores_by_hand", "package": "rstan_lite.model.location_scores",
     "figure": "fig-bars",
 }  # fmt: skip
-MODULES = ["rstan_lite.model", "rstan_lite.model.attention", "rstan_lite.show.widgets"]
+MODULES = ["rstan_lite.model", "rstan_lite.model.rstan", "rstan_lite.show.widgets"]
 
 
 class Site(NamedTuple):

@@ -1,4 +1,4 @@
-"""The fast recurrence: what rstan_lite.model.plain computes, sooner and in less memory.
+"""The fast recurrence: what rstan_lite.model.rstan.run_plain computes, sooner and in less memory.
 
 Written from the equations, a training step of RSTAN does the same work over and over and keeps what
 it could compute again. Here is what this package does about it, and where:
@@ -28,10 +28,10 @@ The result differs from the plain one by rounding alone: tests hold both to the 
 and to each other in float32; under bfloat16 autocast this one rounds no more than the plain one, as
 only its products are in bfloat16. The same seed draws the same dropout. Gradients can be taken
 once: second derivatives, torch.func and forward-mode differentiation need recurrence="plain".
-plan.py chooses, and says what it chose; benchmarks/README.md has the figures.
+choice.py chooses, and says what it chose; benchmarks/README.md has the figures.
 """
 
-from rstan_lite.model.fast.plan import Plan, choose_plan
-from rstan_lite.model.fast.run import run_fast
+from rstan_lite.model.fast.choice import Plan, choose_plan
+from rstan_lite.model.fast.recurrence import run_fast
 
 __all__ = ["Plan", "choose_plan", "run_fast"]

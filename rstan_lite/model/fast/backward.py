@@ -10,17 +10,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rstan_lite.model.context import attended_frames
+from rstan_lite.model.fast.choice import open_kernel
 from rstan_lite.model.fast.forward import Tensors, recurrent_weights
-from rstan_lite.model.fast.fused import (
+from rstan_lite.model.fast.inputs import Kept, Setup
+from rstan_lite.model.fast.pooling import (
     fuse,
     fuse_backward,
     pooled,
     pooled_backward,
     softmax_backward,
 )
-from rstan_lite.model.fast.inputs import Kept, Setup
-from rstan_lite.model.fast.kernels import open_kernel
 from rstan_lite.model.fast.product import product
 
 
@@ -102,7 +101,7 @@ class _Backward:
         """Eq. 2-7 and 14-15 of a step backward: fills the part of d_before that is the guides'."""
         setup, config, kept = self.setup, self.config, self.kept
         d_att, d_h = config.d_att, config.d_h
-        frames = attended_frames(config, t, len(kept.gates))
+        frames = setup.frames[t]
         n, window = len(frames), slice(frames.start, frames.stop)
         guides, alpha, beta = kept.guides[t], kept.alpha[t, :, :, :n], kept.beta[t, :, :, :n]
         alpha_used, beta_used = fuse(config, alpha), fuse(config, beta)

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rstan_lite.model.attention import sharpened_softmax
-from rstan_lite.model.context import attended_frames
-from rstan_lite.model.fast.fused import fuse, pooled
+from rstan_lite.model.fast.choice import TRITON, open_kernel, prepare_kernel
 from rstan_lite.model.fast.inputs import Kept, Setup
-from rstan_lite.model.fast.kernels import TRITON, open_kernel, prepare_kernel
+from rstan_lite.model.fast.pooling import fuse, pooled, softmax
 from rstan_lite.model.fast.product import product
 
 Tensors = dict[str, list[Tensor]]
@@ -84,7 +82,7 @@ class _Forward:
         self.guide_bias = torch.cat(biases, dim=-1)[:, None]  # (S, 1, 2 d_att)
         self.U_phi = [w.to(setup.low) for w in given["U_phi"]]
         self.B_L = [w.to(setup.low) for w in given["B_L"]]
-        N = len(attended_frames(config, 0, T))
+        N = max(map(len, setup.frames))
         used = 1 if config.fusion != "none" else S
         self.diagonal = like.new_empty(T, used, B, P)
         if setup.keep:
@@ -126,18 +124,18 @@ class _Forward:
     def _attend(self, t: int, guides: Tensor) -> list[Tensor]:
         """Phi of each stream, after dropout (B, d_cv)."""
         setup, config, kept, d_att = self.setup, self.config, self.kept, self.config.d_att
-        frames = attended_frames(config, t, self.steps)
+        frames = setup.frames[t]
         n, window = len(frames), slice(frames.start, frames.stop)
         valid = None if setup.frame_mask is None else setup.frame_mask[:, window]  # (B, n)
         scores = self.kernel.scores(guides[..., :d_att], frames)  # Eq. 2
-        alpha = sharpened_softmax(scores, config.gamma_alpha)  # Eq. 3, (S, B, n, P)
+        alpha = softmax(scores, config.gamma_alpha)  # Eq. 3, (S, B, n, P)
         alpha_used = fuse(config, alpha)  # Eq. 14
         L, rated = [], []
         for s, cubes in enumerate(self.cubes):
             L.append(pooled(alpha_used[s % len(alpha_used)], cubes[:, window]))  # Eq. 4
             u = product(L[s], self.B_L[s]) + guides[s, :, None, d_att:]
             rated.append(u.tanh_() @ self.given["v_b"][s])  # Eq. 5
-        beta = sharpened_softmax(torch.stack(rated), config.gamma_beta, valid)  # Eq. 6, (S, B, n)
+        beta = softmax(torch.stack(rated), config.gamma_beta, valid)  # Eq. 6, (S, B, n)
         beta_used = fuse(config, beta)  # Eq. 15
         self.diagonal[t] = alpha_used[:, :, t - frames.start]
         phi = [pooled(beta_used[s % len(beta_used)], features) for s, features in enumerate(L)]

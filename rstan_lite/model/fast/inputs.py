@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from rstan_lite.model.config import RSTANConfig
-
+Config = Any  # an RSTANConfig; its file stands above this folder
 ALWAYS = ("U_x", "U_h", "b")
 ATTENDING = ("U_phi", "A_h", "A_cv", "v_a", "b_a", "B_h", "B_L", "v_b", "b_b")
 
@@ -18,13 +18,15 @@ ATTENDING = ("U_phi", "A_h", "A_cv", "v_a", "b_a", "B_h", "B_L", "v_b", "b_b")
 class Setup:
     """All that is no differentiable tensor.
 
-    frame_mask: (B, T) bool or None.  masks: dropout of Phi, [t][s] (B, d_cv), or None.
+    frames: those that each step looks at.  frame_mask: (B, T) bool or None.
+    masks: dropout of Phi, [t][s] (B, d_cv), or None.
     low: type of the large products, lower than the parameters' under autocast.
     keep: hold what the backward pass needs.  record: hold the scores of all steps.
-    kernel: name of Eq. 2's kernel, see plan.py.
+    kernel: name of Eq. 2's kernel, see choice.py.
     """
 
-    config: RSTANConfig
+    config: Config
+    frames: Sequence[range]
     frame_mask: Tensor | None
     masks: Sequence[Sequence[Tensor]] | None
     low: torch.dtype

@@ -1,16 +1,78 @@
-"""The fast recurrence as one differentiable function."""
+"""The fast recurrence: behind the plain one's interface, and as one differentiable function."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from rstan_lite.model.fast.backward import backward
+from rstan_lite.model.fast.choice import kernel_for
 from rstan_lite.model.fast.forward import Scores, forward
-from rstan_lite.model.fast.inputs import Kept, Setup
+from rstan_lite.model.fast.inputs import Config, Kept, Setup
+from rstan_lite.model.output import Attended, Recurred
+
+
+def run_fast(
+    config: Config,
+    streams: Mapping[str, nn.Module],
+    cubes: Mapping[str, Tensor],
+    vectors: Mapping[str, Tensor],
+    frames: Sequence[range],
+    frame_mask: Tensor | None,
+    dropout: float,
+    return_attention: bool,
+) -> Recurred:
+    """What run_plain computes; the arguments are the same.
+
+    Dropout of Phi is drawn before the loop, in the plain loop's order, so that a seed gives both
+    the same masks in float32 and float64. Gradients can be taken once, not twice.
+    """
+    first = vectors[config.streams[0]]
+    device, kind = first.device, next(streams[config.streams[0]].parameters()).dtype
+    autocast = torch.is_autocast_enabled(device.type)
+    setup = Setup(
+        config=config,
+        frames=frames,
+        frame_mask=frame_mask,
+        masks=_masks(config, first, kind, dropout) if cubes and dropout else None,
+        low=torch.get_autocast_dtype(device.type) if autocast else kind,
+        keep=False,
+        record=return_attention and bool(cubes),
+        kernel=kernel_for(device),
+    )
+    tensors: list[Tensor] = []
+    for s, p in streams.items():
+        given = {"x": vectors[s]} | ({"cubes": cubes[s]} if cubes else {})
+        # by attribute: a parameter may be tied to another, or computed from others
+        tensors += [given[name] if name in given else getattr(p, name) for name in setup.names]
+    keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    hidden, diagonal, scores = recur(replace(setup, keep=keep), tensors)
+    by_stream = {s: hidden[:, i].transpose(0, 1).contiguous() for i, s in enumerate(streams)}
+    if not cubes:
+        return Recurred(by_stream, {}, None)
+    looks = None
+    if scores is not None:
+        own = (scores.alpha, scores.alpha_used, scores.beta, scores.beta_used)
+        looks = Attended(*(_by_stream(config, weights) for weights in own), {})
+    return Recurred(by_stream, _by_stream(config, diagonal), looks)
+
+
+def _masks(config: Config, like: Tensor, kind: torch.dtype, dropout: float) -> list[list[Tensor]]:
+    """What dropout multiplies Phi by at each step and stream, (B, d_cv)."""
+    videos, steps = like.shape[:2]
+    ones = {s: like.new_ones(videos, config.d_cv[s], dtype=kind) for s in config.streams}
+    return [[functional.dropout(ones[s], dropout) for s in config.streams] for _ in range(steps)]
+
+
+def _by_stream(config: Config, values: Tensor) -> dict[str, Tensor]:
+    """(T, S or 1, B, ...) as (B, T, ...) of each stream."""
+    return {s: values[:, i % values.shape[1]].transpose(0, 1) for i, s in enumerate(config.streams)}
 
 
 def recur(setup: Setup, tensors: list[Tensor]) -> tuple[Tensor, Tensor, Scores | None]:

@@ -1,22 +1,47 @@
-"""Which recurrence runs, and why: said in a run's metrics.json and at its start."""
+"""Which recurrence runs, with which kernel of Eq. 2, and why: a run's metrics.json says so."""
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
-from rstan_lite.model.config import RSTANConfig
-from rstan_lite.model.fast.kernels import TRITON, kernel_for
+from rstan_lite.model.fast.inputs import Config
+from rstan_lite.model.fast.places import BlockKernel, Kernel
 from rstan_lite.model.fast.product import has_onednn
 from rstan_lite.system.errors import ConfigError
+
+BLOCKS, TRITON = "blocks", "triton"
+
+
+def kernel_for(device: torch.device) -> str:
+    """Triton's on a GPU where Triton is installed, else the one of torch's own operations."""
+    if device.type == "cuda" and importlib.util.find_spec("triton") is not None:
+        return TRITON
+    return BLOCKS
+
+
+def prepare_kernel(name: str, projected: Tensor) -> tuple[Tensor, bool]:
+    """A_cv CV as the kernel holds it, and whether that is the product form."""
+    return (projected, False) if name == TRITON else BlockKernel.prepare(projected)
+
+
+def open_kernel(name: str, held: Tensor, v: Tensor, product_form: bool) -> Kernel:
+    """A kernel over what prepare_kernel returned, with v_a (S, d_att)."""
+    if name == TRITON:
+        from rstan_lite.model.fast.triton_places import TritonKernel
+
+        return TritonKernel(held, v)
+    return BlockKernel(held, v, product_form)
 
 
 @dataclass(frozen=True)
 class Plan:
     """A choice.
 
-    name: "plain" or "fast".  kernel: Eq. 2's in the fast one, see kernels.py.  why: in words.
+    name: "plain" or "fast".  kernel: Eq. 2's in the fast one, see below.  why: in words.
     """
 
     name: str
@@ -32,9 +57,7 @@ class Plan:
 SMALLEST = 1 << 17
 
 
-def choose_plan(
-    config: RSTANConfig, device: torch.device, scores_with_gradient: bool = False
-) -> Plan:
+def choose_plan(config: Config, device: torch.device, scores_with_gradient: bool = False) -> Plan:
     """How to run.
 
     config: its `recurrence` says what is asked for.
@@ -64,7 +87,7 @@ def choose_plan(
     return Plan("fast", kernel, why)
 
 
-def _pays(config: RSTANConfig) -> bool:
+def _pays(config: Config) -> bool:
     """Whether the fast recurrence saves arithmetic, or at least calls by its streams together."""
     if len(config.streams) > 1 and config.attention in ("window", "all"):
         return True

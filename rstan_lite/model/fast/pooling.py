@@ -8,10 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rstan_lite.model.config import RSTANConfig
+from rstan_lite.model.fast.inputs import Config
 
 
-def fuse(config: RSTANConfig, weights: Tensor) -> Tensor:
+def fuse(config: Config, weights: Tensor) -> Tensor:
     """weights: (S, ..., K), each row summing to 1.  Returns (1, ..., K), or weights unfused."""
     if config.fusion == "none":
         return weights
@@ -19,7 +19,7 @@ def fuse(config: RSTANConfig, weights: Tensor) -> Tensor:
     return fused / fused.sum(-1, keepdim=True) if config.renormalize else fused
 
 
-def fuse_backward(config: RSTANConfig, weights: Tensor, grad: Tensor) -> Tensor:
+def fuse_backward(config: Config, weights: Tensor, grad: Tensor) -> Tensor:
     """Gradient of weights from that of what fuse returns. Equal maxima share it evenly."""
     if config.fusion == "none":
         return grad
@@ -35,13 +35,21 @@ def fuse_backward(config: RSTANConfig, weights: Tensor, grad: Tensor) -> Tensor:
     return largest * (grad / largest.sum(0, keepdim=True))
 
 
+def softmax(scores: Tensor, gamma: float, valid: Tensor | None = None) -> Tensor:
+    """softmax(gamma s) over the last axis, at least float32; valid: False entries get 0."""
+    scores = gamma * scores.to(torch.promote_types(scores.dtype, torch.float32))
+    if valid is not None:
+        scores = scores.masked_fill(~valid, torch.finfo(scores.dtype).min)
+    return torch.softmax(scores, dim=-1)
+
+
 def softmax_backward(weights: Tensor, grad: Tensor, gamma: float) -> Tensor:
     """Gradient of the scores s of softmax(gamma s) over the last axis."""
     inner = (weights * grad).sum(-1, keepdim=True)
     return (grad - inner).mul_(weights).mul_(gamma)
 
 
-def _merged(config: RSTANConfig, weights: Tensor) -> Tensor:
+def _merged(config: Config, weights: Tensor) -> Tensor:
     return (
         weights.amax(0, keepdim=True) if config.fusion == "max" else weights.mean(0, keepdim=True)
     )

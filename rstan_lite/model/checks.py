@@ -1,0 +1,123 @@
+"""What an RSTAN accepts: every complaint names what was found and what is expected."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rstan_lite.system.errors import ConfigError, DataError
+
+STREAMS = ("appearance", "motion")
+CHOICES = {
+    "attention": ("none", "current", "window", "all"),
+    "fusion": ("none", "mean", "max"),
+    "classifier": ("joint", "score"),
+    "recurrence": ("auto", "plain", "fast"),
+}
+
+
+def check_config(config: Any) -> None:
+    """Raise ConfigError, naming the field, unless an RSTANConfig describes a network."""
+    known = f"one or both of {', '.join(STREAMS)}, each once, as a tuple"
+    found = config.streams
+    if not isinstance(found, tuple) or not found or len(set(found)) != len(found):
+        raise ConfigError("streams", repr(found), known)
+    if not set(found) <= set(STREAMS):
+        raise ConfigError("streams", repr(found), known)
+    _check_sizes("d_fc", config.d_fc, found)
+    if config.attention != "none":
+        _check_sizes("d_cv", config.d_cv, found)
+    _check_heads(config.heads)
+    for field in ("d_h", "d_att", "window"):
+        _check_count(field, getattr(config, field))
+    for field, choices in CHOICES.items():
+        if getattr(config, field) not in choices:
+            found, expected = repr(getattr(config, field)), f"one of {', '.join(choices)}"
+            raise ConfigError(field, found, expected)
+    for field, below in (("gamma_alpha", math.inf), ("gamma_beta", math.inf), ("dropout", 1.0)):
+        _check_real(field, getattr(config, field), below)
+    if not isinstance(config.renormalize, bool):
+        raise ConfigError("renormalize", repr(config.renormalize), "True or False")
+
+
+def _check_count(field: str, found: object) -> None:
+    if isinstance(found, bool) or not isinstance(found, int) or found < 1:
+        raise ConfigError(field, repr(found), "a whole number of 1 or more")
+
+
+def _check_real(field: str, found: Any, below: float) -> None:
+    number = isinstance(found, int | float) and not isinstance(found, bool)
+    if not number or not 0 <= found < below:
+        raise ConfigError(field, repr(found), f"a number of 0 or more and below {below:g}")
+
+
+def _check_sizes(field: str, found: object, streams: tuple[str, ...]) -> None:
+    if not isinstance(found, Mapping):
+        raise ConfigError(field, repr(found), "a size for each stream, as a dict")
+    for stream in streams:
+        if stream not in found:
+            raise ConfigError(field, f"sizes for {sorted(found)}", f"one for {stream!r} as well")
+        _check_count(f"{field}[{stream!r}]", found[stream])
+
+
+def _check_heads(found: object) -> None:
+    if not isinstance(found, Mapping) or not found:
+        raise ConfigError("heads", repr(found), "a number of classes for each data set, as a dict")
+    taken = nn.ModuleDict()
+    for name, classes in found.items():
+        # Heads are looked up by attribute, so a name must not hide one that modules have.
+        if not isinstance(name, str) or not name.isidentifier() or hasattr(taken, name):
+            expected = "names of letters, digits and underscores that torch.nn.ModuleDict lacks"
+            raise ConfigError("heads", f"a head named {name!r}", expected)
+        _check_count(f"heads[{name!r}]", classes)
+
+
+def shape_of(value: object) -> str:
+    """Words for an error: the shape of a tensor, else the type."""
+    return f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+
+
+def check_mask(frame_mask: Tensor, videos: int, steps: int) -> None:
+    """Raise DataError unless the mask is (B, T) bool with a real frame in each video."""
+    if frame_mask.shape != (videos, steps) or frame_mask.dtype != torch.bool:
+        found = f"{shape_of(frame_mask)} of {frame_mask.dtype}"
+        raise DataError("frame_mask", found, f"shape {(videos, steps)} of torch.bool")
+    if not bool(frame_mask.any(dim=1).all()):
+        raise DataError("frame_mask", "a video without a real frame", "True at least once a row")
+
+
+def check_inputs(
+    config: Any,
+    cubes: Mapping[str, Tensor] | None,
+    vectors: Mapping[str, Tensor],
+    frame_mask: Tensor | None,
+) -> None:
+    """Raise DataError, naming the tensor, unless all shapes agree with the config and each other.
+
+    Streams that the config doesn't name may be present; they are not read.
+    """
+    need = {"vectors": (vectors, config.d_fc, 3)}
+    if config.attention != "none":
+        need["cubes"] = ({} if cubes is None else cubes, config.d_cv, 4)
+    leading: tuple[int, ...] | None = None  # (B, T), the same everywhere
+    places: int | None = None
+    for name, (tensors, width, ndim) in need.items():
+        for stream in config.streams:
+            where = f"{name}[{stream!r}]"
+            if stream not in tensors:
+                raise DataError(where, f"only {sorted(tensors)}", "a tensor for this stream")
+            value = tensors[stream]
+            letters = (*"BTP"[: ndim - 1], str(width[stream]))
+            if not isinstance(value, Tensor) or value.ndim != ndim or 0 in value.shape:
+                raise DataError(where, shape_of(value), f"shape ({', '.join(letters)})")
+            leading = leading or tuple(value.shape[:2])
+            places = places or (value.shape[2] if ndim == 4 else None)
+            right = (*leading, *((places,) if ndim == 4 else ()), width[stream])
+            if tuple(value.shape) != right:
+                raise DataError(where, shape_of(value), f"shape {right}")
+    if frame_mask is not None and leading is not None:
+        check_mask(frame_mask, leading[0], leading[1])
