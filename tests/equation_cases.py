@@ -84,13 +84,11 @@ def eq01(hand: Callable, package: Callable, check: Callable, draw: Draw) -> Resu
 
 
 def eq02(hand: Callable, package: Callable, check: Callable, draw: Draw) -> Results:
-    from rstan_lite.model import project_cubes
-
     N, P, d_cv, d_att, d_h = draw.sizes(5)
     CV, h = draw.real(N, P, d_cv), draw.real(d_h)
     A_h, A_cv, v_a, b_a = draw.real(d_att, d_h), draw.real(d_att, d_cv), *draw.real(2, d_att)
     symbols = {"h": h, "CV": CV, "A_h": A_h, "A_cv": A_cv, "v_a": v_a, "b_a": b_a}
-    theirs = package(h[None], project_cubes(CV[None], A_cv), A_h, v_a, b_a)[0]
+    theirs = package(h[None], (CV @ A_cv.T)[None], A_h, v_a, b_a)[0]
     loops = [[check(h, CV[n, k], A_h, A_cv, v_a, b_a) for k in range(P)] for n in range(N)]
     return call(hand, symbols), theirs, loops
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -83,6 +83,32 @@ class Recurred(NamedTuple):
     maps: dict[str, Tensor]
     looks: Attended | None
 
+    @classmethod
+    def stack(
+        cls,
+        hidden: Mapping[str, Sequence[Tensor]],
+        maps: Mapping[str, Sequence[Tensor]],
+        looks: Sequence[Attended],
+    ) -> Recurred:
+        """From lists over the steps; looks that are shorter at the clip's end get slots of 0."""
+        states = {s: torch.stack(tuple(steps), dim=1) for s, steps in hidden.items()}
+        alphas = {s: torch.stack(tuple(steps), dim=1) for s, steps in maps.items()}
+        if not looks:
+            return cls(states, alphas, None)
+        slots = max(next(iter(look.beta.values())).shape[1] for look in looks)  # N
+
+        def joined(field: str) -> dict[str, Tensor]:
+            found: dict[str, Tensor] = {}
+            for s, first in getattr(looks[0], field).items():
+                weights = [getattr(look, field)[s] for look in looks]
+                places = (0, 0) * (first.ndim - 2)
+                padded = [functional.pad(w, (*places, 0, slots - w.shape[1])) for w in weights]
+                found[s] = torch.stack(padded, dim=1)
+            return found
+
+        alpha, alpha_com, beta = joined("alpha"), joined("alpha_com"), joined("beta")
+        return cls(states, alphas, Attended(alpha, alpha_com, beta, joined("beta_com"), {}))
+
 
 def last_step(logits: Tensor, frame_mask: Tensor | None = None) -> Tensor:
     """Prediction of the last real step, the paper's rule for testing.
@@ -107,22 +133,6 @@ def average_scores(stream_logits: Sequence[Tensor]) -> Tensor:
     """
     logs = torch.stack([torch.log_softmax(logits, dim=-1) for logits in stream_logits])
     return torch.logsumexp(logs, dim=0) - math.log(len(stream_logits))
-
-
-def stack_steps(steps: Sequence[Attended]) -> Attended:
-    """All steps as one, time after the videos; slots past the end of the clip hold 0."""
-    slots = max(next(iter(step.beta.values())).shape[1] for step in steps)  # N
-
-    def stacked(field: str) -> dict[str, Tensor]:
-        joined: dict[str, Tensor] = {}
-        for s, first in getattr(steps[0], field).items():
-            weights = [getattr(step, field)[s] for step in steps]
-            over_places = (0, 0) * (first.ndim - 2)
-            padded = [functional.pad(w, (*over_places, 0, slots - w.shape[1])) for w in weights]
-            joined[s] = torch.stack(padded, dim=1)
-        return joined
-
-    return Attended(*map(stacked, ("alpha", "alpha_com", "beta", "beta_com")), {})
 
 
 def read_out(

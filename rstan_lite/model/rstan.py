@@ -20,14 +20,7 @@ from torch.nn import functional
 
 from rstan_lite.model.checks import check_config, check_inputs
 from rstan_lite.model.fast import Plan, choose_plan, run_fast
-from rstan_lite.model.output import (
-    Attended,
-    Recurred,
-    RSTANOutput,
-    average_scores,
-    read_out,
-    stack_steps,
-)
+from rstan_lite.model.output import Attended, Recurred, RSTANOutput, average_scores, read_out
 from rstan_lite.model.parameters import Classifier, Stream
 from rstan_lite.system.errors import ConfigError
 
@@ -271,11 +264,7 @@ def run_plain(
                 state = torch.where(real, state[0], h[s]), torch.where(real, state[1], c[s])
             h[s], c[s] = state
             hidden[s].append(h[s])
-    return Recurred(
-        hidden={s: torch.stack(states, dim=1) for s, states in hidden.items()},  # (B, T, d_h)
-        maps={s: torch.stack(alphas, dim=1) for s, alphas in maps.items()},  # (B, T, P)
-        looks=stack_steps(looks) if looks else None,
-    )
+    return Recurred.stack(hidden, maps, looks)
 
 
 class RSTAN(nn.Module):

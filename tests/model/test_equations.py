@@ -13,8 +13,6 @@ from torch.autograd import gradcheck
 from rstan_lite.features.backbones import cube_places
 from rstan_lite.model import (
     actor_attention_loss,
-    attend_frames,
-    attend_places,
     average_scores,
     classify,
     frame_scores,
@@ -25,8 +23,6 @@ from rstan_lite.model import (
     lstm_step,
     main_loss,
     multi_task_loss,
-    project_cubes,
-    project_inputs,
     sharpened_softmax,
     total_loss,
 )
@@ -97,7 +93,7 @@ def test_eq02_location_scores(seed, videos, frames, P, width):
     h, cubes, A_h, A_cv, v_a, b_a = arrays
 
     def scores(h, cubes, A_h, A_cv, v_a, b_a):
-        return location_scores(h, project_cubes(cubes, A_cv), A_h, v_a, b_a)
+        return location_scores(h, cubes @ A_cv.T, A_h, v_a, b_a)
 
     expected = [
         [
@@ -130,23 +126,20 @@ def test_eq03_large_scores_do_not_overflow():
 
 
 @few
-@given(seed=seeds, videos=small, frames=small, P=places, width=small, gamma=gammas)
-@example(seed=3, videos=1, frames=1, P=36, width=2, gamma=1.0)
-@example(seed=3, videos=1, frames=2, P=49, width=2, gamma=1.0)
-def test_eq04_frame_features(seed, videos, frames, P, width, gamma):
+@given(seed=seeds, videos=small, frames=small, P=places, width=small)
+@example(seed=3, videos=1, frames=1, P=36, width=2)
+@example(seed=3, videos=1, frames=2, P=49, width=2)
+def test_eq04_frame_features(seed, videos, frames, P, width):
     draw = Draw(seed)
-    scores, cubes = draw.arrays((videos, frames, P), (videos, frames, P, width))
+    (cubes,) = draw.arrays((videos, frames, P, width))
     fused = draw.weights(videos, frames, P) + 0.1  # fused scores need not sum to 1
     expected = [
         [oracle.eq04_frame_feature(fused[b, n], cubes[b, n]) for n in range(frames)]
         for b in range(videos)
     ]
     same(gather_places(torch.tensor(fused), torch.tensor(cubes)), expected)
-    alpha, L = attend_places(torch.tensor(scores), torch.tensor(cubes), gamma)
-    same(alpha, sharpened_softmax(torch.tensor(scores), gamma).numpy())
-    same(L, gather_places(alpha, torch.tensor(cubes)).numpy())
     if P <= 9:
-        assert gradcheck(lambda s, x: attend_places(s, x, gamma), leaves(scores, cubes))
+        assert gradcheck(gather_places, leaves(fused, cubes))
 
 
 @few
@@ -183,19 +176,15 @@ def test_eq06_frame_weights(seed, videos, frames, gamma, pad):
 
 
 @few
-@given(seed=seeds, videos=small, frames=small, width=small, gamma=gammas)
-@example(seed=6, videos=1, frames=1, width=2, gamma=1.0)
-def test_eq07_context(seed, videos, frames, width, gamma):
+@given(seed=seeds, videos=small, frames=small, width=small)
+@example(seed=6, videos=1, frames=1, width=2)
+def test_eq07_context(seed, videos, frames, width):
     draw = Draw(seed)
-    scores, L = draw.arrays((videos, frames), (videos, frames, width))
+    (L,) = draw.arrays((videos, frames, width))
     fused = draw.weights(videos, frames) + 0.1
     expected = [oracle.eq07_context(fused[b], L[b]) for b in range(videos)]
     same(gather_frames(torch.tensor(fused), torch.tensor(L)), expected)
-    valid = torch.arange(frames) < max(1, frames - 1)
-    beta, phi = attend_frames(torch.tensor(scores), torch.tensor(L), gamma, valid)
-    same(beta, sharpened_softmax(torch.tensor(scores), gamma, valid).numpy())
-    same(phi, gather_frames(beta, torch.tensor(L)).numpy())
-    assert gradcheck(lambda s, x: attend_frames(s, x, gamma, valid), leaves(scores, L))
+    assert gradcheck(gather_frames, leaves(fused, L))
 
 
 def _lstm(draw: Draw, videos: int, width: int) -> list[np.ndarray]:
@@ -213,7 +202,7 @@ def _lstm(draw: Draw, videos: int, width: int) -> list[np.ndarray]:
 
 
 def _package_step(x, phi, h, U_x, U_phi, U_h, b, c):
-    return lstm_step(project_inputs(x[:, None], U_x)[:, 0], h, c, U_h, b, phi, U_phi)
+    return lstm_step(x @ U_x.T, h, c, U_h, b, phi, U_phi)
 
 
 GATES_OF = {
@@ -304,7 +293,7 @@ def test_eq13_hidden_state(seed, videos, width, context):
 
     def hidden(x, phi, h, U_x, U_phi, U_h, b, c):
         extra = (phi, U_phi) if context else (None, None)
-        return lstm_step(project_inputs(x[:, None], U_x)[:, 0], h, c, U_h, b, *extra)[0]
+        return lstm_step(x @ U_x.T, h, c, U_h, b, *extra)[0]
 
     same(hidden(*map(torch.tensor, arrays)), expected)
     used = leaves(*arrays)

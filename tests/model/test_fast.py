@@ -10,20 +10,25 @@ import torch
 from torch import Tensor
 
 from rstan_lite.model import (
-    ATTENTIONS,
-    FUSIONS,
     RSTAN,
     STREAMS,
     RSTANConfig,
     actor_attention_loss,
     main_loss,
 )
+from rstan_lite.model.checks import CHOICES
 from rstan_lite.model.fast import product as products
 from rstan_lite.model.fast.places import LARGEST, BlockKernel
 from rstan_lite.system.errors import ConfigError
 
 VARIANTS = list(
-    itertools.product(ATTENTIONS, FUSIONS, (False, True), (None, (4, 2)), (STREAMS, STREAMS[:1]))
+    itertools.product(
+        CHOICES["attention"],
+        CHOICES["fusion"],
+        (False, True),
+        (None, (4, 2)),
+        (STREAMS, STREAMS[:1]),
+    )
 )
 
 
@@ -273,7 +278,7 @@ def test_second_derivatives_are_refused_in_words(case):
 
 
 def test_scores_that_may_be_differentiated_come_from_the_plain_recurrence(case):
-    auto = case()
+    auto = case(recurrence="auto")
     assert auto.model.plan(torch.device("cpu")).name == "fast"
     assert auto.model.plan(torch.device("cpu"), return_attention=True).name == "plain"
     auto.run().attention.alpha.sum().backward()

@@ -11,7 +11,6 @@ from lightning_fabric.plugins.precision import MixedPrecision
 from torch import nn
 
 from rstan_lite.model import (
-    ATTENTIONS,
     RSTAN,
     STREAMS,
     RSTANConfig,
@@ -19,8 +18,9 @@ from rstan_lite.model import (
     last_step,
     main_loss,
 )
+from rstan_lite.model.checks import CHOICES
 
-ATTENDING = tuple(name for name in ATTENTIONS if name != "none")
+ATTENDING = tuple(name for name in CHOICES["attention"] if name != "none")
 
 
 def close(found: torch.Tensor, expected: torch.Tensor) -> None:
@@ -99,7 +99,7 @@ def test_one_stream_has_nothing_to_fuse(case):
     close(outputs[2], outputs[0])
 
 
-@pytest.mark.parametrize("attention", ATTENTIONS)
+@pytest.mark.parametrize("attention", CHOICES["attention"])
 @pytest.mark.parametrize("fusion", ["none", "max"])
 def test_padding_changes_nothing(case, attention, fusion):
     """Neither the real steps, nor the state after them, nor the losses."""

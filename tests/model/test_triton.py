@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from rstan_lite.model import RSTANConfig, fast
-from rstan_lite.model.fast import choice as kernels
+from rstan_lite.model.fast import choice, recurrence
 from rstan_lite.model.fast.places import BlockKernel
 
 pytest.importorskip("triton")
@@ -55,21 +55,23 @@ def test_kernels_agree_with_those_of_torch(interpreted, monkeypatch, kind, held,
 
 def test_the_whole_recurrence_by_triton(case, interpreted, monkeypatch):
     """Forward and backward through the choice of kernels, as on a GPU."""
-    monkeypatch.setattr(fast.plan, "kernel_for", lambda device: kernels.TRITON)
+    monkeypatch.setattr(recurrence, "kernel_for", lambda device: choice.TRITON)
     monkeypatch.setitem(__import__("sys").modules, fast.__name__ + ".triton_places", interpreted)
     gradients = {}
-    for recurrence in ("plain", "fast"):
-        given = case(recurrence=recurrence, steps=2, lengths=(2, 1), attention="window")
+    for how in ("plain", "fast"):
+        given = case(recurrence=how, steps=2, lengths=(2, 1), attention="window")
         output = given.run(return_attention=False)
         (output.logits.sum() + output.alpha_diagonal.square().sum()).backward()
-        gradients[recurrence] = {k: p.grad for k, p in given.model.named_parameters()}
+        gradients[how] = {k: p.grad for k, p in given.model.named_parameters()}
     for name, expected in gradients["plain"].items():
         found = gradients["fast"][name]
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-11, msg=name)
 
 
 def test_a_gpu_gets_triton_and_a_cpu_does_not():
-    assert kernels.kernel_for(torch.device("cuda")) == "triton"
-    assert kernels.kernel_for(torch.device("cpu")) == "blocks"
-    config = RSTANConfig(("motion",), {"motion": 4}, {"motion": 4}, {"toy": 2}, 4, 4)
+    assert choice.kernel_for(torch.device("cuda")) == "triton"
+    assert choice.kernel_for(torch.device("cpu")) == "blocks"
+    config = RSTANConfig(
+        ("motion",), {"motion": 4}, {"motion": 4}, {"toy": 2}, 4, 4, recurrence="auto"
+    )
     assert "kernel triton" in str(fast.choose_plan(config, torch.device("cuda")))

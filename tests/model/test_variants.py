@@ -12,16 +12,15 @@ from hypothesis import strategies as st
 from torch.func import functional_call
 
 from rstan_lite.model import (
-    ATTENTIONS,
-    CLASSIFIERS,
-    FUSIONS,
     actor_attention_loss,
     main_loss,
     total_loss,
 )
+from rstan_lite.model.checks import CHOICES
 
 STREAM_SETS = (("appearance",), ("motion",), ("appearance", "motion"))
-VARIANTS = list(itertools.product(ATTENTIONS, FUSIONS, CLASSIFIERS, (False, True), STREAM_SETS))
+CHOSEN = [CHOICES[field] for field in ("attention", "fusion", "classifier")]
+VARIANTS = list(itertools.product(*CHOSEN, (False, True), STREAM_SETS))
 
 
 def same(found: torch.Tensor, expected) -> None:
@@ -86,8 +85,8 @@ def test_every_variant_equals_the_oracle(case, attention, fusion, classifier, re
     videos=st.integers(1, 2),
     steps=st.integers(1, 5),
     places=st.sampled_from([1, 4, 9]),
-    attention=st.sampled_from(ATTENTIONS),
-    fusion=st.sampled_from(FUSIONS),
+    attention=st.sampled_from(CHOICES["attention"]),
+    fusion=st.sampled_from(CHOICES["fusion"]),
     window=st.integers(1, 6),
     gammas=st.tuples(st.sampled_from([0.0, 1.0, 5.0]), st.sampled_from([0.0, 1.0, 10.0])),
 )
@@ -114,7 +113,7 @@ def test_random_shapes_equal_the_oracle(
     )
 
 
-@pytest.mark.parametrize("attention", ATTENTIONS)
+@pytest.mark.parametrize("attention", CHOICES["attention"])
 @pytest.mark.parametrize(
     ("fusion", "classifier"), [("max", "joint"), ("mean", "joint"), ("none", "score")]
 )

@@ -6,8 +6,7 @@ import re
 import pytest
 
 from rstan_lite import show
-from rstan_lite.model import RSTANConfig
-from rstan_lite.model.parameters import Stream
+from rstan_lite.model import RSTAN, RSTANConfig
 from rstan_lite.show.notation import COLUMNS, SYMBOLS
 from rstan_lite.system.errors import ConfigError
 
@@ -32,7 +31,7 @@ def test_every_symbol_of_section_three_is_there() -> None:
 def test_shapes_are_those_of_the_model() -> None:
     cube, vector = {"appearance": SIZES["d_cv"]}, {"appearance": SIZES["d_fc"]}
     config = RSTANConfig(("appearance",), cube, vector, heads={"a": 4}, d_att=5, d_h=7)
-    for name, value in Stream(config, "appearance").named_parameters():
+    for name, value in RSTAN(config).streams["appearance"].named_parameters():
         shape = eval(SYMBOLS[name].shape.replace("4 ", "4 * "), {}, SIZES)
         assert tuple(value.shape) == shape, name
 

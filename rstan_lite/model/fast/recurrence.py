@@ -58,8 +58,9 @@ def run_fast(
         return Recurred(by_stream, {}, None)
     looks = None
     if scores is not None:
-        own = (scores.alpha, scores.alpha_used, scores.beta, scores.beta_used)
-        looks = Attended(*(_by_stream(config, weights) for weights in own), {})
+        alpha, beta = _by_stream(config, scores.alpha), _by_stream(config, scores.beta)
+        alpha_used = _by_stream(config, scores.alpha_used)
+        looks = Attended(alpha, alpha_used, beta, _by_stream(config, scores.beta_used), {})
     return Recurred(by_stream, _by_stream(config, diagonal), looks)
 
 
