@@ -14,8 +14,8 @@ import yaml
 from sphinx.cmd.build import main as sphinx
 
 import rstan_lite
-from rstan_lite.lab.ledger.experiment import open_plan, read
-from rstan_lite.lab.ledger.write import write
+from rstan_lite.cli.ledger import write_files as write_ledger_files
+from rstan_lite.lab.ledger.ledger_runs import open_plan, read
 from rstan_lite.system.errors import RstanError
 from website.execute import execute
 from website.pages import (
@@ -63,7 +63,7 @@ def build(
     write_reference(modules, source / "reference")
     if ledger is None:
         ledger = work / "runs" / LEDGER_NOTEBOOK / "ledger"
-        write(read(open_plan(ledger)))
+        write_ledger_files(read(open_plan(ledger)), ledger)
     write_ledger(ledger, source)
     write_index(source, [path.stem for path in notebooks], documents)
     arguments = ["-W", "--keep-going", "-q", "-b", "html", "-c", str(ROOT / "website")]

@@ -7,10 +7,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.training.profiles import add_options, overrides_of
+
+if TYPE_CHECKING:
+    from rstan_lite.lab.ledger.ledger_runs import Ledger
+    from rstan_lite.lab.ledger.ledger_tables import Pool
 
 SEEDS = (0, 1, 2, 3, 4)
 PUPPETS = "puppets"
@@ -51,8 +55,7 @@ def _ledger(arguments: argparse.Namespace) -> int:
     if len(set(arguments.seeds)) < len(arguments.seeds) or min(arguments.seeds) < 0:
         shown = " ".join(map(str, arguments.seeds))
         raise ConfigError("--seeds", shown, "whole numbers of at least 0, each once")
-    from rstan_lite.lab.ledger.experiment import make, open_plan, read
-    from rstan_lite.lab.ledger.write import write
+    from rstan_lite.lab.ledger.ledger_runs import make, open_plan, read
 
     overrides = overrides_of(arguments)
     dataset, split = overrides.get("dataset", PUPPETS), overrides.get("split", 1)
@@ -73,28 +76,47 @@ def _ledger(arguments: argparse.Namespace) -> int:
             said = complaint or "done"
             print(f"[{done}/{total}] {row.name}, seed {seed}: {said}", file=sys.stderr)
             if done % len(plan.rows) == 0 and done < total:  # all rows of a seed
-                write(read(plan))
+                write_files(read(plan), plan.out)
 
         make(plan, after)
-    for path in write(read(plan)):
+    for path in write_files(read(plan), plan.out):
         print(f"written: {path}")
     return 1 if failures else 0
 
 
 def _pool(folders: Sequence[Path], out: str | None) -> int:
-    from rstan_lite.lab.ledger.experiment import open_plan, read
-    from rstan_lite.lab.ledger.pool import Pool, write_pool
+    from rstan_lite.lab.ledger import ledger_tables
+    from rstan_lite.lab.ledger.ledger_runs import open_plan, read
 
     if out is None:
         raise ConfigError("--out", "none", "a folder for the pooled tables")
-    for path in write_pool(Pool([read(open_plan(folder)) for folder in folders]), Path(out)):
+    pool = ledger_tables.Pool([read(open_plan(folder)) for folder in folders])
+    for path in write_files(pool, Path(out)):
         print(f"written: {path}")
     return 0
 
 
+def write_files(found: Ledger | Pool, out: Path) -> list[Path]:
+    """Write the tables and figures of a ledger, or of pooled ones, into a folder; their paths."""
+    from rstan_lite.lab.ledger import ledger_tables
+    from rstan_lite.show.comparisons import claim_figure, row_figure
+    from rstan_lite.show.style import keep
+
+    written = ledger_tables.write_tables(found, out)
+    if not isinstance(found, ledger_tables.Pool) and any(
+        entry.seeds for entry in found.entries.values()
+    ):
+        written.append(out / "ledger.png")
+        keep(row_figure(found), written[-1])
+    if claims := ledger_tables.judged(found):
+        written.append(out / "claims.png")
+        keep(claim_figure(claims), written[-1])
+    return written
+
+
 def _plan(arguments: argparse.Namespace, out: Path, options: dict[str, Any]) -> Any:
     """What is to be run; complains before the first run."""
-    from rstan_lite.lab.ledger.experiment import Plan
+    from rstan_lite.lab.ledger.ledger_runs import Plan
     from rstan_lite.training.features_source import open_dataset
     from rstan_lite.training.paper_rows import rows_of
 

@@ -27,11 +27,9 @@ from rstan_lite.show.style import (
 )
 
 if TYPE_CHECKING:
-    from rstan_lite.lab.ledger.changes import Change
-    from rstan_lite.lab.ledger.errors import Pair
-    from rstan_lite.lab.ledger.experiment import Ledger
-    from rstan_lite.lab.ledger.rows import Claim
-    from rstan_lite.lab.ledger.statistics import Difference
+    from rstan_lite.lab.ledger.claims import Claim, Difference
+    from rstan_lite.lab.ledger.error_analysis import Change, Pair
+    from rstan_lite.lab.ledger.ledger_runs import Ledger
 
 LINE = 0.27  # inches that a class or pair takes
 HATCHED: Any = {"hatch": "//", "edgecolor": "white"}

@@ -26,7 +26,7 @@ from rstan_lite.show.frames import (
 from rstan_lite.show.style import describe, new_figure, percent, plain, styled
 
 if TYPE_CHECKING:
-    from rstan_lite.lab.ledger.attention import Attended
+    from rstan_lite.lab.ledger.ledger_attention import Attended
 
 COLUMN = 1.5  # inches that one frame is wide
 

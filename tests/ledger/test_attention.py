@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from small_runs import write_networks
 
-from rstan_lite.lab.ledger.attention import attended, row_sums
-from rstan_lite.lab.ledger.experiment import Plan, make, read
+from rstan_lite.lab.ledger.ledger_attention import attended, row_sums
+from rstan_lite.lab.ledger.ledger_runs import Plan, make, read
 from rstan_lite.system.errors import CheckpointError
 from rstan_lite.training import runs
 from rstan_lite.training.paper_rows import rows_of

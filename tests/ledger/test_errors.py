@@ -6,17 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from rstan_lite.lab.ledger.changes import Comparison, changed_between_seeds, compare
-from rstan_lite.lab.ledger.errors import (
+from rstan_lite.lab.ledger.claims import mcnemar
+from rstan_lite.lab.ledger.error_analysis import (
+    Comparison,
+    changed_between_seeds,
+    compare,
     confused_pairs,
     confusion_counts,
-    finished,
     of_classes,
     one_of_each,
     share_by_class,
 )
-from rstan_lite.lab.ledger.experiment import Entry, Ledger, Plan
-from rstan_lite.lab.ledger.statistics import mcnemar
+from rstan_lite.lab.ledger.ledger_runs import Entry, Ledger, Plan
 from rstan_lite.system.errors import CheckpointError
 from rstan_lite.training.paper_rows import rows_of
 
@@ -177,7 +178,7 @@ def test_missing_runs_are_said_with_what_there_is(tmp_path):
     with pytest.raises(CheckpointError, match=r"'aa-ce' \(not run\).*rows that have some: am-max"):
         compare(found, "am-max", "aa-ce")
     with pytest.raises(CheckpointError, match=r"'aa-l2' \(no such row\).*--rows aa-l2"):
-        finished(found, "aa-l2")
+        found.finished("aa-l2")
     apart = ledger(tmp_path, am_max=(0,), aa_ce=(1,))
     with pytest.raises(CheckpointError, match=r"\[0\] of 'am-max' and \[1\] of 'aa-ce'.*both"):
         compare(apart, "am-max", "aa-ce")

@@ -9,9 +9,10 @@ import pytest
 from training.synthetic import SMALL, make_parts
 
 from rstan_lite.cli import main
-from rstan_lite.lab.ledger.experiment import CHOSEN, FAILURE, Plan, make, open_plan, read
-from rstan_lite.lab.ledger.rows import CLAIMS
-from rstan_lite.lab.ledger.write import markdown, write
+from rstan_lite.cli.ledger import write_files
+from rstan_lite.lab.ledger.claims import CLAIMS
+from rstan_lite.lab.ledger.ledger_runs import CHOSEN, FAILURE, Plan, make, open_plan, read
+from rstan_lite.lab.ledger.ledger_tables import ledger_text
 from rstan_lite.show.comparisons import claim_figure, row_figure
 from rstan_lite.show.style import alt_text
 from rstan_lite.system.errors import CheckpointError, ConfigError
@@ -116,7 +117,7 @@ def test_what_is_written(plan):
     ledger = read(plan)
     assert ledger.entries["aa-ce"].accuracies.tolist() == [0.7, 0.8]
     assert ledger.sources[:3] == ("video 0", "video 0", "video 1")
-    paths = {path.name: path for path in write(ledger)}
+    paths = {path.name: path for path in write_files(ledger, plan.out)}
     assert set(paths) == {"ledger.md", "ledger.csv", "claims.csv", "ledger.png", "claims.png"}
     found = {row["row"]: row for row in rows(paths["ledger.csv"])}
     one = found["aa-ce"]
@@ -161,7 +162,7 @@ def test_a_row_that_was_not_run_says_so_and_why(plan):
     (folder / FAILURE).write_text("disk full\n")
     ledger = read(more)
     assert ledger.entries["all"].failed == {0: "disk full", 1: "not run"}
-    assert "| III | attention to all frames |  | disk full; not run | 0 |" in markdown(ledger)
+    assert "| III | attention to all frames |  | disk full; not run | 0 |" in ledger_text(ledger)
     assert ledger.difference("all", "am-max") is None
 
 

@@ -8,9 +8,9 @@ import pytest
 from ledger.test_ledger import write_run
 
 from rstan_lite.cli import main
-from rstan_lite.lab.ledger.experiment import Plan, read
-from rstan_lite.lab.ledger.pool import Pool, markdown, write_pool
-from rstan_lite.lab.ledger.statistics import difference
+from rstan_lite.lab.ledger.claims import difference
+from rstan_lite.lab.ledger.ledger_runs import Plan, read
+from rstan_lite.lab.ledger.ledger_tables import Pool, pool_text, write_tables
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.training.paper_rows import rows_of
 
@@ -53,7 +53,7 @@ def test_means_are_of_splits_and_differences_of_clips(plans):
     }  # fmt: skip
     sources = [f"video {i % 10}" for clips in CLIPS.values() for i in range(clips)]
     assert found == difference(right["aa-ce"], right["am-max"], sources)
-    assert "| S-T + A-M (max) + A-A (CE) | 65.0 | 70.0 | 67.5 ± 10.6 | 2 |" in markdown(pool)
+    assert "| S-T + A-M (max) + A-A (CE) | 65.0 | 70.0 | 67.5 ± 10.6 | 2 |" in pool_text(pool)
 
 
 def test_seeds_that_one_split_lacks_do_not_count(plans):
@@ -90,9 +90,9 @@ def test_folds_of_a_split_are_parts_too(plans, tmp_path):
     ]
     pool = Pool(found)
     assert pool.parts == ["split 3, fold 4", "split 3, fold 5"]
-    assert "| model | split 3, fold 4 | split 3, fold 5 |" in markdown(pool)
-    assert "tested on folds of the training list: 20 + 30 clips" in markdown(pool)
-    write_pool(pool, tmp_path / "pool")
+    assert "| model | split 3, fold 4 | split 3, fold 5 |" in pool_text(pool)
+    assert "tested on folds of the training list: 20 + 30 clips" in pool_text(pool)
+    write_tables(pool, tmp_path / "pool")
     heads = (tmp_path / "pool" / "pooled.csv").read_text(encoding="utf-8").splitlines()[0]
     assert heads == "row,model,split_3_fold_4,split_3_fold_5,mean,seeds"
     with pytest.raises(ConfigError, match="the test list"):  # whose clips have trained in split 3

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rstan_lite.lab.ledger.statistics import (
+from rstan_lite.lab.ledger.claims import (
     CONTRADICTED,
     NOT_SHOWN,
     SHOWN,

@@ -9,10 +9,9 @@ from matplotlib.figure import Figure
 
 from rstan_lite import show
 from rstan_lite.data.transforms import crop
-from rstan_lite.lab.ledger.attention import Attended
-from rstan_lite.lab.ledger.changes import Change
-from rstan_lite.lab.ledger.errors import Pair
-from rstan_lite.lab.ledger.statistics import Difference
+from rstan_lite.lab.ledger.claims import Difference
+from rstan_lite.lab.ledger.error_analysis import Change, Pair
+from rstan_lite.lab.ledger.ledger_attention import Attended
 
 RNG = np.random.default_rng(1)
 

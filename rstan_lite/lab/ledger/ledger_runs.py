@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from rstan_lite.lab.ledger.statistics import Difference, difference
+from rstan_lite.lab.ledger.claims import Difference, difference
 from rstan_lite.system.errors import CheckpointError, RstanError
 from rstan_lite.system.files import write_atomically
+from rstan_lite.system.reading import read_json
 from rstan_lite.training import runs
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.paper_rows import ROWS, Row, rows_of
@@ -76,18 +76,16 @@ def open_plan(out: Path) -> Plan:
     """The plan that a ledger's folder was last made with; CheckpointError where there is none."""
     path = out / FILE
     if not path.is_file():
-        raise CheckpointError(
-            out, f"no {FILE}", "a ledger's folder", "Make one: rstan-lite ledger."
-        )
+        hint = "Make one: rstan-lite ledger."
+        raise CheckpointError(out, f"no {FILE}", "a ledger's folder", hint)
+    content = read_json(path, CheckpointError, "a ledger's plan")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
         options = {k: tuple(v) if isinstance(v, list) else v for k, v in content["options"].items()}
         rows, seeds = rows_of(content["rows"]), [int(seed) for seed in content["seeds"]]
         return Plan(out, rows, seeds, str(content["profile"]), options, dict(content["sources"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(
-            path, f"{type(error).__name__}: {error}", "a ledger's plan"
-        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        found = f"{type(error).__name__}: {error}"
+        raise CheckpointError(path, found, "a ledger's plan") from error
 
 
 @dataclass(frozen=True)
@@ -111,6 +109,15 @@ class Entry:
         """Test accuracy of each run, (seeds,)."""
         return self.right.mean(1) if self.right.size else np.zeros(0)
 
+    @property
+    def why_not(self) -> str:
+        """Why seeds are missing, each reason once."""
+        return "; ".join(dict.fromkeys(self.failed.values()))
+
+    def right_of(self, seeds: Sequence[int]) -> np.ndarray:
+        """`right` of some of the seeds, in their order."""
+        return self.right[[self.seeds.index(seed) for seed in seeds]]
+
 
 @dataclass(frozen=True)
 class Ledger:
@@ -130,16 +137,26 @@ class Ledger:
     metrics: Mapping[str, Any]
     networks: Mapping[str, Mapping[str, Any]]
 
+    def finished(self, name: str) -> Entry:
+        """A row's entry; CheckpointError where the ledger has no finished run of it."""
+        entry = self.entries.get(name)
+        if entry is None or not entry.seeds:
+            known = ", ".join(key for key, other in self.entries.items() if other.seeds)
+            raise CheckpointError(
+                self.plan.out,
+                f"no finished run of {name!r} ({entry.why_not if entry else 'no such row'})",
+                f"one of the rows that have some: {known or 'none has'}",
+                f"Make it: rstan-lite ledger --rows {name} ...",
+            )
+        return entry
+
     def paired(self, one: str, other: str) -> tuple[tuple[int, ...], np.ndarray, np.ndarray] | None:
         """The seeds that two rows share, and `right` of either for these; None without any."""
-        first, second = self.entries.get(one), self.entries.get(other)
-        if first is None or second is None:
+        entries = [self.entries[name] for name in (one, other) if name in self.entries]
+        seeds = tuple(s for s in entries[0].seeds if s in entries[-1].seeds) if entries else ()
+        if len(entries) < 2 or not seeds:
             return None
-        both = tuple(seed for seed in first.seeds if seed in second.seeds)
-        if not both:
-            return None
-        places = ([entry.seeds.index(seed) for seed in both] for entry in (first, second))
-        return both, first.right[next(places)], second.right[next(places)]
+        return seeds, entries[0].right_of(seeds), entries[1].right_of(seeds)
 
     def difference(self, better: str, worse: str) -> Difference | None:
         """Of two rows, over the seeds that both have; None where they share none."""
@@ -191,19 +208,19 @@ def read(plan: Plan) -> Ledger:
             folder = plan.folder(row.name, seed)
             metrics = runs.read_metrics(folder)
             if metrics is None:
-                failed[seed] = _failure(folder)
+                said = folder / FAILURE
+                failed[seed] = said.read_text("utf-8").strip() if said.exists() else "not run"
                 continue
             if not row.fused:
                 runs.check(folder, plan.config(row, seed))
+                shared = shared or metrics
+                networks |= metrics["networks"]
             path = folder / runs.PREDICTIONS["test"]
             predictions = runs.read_predictions(path)
             first = first or predictions
             answers.append(_answers(path, predictions, first))
             seeds.append(seed)
             share.append(metrics.get("attention_on_silhouette"))
-            if not row.fused:
-                shared = shared or metrics
-                networks |= metrics["networks"]
         of_row = np.stack(answers) if answers else np.zeros((0, 0), np.int64)
         right = of_row == first.labels if first and answers else np.zeros((0, 0), bool)
         entries[row.name] = Entry(row, tuple(seeds), right, of_row, tuple(share), failed)
@@ -212,11 +229,6 @@ def read(plan: Plan) -> Ledger:
     return Ledger(
         plan, entries, clips.names, sources, clips.labels, clips.classes, shared, networks
     )
-
-
-def _failure(folder: Path) -> str:
-    path = folder / FAILURE
-    return path.read_text(encoding="utf-8").strip() if path.exists() else "not run"
 
 
 def _answers(path: Path, found: Predictions, first: Predictions) -> np.ndarray:
@@ -228,7 +240,6 @@ def _answers(path: Path, found: Predictions, first: Predictions) -> np.ndarray:
     place = {name: i for i, name in enumerate(found.names)}
     order = [place[name] for name in first.names]
     if found.classes != first.classes or (found.labels[order] != first.labels).any():
-        raise CheckpointError(
-            path, "other classes of these clips", "those of the ledger's other runs", hint
-        )
+        classes = "those of the ledger's other runs"
+        raise CheckpointError(path, "other classes of these clips", classes, hint)
     return found.scores.argmax(1)[order]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,8 +12,7 @@ from rstan_lite.data.clips import ClipDataset
 from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.data.transforms import Geometry, view
 from rstan_lite.features.networks import check_networks
-from rstan_lite.lab.ledger.errors import finished
-from rstan_lite.lab.ledger.experiment import Ledger
+from rstan_lite.lab.ledger.ledger_runs import Ledger
 from rstan_lite.model.output import last_step
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.system.devices import choose_device
@@ -48,6 +46,20 @@ class Attended:
     crop: Geometry
 
 
+@dataclass(frozen=True)
+class _Run:
+    """A run's model on the computing device, what it was made with, and what it was tested on.
+
+    features: of the test part, in the run's scales. places: of the ledger's clips among them.
+    """
+
+    config: TrainConfig
+    model: RSTAN
+    dataset: ClipDataset
+    features: ClipFeatures
+    places: list[int]
+
+
 def row_sums(
     ledger: Ledger, name: str, seeds: Sequence[int], root: str = "", cache: str = ""
 ) -> np.ndarray:
@@ -57,20 +69,14 @@ def row_sums(
     lacks are made. Raises CheckpointError for a row without a model of its own or a finished run of
     one of the seeds, and for clips that are gone; and what reading clips and features raises.
     """
-    found = []
-    data: tuple[ClipDataset, ClipFeatures] | None = None
+    found, run = [], None
     for seed in seeds:
-        run = _open(ledger, name, seed, root, cache)
-        _, features = data = data or _tested(run)
-        place = _places(ledger, features)
+        run = _open(ledger, name, seed, root, cache, run)
+        config = run.config
         sums = evaluate_silhouettes(
-            run.model,
-            replace(features, scales=run.scales),
-            run.config.dataset,
-            run.config.test_frames,
-            precision=run.config.precision,
+            run.model, run.features, config.dataset, config.test_frames, precision=config.precision
         )
-        found.append(sums[place].numpy())
+        found.append(sums[run.places].numpy())
     return np.stack(found)
 
 
@@ -83,29 +89,25 @@ def attended(
     root, cache, errors: see `row_sums`; CheckpointError also for a model without attention.
     """
     run = _open(ledger, name, seed, root, cache)
-    dataset, features = _tested(run)
-    by_name = {clip.name: clip for clip in dataset.test}
-    rows = torch.tensor(_places(ledger, features))[list(clips)]
-    steps = torch.from_numpy(equally_spaced(features.stored_frames, run.config.test_frames))
-    device = choose_device(run.config.device)
-    batch = read_batch(
-        replace(features, scales=run.scales),
-        rows,
-        torch.zeros_like(rows),
-        steps.expand(len(rows), -1),
-        device,
-    )
-    with torch.autocast(device.type, torch.bfloat16, enabled=run.config.precision == "bf16"):
-        output = run.model(batch.cubes, batch.vectors, head=run.config.dataset)
+    config, dataset, features = run.config, run.dataset, run.features
+    rows = torch.tensor(run.places)[list(clips)]
+    steps = torch.from_numpy(equally_spaced(features.stored_frames, config.test_frames))
+    device = choose_device(config.device)
+    starts = torch.zeros_like(rows)
+    batch = read_batch(features, rows, starts, steps.expand(len(rows), -1), device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+        output = run.model(batch.cubes, batch.vectors, head=config.dataset)
     if not attention_maps(output):
-        raise CheckpointError(run.folder, "a model without attention", "one that attends")
+        folder = ledger.plan.folder(name, seed)
+        raise CheckpointError(folder, "a model without attention", "one that attends")
     maps = [m.float() / m.float().sum(-1, keepdim=True) for m in attention_maps(output)]
     mean = torch.stack(maps).mean(0).cpu().numpy()  # (R, T, P)
     scores = last_step(output.logits).float().softmax(-1).cpu()  # (R, C)
+    by_name = {clip.name: clip for clip in dataset.test}
     found = []
     for i, clip in enumerate(by_name[ledger.clips[clip]] for clip in clips):
         film = dataset.frames(clip)  # (F, H, W, 3)
-        index = equally_spaced(len(film), run.config.stored_frames)[steps.numpy()]  # (T,)
+        index = equally_spaced(len(film), config.stored_frames)[steps.numpy()]  # (T,)
         found.append(
             Attended(
                 name=clip.name,
@@ -117,26 +119,19 @@ def attended(
                 maps=mean[i],
                 target=batch.target[i].cpu().numpy(),
                 indices=index,
-                crop=view(run.config.views[0], film.shape[1:3], run.config.size),
+                crop=view(config.views[0], film.shape[1:3], config.size),
             )
         )
     return found
 
 
-@dataclass(frozen=True)
-class _Run:
-    """A run's model on the computing device, and what it was made with."""
+def _open(
+    ledger: Ledger, name: str, seed: int, root: str, cache: str, other: _Run | None = None
+) -> _Run:
+    """Load a run of a row. other: a run of the same row, whose features serve again."""
+    from rstan_lite.training import features_source as source
 
-    folder: Path
-    config: TrainConfig
-    model: RSTAN
-    scales: dict[str, tuple[float, float]]
-    networks: dict[str, tuple[str, str]]
-
-
-def _open(ledger: Ledger, name: str, seed: int, root: str, cache: str) -> _Run:
-    """Load a run of a row."""
-    entry, folder = finished(ledger, name), ledger.plan.folder(name, seed)
+    entry, folder = ledger.finished(name), ledger.plan.folder(name, seed)
     if entry.row.fused:
         rows = " and ".join(entry.row.fused)
         raise CheckpointError(folder, f"averaged scores of {rows}", "a row with a model of its own")
@@ -146,25 +141,17 @@ def _open(ledger: Ledger, name: str, seed: int, root: str, cache: str) -> _Run:
     config = replace(config, root=root or config.root, cache=cache or config.cache)
     model, description = load_model(folder)
     model = model.to(choose_device(config.device))
-    return _Run(folder, config, model, description.scales, description.networks)
-
-
-def _tested(run: _Run) -> tuple[ClipDataset, ClipFeatures]:
-    """A run's data set, and the features of its test part."""
-    from rstan_lite.training import features_source as source
-
-    networks, dataset = check_networks(run.networks), source.open_dataset(run.config)
-    return dataset, source.load_part(run.config, "test", networks, dataset)
-
-
-def _places(ledger: Ledger, features: ClipFeatures) -> list[int]:
-    """Where each of the ledger's clips stands among the features."""
+    if other is not None:
+        features = replace(other.features, scales=description.scales)
+        return replace(other, config=config, model=model, features=features)
+    networks, dataset = check_networks(description.networks), source.open_dataset(config)
+    features = source.load_part(config, "test", networks, dataset)
     place = {name: i for i, name in enumerate(features.names)}
-    gone = [name for name in ledger.clips if name not in place]
+    gone = sum(name not in place for name in ledger.clips)
     if gone:
-        raise CheckpointError(
-            ledger.plan.out,
-            f"{len(gone)} test clips that the data set lacks now",
-            f"all {len(ledger.clips)} that its runs were tested on",
-        )
-    return [place[name] for name in ledger.clips]
+        found = f"{gone} test clips that the data set lacks now"
+        expected = f"all {len(ledger.clips)} that its runs were tested on"
+        raise CheckpointError(ledger.plan.out, found, expected)
+    places = [place[name] for name in ledger.clips]
+    features = replace(features, scales=description.scales)
+    return _Run(config, model, dataset, features, places)

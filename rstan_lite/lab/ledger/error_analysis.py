@@ -1,0 +1,241 @@
+"""What runs get wrong, and what one model mends of another's errors.
+
+Arrays (seeds, clips) come from a ledger's runs, which share their clips and their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from rstan_lite.lab.ledger.claims import Difference, difference, mcnemar
+from rstan_lite.lab.ledger.ledger_runs import Ledger
+from rstan_lite.system.errors import CheckpointError
+
+
+def confusion_counts(labels: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:
+    """Answers of all runs, counted: (C, C), a row for each true class, a column for each named one.
+
+    labels: (n,), answers: (seeds, n), indices of the C classes.
+    Raises ValueError for shapes or indices that do not fit.
+    """
+    if answers.ndim != 2 or labels.shape != answers.shape[1:]:
+        raise ValueError(f"answers {answers.shape} to clips {labels.shape}")
+    both = np.stack([np.broadcast_to(labels, answers.shape), answers]).reshape(2, -1)
+    if both.size and not 0 <= both.min() <= both.max() < classes:
+        raise ValueError(f"indices from {both.min()} to {both.max()} of {classes} classes")
+    return np.bincount(both[0] * classes + both[1], minlength=classes**2).reshape(classes, classes)
+
+
+@dataclass(frozen=True)
+class ClassAnswers:
+    """Answers about one class, of all runs.
+
+    answers: to its clips. right: of these, those that name it. named: how often it was named at
+    all, rightly or not.
+    """
+
+    name: str
+    answers: int
+    right: int
+    named: int
+
+    @property
+    def recall(self) -> float | None:
+        """Share of its clips' answers that are right: its accuracy. None without clips."""
+        return self.right / self.answers if self.answers else None
+
+    @property
+    def precision(self) -> float | None:
+        """Share of the answers with its name that are right. None where it was never named."""
+        return self.right / self.named if self.named else None
+
+
+def of_classes(counts: np.ndarray, classes: Sequence[str]) -> list[ClassAnswers]:
+    """Each class's row and column of `confusion_counts`, in the order of the classes."""
+    _check_classes(counts, classes)
+    columns = counts.sum(1), counts.diagonal(), counts.sum(0)
+    numbers = zip(*(column.tolist() for column in columns), strict=True)
+    return [ClassAnswers(name, *of_one) for name, of_one in zip(classes, numbers, strict=True)]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two classes that are taken for one another.
+
+    there: answers to clips of `first` that name `second`; back: the other way round. of_first,
+    of_second: all answers to clips of either.
+    """
+
+    first: str
+    second: str
+    there: int
+    back: int
+    of_first: int
+    of_second: int
+
+    @property
+    def shares(self) -> tuple[float | None, float | None]:
+        """`there` and `back` as shares of the answers to their clips; None without clips."""
+        both = ((self.there, self.of_first), (self.back, self.of_second))
+        there, back = (errors / answers if answers else None for errors, answers in both)
+        return there, back
+
+
+def confused_pairs(counts: np.ndarray, classes: Sequence[str]) -> list[Pair]:
+    """Pairs of classes with an error in either direction, those with the most errors first.
+
+    counts: of `confusion_counts`. In each pair `first` is the class that is more often taken for
+    the other. Of equal pairs, and within an even one, the order is that of the classes.
+    """
+    _check_classes(counts, classes)
+    answers, pairs = counts.sum(1), []
+    for i, j in combinations(range(len(classes)), 2):
+        a, b = (i, j) if counts[i, j] >= counts[j, i] else (j, i)
+        if counts[a, b]:
+            numbers = (counts[a, b], counts[b, a], answers[a], answers[b])
+            pairs.append(Pair(classes[a], classes[b], *(int(number) for number in numbers)))
+    return sorted(pairs, key=lambda pair: -(pair.there + pair.back))  # a stable sort
+
+
+def _check_classes(counts: np.ndarray, classes: Sequence[str]) -> None:
+    if counts.shape != (len(classes), len(classes)):
+        raise ValueError(f"counts {counts.shape} of {len(classes)} classes")
+
+
+def one_of_each(weights: np.ndarray, labels: np.ndarray, most: int) -> list[int]:
+    """Clips with the largest positive weights, at most one of a class and `most` in all.
+
+    weights: (n,), for example how many seeds have a clip wrong. Of equal ones the first counts.
+    """
+    found: dict[int, int] = {}
+    for clip in np.argsort(-weights, kind="stable").tolist():
+        if weights[clip] > 0:
+            found.setdefault(int(labels[clip]), clip)
+    return list(found.values())[: max(0, most)]
+
+
+def share_by_class(sums: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+    """Attention on the silhouette within each class, and what even attention would have: (C, 2).
+
+    sums: (..., n, 3) of `training.evaluate.evaluate_silhouettes`, of one run or several. The mean
+    is over frames that show a silhouette, as in metrics.json; NaN for a class without any.
+    """
+    if sums.shape[-2:] != (len(labels), 3):
+        raise ValueError(f"sums {sums.shape} of {len(labels)} clips")
+    of_class = np.zeros((classes, 3))
+    np.add.at(of_class, labels, sums.reshape(-1, len(labels), 3).sum(0))
+    frames = of_class[:, 2:]
+    return np.divide(of_class[:, :2], frames, out=np.full((classes, 2), np.nan), where=frames > 0)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one model mends of another's errors within a set of clips, seed by seed.
+
+    name: of the set. clips, videos: how many it has. fixed, broken: answers that the second model
+    alone has right, and the first alone, over all seeds. up, down: videos in which more are fixed
+    than broken, and the other way round. gain: second minus first, with its interval.
+    """
+
+    name: str
+    clips: int
+    videos: int
+    fixed: int
+    broken: int
+    up: int
+    down: int
+    gain: Difference
+
+    @property
+    def p(self) -> float:
+        """Of McNemar's test by videos: each is one vote, whatever its clips and seeds."""
+        return mcnemar(self.up, self.down)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two rows on the same clips, over the seeds that both have.
+
+    before, after: bool (seeds, n), whether either names a clip rightly. labels: (n,), indices of
+    classes. sources: the video that each clip was cut from.
+    """
+
+    seeds: tuple[int, ...]
+    before: np.ndarray
+    after: np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    sources: tuple[str, ...]
+
+    @property
+    def fixed(self) -> np.ndarray:
+        """Which answers `after` alone has right, bool (seeds, n)."""
+        return self.after & ~self.before
+
+    @property
+    def broken(self) -> np.ndarray:
+        """Which answers `before` alone has right, bool (seeds, n)."""
+        return self.before & ~self.after
+
+    def change(self, name: str = "all", chosen: np.ndarray | None = None) -> Change:
+        """The change within a set of clips, bool (n,); None for all. ValueError for none."""
+        chosen = np.ones(len(self.labels), bool) if chosen is None else chosen
+        sources = np.asarray(self.sources)[chosen]
+        fixed, broken = self.fixed[:, chosen], self.broken[:, chosen]
+        gain = difference(self.after[:, chosen], self.before[:, chosen], sources.tolist())
+        videos, of_clip = np.unique(sources, return_inverse=True)
+        net = np.zeros(len(videos), np.int64)  # fixed minus broken in each video
+        np.add.at(net, of_clip, fixed.sum(0) - broken.sum(0))
+        up, down = int((net > 0).sum()), int((net < 0).sum())
+        of_all = int(fixed.sum()), int(broken.sum())
+        return Change(name, int(chosen.sum()), len(videos), *of_all, up, down, gain)
+
+    def by_class(self) -> list[Change]:
+        """The change within each class that has clips, those with the largest gain first."""
+        chosen = ((name, self.labels == label) for label, name in enumerate(self.classes))
+        found = [self.change(name, clips) for name, clips in chosen if clips.any()]
+        return sorted(found, key=lambda change: -change.gain.mean)
+
+    def by_seed(self) -> list[tuple[int, int, int]]:
+        """For each seed: itself, how many clips are fixed, how many broken."""
+        both = self.fixed.sum(1).tolist(), self.broken.sum(1).tolist()
+        return list(zip(self.seeds, *both, strict=True))
+
+    def table(self) -> np.ndarray:
+        """Clips by how many seeds have them right: (S + 1, S + 1), before by row, after by column.
+
+        Top right are the clips that every seed fixes, bottom left those that every seed breaks.
+        """
+        counts = np.zeros((len(self.seeds) + 1,) * 2, np.int64)
+        np.add.at(counts, (self.before.sum(0), self.after.sum(0)), 1)
+        return counts
+
+
+def compare(ledger: Ledger, before: str, after: str) -> Comparison:
+    """Two rows of a ledger; CheckpointError where either has no finished run, or no seed is both's.
+
+    before, after: names of the rows.
+    """
+    seeds = [list(ledger.finished(name).seeds) for name in (before, after)]
+    found = ledger.paired(before, after)
+    if found is None:
+        raise CheckpointError(
+            ledger.plan.out,
+            f"seeds {seeds[0]} of {before!r} and {seeds[1]} of {after!r}",
+            "a seed that both rows have",
+            "Make it: rstan-lite ledger --seeds ...",
+        )
+    return Comparison(*found, ledger.labels, ledger.classes, ledger.sources)
+
+
+def changed_between_seeds(right: np.ndarray) -> float | None:
+    """Share of clips that one run has right and another of the same row wrong, mean over pairs.
+
+    right: bool (seeds, n). It is what chance alone changes. None with fewer than two seeds.
+    """
+    first, second = np.triu_indices(len(right), 1)
+    return float((right[first] != right[second]).mean()) if len(first) else None

@@ -1,0 +1,287 @@
+"""Ledgers as Markdown and CSV: one, or those of several splits or folds put together (Table V)."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rstan_lite.data.splits import part_name
+from rstan_lite.lab.ledger.claims import CLAIMS, NO_NUMBER, NOT_RUN, Claim, Difference, difference
+from rstan_lite.lab.ledger.ledger_runs import Entry, Ledger
+from rstan_lite.lab.splits import command, over_splits
+from rstan_lite.system import tables
+from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.files import write_atomically
+from rstan_lite.training.paper_rows import ROWS, Row
+
+Judged = Sequence[tuple[Claim, Difference]]
+ROW_COLUMNS = (
+    "table", "row", "model", "paper", "mean", "deviation", "lowest", "highest", "seeds",
+    "test_clips", "attention_on_silhouette", "why_not", "command",
+)  # fmt: skip
+CLAIM_COLUMNS = (
+    "claim", "place", "better", "worse", "paper", "difference", "low", "high", "by_seed", "verdict",
+)  # fmt: skip
+_HOW = (
+    "Difference of the test accuracies of two rows, seed by seed on the same clips. The interval "
+    "is a bootstrap over seeds and over the videos that clips are cut from. A claim is shown where "
+    "the interval lies above zero, contradicted where it lies below, else not shown."
+)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Ledgers of the same rows, profile and data set, each of another split or fold."""
+
+    ledgers: Sequence[Ledger]
+
+    def __post_init__(self) -> None:
+        """Refuse what does not belong together (ConfigError)."""
+        if len(self.ledgers) < 2:
+            raise ConfigError("--pool", f"{len(self.ledgers)} ledger", "two or more")
+        first, *others = self.ledgers
+        if len(set(self.parts)) < len(self.parts):
+            found = "; ".join(self.parts)
+            raise ConfigError("--pool", found, "ledgers of different splits or folds")
+        for other in others:
+            if _common(other) != _common(first):
+                expected = f"what {first.plan.out} has: {_common(first)}"
+                raise ConfigError(str(other.plan.out), f"{_common(other)}", expected)
+
+    @property
+    def parts(self) -> list[str]:
+        """What each ledger tests: its split, and the fold where it tests one."""
+        return [_part(ledger) for ledger in self.ledgers]
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows that have a seed which is finished in every part."""
+        return [e.row for e in self.ledgers[0].entries.values() if self.seeds(e.row.name)]
+
+    def seeds(self, *names: str) -> list[int]:
+        """The seeds that rows share in all parts."""
+        entries = [ledger.entries.get(name) for ledger in self.ledgers for name in names]
+        return sorted(set.intersection(*(set(entry.seeds if entry else ()) for entry in entries)))
+
+    def right(self, name: str, seeds: Sequence[int]) -> list[np.ndarray]:
+        """Of each part, which clips a row's runs name rightly: bool (seeds, clips)."""
+        return [ledger.entries[name].right_of(seeds) for ledger in self.ledgers]
+
+    def accuracies(self, name: str) -> np.ndarray:
+        """Test accuracies of a row, (parts, seeds)."""
+        return np.stack([right.mean(1) for right in self.right(name, self.seeds(name))])
+
+    def difference(self, better: str, worse: str) -> Difference | None:
+        """Of two rows over all parts' clips; None where no seed has both in every part.
+
+        A clip that two splits test counts twice in the mean; the bootstrap draws its video once,
+        with all that was cut from it.
+        """
+        seeds = self.seeds(better, worse)
+        if not seeds:
+            return None
+        first, second = (np.hstack(self.right(name, seeds)) for name in (better, worse))
+        return difference(first, second, [s for ledger in self.ledgers for s in ledger.sources])
+
+
+def judged(found: Ledger | Pool) -> list[tuple[Claim, Difference]]:
+    """The claims both of whose rows have runs, with the difference that was found."""
+    every = ((claim, found.difference(claim.better, claim.worse)) for claim in CLAIMS)
+    return [(claim, it) for claim, it in every if it is not None]
+
+
+def write_tables(found: Ledger | Pool, out: Path) -> list[Path]:
+    """Write `ledger.md` and `ledger.csv`, of a pool `pooled.*`, and `claims.csv`; their paths."""
+    if isinstance(found, Pool):
+        stem, text, rows = "pooled", pool_text(found), _pool_cells(found)
+    else:
+        stem, text, rows = "ledger", ledger_text(found), _row_cells(found)
+    claims = [CLAIM_COLUMNS, *_claim_cells(judged(found))]
+    written = {f"{stem}.md": text.encode(), f"{stem}.csv": _csv(rows), "claims.csv": _csv(claims)}
+    for name, content in written.items():
+        write_atomically(out / name, content)
+    return [out / name for name in written]
+
+
+def ledger_text(ledger: Ledger) -> str:
+    """Both tables, with what they were made of and the commands that repeat them."""
+    rows = (
+        (
+            e.row.table,
+            e.row.label,
+            NO_NUMBER if e.row.paper is None and "Fig" in e.row.table else _number(e.row.paper),
+            _spread(e),
+            str(len(e.seeds)),
+            str(len(ledger.clips)) if e.seeds else "",
+            _number(_share(e), "{:.0%}").replace("%", " %"),
+        )
+        for e in ledger.entries.values()
+    )
+    heads = ("table", "model", "paper", "here", "seeds", "test clips", "on the silhouette")
+    commands = ["```bash", *(_command(ledger, e) for e in ledger.entries.values()), "```"]
+    lines = [f"# Ledger: {ledger.plan.options.get('dataset', 'puppets')}", "", _made_of(ledger)]
+    lines += ["", *tables.markdown(heads, rows), "", *_not_run(), "", *_claims(judged(ledger))]
+    lines += ["", "## Commands", "", "Each row's first seed; the others differ in `--seed`.", ""]
+    return "\n".join([*lines, *commands, ""])
+
+
+def pool_text(pool: Pool) -> str:
+    """The rows by split or fold, the paper's rows that were not run, and the claims."""
+    dataset, profile, tested = _common(pool.ledgers[0])
+    clips = " + ".join(str(len(ledger.clips)) for ledger in pool.ledgers)
+    rows = []
+    for row in pool.rows:
+        values = 100 * pool.accuracies(row.name)  # (parts, seeds)
+        by_part, mean, spread = over_splits(values.tolist())
+        here = f"{mean:.1f}" + ("" if spread is None else f" ± {spread:.1f}")
+        rows.append((row.label, *map(_number, by_part), here, str(values.shape[1])))
+    heads = ("model", *pool.parts, "mean of these", "seeds")
+    lines = [f"# Ledger over splits or folds: {dataset}", ""]
+    lines += [f"{dataset}, profile `{profile}`; tested on {tested}: {clips} clips.", ""]
+    lines += [*tables.markdown(heads, rows), "", *_not_run(), "", *_claims(judged(pool)), ""]
+    return "\n".join(lines)
+
+
+def paper_gain(claim: Claim) -> float | None:
+    """The paper's own difference for a claim in points, None where it gives no two numbers."""
+    papers = {row.name: row.paper for row in ROWS}
+    better, worse = papers[claim.better], papers[claim.worse]
+    return None if better is None or worse is None else round(better - worse, 1)
+
+
+def _not_run() -> list[str]:
+    """The paper's rows that were not run, as Markdown."""
+    heads = ("table", "model", "paper", "why it was not run")
+    rows = ((row.table, row.label, _number(row.paper), row.why) for row in NOT_RUN)
+    return tables.markdown(heads, rows)
+
+
+def _claims(found: Judged) -> list[str]:
+    """Claims with their figures and verdicts, as Markdown."""
+    heads = ("claim", "in the paper", "here, points", "95 % interval", "by seed", "verdict")
+    rows = (
+        (
+            f"{claim.text} ({claim.place})",
+            _number(paper_gain(claim), "{:+.1f}"),
+            f"{100 * it.mean:+.1f}",
+            f"{100 * it.low:+.1f} to {100 * it.high:+.1f}",
+            ", ".join(f"{100 * gain:+.1f}" for gain in it.by_seed),
+            f"**{it.verdict}**",
+        )
+        for claim, it in found
+    )
+    return ["## Claims", "", _HOW, "", *tables.markdown(heads, rows)]
+
+
+def _made_of(ledger: Ledger) -> str:
+    """Data, extractors, seeds and versions, in a line or two."""
+    found, plan = ledger.metrics, ledger.plan
+    if not found:
+        return "No run has finished."
+    missing, versions = len(found["missing_clips"]), found["versions"]
+    named = (name for name in ("python", "rstan_lite", "torch", "torchvision") if name in versions)
+    parts = [
+        f"{plan.options.get('dataset', 'puppets')}, {_part(ledger)}: "
+        f"{found['n_train']} training, {found['n_validation']} validation and "
+        f"{found['n_test']} test clips"
+        + (f" ({missing} that the lists name lack)" if missing else ""),
+        f"profile `{plan.profile}`, seeds {', '.join(map(str, plan.seeds))}",
+        *(
+            f"{stream} network {one['backbone']} ({Path(one['file']).name}, {one['hash'][:12]})"
+            for stream, one in sorted(ledger.networks.items())
+        ),
+        ", ".join(f"{name} {versions[name]}" for name in named),
+    ]
+    return "; ".join(parts) + "."
+
+
+def _row_cells(ledger: Ledger) -> Iterator[Sequence[object]]:
+    yield ROW_COLUMNS
+    for entry in ledger.entries.values():
+        row, values, clips = entry.row, 100 * entry.accuracies, len(ledger.clips)
+        numbers: list[float | None] = [None] * 4
+        if len(values):
+            spread = float(values.std(ddof=1)) if len(values) > 1 else None
+            found = (float(values.mean()), spread, float(values.min()), float(values.max()))
+            numbers = [None if value is None else round(value, 2) for value in found]
+        yield (
+            row.table, row.name, row.label, row.paper, *numbers, len(values),
+            clips if len(values) else None, _share(entry), entry.why_not, _command(ledger, entry),
+        )  # fmt: skip
+    for other in NOT_RUN:
+        yield (
+            other.table, None, other.label, other.paper, *[None] * 4, 0, None, None, other.why, None
+        )  # fmt: skip
+
+
+def _claim_cells(found: Judged) -> Iterator[Sequence[object]]:
+    for claim, it in found:
+        ends = [round(100 * x, 2) for x in (it.mean, it.low, it.high)]
+        by_seed = " ".join(f"{100 * gain:.2f}" for gain in it.by_seed)
+        yield (
+            claim.text, claim.place, claim.better, claim.worse, paper_gain(claim), *ends,
+            by_seed, it.verdict,
+        )  # fmt: skip
+
+
+def _pool_cells(pool: Pool) -> Iterator[Sequence[object]]:
+    parts = (part.replace(", ", "_").replace(" ", "_") for part in pool.parts)
+    yield ("row", "model", *parts, "mean", "seeds")
+    for row in pool.rows:
+        values = 100 * pool.accuracies(row.name)
+        by_part, mean, _ = over_splits(values.tolist())
+        cells = [round(value, 2) for value in (*by_part, mean)]
+        yield (row.name, row.label, *cells, values.shape[1])
+
+
+def _common(ledger: Ledger) -> tuple[str, str, str]:
+    """Data set, profile, and which clips are tested: those of folds have trained in splits."""
+    options = ledger.plan.options
+    tested = "folds of the training list" if options.get("fold") else "the test list"
+    return str(options.get("dataset", "puppets")), ledger.plan.profile, tested
+
+
+def _part(ledger: Ledger) -> str:
+    """What a ledger tests, in words."""
+    options = ledger.plan.options
+    return part_name(options.get("split", 1), options.get("fold", 0))
+
+
+def _command(ledger: Ledger, entry: Entry) -> str:
+    """What makes a row's first seed."""
+    plan, row = ledger.plan, entry.row
+    seed = plan.seeds[0]
+    out = plan.folder(row.name, seed)
+    if row.fused:
+        parts = " ".join(str(plan.folder(name, seed)) for name in row.fused)
+        return f"rstan-lite fuse {parts} --weights equal --out {out}"
+    return command(plan.config(row, seed), out)
+
+
+def _spread(entry: Entry) -> str:
+    """Mean and standard deviation over seeds in per cent, or why there is none."""
+    values = 100 * entry.accuracies
+    if not len(values):
+        return entry.why_not
+    return f"{values.mean():.1f}" + (f" ± {values.std(ddof=1):.1f}" if len(values) > 1 else "")
+
+
+def _share(entry: Entry) -> float | None:
+    known = [value for value in entry.share if value is not None]
+    return round(float(np.mean(known)), 4) if known else None
+
+
+def _number(value: float | None, form: str = "{:.1f}") -> str:
+    """A number as text, or nothing where there is none."""
+    return "" if value is None else form.format(value)
+
+
+def _csv(rows: Iterable[Sequence[object]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
