@@ -2,8 +2,8 @@
 
 import sys
 
-from rstan_lite.fetch.command import main
-from rstan_lite.fetch.sources import UCF101
+from fetch.command import main
+from fetch.sources import UCF101
 
 if __name__ == "__main__":
     sys.exit(main(UCF101))

@@ -110,7 +110,7 @@ def imports(*folders: str) -> set[str]:
     found = {name for folder in folders for p in code(folder) for name in imported(p.read_text())}
     if "notebooks" in folders:
         found |= notebook_imports()
-    own = {"rstan_lite", "tests", "website", *(p.stem for p in code("tests"))}
+    own = {"rstan_lite", "data_scripts", "tests", "website", *(p.stem for p in code("tests"))}
     own |= {p.parent.name for p in code("tests")}
     return found - set(sys.stdlib_module_names) - own
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from data_scripts.fetch.sources import SOURCES
 from rstan_lite.features import bninception
-from rstan_lite.fetch.sources import SOURCES
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("rstan_lite", "data_scripts", "benchmarks")

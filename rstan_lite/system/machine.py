@@ -34,7 +34,6 @@ LIBRARIES = {  # distributions whose absence stops the project, with the module 
     "opencv-contrib-python-headless": "cv2",
     "pillow": "PIL",
     "psutil": "psutil",
-    "rarfile": "rarfile",
     "safetensors": "safetensors",
     "scikit-learn": "sklearn",
     "scipy": "scipy",

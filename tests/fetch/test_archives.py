@@ -5,7 +5,6 @@ import shutil
 import stat
 import struct
 import tarfile
-import warnings
 import zipfile
 from collections import namedtuple
 from pathlib import Path
@@ -13,10 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rstan_lite.fetch import members as members_module
-from rstan_lite.fetch import rar
-from rstan_lite.fetch.archives import extract
-from rstan_lite.fetch.members import Limits
+from data_scripts.fetch.archives import SMALL, Limits, extract
 from rstan_lite.system.errors import DataError
 from tests.fetch.made import LINK, has_tool, write_rar, write_tar, write_zip
 
@@ -65,13 +61,6 @@ def test_folders_as_members(kind, tmp_path, target):
     assert (target / "clips/a/x.avi").read_bytes() == b"x"
 
 
-@pytest.mark.parametrize("name", ["a/CON", "a/aux.avi", "a. ", "a/what?.avi", "a/x:y", "lpt1"])
-def test_names_that_some_file_systems_refuse(name, tmp_path, target):
-    members = (("clips/(x)!+@&.avi", b"x"), (f"clips/{name}", b"x"))
-    archive = write_zip(tmp_path / "a.zip", *members)
-    refuse(archive, target, "names that every file system takes")
-
-
 @pytest.mark.parametrize("kind", WRITERS)
 @pytest.mark.parametrize(
     "name",
@@ -80,10 +69,9 @@ def test_names_that_some_file_systems_refuse(name, tmp_path, target):
         "C:out.avi", "c:/out.avi", "clips/new\nline.avi", "",
     ],
 )  # fmt: skip
-def test_names_that_lead_out(kind, name, tmp_path, target, monkeypatch):
-    monkeypatch.setattr(rar, "find_tool", lambda: ("bsdtar", "/no/such/program"))  # not reached
+def test_names_that_lead_out(kind, name, tmp_path, target):
     archive = WRITERS[kind](tmp_path / f"bad{kind}", *GOOD, (name, b"x"))
-    refuse(archive, target, "a member named|can't be read to its end|unreadable archive")
+    refuse(archive, target, "a member named|can't be read to its end|can't be read to its end")
 
 
 @pytest.mark.parametrize("kind", [".zip", ".tar.gz"])
@@ -93,8 +81,7 @@ def test_backslashes(kind, name, tmp_path, target):
     refuse(archive, target, "a member named")
 
 
-def test_backslashes_in_rar_are_its_separators(tmp_path, target, monkeypatch):
-    monkeypatch.setattr(rar, "find_tool", lambda: ("bsdtar", "/no/such/program"))  # not reached
+def test_backslashes_in_rar_are_its_separators(tmp_path, target):
     archive = write_rar(tmp_path / "bad.rar", *GOOD, ("clips\\..\\..\\out.avi", b"x"))
     refuse(archive, target, "a member named")
 
@@ -105,19 +92,18 @@ def test_backslashes_in_rar_are_its_separators(tmp_path, target, monkeypatch):
 )
 def test_links_and_devices_in_tar(kind, tmp_path, target):
     archive = write_tar(tmp_path / "bad.tar.gz", ("clips/x", b""), kind=kind, target="/etc")
-    refuse(archive, target, "a (link|device or another special file); expected files and folders")
+    refuse(archive, target, "a link or device; expected files and folders")
 
 
 @pytest.mark.parametrize("mode", [LINK, stat.S_IFCHR | 0o644, stat.S_IFIFO | 0o644])
 def test_links_and_devices_in_zip(mode, tmp_path, target):
     archive = write_zip(tmp_path / "bad.zip", ("clips/x", b"/etc/hostname"), mode=mode)
-    refuse(archive, target, "a (link|device); expected files and folders")
+    refuse(archive, target, "a link or device; expected files and folders")
 
 
-def test_links_in_rar(tmp_path, target, monkeypatch):
-    monkeypatch.setattr(rar, "find_tool", lambda: ("bsdtar", "/no/such/program"))  # not reached
+def test_links_in_rar(tmp_path, target):
     archive = write_rar(tmp_path / "bad.rar", ("clips/x", b"/etc/hostname"), mode=LINK)
-    refuse(archive, target, "a link or special file; expected files and folders")
+    refuse(archive, target, "a link or device; expected files and folders")
 
 
 @pytest.mark.parametrize("kind", [".zip", ".tar.gz"])
@@ -154,34 +140,6 @@ def test_a_tar_header_as_a_bomb(tmp_path, target):
     refuse(archive, target, "a header of 100000 bytes")
 
 
-COLLISIONS = [
-    ("clips/x", "clips/x", "'clips/x' twice"),
-    ("clips/x", "clips/X", "differ by more than case"),
-    ("clips/a/x", "Clips/b/x", "differ by more than case"),
-    ("clips/stra\u00dfe", "clips/STRASSE", "differ by more than case"),
-    (
-        "clips/\u00e9",
-        "clips/e\u0301",
-        "differ by more than case",
-    ),  # one letter in two spellings
-    ("clips/x", "clips/x/y", "as a file and as a folder"),
-    ("clips/x/y", "clips/x", "as a file and as a folder"),
-]
-
-
-@pytest.mark.parametrize(
-    ("kind", "one", "other", "match"),
-    # the writer of these tests has no names outside ASCII in rar
-    [(k, *c) for k in WRITERS for c in COLLISIONS if k != ".rar" or "".join(c[:2]).isascii()],
-)
-def test_names_that_collide(kind, one, other, match, tmp_path, target, monkeypatch):
-    monkeypatch.setattr(rar, "find_tool", lambda: ("bsdtar", "/no/such/program"))  # not reached
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # zipfile's, at a name that is written twice
-        archive = WRITERS[kind](tmp_path / f"bad{kind}", (one, b"1"), (other, b"2"))
-    refuse(archive, target, match)
-
-
 @kinds
 def test_empty_archives(kind, tmp_path, target):
     refuse(WRITERS[kind](tmp_path / f"empty{kind}"), target, "an archive without a file")
@@ -190,7 +148,7 @@ def test_empty_archives(kind, tmp_path, target):
         refuse(hollow, target, "an archive without a file")
     nothing = tmp_path / f"nothing{kind}"
     nothing.touch()
-    refuse(nothing, target, "can't be read to its end|unreadable archive")
+    refuse(nothing, target, "can't be read to its end|can't be read to its end")
 
 
 @kinds
@@ -217,7 +175,7 @@ def test_damaged_archives(kind, tmp_path, target):
 def test_other_files_under_an_archives_name(kind, tmp_path, target):
     page = tmp_path / f"page{kind}"
     page.write_text("<html>File not found</html>")
-    refuse(page, target, "can't be read to its end|unreadable archive")
+    refuse(page, target, "can't be read to its end|can't be read to its end")
 
 
 def test_unknown_kinds_and_no_file(tmp_path, target):
@@ -252,34 +210,20 @@ def test_a_full_disk_is_seen_before(tmp_path, target, monkeypatch):
     assert not list(target.iterdir())
 
 
-def test_what_is_there_already(tmp_path, target):
-    """Equal files are left, a file of the user's own stays, and another one stops everything."""
+def test_what_is_in_the_place_stays(tmp_path, target):
+    """A folder of the user's own, or a link to one elsewhere."""
     archive = write_zip(tmp_path / "good.zip", *GOOD)
-    own = target / "clips/a/mine.txt"
+    own = target / "clips/mine.txt"
     own.parent.mkdir(parents=True)
     own.write_text("mine")
-    (target / "clips/a/one.avi").write_bytes(b"1" * 100)
-    extract(archive, target, "clips", progress=False)
-    assert own.read_text() == "mine"
-    assert (target / "clips/b/one.avi").read_bytes() == b"3"
-    shutil.rmtree(target / "clips/b")
-    (target / "clips/a/one.avi").write_bytes(b"another")
-    with pytest.raises(DataError, match=r"one\.avi: found another file than in the archive"):
+    with pytest.raises(DataError, match="clips: found something in the folder's place"):
         extract(archive, target, "clips", progress=False)
-    assert (target / "clips/a/one.avi").read_bytes() == b"another"
-    assert not (target / "clips/b").exists()
-    assert not list(target.glob(".unpacking*"))
-
-
-def test_a_link_in_the_target_is_not_followed(tmp_path, target):
-    archive = write_zip(tmp_path / "good.zip", *GOOD)
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    target.mkdir()
-    (target / "clips").symlink_to(elsewhere)
-    with pytest.raises(DataError, match="found a link"):
+    assert [p.name for p in target.rglob("*")] == ["clips", "mine.txt"]
+    shutil.move(target / "clips", tmp_path / "elsewhere")
+    (target / "clips").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="something in the folder's place"):
         extract(archive, target, "clips", progress=False)
-    assert not list(elsewhere.iterdir())
+    assert [p.name for p in (tmp_path / "elsewhere").iterdir()] == ["mine.txt"]
 
 
 def test_what_an_interrupted_run_left_is_cleared(tmp_path, target):
@@ -317,13 +261,16 @@ def test_bad_rars_in_a_rar(tmp_path, target):
     with pytest.raises(DataError, match="a member named"):
         extract(archive, target, "clips", progress=False, **nested)
     archive = _nested(tmp_path, wave=good, run=(("wave/x.avi", b"2"),))  # both have this file
-    with pytest.raises(DataError, match="another file than in the archive"):
+    with pytest.raises(DataError, match="wave in two of its archives"):
         extract(archive, target, "clips", progress=False, **nested)
     archive = write_rar(tmp_path / "flat.rar", *good)
     with pytest.raises(DataError, match="no archive inside"):
         extract(archive, target, "clips", progress=False, **nested)
-    part = write_tar(tmp_path / "part.tgz", ("wave/x", b"1" * 100_000)).read_bytes()
-    large = write_rar(tmp_path / "large.rar", *((f"{i}.tgz", part) for i in range(3)))
+    parts = []
+    for name in ("wave", "run", "sit"):
+        part = write_tar(tmp_path / f"{name}.tgz", (f"{name}/x", b"1" * 100_000))
+        parts.append((part.name, part.read_bytes()))
+    large = write_rar(tmp_path / "large.rar", *parts)
     limits = Limits(total=250_000)  # each of them would pass by itself
     with pytest.raises(DataError, match="members or more"):
         extract(large, target, "clips", progress=False, limits=limits, **nested)
@@ -333,42 +280,15 @@ def test_bad_rars_in_a_rar(tmp_path, target):
 def test_no_program_for_rar(tmp_path, target, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     archive = write_rar(tmp_path / "good.rar", *GOOD)
-    with pytest.raises(DataError, match=r"one of unrar, bsdtar, 7z.*libarchive-tools.*--adopt"):
+    with pytest.raises(DataError, match=r"one of unrar, unar, .*libarchive-tools.*--adopt"):
         extract(archive, target, "clips", progress=False)
-
-
-@pytest.mark.parametrize(
-    ("does", "match"),
-    [
-        ("ln -s /etc/hostname clips/a/one.avi", "a link or device"),
-        ("mkfifo clips/a/one.avi", "a link or device"),
-        ("printf x > one; ln one clips/a/one.avi; ", "a link or device"),
-        ("printf 1 > clips/a/one.avi", "otherwise than announced"),
-        ("printf 1 > clips/a/more.avi", "otherwise than announced"),
-        ("true", "otherwise than announced"),
-        ("echo no room >&2; exit 3", r"ended with code 3 \(no room\)"),
-        ("head -c 3000000 /dev/zero > clips/a/one.avi", "3000000 bytes unpacked"),
-        ("head -c 3000000 /dev/zero > clips/a/one.avi; sleep 60", "3000000 bytes unpacked"),
-        ("cat; exit 4", "ended with code 4"),  # it asks for something: nobody answers
-    ],
-)
-def test_a_program_that_writes_something_else(does, match, tmp_path, target, monkeypatch):
-    """What the program left is compared with what the archive announced."""
-    program = tmp_path / "bin" / "bsdtar"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\ncd "$5" || exit 9\nmkdir -p clips/a\n{does}\n')
-    program.chmod(0o755)
-    monkeypatch.setattr(rar, "find_tool", lambda: ("bsdtar", str(program)))
-    monkeypatch.setattr(rar, "POLL", 0.2)
-    archive = write_rar(tmp_path / "good.rar", ("clips/a/one.avi", b"123"))
-    refuse(archive, target, match)
 
 
 def test_small_files_may_shrink_a_lot(tmp_path, target):
     """Split lists repeat themselves: they are not bombs."""
     archive = write_zip(tmp_path / "lists.zip", ("clips/list.txt", b"x" * 500_000))
     assert 500_000 / archive.stat().st_size > Limits().ratio
-    assert members_module.SMALL > 500_000
+    assert SMALL > 500_000
     extract(archive, target, "clips", progress=False)
 
 

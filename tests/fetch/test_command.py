@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from clips import write_dataset, write_hmdb51, write_ucf101
 
+from data_scripts.fetch import command
+from data_scripts.fetch.command import main
+from data_scripts.fetch.sources import HMDB51, JHMDB, SOURCES, UCF101, Piece, Source
 from rstan_lite.data.datasets import open_clips
-from rstan_lite.fetch import command
-from rstan_lite.fetch.command import main
-from rstan_lite.fetch.sources import HMDB51, JHMDB, SOURCES, UCF101, Piece, Source
 from tests.fetch.made import has_tool, write_rar, write_tar
 from tests.fetch.server import serve
 
@@ -188,7 +188,7 @@ def test_a_page_in_place_of_an_archive_without_checksum(tmp_path, capsys):
     with serve(test_train_splits_dot_rar=b"<html>moved</html>") as site:
         assert run(HMDB51, tmp_path / "got", "--url", site.url) == 2
     said = capsys.readouterr().err
-    assert "unreadable archive" in said
+    assert "an archive that can't be read to its end" in said
     assert f"remove {tmp_path / 'got' / 'archives' / 'test_train_splits.rar'} first" in said
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from data_scripts.fetch.archives import extract
 from rstan_lite.classroom.copies import make_copy
 from rstan_lite.classroom.parameters import notebook_parameters
 from rstan_lite.cli.doctor import check_puppets, check_tuned
@@ -24,7 +25,6 @@ from rstan_lite.features.pretrained import read_state
 from rstan_lite.features.seen import look
 from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.features.store import Store
-from rstan_lite.fetch.archives import extract
 from rstan_lite.lab.fuse import fuse
 from rstan_lite.lab.idt.descriptors import SIZES
 from rstan_lite.lab.idt.encoding import EncodingSettings

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 import torch
 
+from data_scripts.fetch.archives import extract
 from rstan_lite.classroom.copies import write_copies
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.features.store import Store
-from rstan_lite.fetch.archives import extract
 from rstan_lite.lab.scores import write_csv
 from rstan_lite.show.frames import write_animation
 from rstan_lite.system.errors import RstanError

@@ -10,19 +10,21 @@ from pathlib import Path
 
 from rstan_lite.cli.doctor import check_clips
 from rstan_lite.data.datasets import open_clips
-from rstan_lite.fetch.adopt import adopt, checked
-from rstan_lite.fetch.archives import extract
-from rstan_lite.fetch.download import download
-from rstan_lite.fetch.rar import find_tool
-from rstan_lite.fetch.sources import Piece, Source
 from rstan_lite.system.errors import DataError
 from rstan_lite.system.files import alone
 from rstan_lite.system.interruption import run_command
+from rstan_lite.system.libraries import require_libraries
 from rstan_lite.system.machine import as_table
+from rstan_lite.system.reading import disk_errors
+
+from .archives import check_rar, extract
+from .download import check_md5, download
+from .sources import Piece, Source
 
 ARCHIVES = "archives"  # folder of what was downloaded, in the data set's
 ROOM, ROOM_NESTED = 1.1, 2.2  # to unpack an archive, in multiples of its size
 COLUMNS = 3
+DEPTH = 3  # folders below a copy that are looked into
 
 
 def main(source: Source, arguments: Sequence[str] | None = None) -> int:
@@ -59,6 +61,7 @@ def main(source: Source, arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(source: Source, options: argparse.Namespace) -> int:
+    require_libraries("fetching", {"pooch": "pooch"}, "data")
     with alone(options.root, f"{source.name} being fetched"):
         for forms in source.pieces:
             print(_get(source, forms, options, getattr(options, "form", None)), flush=True)
@@ -75,10 +78,10 @@ def _get(
         if (root / piece.folder).is_dir():
             return f"{piece.folder}: already there"
     if options.adopt:
-        return adopt(chosen, options.adopt, root, progress)
+        return _adopt(chosen, options.adopt, root, progress)
     piece = chosen[0]
     if piece.archive.endswith(".rar"):
-        find_tool()  # before gigabytes are downloaded that nothing here can unpack
+        check_rar()  # before gigabytes are downloaded that nothing here can unpack
     archive = download(
         options.url.rstrip("/") + "/" + piece.archive,
         root / ARCHIVES / piece.archive,
@@ -95,7 +98,64 @@ def _get(
             raise
         hint = f"{error.hint} To download it again, remove {archive} first.".strip()
         raise DataError(error.where, error.found, error.expected, hint) from error
-    return f"{piece.folder}: unpacked from {archive}{checked(piece)}; the archive may be removed"
+    return f"{piece.folder}: unpacked from {archive}{_checked(piece)}; the archive may be removed"
+
+
+def _adopt(pieces: Sequence[Piece], copy: Path, root: Path, progress: bool) -> str:
+    """Put one of a piece's forms into place from a copy, which stays as it is.
+
+    A folder is linked, an archive is checked and unpacked, each found up to DEPTH folders down.
+    """
+    with disk_errors(DataError, copy, "a copy of the data set that can be read"):
+        if not copy.exists():
+            raise DataError(copy, "no such file or folder", "a copy of the data set")
+        found = _look(copy.resolve(), pieces)
+    for piece in pieces:
+        if folder := found.get(piece.folder):
+            _link(folder, root / piece.folder)
+            return f"{piece.folder}: linked to {folder}"
+        if archive := found.get(piece.archive):
+            check_md5(archive, piece.md5)
+            extract(archive, root, piece.folder, piece.nested, progress=progress)
+            return f"{piece.folder}: unpacked from {archive}{_checked(piece)}"
+    forms = [name for piece in pieces for name in (piece.folder, piece.archive) if name]
+    raise DataError(copy, "none of these", " or ".join(forms))
+
+
+def _look(copy: Path, pieces: Sequence[Piece]) -> dict[str, Path]:
+    """The pieces' folders and archives in a copy by name, the ones nearest to the top."""
+    folders, archives = {p.folder for p in pieces}, {p.archive for p in pieces if p.archive}
+    found: dict[str, Path] = {}
+    level = [copy]
+    for _ in range(DEPTH + 1):
+        below: list[Path] = []
+        for path in sorted(level):
+            if path.name in folders if path.is_dir() else path.name in archives:
+                found.setdefault(path.name, path)
+            elif path.is_dir() and not path.name.startswith("."):
+                below += path.iterdir()
+        level = below
+    return found
+
+
+def _link(folder: Path, place: Path) -> None:
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(folder, target_is_directory=True)
+    except OSError as error:
+        raise DataError(
+            place,
+            f"a link that can't be made ({error.strerror})",
+            f"one to {folder}",
+            "Remove what is in its place, or use the copy where it is.",
+        ) from error
+
+
+def _checked(piece: Piece) -> str:
+    """How sure an archive's bytes are, for a report."""
+    if piece.md5:
+        return " (MD5 as published)"
+    return " (checksum not checked: none is published)"
 
 
 def report(name: str, root: Path) -> int:
