@@ -27,6 +27,7 @@ from rstan_lite.system.errors import ConfigError, DataError
 from rstan_lite.system.files import clear_parts, write_atomically
 from rstan_lite.system.interruption import end_with_parent, starting_processes
 from rstan_lite.system.reading import read_json
+from rstan_lite.system.settings import check_count
 
 from .actions import CLASSES
 from .skeleton import FPS
@@ -183,8 +184,7 @@ def _check(
         ("seed", seed, 0, 2**63 - 1),
         ("workers", workers, 1, 256),
     ):
-        if not isinstance(value, int) or not low <= value <= high:
-            raise ConfigError(option, repr(value), f"a whole number from {low} to {high}")
+        check_count(option, value, low, high)
     low, high = _FRAME_SIZES
     good = len(size) == 2 and all(isinstance(v, int) and v % 2 == 0 for v in size)
     if not good or not all(low <= v <= high for v in size):

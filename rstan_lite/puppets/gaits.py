@@ -65,8 +65,7 @@ def stride(pose: Pose, gait: Gait, seconds: Array, weight: Array, phase: float) 
 
 def swing_arms(pose: Pose, cycle: Array, weight: Array, angle: float, bent: float) -> None:
     """Let the arms swing against the legs, elbows `bent` from 0 (straight) to 1 (right angle)."""
-    swing = angle * np.cos(2 * np.pi * cycle)
-    swing = -swing + 0.1 + 0.15 * bent
+    swing = -angle * np.cos(2 * np.pi * cycle) + 0.1 + 0.15 * bent
     upper, lower = 0.165, 0.15
     fold = swing + 0.2 + 1.45 * bent + 0.25 * bent * np.sin(swing)
     x = upper * np.sin(swing) + lower * np.sin(fold)
@@ -202,14 +201,11 @@ def jump(clock: Clock, rng: Generator) -> Performance:
     pose.toes -= (1.0 * np.sin(np.pi * air) ** 0.5)[:, None]
     pose.lean[:, 0] = keys(u, (0, 0), (0.28, 0.65), (0.42, 0.05), (0.7, 0.1), (0.88, 0.55), (1, 0))
     pose.hands[:] = keys(
-        u,
-        (0, pose.hands[0]),
-        (0.28, [[-0.22, -0.2, 0.05], [-0.22, -0.2, -0.05]]),
+        u, (0, pose.hands[0]), (0.28, [[-0.22, -0.2, 0.05], [-0.22, -0.2, -0.05]]),
         (0.42, [[0.12, 0.27, 0.04], [0.12, 0.27, -0.04]]),
         (0.65, [[0.2, 0.15, 0.1], [0.2, 0.15, -0.1]]),
-        (0.88, [[0.24, -0.12, 0.06], [0.24, -0.12, -0.06]]),
-        (1, pose.hands[0]),
-    )
+        (0.88, [[0.24, -0.12, 0.06], [0.24, -0.12, -0.06]]), (1, pose.hands[0]),
+    )  # fmt: skip
     return Performance(pose)
 
 

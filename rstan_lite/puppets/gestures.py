@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 
 from .gaits import sway
-from .painting import Array, Colour, Part, ball, box, chain, rod, tint
+from .painting import Colour, Part, ball, box, chain, rod, tint
 from .skeleton import SIDE, Clock, Performance, Pose, blend, keys
 
 WOODS: tuple[Colour, ...] = ((140, 95, 55), (175, 130, 85), (95, 65, 45), (70, 75, 85))
@@ -135,9 +135,8 @@ def pick(clock: Clock, rng: Generator) -> Performance:
         if i == 0 or both:
             path = keys(u, (0, rest), (0.4, spot + side), (0.55, spot + side), (1, carry + side))
         else:
-            path = keys(
-                u, (0, rest), (0.45, [0.12, 0.32, -0.09]), (0.55, [0.12, 0.32, -0.09]), (1, rest)
-            )
+            low = [0.12, 0.32, -0.09]
+            path = keys(u, (0, rest), (0.45, low), (0.55, low), (1, rest))
         pose.hands[:, i] = path
     performance = Performance(pose)
     s = performance.skeleton
@@ -147,7 +146,6 @@ def pick(clock: Clock, rng: Generator) -> Performance:
     held = hand - np.array([0.0, size * 0.35, 0.0])
     ground = held[first] * np.array([1.0, 0.0, 1.0]) + np.array([0.0, size / 2, 0.0])
     path = np.where((u >= grab)[:, None], held, ground)
-    path = path + np.clip((u - grab) / 0.1, 0, 1)[:, None] * 0.0
     kind = rng.integers(3)
     colour = [(170, 125, 75), (185, 60, 55), (60, 95, 160), (220, 180, 60)][rng.integers(4)]
     if kind == 0:
@@ -166,8 +164,7 @@ def pour(clock: Clock, rng: Generator) -> Performance:
     n, u = len(clock), clock.progress
     pose = Pose.idle(n)
     table = rng.uniform(0.44, 0.5)
-    glass_x, glass_h = 0.37, 0.13
-    top = table + 0.26
+    glass_x, top = 0.37, table + 0.26
     start, stop = 0.34, 0.8
     pose.hands_world = True
     pose.hands[:, 0] = keys(u, (0, [0.22, table + 0.08, 0.1]), (0.25, [0.2, top, 0.06]),
@@ -187,30 +184,29 @@ def pour(clock: Clock, rng: Generator) -> Performance:
     axis = np.stack([np.sin(tilt), np.cos(tilt), np.zeros(n)], -1)
     bottom, neck, mouth = (s["r_fingers"] + d * axis for d in (-0.09, 0.05, 0.12))
     body = [(70, 120, 80), (150, 60, 50), (205, 205, 210), (60, 90, 150)][rng.integers(4)]
-    performance.props.append(rod(bottom, neck, 0.042, body, end=0.038, bias=0.05))
-    performance.props.append(rod(neck, mouth, 0.026, body, end=0.015, bias=0.05))
-    base = table + lift
-    glass = np.array([glass_x, base, 0.0])
-    up = np.array([0.0, glass_h, 0.0])
+    foot, up = np.array([glass_x, table + lift, 0.0]), np.array([0.0, 0.13, 0.0])
     drink = [(130, 40, 35), (215, 160, 60), (120, 80, 45), (235, 235, 240)][rng.integers(4)]
     runs = (tilt > 1.45) & (u > start - 0.08)
     fill = np.cumsum(runs) / n
-    level = glass + up * np.clip(0.15 + 1.2 * fill, 0, 0.85)[:, None]
-    performance.props.append(
-        rod(glass + up * 0.15, glass + up, 0.036, (205, 222, 232), end=0.045, bias=0.3)
-    )
-    performance.props.append(rod(glass + up * 0.15, level, 0.029, drink, end=0.036, bias=0.31))
+    level = foot + up * np.clip(0.15 + 1.2 * fill, 0, 0.85)[:, None]
     fall = np.stack([np.full(n, glass_x), mouth[:, 1] - 0.04, mouth[:, 2]], -1)
     jet = chain([mouth, fall, level], 0.009, drink, bias=0.33)
     jet.visible = runs
-    performance.props.append(jet)
     wood = WOODS[rng.integers(len(WOODS))]
-    performance.props += desk((0.52, table, 0.0), (0.5, 0.04, 0.7), wood)
+    performance.props += [
+        rod(bottom, neck, 0.042, body, end=0.038, bias=0.05),
+        rod(neck, mouth, 0.026, body, end=0.015, bias=0.05),
+        rod(foot + up * 0.15, foot + up, 0.036, (205, 222, 232), end=0.045, bias=0.3),
+        rod(foot + up * 0.15, level, 0.029, drink, end=0.036, bias=0.31),
+        jet,
+        *desk((0.52, table, 0.0), (0.5, 0.04, 0.7), wood),
+    ]
     return performance
 
 
-def _seat_change(clock: Clock, rng: Generator, down: Array) -> Performance:
-    """Pose somebody between standing (down = 0) and sitting (down = 1) on a chair."""
+def _seat_change(clock: Clock, rng: Generator, *path: float) -> Performance:
+    """Lower (0 to 1) or raise (1 to 0) somebody between standing and sitting on a chair."""
+    down = keys(clock.progress, *zip((0, 0.1, 0.85, 1), path, strict=True))
     n = len(clock)
     pose = Pose.idle(n)
     back = -0.26
@@ -228,13 +224,9 @@ def _seat_change(clock: Clock, rng: Generator, down: Array) -> Performance:
 
 def sit(clock: Clock, rng: Generator) -> Performance:
     """Sit down on a chair."""
-    return _seat_change(
-        clock, rng, keys(clock.progress, (0, 0.0), (0.1, 0.02), (0.85, 0.98), (1, 1.0))
-    )
+    return _seat_change(clock, rng, 0.0, 0.02, 0.98, 1.0)
 
 
 def stand(clock: Clock, rng: Generator) -> Performance:
     """Stand up from a chair."""
-    return _seat_change(
-        clock, rng, keys(clock.progress, (0, 1.0), (0.1, 0.98), (0.85, 0.02), (1, 0.0))
-    )
+    return _seat_change(clock, rng, 1.0, 0.98, 0.02, 0.0)

@@ -195,20 +195,15 @@ def strokes(
         depth = place.project(np.broadcast_to(part.anchor, (n, 3)))[1] + part.bias
         ranks[id(part)] = layer * 1000.0 + 10.0 * depth
     if capsules:
-        ends = np.stack(
-            [np.stack([np.broadcast_to(p, (n, 3)) for p in (c.a, c.b)], 1) for _, c in capsules], 1
-        )
+        points = [np.broadcast_to(p, (n, 3)) for _, c in capsules for p in (c.a, c.b)]
+        ends = np.stack(points, 1).reshape(n, len(capsules), 2, 3)
         pixels = film(place.project(ends)[0], camera)
         radii = np.array([[c.start, c.end] for _, c in capsules]) * place.height
         radii = np.maximum(radii[None] * zoom[:, None, None], 0.4)
         for size, shift, brightness in _TONES:
-            move = shift * radii[..., None] * light
-            corners = outline(
-                pixels[:, :, 0] + move[:, :, 0],
-                pixels[:, :, 1] + move[:, :, 1],
-                radii[:, :, 0] * size,
-                radii[:, :, 1] * size,
-            )
+            a, b = np.moveaxis(pixels + shift * radii[..., None] * light, 2, 0)
+            start, end = np.moveaxis(radii * size, 2, 0)
+            corners = outline(a, b, start, end)
             first = size == 1.0
             for i, (part, c) in enumerate(capsules):
                 if not c.shaded and not first:
@@ -222,8 +217,8 @@ def strokes(
                 made.append(Stroke(corners[:, i], colour, rank, part.visible, mask))
     for part in parts:
         for i, sheet in enumerate(part.sheets):
-            points = np.broadcast_to(sheet.points, (n, *sheet.points.shape[-2:]))
-            corners = film(place.project(points)[0], camera)
+            flat = np.broadcast_to(sheet.points, (n, *sheet.points.shape[-2:]))
+            corners = film(place.project(flat)[0], camera)
             visible = part.visible
             if sheet.culled:
                 x, y = corners[..., 0], corners[..., 1]
@@ -245,12 +240,8 @@ class Easel:
         self._order = np.argsort(ranks, axis=0, kind="stable")
         factor = SCALE * (1 << SHIFT)
         offset = (SCALE - 1) / 2 * (1 << SHIFT)
-        self._corners = [
-            np.clip(np.rint(s.corners * factor + offset), -(2**18), 2**18).astype(
-                np.int32, order="C"
-            )
-            for s in made
-        ]
+        scaled = (np.rint(s.corners * factor + offset) for s in made)
+        self._corners = [np.clip(c, -(2**18), 2**18).astype(np.int32, order="C") for c in scaled]
 
     def paint(self, background: np.ndarray, frame: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the frame (H, W, 3) uint8 and the silhouette (H, W) uint8 in {0, 1}."""

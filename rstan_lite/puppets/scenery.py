@@ -38,6 +38,16 @@ def texture(colour: Colour, grain: Image, strength: int) -> Image:
     return np.clip(np.array(colour, np.int32) + shade[..., None], 0, 255).astype(np.uint8)
 
 
+def coat(
+    view: Image, rng: Generator, colour: Colour, strength: int, cell: int, octaves: int = 4,
+    stretch: int = 1,
+) -> None:  # fmt: skip
+    """Cover a part of the canvas with a colour varied by noise, see `noise` and `texture`."""
+    view[:] = texture(
+        colour, noise(rng, view.shape[0], view.shape[1], cell, octaves, stretch), strength
+    )
+
+
 def pick(rng: Generator, colours: tuple[Colour, ...]) -> Colour:
     """One of some colours, a little lighter or darker."""
     chosen = colours[rng.integers(len(colours))]
@@ -58,7 +68,7 @@ def rectangle(canvas: Image, x: int, y: int, w: int, h: int, colour: Colour) -> 
 def _planks(canvas: Image, rng: Generator, top: int, colour: Colour, lines: int) -> None:
     """A floor whose boards run towards the horizon."""
     h, w = canvas.shape[:2]
-    canvas[top:] = texture(colour, noise(rng, h - top, w, 24, 4, 3), 14)
+    coat(canvas[top:], rng, colour, 14, 24, 4, 3)
     far_x, far_y = w // 2 + int(rng.integers(-60, 60)), top - int(rng.integers(60, 140))
     dark = tint(colour, 0.72)
     below = canvas[top:]
@@ -70,13 +80,12 @@ def _planks(canvas: Image, rng: Generator, top: int, colour: Colour, lines: int)
 
 
 def _picture(canvas: Image, rng: Generator, x: int, y: int, w: int, h: int) -> None:
-    rectangle(
-        canvas, x - 3, y - 3, w + 6, h + 6, pick(rng, ((70, 50, 35), (30, 30, 32), (220, 215, 205)))
-    )
+    frame = pick(rng, ((70, 50, 35), (30, 30, 32), (220, 215, 205)))
+    rectangle(canvas, x - 3, y - 3, w + 6, h + 6, frame)
     base = some(rng, 50, 220)
     view = canvas[max(y, 0) : y + h, max(x, 0) : x + w]
     if view.size:
-        view[:] = texture(base, noise(rng, view.shape[0], view.shape[1], 24, 4), 70)
+        coat(view, rng, base, 70, 24)
 
 
 def _shelf(canvas: Image, rng: Generator, x: int, y: int, w: int) -> None:
@@ -93,7 +102,7 @@ def _shelf(canvas: Image, rng: Generator, x: int, y: int, w: int) -> None:
 
 def _wall(canvas: Image, rng: Generator, horizon: int, colour: Colour) -> None:
     h, w = horizon, canvas.shape[1]
-    canvas[:h] = texture(colour, noise(rng, h, w, 64, 5), 12)
+    coat(canvas[:h], rng, colour, 12, 64, 5)
     style = rng.integers(4)
     if style == 0:  # wallpaper
         pitch = int(rng.integers(14, 34))
@@ -118,22 +127,14 @@ def room(canvas: Image, rng: Generator, horizon: int) -> None:
     for x in range(int(rng.integers(0, 60)), w - 60, int(rng.integers(110, 150))):
         thing = rng.integers(5)
         if thing <= 1:
-            _picture(
-                canvas,
-                rng,
-                x,
-                horizon - int(rng.integers(150, 190)),
-                int(rng.integers(36, 74)),
-                int(rng.integers(34, 62)),
-            )
+            y = horizon - int(rng.integers(150, 190))
+            _picture(canvas, rng, x, y, int(rng.integers(36, 74)), int(rng.integers(34, 62)))
         elif thing == 2:
             _shelf(canvas, rng, x, horizon - 130, int(rng.integers(60, 90)))
         elif thing == 3:  # window
             y = horizon - 200
             rectangle(canvas, x - 5, y - 5, 90, 118, (238, 236, 230))
-            canvas[y : y + 108, x : x + 80] = texture(
-                (176, 204, 226), noise(rng, 108, min(80, w - x), 40, 4), 40
-            )
+            coat(canvas[y : y + 108, x : x + 80], rng, (176, 204, 226), 40, 40)
             rectangle(canvas, x + 37, y, 5, 108, (238, 236, 230))
             rectangle(canvas, x, y + 50, 80, 4, (238, 236, 230))
         else:  # door
@@ -150,7 +151,7 @@ def hall(canvas: Image, rng: Generator, horizon: int) -> None:
     """A gymnasium: wall bars, a painted stripe, floor markings."""
     w = canvas.shape[1]
     wall = pick(rng, ((206, 200, 186), (150, 168, 186), (190, 160, 128), (160, 176, 160)))
-    canvas[:horizon] = texture(wall, noise(rng, horizon, w, 48, 5), 14)
+    coat(canvas[:horizon], rng, wall, 14, 48, 5)
     rectangle(
         canvas,
         0,
@@ -222,8 +223,7 @@ def park(canvas: Image, rng: Generator, horizon: int) -> None:
     ).astype(np.uint8)
     if rng.random() < 0.5:  # a path
         y = horizon + int(rng.integers(20, 70))
-        path = canvas[y : y + 30]
-        path[:] = texture((178, 164, 138), noise(rng, path.shape[0], w, 10, 3), 20)
+        coat(canvas[y : y + 30], rng, (178, 164, 138), 20, 10, 3)
     if rng.random() < 0.4:  # a fence
         for x in range(0, w, 22):
             rectangle(canvas, x, horizon - 24, 5, 34, (206, 200, 188))
@@ -241,8 +241,7 @@ def street(canvas: Image, rng: Generator, horizon: int) -> None:
         colour = pick(rng, facades)
         left, right, top = max(x, 0), min(x + wide, w), max(horizon - high, 0)
         if right > left:
-            front = canvas[top:horizon, left:right]
-            front[:] = texture(colour, noise(rng, front.shape[0], front.shape[1], 20, 4), 16)
+            coat(canvas[top:horizon, left:right], rng, colour, 16, 20)
         lit = pick(rng, ((92, 108, 124), (64, 72, 84), (210, 196, 150)))
         gap_x, gap_y = int(rng.integers(20, 30)), int(rng.integers(28, 38))
         for wy in range(top + 10, horizon - 34, gap_y):
@@ -252,10 +251,9 @@ def street(canvas: Image, rng: Generator, horizon: int) -> None:
         rectangle(canvas, door, horizon - 30, 18, 30, tint(colour, 0.5))
         x += wide
     pave = int(rng.integers(26, 44))
-    canvas[horizon : horizon + pave] = texture((168, 166, 160), noise(rng, pave, w, 10, 3), 14)
+    coat(canvas[horizon : horizon + pave], rng, (168, 166, 160), 14, 10, 3)
     rectangle(canvas, 0, horizon + pave, w, 3, (120, 118, 114))
-    road = canvas[horizon + pave + 4 :]
-    road[:] = texture((104, 104, 106), noise(rng, road.shape[0], w, 8, 3, 2), 20)
+    coat(canvas[horizon + pave + 4 :], rng, (104, 104, 106), 20, 8, 3, 2)
     line = horizon + pave + int(rng.integers(24, 50))
     for x in range(int(rng.integers(0, 40)), w, 64):
         rectangle(canvas, x, line, 34, 4, (222, 220, 210))

@@ -39,13 +39,9 @@ def catch(clock: Clock, rng: Generator) -> Performance:
     hold = np.array([0.16, -0.13, 0.0])
     inward = np.array([[0, 0, gap - 0.105], [0, 0, 0.105 - gap]])
     pose.hands[:] = keys(
-        u,
-        (0, pose.hands[0]),
-        (at - 0.22, reach * 0.8 + inward * 0.4),
-        (at, reach + inward),
-        (at + 0.2, hold + inward),
-        (1, hold + inward),
-    )
+        u, (0, pose.hands[0]), (at - 0.22, reach * 0.8 + inward * 0.4), (at, reach + inward),
+        (at + 0.2, hold + inward), (1, hold + inward),
+    )  # fmt: skip
     pose.elbows[:] = [[-0.2, -1.0, 0.7], [-0.2, -1.0, -0.7]]
     pose.pelvis[:, 1] += keys(u, (0, -0.02), (at - 0.2, -0.07), (at, -0.02), (1, -0.01))
     pose.lean[:, 0] = keys(u, (0, 0.08), (at, 0.12), (at + 0.25, -0.06), (1, 0.0))
@@ -238,17 +234,8 @@ def golf(clock: Clock, rng: Generator) -> Performance:
     n, u = len(clock), clock.progress
     pose = Pose.idle(n)
     hit = 0.62
-    swing = keys(
-        u,
-        (0, 0.0),
-        (0.1, 0.02),
-        (0.44, 2.3),
-        (0.5, 2.35),
-        (hit, 0.0),
-        (0.78, -2.2),
-        (0.9, -2.5),
-        (1, -2.5),
-    )
+    swing = keys(u, (0, 0.0), (0.1, 0.02), (0.44, 2.3), (0.5, 2.35), (hit, 0.0),
+                 (0.78, -2.2), (0.9, -2.5), (1, -2.5))  # fmt: skip
     cock = keys(u, (0, 0.0), (0.44, 1.3), (0.53, 1.3), (hit, 0.0), (0.8, -1.2), (1, -1.5))
     pose.pelvis[:, 0] = -0.06
     pose.pelvis[:, 1] = STANDING - 0.03

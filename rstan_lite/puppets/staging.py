@@ -15,21 +15,20 @@ from .painting import Array, Easel, Placement, film, strokes
 from .scenery import paint
 from .skeleton import JHMDB_JOINTS, Performance
 
+STAGE = 240  # rows of the frame that scenes are designed for; other sizes are scaled
+MARGIN = 0.35  # of the frame, painted around it on each side
+SHADOW = 0.2  # heights, the radius of the shadow below a person
+SCENE_WIDTH = 2.2  # of the frame's width, one for all clips of a source
 MOVES = ("still", "shake", "pan", "zoom")
-
-
-@dataclass(frozen=True)
-class CameraPath:
-    """affine: (F, 2, 3) scene pixels to frame pixels; moves: whether it does more than stand."""
-
-    affine: Array
-    moves: bool
 
 
 def camera_path(
     rng: Generator, n_frames: int, size: tuple[int, int], centre: Array, move: str
-) -> CameraPath:
-    """Make a camera that looks at scene point `centre` (F, 2) and moves as named in MOVES."""
+) -> tuple[Array, bool]:
+    """A camera that looks at scene point `centre` (F, 2) and moves as named in MOVES.
+
+    Returns its matrices (F, 2, 3), scene pixels to frame pixels, and whether it does not stand.
+    """
     h, w = size
     time = np.linspace(-0.5, 0.5, n_frames)
     zoom, angle = np.ones(n_frames), np.zeros(n_frames)
@@ -51,7 +50,7 @@ def camera_path(
     affine[:, 0, 2] = w / 2 - c * at[:, 0] + s * at[:, 1]
     affine[:, 1, 2] = h / 2 - s * at[:, 0] - c * at[:, 1]
     travel = np.ptp(at, axis=0).max()
-    return CameraPath(affine, bool(move != "still" or travel > 6))
+    return affine, bool(move != "still" or travel > 6)
 
 
 def expose(canvas: np.ndarray, affine: Array, size: tuple[int, int]) -> np.ndarray:
@@ -120,12 +119,6 @@ def shadow(frame: np.ndarray, centre: Array, radius: float) -> None:
     frame[y0:y1, x0:x1] = cv2.multiply(patch, shade, scale=1 / 255)
 
 
-STAGE = 240  # rows of the frame that scenes are designed for; other sizes are scaled
-MARGIN = 0.35  # of the frame, painted around it on each side
-SHADOW = 0.2  # heights, the radius of the shadow below a person
-SCENE_WIDTH = 2.2  # of the frame's width, one for all clips of a source
-
-
 @dataclass(frozen=True)
 class Clip:
     """frames (F, H, W, 3) uint8 RGB; masks (F, H, W) {0, 1}; joints (2, 15, F) pixels from 1.
@@ -181,13 +174,9 @@ def _extent(performance: Performance, action: Action, place: Placement) -> tuple
 
 
 def _stage(
-    performance: Performance,
-    action: Action,
-    source: Source,
-    size: tuple[int, int],
-    rng: Generator,
-    room: float,
-) -> tuple[Placement, Array]:
+    performance: Performance, action: Action, source: Source, size: tuple[int, int],
+    rng: Generator, room: float,
+) -> tuple[Placement, Array]:  # fmt: skip
     """Choose scale, viewpoint and place of the actor; returns it and the camera's centre (F, 2).
 
     room: factor of the actor's height.
@@ -221,7 +210,7 @@ def _stage(
     return Placement((border, ground), height, yaw, mirrored, place.pitch), centre
 
 
-def _tags(place: Placement, path: CameraPath, people: int, grain: int) -> tuple[str, str]:
+def _tags(place: Placement, moves: bool, people: int, grain: int) -> tuple[str, str]:
     """The descriptive part of a clip's name, and the compass direction the actor faces."""
     degrees = float(np.rad2deg(place.yaw))
     side = "le" if place.mirrored else "ri"
@@ -229,7 +218,7 @@ def _tags(place: Placement, path: CameraPath, people: int, grain: int) -> tuple[
     compass = ("E", "SE", "S", "SW", "W", "NW", "N", "NE")
     faces = compass[round((180 - degrees if place.mirrored else degrees) / 45) % 8]
     quality = ("goo", "goo", "med", "med", "bad")[grain]
-    return f"f_{'cm' if path.moves else 'nm'}_np{people}_{view}_{quality}", faces
+    return f"f_{'cm' if moves else 'nm'}_np{people}_{view}_{quality}", faces
 
 
 def make_clip(
@@ -255,11 +244,10 @@ def make_clip(
     h, w = size
     staged = (STAGE, round(STAGE * w / h))  # everything is measured on a frame of this size
     scale = h / STAGE
-    place, centre = _stage(
-        performance, action, source, staged, rng, surroundings.ROOM if number else 1.0
-    )
-    path = camera_path(rng, n, staged, centre, MOVES[rng.integers(len(MOVES))])
-    camera = path.affine * scale
+    room = surroundings.ROOM if number else 1.0
+    place, centre = _stage(performance, action, source, staged, rng, room)
+    camera, moves = camera_path(rng, n, staged, centre, MOVES[rng.integers(len(MOVES))])
+    camera *= scale
 
     scene_h, scene_w = round(STAGE * (1 + 2 * MARGIN)), round(staged[1] * SCENE_WIDTH)
     horizon = round(scene_h / 2 - STAGE / 2 + source.horizon * STAGE)
@@ -288,21 +276,21 @@ def make_clip(
     masks = np.empty((n, h, w), np.uint8)
     under = performance.pose.pelvis * np.array([1.0, 0.0, 1.0])
     feet = film(place.project(under)[0][:, None], camera)[:, 0]
-    fixed = [
-        (film(np.tile(np.array(p.origin), (n, 1, 1)), camera)[:, 0], p.height * SHADOW * scale)
+    spots = [
+        (film(np.array([[p.origin]]), camera)[:, 0], p.height * SHADOW * scale)
         for p in company.standing
     ]
+    spots.append((feet, place.height * SHADOW * scale))
     for f in range(n):
         ground = expose(scene.canvas, camera[f], size)
-        for spot, radius in fixed:
+        for spot, radius in spots:
             shadow(ground, spot[f], radius)
-        shadow(ground, feet[f], place.height * SHADOW * scale)
         painted, masks[f] = easel.paint(ground, f)
         frames[f] = exposure.develop(painted)
-    tags, faces = _tags(place, path, company.people + 1, exposure.strength)
-    zoom = np.hypot(camera[:, 0, 0], camera[:, 1, 0])
-    return Clip(frames, masks, _joints(performance, place, camera), tags, faces,
-                place.height * zoom / (0.8 * h))  # fmt: skip
+    tags, faces = _tags(place, moves, company.people + 1, exposure.strength)
+    heights = place.height * np.hypot(camera[:, 0, 0], camera[:, 1, 0])
+    joints = _joints(performance, place, camera)
+    return Clip(frames, masks, joints, tags, faces, heights / (0.8 * h))
 
 
 def _joints(performance: Performance, place: Placement, camera: Array) -> Array:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-import cv2
 import numpy as np
 from numpy.random import Generator
 
@@ -27,7 +26,7 @@ from .painting import (
     strokes,
     tint,
 )
-from .scenery import Scene, foliage
+from .scenery import Scene, foliage, rectangle, some
 from .skeleton import FPS, Clock
 from .sports import BALLS, hoop
 
@@ -218,9 +217,11 @@ class Stage:
     actor: Placement
     width: float
 
-    def ground(self, share: float) -> float:
-        """The row on which a person stands who looks `share` times as tall as the actor."""
-        return self.actor.origin[1] - (1 - share) * (self.actor.origin[1] - self.scene.horizon)
+    def place(self, x: float, share: float, yaw: float, mirrored: bool) -> Placement:
+        """Where a person stands who looks `share` times as tall as the actor, in column x."""
+        actor = self.actor
+        ground = actor.origin[1] - (1 - share) * (actor.origin[1] - self.scene.horizon)
+        return Placement((x, ground), actor.height * share, yaw, mirrored, actor.pitch)
 
 
 @dataclass
@@ -245,10 +246,7 @@ def bystanders(stage: Stage, rng: Generator, strangers: bool) -> Company:
         share = rng.uniform(0.5, 0.9)
         x = stage.middle + rng.uniform(-0.46, 0.46) * stage.width
         yaw, mirrored = rng.uniform(-0.6, 1.9), bool(rng.random() < 0.5)
-        actor = stage.actor
-        place = Placement(
-            (x, stage.ground(share)), actor.height * share, yaw, mirrored, actor.pitch
-        )
+        place = stage.place(x, share, yaw, mirrored)
         if k < people:
             behaviour = ("stands", "stands", "walks", "frozen")[rng.integers(4)]
             company.strokes += bystander(rng, stage.camera, place, behaviour, _layer(share))
@@ -277,8 +275,7 @@ def rivals(stage: Stage, own: str, number: int, rng: Generator) -> Company:
         performance = action.perform(action.clock(len(stage.camera), rng), rng)
         share = rng.uniform(0.84, 0.98)
         yaw = np.deg2rad(rng.uniform(*action.yaw))
-        mirrored, height = bool(rng.random() < 0.5), stage.actor.height * share
-        place = Placement((0.0, stage.ground(share)), height, yaw, mirrored, stage.actor.pitch)
+        place = stage.place(0.0, share, yaw, bool(rng.random() < 0.5))
         spots = stage.middle + stage.width * rng.uniform(-0.375, 0.375, _TRIES)
         gaps = np.abs(spots[:, None] - np.array(taken)).min(1)
         # the first spot with room enough, or else the one with most
@@ -299,9 +296,8 @@ def poster(scene: Scene, rng: Generator, x: float, height: float) -> None:
     bottom = scene.horizon - 12
     wide, high = int(height * 0.55), int(height * 1.15)
     left, top = int(np.clip(x, 0, canvas.shape[1] - wide - 2)), max(bottom - high, 2)
-    cv2.rectangle(canvas, (left - 3, top - 3), (left + wide + 3, bottom + 3), (40, 36, 34), -1)
-    back = tuple(int(c) for c in rng.integers(120, 235, 3))
-    cv2.rectangle(canvas, (left, top), (left + wide, bottom), back, -1)
+    rectangle(canvas, left - 3, top - 3, wide + 6, bottom - top + 6, (40, 36, 34))
+    rectangle(canvas, left, top, wide, bottom - top, some(rng, 120, 235))
     still = np.array([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
     place = Placement((left + wide / 2, bottom - 4.0), (bottom - top) / 1.12, rng.uniform(0.3, 1.5))
     figure = bystander(rng, still, place, "frozen", 0.0)
