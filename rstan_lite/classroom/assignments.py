@@ -8,12 +8,15 @@ so that both print it on stdout. All other code cells are locked: graded as they
 
 from __future__ import annotations
 
-import ast
-import copy
-import json
+import os
 import re
-import textwrap
-from collections.abc import Iterable
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,24 +25,26 @@ from rstan_lite.classroom.copies import (
     BLANK,
     CHECK,
     HIDDEN,
-    differs,
     exercise_number,
+    holds,
     make_copy,
     unfold,
+    write_texts,
 )
 from rstan_lite.classroom.parameters import (
     TAG,
-    cell_source,
     check_parameters,
     load_notebook,
     notebook_parameters,
+    notebook_text,
     tagged,
 )
 from rstan_lite.system.errors import NotebookError
-from rstan_lite.system.files import write_atomically
+from rstan_lite.system.libraries import require_libraries
 
 POINTS = {"easy": 2, "medium": 4, "hard": 6}  # of an exercise; half of them for hidden tests
-CONFIG = "nbgrader_config.py"
+CONFIG, GRADEBOOK = "nbgrader_config.py", "gradebook.db"
+FULL, EMPTY = "full-mark", "empty"  # the trial's two students
 GRADING = "grading"  # metadata of a parameters cell: other values while nbgrader grades
 CONFIG_TEXT = """\
 # Written by `rstan-lite assignments`; nbgrader's documentation has all options.
@@ -57,15 +62,14 @@ os.environ.setdefault("RSTAN_CACHE", str(Path(__file__).resolve().parent / "cach
 
 _EXERCISE = re.compile(r"^\*\*Exercise (\d+) \((\w+)\)\.\*\*", re.MULTILINE)
 _LINK = re.compile(r"\]\((\w+)\.ipynb")
-_QUIET = """\
-import sys
-from contextlib import redirect_stderr
-
-with redirect_stderr(sys.stdout):  # nbgrader takes anything on stderr for a failure
-"""
-_HIDDEN_NOTE = (
-    "# More inputs are tried here when this is graded, for half of the exercise's points.\n"
+_QUIET = (
+    "import sys\n\nsys.stderr = sys.stdout  # nbgrader takes anything on stderr for a failure\n"
 )
+_HIDDEN = """\
+# More inputs are tried here when this is graded, for half of the exercise's points.
+### BEGIN HIDDEN TESTS
+{}
+### END HIDDEN TESTS"""
 _GRADED = """\
 import os
 
@@ -81,6 +85,28 @@ class Graded(NamedTuple):
     points: int
 
 
+class Tried(NamedTuple):
+    """How a trial's submission was graded: points of each cell, and what it took."""
+
+    assignment: str
+    student: str
+    points: dict[str, tuple[float, float]]  # cell -> what it got, what it can give
+    seconds: float  # by the wall clock
+    cpu: float  # seconds of processors, which a busy machine stretches less
+
+    @property
+    def total(self) -> tuple[float, float]:
+        """What the submission got, and what it can give."""
+        got, most = zip(*self.points.values(), strict=True)
+        return sum(got), sum(most)
+
+    @property
+    def wrong(self) -> list[str]:
+        """Cells without full points in the full-mark submission, or with any in the empty one."""
+        full = self.student == FULL
+        return [cell for cell, (got, most) in self.points.items() if got != (most if full else 0)]
+
+
 def graded_cells(path: str | PathLike[str]) -> list[Graded]:
     """The cells of a lesson that give points, in its order, with the points of each.
 
@@ -88,11 +114,11 @@ def graded_cells(path: str | PathLike[str]) -> list[Graded]:
     hidden tests. NotebookError where an exercise lacks either, or its text and grade.
     """
     cells = load_notebook(path)["cells"]
-    texts = "\n\n".join(cell_source(c) for c in cells if c["cell_type"] == "markdown")
+    texts = "\n\n".join(cell["source"] for cell in cells if cell["cell_type"] == "markdown")
     grades = dict(_EXERCISE.findall(texts))
     found: dict[str, list[str]] = {}
     for i, cell in enumerate(cells):
-        if tagged([cell], CHECK) or tagged([cell], HIDDEN):
+        if tagged(cell, CHECK) or tagged(cell, HIDDEN):
             where = f"{path}, cell {cell.get('id') or i}"
             found.setdefault(exercise_number(where, cell), []).append(str(cell["id"]))
     graded = []
@@ -110,39 +136,33 @@ def graded_cells(path: str | PathLike[str]) -> list[Graded]:
 def make_source(path: str | PathLike[str]) -> dict[str, Any]:
     """nbgrader's source version of a lesson, as JSON: solutions, hidden tests and points.
 
-    Raises NotebookError for what `make_copy` and `graded_cells` refuse, and for a check that can't
-    be indented.
+    Raises NotebookError for what `make_copy` and `graded_cells` refuse.
     """
     make_copy(path, "student")  # its markers are in order
     points = {cell: points for cell, _, points in graded_cells(path)}
-    content = copy.deepcopy(load_notebook(path))
+    content = load_notebook(path)
     cells = []
-    for index, cell in enumerate(content["cells"]):
-        where = f"{path}, cell {cell.get('id') or index}"
-        if cell["cell_type"] == "code":
-            cell["outputs"], cell["execution_count"] = [], None
-            text = cell_source(cell)
-            if tagged([cell], CHECK):
-                text = _quiet(where, text)
-            elif tagged([cell], HIDDEN):
-                hidden = f"### BEGIN HIDDEN TESTS\n{_quiet(where, text)}\n### END HIDDEN TESTS"
-                text = _HIDDEN_NOTE + hidden
-            _mark(cell, text, points.get(cell["id"]), bool(tagged([cell], BLANK)))
-        elif cell["cell_type"] == "markdown":  # lessons lie in a folder each
-            cell["source"] = _LINK.sub(r"](../\1/\1.ipynb", cell_source(cell))
+    for cell in content["cells"]:
         cells.append(cell)
-        if tagged([cell], TAG) and GRADING in cell["metadata"]:
-            cells.append(_grading_cell(path, cell["metadata"][GRADING]))
-    content["cells"] = cells
-    return content
+        if cell["cell_type"] == "markdown":  # lessons lie in a folder each
+            cell["source"] = _LINK.sub(r"](../\1/\1.ipynb", cell["source"])
+        elif cell["cell_type"] == "code":
+            if tagged(cell, CHECK):
+                cell["source"] = _QUIET + cell["source"]
+            elif tagged(cell, HIDDEN):
+                cell["source"] = _HIDDEN.format(_QUIET + cell["source"])
+            _mark(cell, points.get(cell["id"]), tagged(cell, BLANK))
+            if tagged(cell, TAG) and GRADING in cell["metadata"]:
+                cells.append(_grading_cell(path, cell["metadata"][GRADING]))
+    return content | {"cells": cells}
 
 
-def _mark(cell: dict[str, Any], text: str, points: int | None, blank: bool) -> None:
-    """Give a code cell its text and nbgrader's metadata: with points, a blank, or only locked."""
-    cell["source"] = text.splitlines(keepends=True)
+def _mark(cell: dict[str, Any], points: int | None = None, blank: bool = False) -> None:
+    """Give a code cell nbgrader's metadata: with points, a blank, or only locked; no outputs."""
     metadata: dict[str, Any] = {"grade_id": cell["id"], "schema_version": 3, "task": False}
     metadata |= {"grade": points is not None, "solution": blank, "locked": not blank}
     cell["metadata"]["nbgrader"] = metadata | ({} if points is None else {"points": points})
+    cell |= {"outputs": [], "execution_count": None}
     if blank or points is not None:
         unfold(cell)
 
@@ -150,26 +170,10 @@ def _mark(cell: dict[str, Any], text: str, points: int | None, blank: bool) -> N
 def _grading_cell(path: str | PathLike[str], values: dict[str, Any]) -> dict[str, Any]:
     """A cell that changes parameters while nbgrader grades; NotebookError for unknown ones."""
     known = check_parameters(path, notebook_parameters(path), values)
-    cell: dict[str, Any] = {"cell_type": "code", "id": "parameters-of-grading", "metadata": {}}
     text = _GRADED + "\n".join(f"    {name} = {value!r}" for name, value in known.items())
-    cell |= {"outputs": [], "execution_count": None}
-    _mark(cell, text, None, False)
+    cell = {"cell_type": "code", "id": "parameters-of-grading", "metadata": {}, "source": text}
+    _mark(cell)
     return cell
-
-
-def _quiet(where: str, source: str) -> str:
-    """A check's source inside a block that sends stderr to stdout."""
-    text = _QUIET + textwrap.indent(source, "    ")
-    try:
-        block = ast.parse(text).body[-1]
-        assert isinstance(block, ast.With)
-        plain = ast.parse(source).body
-        same = [ast.dump(line) for line in block.body] == [ast.dump(line) for line in plain]
-    except SyntaxError as error:
-        raise NotebookError(where, f"{error.msg} in line {error.lineno}", "Python") from None
-    if not same:
-        raise NotebookError(where, "a string of several lines", "a check that can be indented")
-    return text
 
 
 def write_course(
@@ -177,35 +181,110 @@ def write_course(
 ) -> list[str]:
     """Write nbgrader's configuration and sources into a course folder; return the assignments.
 
-    All is made before the first file is written. Raises NotebookError for what `make_source`
-    refuses, and, before anything is written, for a file with other content, which may be somebody's
-    work, unless overwrite is True; a source that was handed in already is never replaced.
+    All is made before the first file is written. Raises NotebookError for what `make_source` and
+    `write_texts` refuse; a source that was handed in already is never replaced.
     """
-    folder = Path(folder)
-    sources = {Path(path).stem: make_source(path) for path in notebooks}
-    texts = {folder / CONFIG: CONFIG_TEXT}
-    for name, content in sources.items():
-        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-        texts[folder / "source" / name / f"{name}.ipynb"] = text
-    for path, text in texts.items():
-        if not differs(path, text):
-            continue
-        handed_in = list(folder.glob(f"submitted/*/{path.stem}"))
-        if handed_in and path.parent.name == path.stem:
+    folder, texts = Path(folder), {}
+    for notebook in notebooks:
+        name = Path(notebook).stem
+        path, text = _notebook(folder, "source", name), notebook_text(make_source(notebook))
+        handed_in = list(folder.glob(f"submitted/*/{name}"))
+        if handed_in and path.exists() and not holds(path, text):
             raise NotebookError(
                 path,
                 f"another version, and {len(handed_in)} submissions of it",
                 "no submission, or the same version",
                 "Points may hang on it: use another folder for the new version.",
             )
-        if not overwrite:
+        texts[path] = text
+    write_texts({folder / CONFIG: CONFIG_TEXT, **texts}, overwrite)
+    return [path.stem for path in texts]
+
+
+def _notebook(folder: Path, step: str, name: str) -> Path:
+    """Where nbgrader has an assignment's notebook: step is `source`, `release`, ..."""
+    return folder / step / name / f"{name}.ipynb"
+
+
+def check_nbgrader() -> None:
+    """Raise ConfigError, saying how to install it, where nbgrader is not there."""
+    require_libraries("rstan-lite assignments", {"nbgrader": "nbgrader"}, "class")
+
+
+def release(folder: Path, names: Iterable[str], overwrite: bool = False) -> list[Path]:
+    """Make the student versions of a course folder's sources by nbgrader; return their paths.
+
+    A version that is newer than its source stays as it is. One that is older is made again where
+    overwrite is True. Raises NotebookError where it is False, before anything is made, and with
+    nbgrader's words where that fails.
+    """
+    todo = []
+    paths = {name: _notebook(folder, "release", name) for name in names}
+    for name, path in paths.items():
+        made = _notebook(folder, "source", name).stat().st_mtime
+        if path.exists() and (folder / GRADEBOOK).exists() and path.stat().st_mtime >= made:
+            continue
+        if path.exists() and not overwrite:
             raise NotebookError(
                 path,
-                "a file with other content",
-                "no file, or the same content",
-                "It may be somebody's work. Move it, or give --overwrite.",
+                "a student version of another source",
+                "none, or one that is newer than its source",
+                "Move it, or give --overwrite.",
             )
-    for path, text in texts.items():
-        if differs(path, text) or not path.exists():
-            write_atomically(path, text.encode())
-    return list(sources)
+        todo.append(name)
+    for name in todo:
+        run_nbgrader(folder, "generate_assignment", name, "--force")
+    return list(paths.values())
+
+
+def trial(folder: Path, names: Iterable[str]) -> Iterator[Tried]:
+    """Autograde two submissions of each released assignment, one after another, elsewhere.
+
+    The full-mark one is the source with its solutions, the empty one the student version as it is.
+    Nothing in the course folder changes but its cache of clips and features.
+    """
+    cache = str(Path(os.environ.get("RSTAN_CACHE") or folder / "cache").resolve())
+    with tempfile.TemporaryDirectory(prefix="rstan-trial-") as place:
+        course = Path(place)
+        for name in (CONFIG, GRADEBOOK):
+            shutil.copy(folder / name, course / name)
+        for name in names:
+            shutil.copytree(folder / "source" / name, course / "source" / name)
+            for student, step in ((FULL, "source"), (EMPTY, "release")):
+                yield grade(course, name, student, _notebook(folder, step, name), cache)
+
+
+def grade(course: Path, name: str, student: str, notebook: Path, cache: str) -> Tried:
+    """Hand a notebook in and autograde it. cache: the folder of clips and features."""
+    from nbgrader.api import Gradebook
+
+    path = _notebook(course / "submitted", student, name)
+    path.parent.mkdir(parents=True)
+    shutil.copy(notebook, path)
+    start, before = time.monotonic(), os.times()
+    run_nbgrader(course, "autograde", name, "--student", student, RSTAN_CACHE=cache)
+    seconds, after = time.monotonic() - start, os.times()
+    with Gradebook(f"sqlite:///{course / GRADEBOOK}") as book:
+        grades = book.find_submission_notebook(name, name, student).grades
+        points = {one.name: (float(one.auto_score or 0), float(one.max_score)) for one in grades}
+    return Tried(name, student, points, seconds, sum(after[2:4]) - sum(before[2:4]))
+
+
+def run_nbgrader(folder: Path, command: str, name: str, *options: str, **environment: str) -> None:
+    """Run an nbgrader command in a course folder; NotebookError with its last words if it fails."""
+    scripts = sysconfig.get_path("scripts")  # nbgrader calls alembic by its name
+    paths = os.pathsep.join([scripts, os.environ.get("PATH", os.defpath)])
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", command, name, *options],
+        cwd=folder,
+        env={**os.environ, "PATH": paths, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode:
+        said = "\n".join(done.stdout.strip().splitlines()[-12:])
+        raise NotebookError(
+            folder / "source" / name, f"nbgrader {command} failing", "its success", f"\n{said}"
+        )

@@ -3,30 +3,30 @@
 An exercise is its text, a code cell tagged `blank` that holds the solution between two marker lines
 (nbgrader's) inside a function, a code cell tagged `check` that tests it, and perhaps one tagged
 `hidden` that tries other inputs. A student copy has `raise NotImplementedError` in the solution's
-place and no hidden cell; a teacher copy shows both.
+place and no hidden cell; a teacher copy shows both. Nothing here needs nbgrader.
 """
 
 from __future__ import annotations
 
 import ast
-import copy
-import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from rstan_lite.classroom.parameters import cell_source, load_notebook, tagged
-from rstan_lite.system.errors import ConfigError, NotebookError
+from rstan_lite.classroom.parameters import load_notebook, notebook_text, tagged
+from rstan_lite.system.errors import NotebookError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import disk_errors
+from rstan_lite.system.settings import check_choice
 
 BLANK, CHECK, HIDDEN = "blank", "check", "hidden"
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 KINDS = ("student", "teacher")
 _NUMBER = re.compile(r"\d+")
 _OUTWARD = re.compile(r"\[([^]\n]+)\]\(\.\./[^)\s]*\)")  # a link to a folder above
+_REGION = re.compile(rf"^([ \t]*){BEGIN}[ \t]*\n(.*?)^[ \t]*{END}[ \t]*$", re.MULTILINE | re.DOTALL)
 
 
 def make_copy(path: str | PathLike[str], kind: str) -> dict[str, Any]:
@@ -40,34 +40,31 @@ def make_copy(path: str | PathLike[str], kind: str) -> dict[str, Any]:
     of a function or in a cell that is not tagged, where a blank has no check after it, or hidden
     tests have none before them.
     """
-    if kind not in KINDS:
-        raise ConfigError("copies", repr(kind), f"one of {', '.join(KINDS)}")
-    content = copy.deepcopy(load_notebook(path))
+    check_choice("copies", kind, KINDS)
+    content = load_notebook(path)
     open_blank, checked = "", False
     for index, cell in enumerate(content["cells"]):
         where = f"{path}, cell {cell.get('id') or index}"
-        if tagged([cell], BLANK):
-            text = _filled(where, cell_source(cell), kind, exercise_number(where, cell))
-            cell["source"] = text.splitlines(keepends=True)
+        if tagged(cell, BLANK):
+            cell["source"] = _filled(where, cell["source"], kind, exercise_number(where, cell))
             unfold(cell)
             open_blank, checked = where, False
-        elif BEGIN in cell_source(cell) or END in cell_source(cell):
+        elif BEGIN in cell["source"] or END in cell["source"]:
             raise NotebookError(where, "a solution marker", f"the tag {BLANK!r} on its cell")
-        elif tagged([cell], CHECK):
+        elif tagged(cell, CHECK):
             open_blank, checked = "", True
-        elif tagged([cell], HIDDEN):
+        elif tagged(cell, HIDDEN):
             if not checked:
                 raise NotebookError(where, "hidden tests alone", f"a cell tagged {CHECK!r} before")
             unfold(cell)
-        if cell["cell_type"] == "markdown" and _OUTWARD.search(cell_source(cell)):
-            words = _OUTWARD.sub(r"\1", cell_source(cell))  # above a copy lies no README
-            cell["source"] = words.splitlines(keepends=True)
+        if cell["cell_type"] == "markdown":
+            cell["source"] = _OUTWARD.sub(r"\1", cell["source"])  # above a copy lies no README
         if kind == "student" and cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
     if open_blank:
         raise NotebookError(open_blank, "no check after it", f"a later cell tagged {CHECK!r}")
     if kind == "student":
-        content["cells"] = [cell for cell in content["cells"] if not tagged([cell], HIDDEN)]
+        content["cells"] = [cell for cell in content["cells"] if not tagged(cell, HIDDEN)]
     return content
 
 
@@ -76,49 +73,6 @@ def unfold(cell: dict[str, Any]) -> None:
     jupyter = cell["metadata"].get("jupyter")
     if isinstance(jupyter, dict):
         jupyter.pop("source_hidden", None)
-
-
-def write_copies(
-    kind: str,
-    notebooks: Iterable[str | PathLike[str]],
-    folder: str | PathLike[str],
-    overwrite: bool = False,
-) -> list[Path]:
-    """Write the copies of notebooks into a folder, which is made, under the same names.
-
-    All copies are made before the first is written. Raises NotebookError for what `make_copy`
-    refuses, for a copy that would take its source's place, and for a file that is there already
-    with other content, which may be somebody's work, unless overwrite is True.
-    """
-    copies = {Path(folder) / Path(path).name: make_copy(path, kind) for path in notebooks}
-    sources = {Path(path).resolve() for path in notebooks}
-    texts = {
-        path: json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-        for path, content in copies.items()
-    }
-    for path, text in texts.items():
-        if path.resolve() in sources:
-            raise NotebookError(path, "the notebook itself", "another folder for its copy")
-        if differs(path, text) and not overwrite:
-            raise NotebookError(
-                path,
-                "a file with other content",
-                "no file, or the same copy",
-                "It may be somebody's work. Move it, or give --overwrite.",
-            )
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        for path, text in texts.items():
-            write_atomically(path, text.encode())
-    except OSError as error:
-        raise NotebookError(folder, str(error), "a folder to write to") from None
-    return list(texts)
-
-
-def differs(path: Path, text: str) -> bool:
-    """Whether something else than a text lies there already."""
-    with disk_errors(NotebookError, path, "a folder to write to"):
-        return path.exists() and not (path.is_file() and path.read_bytes() == text.encode())
 
 
 def exercise_number(where: str, cell: dict[str, Any]) -> str:
@@ -131,35 +85,71 @@ def exercise_number(where: str, cell: dict[str, Any]) -> str:
 
 def _filled(where: str, source: str, kind: str, exercise: str) -> str:
     """A blank's source with its solutions shown, or with an error in their place."""
-    lines: list[str] = []
-    solution: list[str] | None = None
-    regions = 0
-    for line in source.splitlines():
-        mark = line.strip()
-        if mark not in (BEGIN, END):
-            (lines if solution is None else solution).append(line)
-        elif (mark == BEGIN) != (solution is None):
-            raise NotebookError(where, f"{mark!r} out of turn", "BEGIN and END in pairs")
-        elif mark == BEGIN:
-            solution, indent = [], line[: len(line) - len(line.lstrip())]
-            if not indent:
-                raise NotebookError(where, f"{BEGIN!r} at the margin", "it inside a function")
-        else:
-            assert solution is not None
-            if not any(text.strip() for text in solution):
-                raise NotebookError(where, "an empty solution", "code between the markers")
-            gap = f'{indent}raise NotImplementedError("Exercise {exercise}: your code here")'
-            lines += [gap] if kind == "student" else solution
-            solution, regions = None, regions + 1
-    if solution is not None:
-        raise NotebookError(where, f"{BEGIN!r} without an end", f"the line {END!r} after it")
-    if regions == 0:
+    if BEGIN not in source and END not in source:
         raise NotebookError(where, "no solution markers", f"lines {BEGIN!r} and {END!r}")
-    text = "\n".join(lines)
+
+    def fill(region: re.Match[str]) -> str:
+        indent, solution = region.groups()
+        if not indent:
+            raise NotebookError(where, f"{BEGIN!r} at the margin", "it inside a function")
+        if not solution.strip():
+            raise NotebookError(where, "an empty solution", "code between the markers")
+        gap = f'{indent}raise NotImplementedError("Exercise {exercise}: your code here")'
+        return gap if kind == "student" else solution.removesuffix("\n")
+
+    text = _REGION.sub(fill, source)
+    regions = _REGION.findall(source)
+    if any(BEGIN in solution for _, solution in regions) or BEGIN in text or END in text:
+        raise NotebookError(where, "solution markers out of turn", "BEGIN and END in pairs")
     try:
         ast.parse(text)
     except SyntaxError as error:
-        raise NotebookError(
-            where, f"{error.msg} in line {error.lineno} of its {kind} copy", "Python"
-        ) from None
+        found = f"{error.msg} in line {error.lineno} of its {kind} copy"
+        raise NotebookError(where, found, "Python") from None
     return text
+
+
+def write_copies(
+    kind: str,
+    notebooks: Iterable[str | PathLike[str]],
+    folder: str | PathLike[str],
+    overwrite: bool = False,
+) -> list[Path]:
+    """Write the copies of notebooks into a folder, which is made, under the same names.
+
+    All copies are made before the first is written. Raises NotebookError for what `make_copy`
+    refuses, for a copy that would take its source's place, and for what `write_texts` refuses.
+    """
+    texts = {}
+    for source in notebooks:
+        path = Path(folder) / Path(source).name
+        if path.resolve() == Path(source).resolve():
+            raise NotebookError(path, "the notebook itself", "another folder for its copy")
+        texts[path] = notebook_text(make_copy(source, kind))
+    write_texts(texts, overwrite)
+    return list(texts)
+
+
+def write_texts(texts: Mapping[Path, str], overwrite: bool) -> None:
+    """Write files; one that has its text already stays as it is.
+
+    Raises NotebookError, before the first is written, for a file that is there with other content,
+    which may be somebody's work, unless overwrite is True.
+    """
+    todo = [path for path, text in texts.items() if not holds(path, text)]
+    for path in todo:
+        if path.exists() and not overwrite:
+            raise NotebookError(
+                path,
+                "a file with other content",
+                "no file, or the same content",
+                "It may be somebody's work. Move it, or give --overwrite.",
+            )
+    for path in todo:
+        write_atomically(path, texts[path].encode())
+
+
+def holds(path: Path, text: str) -> bool:
+    """Whether a file has this very content."""
+    with disk_errors(NotebookError, path, "a folder to write to"):
+        return path.is_file() and path.read_bytes() == text.encode()

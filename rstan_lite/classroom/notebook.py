@@ -1,18 +1,25 @@
-"""Execute a notebook by papermill, with checked parameters and errors that say where."""
+"""Execute a notebook by papermill, with checked parameters and errors that say where.
+
+At a terminal the bar says what is being done and for how long. Ctrl-C stops the running cell as
+Jupyter's stop button does, so that a training in it saves itself and the kernel ends in order.
+"""
 
 from __future__ import annotations
 
-import math
+import asyncio
 import os
 import re
-from collections.abc import Mapping
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
-from rstan_lite.classroom.engine import BAR, register_engine
 from rstan_lite.classroom.parameters import (
-    INJECTED_TAG,
     TAG,
     Parameter,
     check_parameters,
@@ -21,8 +28,13 @@ from rstan_lite.classroom.parameters import (
     tagged,
 )
 from rstan_lite.system.errors import NotebookError
+from rstan_lite.system.interruption import SafePoints
 
 INSTALL_HINT = "Install the notebook extra: pip install 'rstan-lite[notebooks]'."
+INJECTED_TAG = "injected-parameters"
+ENGINE = "rstan-lite"  # the name that papermill knows the engine below by
+# No estimate of the time left: one cell trains for a minute, and fifty take no time at all.
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} cells [{elapsed}{postfix}]"
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _LINE = re.compile(r"Cell In\s?\[\d+\], line (\d+)")
@@ -59,9 +71,8 @@ def run_notebook(
     if output.suffix != ".ipynb":
         raise NotebookError("output", str(output), "a name that ends in .ipynb")
     if output.resolve() == path.resolve():
-        raise NotebookError(
-            "output", "the notebook itself", "another file", "It is not overwritten."
-        )
+        hint = "It is not overwritten."
+        raise NotebookError("output", "the notebook itself", "another file", hint)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -88,13 +99,12 @@ def _execute(
     growing = output.with_name(f".{output.name}.part.ipynb")  # written again after each cell
     try:
         # A node, not a path: papermill would take braces in a path for its own placeholders.
-        node = nbformat.from_dict(content)
         papermill.execute_notebook(
-            node,
+            nbformat.from_dict(content),
             str(growing.resolve()).replace("{", "{{").replace("}", "}}"),
             kernel_name="python3",  # of the interpreter that runs this, whatever the notebook says
             cwd=os.getcwd(),
-            engine_name=register_engine(),
+            engine_name=_register_engine(),
             progress_bar={"desc": path.stem, "bar_format": BAR} if progress else False,
             # nbclient hands these to the kernel, whose warnings are about itself
             extra_arguments=["--log-level=ERROR"],
@@ -122,52 +132,125 @@ def _inject(
 ) -> list[int]:
     """Put the values in a cell after the parameters cell; return each cell's index in the source.
 
-    Written here rather than by papermill, whose translation turns a tuple into a string.
+    Papermill's own cell would hold a tuple as a string, and no types.
     """
-    origin = list(range(len(content["cells"])))
-    for index in reversed(tagged(content["cells"], INJECTED_TAG)):
-        del content["cells"][index], origin[index]
+    cells = [(i, cell) for i, cell in enumerate(content["cells"]) if not tagged(cell, INJECTED_TAG)]
     if chosen:
-        lines = [f"{p.name}: {p.annotation} = {_literal(values[p.name])}" for p in chosen]
-        cell: dict[str, Any] = {
-            "cell_type": "code",
-            "metadata": {"tags": [INJECTED_TAG]},
-            "source": "\n".join(["# Given to this run", *lines]),
-            "outputs": [],
-            "execution_count": None,
-        }
+        lines = [f"{p.name}: {p.annotation} = {values[p.name]!r}" for p in chosen]
+        if any(re.search(r"\b(inf|nan)\b", line) for line in lines):
+            lines.insert(0, "from math import inf, nan")  # the names by which a float is written
+        cell: dict[str, Any] = {"cell_type": "code", "outputs": [], "execution_count": None}
+        cell |= {"metadata": {"tags": [INJECTED_TAG]}}
+        cell["source"] = "\n".join(["# Given to this run", *lines])
         if (content.get("nbformat"), content.get("nbformat_minor", 0)) >= (4, 5):
             cell["id"] = "given-parameters"
-        after = tagged(content["cells"], TAG)[0]
-        content["cells"].insert(after + 1, cell)
-        origin.insert(after + 1, origin[after])
-    return origin
-
-
-def _literal(value: Any) -> str:
-    """Python source of a value of a parameter's type."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return f"float({str(value)!r})"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_literal, value))}]"
-    if isinstance(value, tuple):
-        return f"({''.join(_literal(item) + ', ' for item in value).rstrip()})"
-    return repr(value)
+        after = next(place for place, (_, one) in enumerate(cells) if tagged(one, TAG))
+        cells.insert(after + 1, (cells[after][0], cell))
+    content["cells"] = [cell for _, cell in cells]
+    return [index for index, _ in cells]
 
 
 def _cell_error(path: Path, output: Path, cell: str, error: Any) -> NotebookError:
     """What a user needs of a failed cell: notebook, cell, line, error, and where the rest is."""
-    plain = _COLOUR.sub("", "\n".join(error.traceback))
-    numbers = _LINE.findall(plain)
+    numbers = _LINE.findall(_COLOUR.sub("", "\n".join(error.traceback)))
     lines = error.source.splitlines()
     if numbers and 1 <= int(numbers[0]) <= len(lines):
-        line = f", line {numbers[0]}, `{lines[int(numbers[0]) - 1].strip()}`"
-    else:
-        line = ""
+        cell += f", line {numbers[0]}, `{lines[int(numbers[0]) - 1].strip()}`"
     message = _COLOUR.sub("", error.evalue).strip().removesuffix(".")
     return NotebookError(
-        f"{path}, {cell}{line}",
+        f"{path}, {cell}",
         f"{error.ename}: {message}" if message else error.ename,
         "a cell that runs",
         f"The notebook as far as it ran is {output}.",
     )
+
+
+def _register_engine() -> str:
+    """Make papermill's engine, with a `Watch` over its cells, known to it; returns its name."""
+    from jupyter_client.manager import AsyncKernelManager
+    from papermill.engines import NBClientEngine, papermill_engines
+
+    class Engine(NBClientEngine):
+        @classmethod
+        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
+            class Kept(AsyncKernelManager):
+                def __init__(self, *args: Any, **more: Any) -> None:
+                    super().__init__(*args, **more)
+                    watch.kernel = self
+
+            with Watch() as watch, watch.told_to(nb_man.pbar):
+                options |= {"on_cell_start": watch.start, "on_cell_execute": watch.execute}
+                super().execute_managed_notebook(
+                    nb_man, kernel_name, kernel_manager_class=Kept, **options
+                )
+                watch.leave()
+
+    papermill_engines.register(ENGINE, Engine)
+    return ENGINE
+
+
+class Watch(SafePoints):
+    """Knows what a notebook does, by nbclient's hooks, and takes Ctrl-C and SIGTERM.
+
+    The first of them interrupts the cell that runs; where none does, it raises Interrupted.
+    kernel: the kernel's manager, once there is one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernel: Any = None
+        self._heading, self._since = "", 0.0
+
+    def start(self, cell: Any, **_: Any) -> None:
+        """A cell of any kind is next."""
+        self.leave()  # the cell before may have taken no notice
+        self._since = 0.0
+        if cell.cell_type == "markdown":
+            lines = (line for line in cell.source.splitlines() if line.startswith("#"))
+            self._heading = next(lines, self._heading).lstrip("#").strip().replace("`", "")
+
+    def execute(self, **_: Any) -> None:
+        """The cell runs from now on."""
+        self._since = time.monotonic()
+
+    def doing(self) -> str:
+        """The heading above the cell that runs, and how long it has run; "" where none does."""
+        words = [self._heading] if self._heading else []
+        running = f"{time.monotonic() - self._since:.0f} s"
+        return ": ".join([*words, running]) if self._since else ""
+
+    @contextmanager
+    def told_to(self, bar: Any) -> Iterator[None]:
+        """Inside, a tqdm bar at a terminal says each second what is done."""
+        if bar is None or not sys.stderr.isatty():  # a log gets a line for each cell alone
+            yield
+            return
+        ended = threading.Event()
+
+        def tell() -> None:
+            while not ended.wait(1.0):
+                bar.set_postfix_str(self.doing())
+
+        thread = threading.Thread(target=tell, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        first = not self.asked
+        super()._receive(number, frame)
+        if first and not self._reached():
+            self.leave()
+
+    def _reached(self) -> bool:
+        try:
+            loop = asyncio.get_running_loop()  # nbclient's, which waits for the cell
+        except RuntimeError:
+            return False
+        if not self._since:
+            return False
+        asyncio.run_coroutine_threadsafe(self.kernel.interrupt_kernel(), loop)
+        return True

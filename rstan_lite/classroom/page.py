@@ -21,92 +21,30 @@ from rstan_lite.system.files import write_atomically
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 WIDGET_NOTE = "An interactive part stands here when the notebook is open in Jupyter."
 
-# latex2mathml knows `split`, but not the inner environments that mean the same layout.
-_ENVIRONMENTS = re.compile(r"\\(begin|end)\{(?:aligned|align\*?|gathered)\}")
-_BOLD, _ARG = re.compile(r"\\bm(?![A-Za-z])"), re.compile(r"\\arg\s*\\(max|min)(?![A-Za-z])")
-_SIZED = re.compile(
-    r"\\[bB]igg?(?=\\[lr](?:floor|ceil))"
-)  # it knows no size of these; they stretch
-_TAG = re.compile(r"\\tag\{(.*?)\}")
-_BARE = re.compile(r"\\(math[a-z]+|boldsymbol)\s+([A-Za-z])")  # it wants braces
+# What latex2mathml can't read, and what says the same to it.
+_MENDED = (
+    (r"\\(begin|end)\{(?:aligned|align\*?|gathered)\}", r"\\\1{split}"),
+    (r"\\[bB]igg?(?=\\[lr](?:floor|ceil))", ""),  # it knows no size of these; they stretch
+    (r"\\bm(?![A-Za-z])", r"\\boldsymbol"),
+    (r"\\arg\s*\\(max|min)(?![A-Za-z])", r"\\operatorname{arg\\,\1}"),
+    (r"\\(math[a-z]+|boldsymbol)\s+([A-Za-z])", r"\\\1{\2}"),
+    (r"\\tag\{(.*?)\}", r"\\qquad\\text{(\1)}"),
+)
 _LEFT_OVER = re.compile(r">\\[A-Za-z]+<|<mi>&</mi>")
 _LINK = re.compile(r'<a [^>]*href="([^":#]+)(?:#[^"]*)?"[^>]*>(.*?)</a>', re.DOTALL)  # to a file
 _FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
 _PROGRESS_BAR = re.compile(r"\d+%\||\d(?:it|s/it) \[|\[\d\d:\d\d[<,\]]")
 
-_TEMPLATE = """
-{%- extends 'lab/index.html.j2' -%}
-{%- block html_head_js -%}{%- endblock -%}
-{%- block jupyter_widgets -%}{%- endblock -%}
-{%- block html_head_js_mathjax -%}{%- endblock -%}
-{%- block html_head_js_mermaidjs -%}{%- endblock -%}
-{%- block extra_css -%}
-<style>
-main { max-width: 64rem; margin: 0 auto; padding: 1rem; }
-mtd[columnalign="right"] { text-align: right; }
-mtd[columnalign="left"] { text-align: left; }
-math[display="block"] { font-size: 1.1em; margin: 0.8em 0; overflow-x: auto; overflow-y: hidden; }
-.jp-OutputArea-output, main .jp-InputArea-editor { overflow-x: auto; }
-main .jp-RenderedText pre { white-space: pre; word-break: normal; overflow-x: auto; }
-.jp-RenderedHTMLCommon table { display: block; max-width: 100%; overflow-x: auto; }
-.jp-RenderedHTMLCommon img, .jp-OutputArea-output img { max-width: 100%; height: auto; }
-summary { cursor: pointer; margin: 0.5em 0 0.5em 5em; font-family: var(--jp-ui-font-family); }
-@media (max-width: 760px) {  /* nbconvert's own bound of a narrow page */
-  main { padding: 0.5rem 0; }
-  main .jp-Cell { padding-left: 0.5rem; padding-right: 0.5rem; }
-  /* a figure keeps the size of its words, and slides */
-  main .jp-OutputArea-output img { max-width: 40rem; }
-  main caption { display: block; max-width: 80vw; white-space: normal; text-align: left; }
-  /* as rows of tables, nbconvert's choice, code and figures would be cut off */
-  main .jp-Cell .jp-InputArea, main .jp-Cell .jp-InputArea > *,
-  main .jp-Cell .jp-OutputArea-child, main .jp-Cell .jp-OutputArea-child > * {
-    display: block; box-sizing: border-box; width: auto; margin-left: 0;
-  }
-}
-</style>
-{%- endblock -%}
-{%- block notebook_css -%}
-{{ super() }}
-<style>
-:root {  /* JupyterLab's own are too pale to be read by all (WCAG 2.2, 1.4.3) */
-  --jp-cell-prompt-not-active-opacity: 1;
-  --jp-mirror-editor-operator-color: #8a12d6;
-  --jp-mirror-editor-comment-color: #33696b;
-  --jp-mirror-editor-number-color: #067006;
-}
-@media screen and (prefers-color-scheme: dark) {
-{%- include 'static/theme-dark.css' -%}
-:root {
-  color-scheme: dark;
-  --jp-mirror-editor-operator-color: #cf8dff;
-  --jp-mirror-editor-comment-color: #7fbcbc;
-  --jp-mirror-editor-number-color: #66bb6a;
-}
-}
-</style>
-{%- endblock -%}
-{%- block data_png scoped -%}
-<div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
-<img src="data:image/png;base64,{{ output.data['image/png'] | escape_html }}"
-alt="{{ (output | get_metadata('alt', 'image/png') or '') | escape_html }}">
-</div>
-{%- endblock -%}
-{%- block codecell -%}
-{%- if cell.metadata.get('jupyter', {}).get('source_hidden') -%}
-<details><summary>{{ 'Solution' if 'blank' in cell.metadata.tags else 'Hidden cell' }}</summary>
-{{ super() }}</details>
-{%- else -%}{{ super() }}{%- endif -%}
-{%- endblock -%}
-"""
+_TEMPLATE = Path(__file__).with_name("page.html.j2")
 
 
 def mathml(tex: str, display: bool = False) -> str:
     """A formula, without its dollar signs, as MathML; its TeX as code where that can't be had."""
     from latex2mathml.converter import convert
 
-    source = _SIZED.sub("", _ENVIRONMENTS.sub(r"\\\1{split}", tex.strip()))
-    source = _ARG.sub(r"\\operatorname{arg\\,\1}", _BOLD.sub(r"\\boldsymbol", source))
-    source = _TAG.sub(r"\\qquad\\text{(\1)}", _BARE.sub(r"\\\1{\2}", source))
+    source = tex.strip()
+    for pattern, replacement in _MENDED:
+        source = re.sub(pattern, replacement, source)
     try:
         result = convert(source, display="block" if display else "inline")
     except Exception:  # its errors share no base class; a formula it can't read is shown as typed
@@ -215,6 +153,6 @@ def _exporter() -> Any:
         )
         return MarkdownWithMath(renderer=renderer).render(source)
 
-    exporter = HTMLExporter(raw_template=_TEMPLATE, embed_images=True)
+    exporter = HTMLExporter(raw_template=_TEMPLATE.read_text(encoding="utf-8"), embed_images=True)
     exporter.register_filter("markdown2html", markdown2html)
     return exporter

@@ -1,13 +1,15 @@
 """The typed parameters of a notebook: read from its `parameters` cell, and checked values for them.
 
 The cell holds lines such as `split: int = 1  # which of the three splits`. It is parsed, never
-executed, so reading a notebook's parameters is safe and quick.
+executed. Papermill's own `inspect_notebook` checks no types, and leaves out without a word what it
+can't read: `bound: float | None = None`, or a comment with `=`.
 """
 
 from __future__ import annotations
 
 import ast
 import io
+import json
 import tokenize
 from collections.abc import Mapping
 from os import PathLike
@@ -19,11 +21,11 @@ from rstan_lite.system.reading import read_json
 from rstan_lite.system.settings import nearest
 
 TAG = "parameters"
-INJECTED_TAG = "injected-parameters"
 LONGEST = 100_000  # characters of a parameters cell
-
-_TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 _SCALARS: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
+_BOOLS = dict.fromkeys(("true", "yes", "on", "1"), True)
+_BOOLS |= dict.fromkeys(("false", "no", "off", "0"), False)
+_TYPES = "bool, int, float, str, list[X], tuple[X, ...], X | None"
 
 
 class Parameter(NamedTuple):
@@ -40,38 +42,34 @@ class Parameter(NamedTuple):
 
 
 def load_notebook(path: str | PathLike[str]) -> dict[str, Any]:
-    """Read a notebook file as plain JSON; NotebookError where it is none."""
+    """Read a notebook file as plain JSON, each cell's source as one string.
+
+    NotebookError where it is none.
+    """
     path = Path(path)
     content = read_json(path, NotebookError, "a notebook (.ipynb)")
-    cells = content.get("cells") if isinstance(content, dict) else None
-    if not isinstance(cells, list) or not all(
-        isinstance(cell, dict) and "cell_type" in cell and _is_text(cell.get("source"))
-        for cell in cells
-    ):
-        raise NotebookError(path, "JSON without a list of cells", "a notebook of format 4")
-    return content
+    try:
+        for cell in content["cells"]:
+            lines = cell["source"]
+            cell["source"] = lines if isinstance(lines, str) else "".join(lines)
+            cell["cell_type"]
+    except (TypeError, KeyError):
+        found = "JSON without a list of cells"
+        raise NotebookError(path, found, "a notebook of format 4") from None
+    return dict(content)
 
 
-def _is_text(source: Any) -> bool:
-    lines = source if isinstance(source, list) else [source]
-    return all(isinstance(line, str) for line in lines)
+def notebook_text(content: Mapping[str, Any]) -> str:
+    """A notebook as its file holds it: sources as lists of lines."""
+    cells = [cell | {"source": cell["source"].splitlines(True)} for cell in content["cells"]]
+    return json.dumps({**content, "cells": cells}, indent=1, ensure_ascii=False) + "\n"
 
 
-def cell_source(cell: Mapping[str, Any]) -> str:
-    """A cell's source as one string (files hold it as a string or as a list of lines)."""
-    source = cell["source"]
-    return source if isinstance(source, str) else "".join(source)
-
-
-def tagged(cells: list[dict[str, Any]], tag: str) -> list[int]:
-    """Indices of the cells that carry a tag."""
-    found = []
-    for i, cell in enumerate(cells):
-        metadata = cell.get("metadata")
-        tags = metadata.get("tags") if isinstance(metadata, dict) else None
-        if isinstance(tags, list) and tag in tags:
-            found.append(i)
-    return found
+def tagged(cell: Mapping[str, Any], tag: str) -> bool:
+    """Whether a cell carries a tag."""
+    metadata = cell.get("metadata")
+    tags = metadata.get("tags") if isinstance(metadata, dict) else None
+    return isinstance(tags, list) and tag in tags
 
 
 def notebook_parameters(path: str | PathLike[str]) -> list[Parameter]:
@@ -81,20 +79,16 @@ def notebook_parameters(path: str | PathLike[str]) -> list[Parameter]:
     the cell is not `name: type = value` with a plain value of a type that `convert` knows.
     """
     cells = load_notebook(path)["cells"]
-    found = tagged(cells, TAG)
-    if not found:
-        return []
+    found = [index for index, cell in enumerate(cells) if tagged(cell, TAG)]
     if len(found) > 1:
         raise NotebookError(path, f"{len(found)} cells tagged {TAG!r}", "one at most")
-    return _parse(path, found[0], cell_source(cells[found[0]]))
-
-
-def _parse(path: str | PathLike[str], index: int, source: str) -> list[Parameter]:
-    where = f"{path}, cell {index}"
+    if not found:
+        return []
+    where, source = f"{path}, cell {found[0]}", cells[found[0]]["source"]
     try:
         if len(source) > LONGEST:
             raise ValueError(f"{len(source)} characters")
-        lines = [(line, ast.unparse(line)) for line in ast.parse(source).body]
+        lines = ast.parse(source).body
         comments = {
             token.start[0]: token.string.lstrip("# ").rstrip()
             for token in tokenize.generate_tokens(io.StringIO(source).readline)
@@ -104,29 +98,27 @@ def _parse(path: str | PathLike[str], index: int, source: str) -> list[Parameter
         raise NotebookError(where, f"{error.msg} in line {error.lineno}", "Python") from None
     except (ValueError, RecursionError, MemoryError, tokenize.TokenError) as error:
         raise NotebookError(where, f"what can't be parsed ({error})", "Python") from None
-    parameters = []
-    for line, text in lines:
-        match line:
-            case ast.AnnAssign(
-                target=ast.Name(id=name), annotation=kind, value=ast.expr() as value
-            ):
-                pass
-            case _:
-                raise NotebookError(
-                    where, f"the line {text[:200]!r}", "`name: type = value` on each line"
-                )
-        try:
-            default = ast.literal_eval(value)
-        except (ValueError, TypeError, RecursionError, MemoryError):
-            raise NotebookError(
-                where, f"the line {text[:200]!r}", "a plain value, no expression"
-            ) from None
-        parameter = Parameter(
-            name, ast.unparse(kind), default, comments.get(line.end_lineno or 0, "")
-        )
-        convert(where, parameter, default, parse_text=False)
-        parameters.append(parameter)
-    return parameters
+    return [
+        _parameter(where, source, line, comments.get(line.end_lineno or 0, "")) for line in lines
+    ]
+
+
+def _parameter(where: str, source: str, line: ast.stmt, comment: str) -> Parameter:
+    text = (ast.get_source_segment(source, line) or "")[:200]
+    match line:
+        case ast.AnnAssign(target=ast.Name(id=name), annotation=kind, value=ast.expr() as value):
+            annotation = ast.get_source_segment(source, kind) or ""
+        case _:
+            expected = "`name: type = value` on each line"
+            raise NotebookError(where, f"the line {text!r}", expected)
+    try:
+        default = ast.literal_eval(value)
+    except (ValueError, TypeError, RecursionError, MemoryError):
+        expected = "a plain value, no expression"
+        raise NotebookError(where, f"the line {text!r}", expected) from None
+    parameter = Parameter(name, annotation, default, comment)
+    convert(where, parameter, default, parse_text=False)
+    return parameter
 
 
 def check_parameters(
@@ -142,7 +134,7 @@ def check_parameters(
     hint = f"The notebook's parameters: {listing}. Their types and defaults: --list."
     unknown = sorted(set(values) - set(known))
     if unknown:
-        said = " ".join(filter(None, (nearest(unknown[0], known), hint)))
+        said = f"{nearest(unknown[0], known)} {hint}".strip()
         raise NotebookError(path, f"unknown parameter {', '.join(unknown)}", "a known name", said)
     return {name: convert(path, known[name], value, hint=hint) for name, value in values.items()}
 
@@ -160,22 +152,15 @@ def convert(
     parse_text: read a string for a parameter that is not a str (`"0.5"` for a float, `"1,2"` or
     `"[1, 2]"` for a list, `"none"` for an optional one).
     """
-    kind = ast.parse(parameter.annotation, mode="eval").body
+    name, annotation = parameter.name, parameter.annotation
     try:
-        return _convert(kind, value, parse_text)
+        return _convert(ast.parse(annotation, mode="eval").body, value, parse_text)
     except _UnknownTypeError as error:
-        raise NotebookError(
-            where,
-            f"{parameter.name}: type {error}",
-            "bool, int, float, str, list[X], tuple[X, ...], X | None",
-        ) from None
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, OverflowError):
-        raise NotebookError(
-            where,
-            f"{parameter.name} = {repr(value)[:200]}",
-            f"{parameter.name} of type {parameter.annotation}",
-            hint,
-        ) from None
+        raise NotebookError(where, f"{name}: type {error}", _TYPES) from None
+    except (LookupError, ValueError, TypeError, SyntaxError, ArithmeticError, RecursionError,
+            MemoryError):  # fmt: skip
+        found, expected = f"{name} = {repr(value)[:200]}", f"{name} of type {annotation}"
+        raise NotebookError(where, found, expected, hint) from None
 
 
 class _UnknownTypeError(Exception):
@@ -183,57 +168,45 @@ class _UnknownTypeError(Exception):
 
 
 def _convert(kind: ast.expr, value: Any, parse_text: bool) -> Any:
+    text = value.strip() if parse_text and isinstance(value, str) else None
     match kind:
-        case ast.BinOp(op=ast.BitOr(), left=inner, right=ast.Constant(value=None)):
-            return _optional(inner, value, parse_text)
-        case ast.BinOp(op=ast.BitOr(), left=ast.Constant(value=None), right=inner):
-            return _optional(inner, value, parse_text)
-        case ast.Subscript(value=ast.Name(id="Optional"), slice=inner):
-            return _optional(inner, value, parse_text)
+        case (
+            ast.BinOp(op=ast.BitOr(), left=inner, right=ast.Constant(value=None))
+            | ast.BinOp(op=ast.BitOr(), left=ast.Constant(value=None), right=inner)
+            | ast.Subscript(value=ast.Name(id="Optional"), slice=inner)
+        ):
+            none = value is None or (text or "").lower() in ("none", "null")
+            return None if none else _convert(inner, value, parse_text)
         case ast.Name(id=name) if name in _SCALARS:
-            return _scalar(_SCALARS[name], value, parse_text)
+            return _scalar(_SCALARS[name], value, text)
         case ast.Subscript(value=ast.Name(id="list" | "tuple" as name), slice=inner):
-            return _sequence(name, inner, value, parse_text)
+            kinds = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+            if name == "tuple" or len(kinds) == 1:
+                return _sequence({"list": list, "tuple": tuple}[name], kinds, value, parse_text)
     raise _UnknownTypeError(ast.unparse(kind))
 
 
-def _optional(inner: ast.expr, value: Any, parse_text: bool) -> Any:
-    said_none = parse_text and isinstance(value, str) and value.strip().lower() in {"none", "null"}
-    return None if value is None or said_none else _convert(inner, value, parse_text)
-
-
-def _scalar(kind: type, value: Any, parse_text: bool) -> Any:
-    if isinstance(value, str) and kind is not str and parse_text:
-        if kind is bool:
-            if value.strip().lower() not in _TRUE | _FALSE:
-                raise ValueError(value)
-            return value.strip().lower() in _TRUE
-        return kind(value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+def _scalar(kind: type, value: Any, text: str | None) -> Any:
+    if text is not None and kind is not str:
+        return _BOOLS[text.lower()] if kind is bool else kind(text)
+    if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:  # exact: True is no int here
         raise TypeError(value)
     return value
 
 
-def _sequence(name: str, inner: ast.expr, value: Any, parse_text: bool) -> Any:
+def _sequence(make: type, kinds: list[ast.expr], value: Any, parse_text: bool) -> Any:
     if isinstance(value, str) and parse_text:
         text = value.strip()
-        if text.startswith(("[", "(")):
-            value = ast.literal_eval(text)
-        else:
-            value = [part.strip() for part in text.split(",")] if text else []
-    elif not isinstance(value, list if name == "list" else (list, tuple)):
+        parts = map(str.strip, text.split(",") if text else [])
+        value = make(ast.literal_eval(text) if text.startswith(("[", "(")) else parts)
+    if not isinstance(value, (list, tuple) if make is tuple else list):
         raise TypeError(value)
-    kinds = list(inner.elts) if isinstance(inner, ast.Tuple) else [inner]
-    match name, kinds:
-        case ("tuple", [kind, ast.Constant(value=second)]) if second is Ellipsis:
-            kinds = [kind] * len(value)
-        case ("list", [kind]):
-            kinds = [kind] * len(value)
-        case ("list", _):
-            raise _UnknownTypeError(f"list[{ast.unparse(inner)}]")
-    if len(kinds) != len(value):
-        raise ValueError(value)
-    items = [_convert(kind, item, parse_text) for kind, item in zip(kinds, value, strict=True)]
-    return items if name == "list" else tuple(items)
+    match kinds:
+        case [each, ast.Constant(value=rest)] if rest is ...:
+            kinds = [each] * len(value)
+        case [each] if make is list:
+            kinds = [each] * len(value)
+    pairs = zip(kinds, value, strict=True)
+    return make(_convert(kind, item, parse_text) for kind, item in pairs)

@@ -147,8 +147,7 @@ def add_assignments_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def _assignments(arguments: argparse.Namespace) -> int:
-    from rstan_lite.classroom.assignments import write_course
-    from rstan_lite.classroom.grading import check_nbgrader, release, trial
+    from rstan_lite.classroom.assignments import check_nbgrader, release, trial, write_course
 
     check_nbgrader()
     folder = Path(arguments.folder)
@@ -157,8 +156,9 @@ def _assignments(arguments: argparse.Namespace) -> int:
         print(path, flush=True)
     wrong = []
     for tried in trial(folder, names) if arguments.trial else ():
+        got, most = tried.total
         print(
-            f"{tried.assignment:<28} {tried.student:<10} {tried.got:g} of {tried.most:g} points, "
+            f"{tried.assignment:<28} {tried.student:<10} {got:g} of {most:g} points, "
             f"{tried.seconds:.0f} s, {tried.cpu:.0f} s of processor",
             flush=True,
         )

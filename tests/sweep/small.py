@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.run.notebooks import write
+from tests.classroom.made import write
 
 CHILD = "rstan_lite.lab.sweep.child"
 CELL = """number: int = 1  # of the job; every eighth fails

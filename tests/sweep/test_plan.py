@@ -15,7 +15,7 @@ from rstan_lite.lab.sweep.plan import plan, train_config
 from rstan_lite.system.errors import ConfigError, NotebookError
 from rstan_lite.training.paper_rows import SHARPNESS
 from rstan_lite.training.profiles import from_arguments
-from tests.run.notebooks import write
+from tests.classroom.made import write
 
 CELL = "split: int = 1\nsizes: list[int] = [1]\nout: str = 'runs/n'"
 

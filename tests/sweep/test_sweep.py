@@ -175,7 +175,7 @@ def test_a_job_that_can_not_end_is_ended(
 
 
 def test_threads_of_a_job_are_limited_and_a_done_one_is_not_repeated(tmp_path: Path) -> None:
-    from tests.run.notebooks import printed, write
+    from tests.classroom.made import printed, write
 
     body = "import os, cv2\nprint(os.environ['OMP_NUM_THREADS'], cv2.getNumThreads())"
     path = write(tmp_path / "n.ipynb", body, parameters="number: int = 1")

@@ -12,7 +12,7 @@ from rstan_lite.cli import main
 from rstan_lite.lab.sweep.grid import describe
 from rstan_lite.lab.sweep.run import sweep
 from rstan_lite.training import runs
-from tests.run.notebooks import write
+from tests.classroom.made import write
 
 
 def test_training_over_a_grid_shares_features_and_leaves_runs(

@@ -14,7 +14,6 @@ from typing import Any
 from rstan_lite.classroom.notebook import default_output
 from rstan_lite.classroom.parameters import (
     Parameter,
-    cell_source,
     check_parameters,
     load_notebook,
     notebook_parameters,
@@ -76,7 +75,7 @@ def plan(description: Description, out: Path) -> list[Job]:
 def notebook_digest(path: str) -> str:
     """A hash of a notebook's code, which its finished jobs depend on."""
     cells = load_notebook(path)["cells"]
-    code = [cell_source(cell) for cell in cells if cell["cell_type"] == "code"]
+    code = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
     return hashlib.sha256(json.dumps(code).encode()).hexdigest()[:12]
 
 

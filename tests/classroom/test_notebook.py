@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import argparse
 import os
+import pty
+import signal
+import subprocess
+import sys
+import termios
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from rstan_lite.classroom import run_notebook
+from rstan_lite.classroom.notebook import Watch
 from rstan_lite.cli import classroom as cli
 from rstan_lite.system.errors import ConfigError, NotebookError
-from tests.run.notebooks import CELL, printed, write
+from tests.classroom.made import CELL, code, printed, write
 
 SHOW = "import os\nprint(split, repr(name), rate, deep, os.getcwd())"
 
@@ -37,11 +45,12 @@ def test_parameters_arrive_and_the_working_directory_is_the_callers(
 
 def test_tuples_stay_tuples_and_an_old_injected_cell_is_replaced(tmp_path: Path) -> None:
     cell = "sizes: tuple[int, ...] = (1,)\nnames: list[str] | None = None\nbound: float = 1.0"
-    path = write(tmp_path / "n.ipynb", "print(sizes, names, bound)", parameters=cell)
-    node = nbformat.read(path, as_version=4)
-    old = nbformat.v4.new_code_cell("sizes = 99", metadata={"tags": ["injected-parameters"]})
-    node.cells.insert(1, old)
-    nbformat.write(node, path)
+    path = write(
+        tmp_path / "n.ipynb",
+        code(cell, "given", "parameters"),
+        code("sizes = 99", "old", "injected-parameters"),
+        code("print(sizes, names, bound)", "show"),
+    )
     values = {"sizes": (3,), "names": ["a", "b"], "bound": float("nan")}
     output = run_notebook(path, values, tmp_path / "out.ipynb", html=False, progress=False)
     assert printed(output) == "(3,) ['a', 'b'] nan\n"
@@ -125,3 +134,86 @@ def test_command_lists_parameters(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_command_refuses_bad_pairs(pairs: list[str]) -> None:
     with pytest.raises(ConfigError):
         cli.assignments(pairs)
+
+
+def test_what_is_being_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The heading above the cell that runs, and how long it has run."""
+    now = [100.0]
+    monkeypatch.setattr("rstan_lite.classroom.notebook.time.monotonic", lambda: now[0])
+    watch = Watch()
+    cell, words = nbformat.v4.new_code_cell("x"), nbformat.v4.new_markdown_cell
+    assert watch.doing() == ""
+    watch.start(cell=cell, cell_index=0)
+    watch.execute(cell=cell, cell_index=0)
+    now[0] += 2
+    assert watch.doing() == "2 s"
+    watch.start(cell=words("# The `LSTM`\nwords\n# no heading"), cell_index=1)
+    assert watch.doing() == ""
+    watch.start(cell=words("no heading"), cell_index=2)
+    watch.execute(cell=cell, cell_index=3)
+    now[0] += 61.2
+    assert watch.doing() == "The LSTM: 61 s"
+
+
+def run(path: Path, stderr: int) -> None:
+    command = [sys.executable, "-m", "rstan_lite.cli", "run", str(path), "--no-html"]
+    command += ["--output", str(path.with_name("out.ipynb"))]
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=stderr, check=True, timeout=120)
+
+
+def test_on_a_terminal_it_goes_on_inside_a_cell(tmp_path: Path) -> None:
+    path = write(tmp_path / "n.ipynb", "#md ## Wait here", "import time; time.sleep(3)")
+    terminal, end = pty.openpty()
+    termios.tcsetwinsize(end, (24, 100))
+    run(path, end)
+    os.close(end)
+    shown = ""
+    with suppress(OSError):  # the end of what was written there
+        while part := os.read(terminal, 1 << 16).decode():
+            shown += part
+    os.close(terminal)
+    assert "Wait here: 1 s" in shown
+    assert "Wait here: 2 s" in shown
+    assert "3/3 cells" in shown
+
+
+def test_a_log_gets_no_line_for_each_second(tmp_path: Path) -> None:
+    path = write(tmp_path / "n.ipynb", "#md ## Wait here", "import time; time.sleep(3)")
+    with (tmp_path / "log").open("wb") as log:
+        run(path, log.fileno())
+    said = (tmp_path / "log").read_text(encoding="utf-8")
+    assert "3/3 cells" in said
+    assert "Wait here" not in said
+
+
+WORK = """
+from pathlib import Path
+import time
+try:
+    Path("begun").touch()
+    time.sleep(60)
+except KeyboardInterrupt:
+    Path("saved").touch()
+    raise
+"""
+
+
+@pytest.mark.usefixtures("signals")
+@pytest.mark.parametrize("passes_on", [True, False])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_running_cell_is_interrupted_and_no_other_runs(
+    tmp_path: Path, number: int, code: int, passes_on: bool
+) -> None:
+    work = WORK if passes_on else WORK.replace("raise", "pass")
+    path = write(tmp_path / "n.ipynb", work, "Path('next').touch()")
+    command = [sys.executable, "-m", "rstan_lite.cli", "run", str(path), "--output", "out.ipynb"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        end = time.monotonic() + 60
+        while not (tmp_path / "begun").exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert {one.name for one in tmp_path.iterdir()} == {"begun", "n.ipynb", "out.ipynb", "saved"}
+    assert "Traceback" not in said
+    assert said.splitlines()[-1].startswith("interrupted: the same command begins at the first")

@@ -1,35 +1,36 @@
 """nbgrader assignments: what sources hold, what students get, and how submissions are graded."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
 
-from rstan_lite.classroom import grading
+from rstan_lite.classroom import assignments
 from rstan_lite.classroom.assignments import (
     CONFIG,
-    POINTS,
-    graded_cells,
-    make_source,
-    write_course,
-)
-from rstan_lite.classroom.grading import (
     EMPTY,
     FULL,
+    POINTS,
     grade,
+    graded_cells,
+    make_source,
     release,
     run_nbgrader,
     trial,
-    with_solutions,
+    write_course,
 )
+from rstan_lite.classroom.parameters import load_notebook
 from rstan_lite.cli import main
 from rstan_lite.system.errors import NotebookError
-from tests.run.exercises import BLANK, code, source, write
+from tests.classroom.made import BLANK, code, words, write
 
 LESSONS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 QUICK = next(path for path in LESSONS if path.stem == "05_temporal_attention")  # needs no clips
-CHECK = 'assert twice(2) == 4\nassert twice(0) == 0, "nothing"'
+CHECK = 'assert twice(2) == 4\nassert twice(0) == 0, """nothing\n of it"""'
 HIDDEN = "for x in (-1, 7):\n    assert twice(x) == x + x"
 TEXT = "**Exercise 1 (medium).** Write `twice`; see [the next](other.ipynb)."
 NAMES = ("twice", "again", "once_more")
@@ -41,20 +42,23 @@ NOISY = """    import sys, warnings, logging
     return sum(tqdm([x, x]))"""
 
 
-def cells(text: str = TEXT, check: str = CHECK, hidden: str = HIDDEN) -> list[dict]:
-    return [
+def cells(text: str = TEXT, check: str = CHECK, **grading: Any) -> list[dict[str, Any]]:
+    made = [
         code("size: int = 9  # of something", "parameters", "parameters"),
-        {"cell_type": "markdown", "id": "exercise-1", "metadata": {}, "source": text},
+        words(text, "exercise-1"),
         code("factor = size", "lesson"),
         code(BLANK, "blank-1", "blank", hidden=True),
         code(check, "check-1", "check"),
-        code(hidden, "hidden-1", "hidden", hidden=True),
+        code(HIDDEN, "hidden-1", "hidden", hidden=True),
     ]
+    if grading:
+        made[0]["metadata"]["grading"] = grading
+    return made
 
 
 @pytest.fixture
 def lesson(tmp_path: Path) -> Path:
-    return write(tmp_path / "lesson.ipynb", cells())
+    return write(tmp_path / "lesson.ipynb", *cells())
 
 
 def by_id(content: dict) -> dict[str, dict]:
@@ -79,19 +83,15 @@ def test_every_lesson_is_an_assignment_that_nbgrader_accepts(path: Path) -> None
             assert found.get("points") == points.get(cell["id"])
 
 
-def test_an_exercise_s_points_are_halved_between_check_and_hidden_tests(lesson: Path) -> None:
+def test_a_source(lesson: Path) -> None:
+    """Points are halved between check and hidden tests, and links lead to folders."""
     assert graded_cells(lesson) == [("check-1", "medium", 2), ("hidden-1", "medium", 2)]
-
-
-def test_hidden_tests_stand_between_nbgrader_s_markers_and_links_lead_to_folders(
-    lesson: Path,
-) -> None:
     made = by_id(make_source(lesson))
-    lines = source(made["hidden-1"]).splitlines()
+    lines = made["hidden-1"]["source"].splitlines()
     assert lines[0].startswith("# More inputs")
     assert (lines[1], lines[-1]) == ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
-    assert "](../other/other.ipynb)" in source(made["exercise-1"])
-    assert source(made["blank-1"]) == BLANK
+    assert "](../other/other.ipynb)" in made["exercise-1"]["source"]
+    assert made["blank-1"]["source"] == BLANK
     for cell in ("blank-1", "hidden-1"):
         assert not made[cell]["metadata"].get("jupyter", {}).get("source_hidden")
 
@@ -99,40 +99,31 @@ def test_hidden_tests_stand_between_nbgrader_s_markers_and_links_lead_to_folders
 def test_parameters_of_grading_hold_while_nbgrader_grades_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    content = cells()
-    content[0]["metadata"]["grading"] = {"size": 2}
-    made = make_source(write(tmp_path / "lesson.ipynb", content))["cells"]
+    made = make_source(write(tmp_path / "lesson.ipynb", *cells(size=2)))["cells"]
     assert [cell["id"] for cell in made[:2]] == ["parameters", "parameters-of-grading"]
     for execution, size in (("autograde", 2), ("validate", 9)):
         monkeypatch.setenv("NBGRADER_EXECUTION", execution)
         names: dict = {}
         for cell in made[:2]:
-            exec(source(cell), names)
+            exec(cell["source"], names)
         assert names["size"] == size
-    content[0]["metadata"]["grading"] = {"sise": 2}
-    with pytest.raises(NotebookError, match="sise"):
-        make_source(write(tmp_path / "lesson.ipynb", content))
 
 
 @pytest.mark.parametrize(
-    ("changed", "words"),
+    ("made", "said"),
     [
-        ({"text": "**Exercise 1 (fair).** Write it."}, "grade fair"),
-        ({"text": "Write it."}, "grade None"),
-        ({"check": 'assert twice(2) == len("""a\n  b""")'}, "several lines"),
+        (cells("**Exercise 1 (fair).** Write it."), "grade fair"),
+        (cells("Write it."), "grade None"),
+        (cells(sise=2), "unknown parameter sise"),
+        (cells()[:-1], "one cell of hidden tests"),
     ],
 )
-def test_what_can_t_be_graded_is_refused(changed: dict, words: str, tmp_path: Path) -> None:
-    path = write(tmp_path / "lesson.ipynb", cells(**changed))
-    with pytest.raises(NotebookError, match=words) as caught:
+def test_what_can_t_be_graded_is_refused(made: list, said: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "lesson.ipynb", *made)
+    with pytest.raises(NotebookError, match=said) as caught:
         write_course([path], tmp_path / "course")
     assert str(path) in str(caught.value)
     assert not (tmp_path / "course").exists()
-
-
-def test_an_exercise_without_hidden_tests_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(NotebookError, match="one cell of hidden tests"):
-        make_source(write(tmp_path / "lesson.ipynb", cells()[:-1]))
 
 
 def test_nothing_that_somebody_worked_on_is_lost(lesson: Path, tmp_path: Path) -> None:
@@ -149,7 +140,7 @@ def test_nothing_that_somebody_worked_on_is_lost(lesson: Path, tmp_path: Path) -
         assert path.read_text(encoding="utf-8") == before
     (course / "submitted" / "ada" / "lesson").mkdir(parents=True)
     before = made.read_text(encoding="utf-8")
-    write(lesson, cells(check=CHECK + "\nassert twice(3) == 6"))
+    write(lesson, *cells(check=CHECK + "\nassert twice(3) == 6"))
     with pytest.raises(NotebookError, match="1 submissions"):
         write_course([lesson], course, overwrite=True)
     assert made.read_text(encoding="utf-8") == before
@@ -180,21 +171,21 @@ def three_exercises() -> list[dict]:
 def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A course of the small lesson and of a real one, released by the command."""
     folder = tmp_path_factory.mktemp("some where")  # a path with a space
-    lesson = write(folder / "lesson.ipynb", [code("factor = 9", "lesson"), *three_exercises()])
+    lesson = write(folder / "lesson.ipynb", code("factor = 9", "lesson"), *three_exercises())
     assert main(["assignments", str(folder / "course"), str(lesson), str(QUICK)]) == 0
     return folder / "course"
 
 
 def released(course: Path, name: str = "lesson") -> dict:
-    return json.loads((course / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8"))
+    return load_notebook(course / "release" / name / f"{name}.ipynb")
 
 
 def test_students_get_no_solution_and_no_hidden_test(course: Path) -> None:
     given = by_id(released(course))
-    assert "NotImplementedError" in source(given["blank-1"])
-    assert "y = x + x" not in source(given["blank-1"])
-    assert "nothing" in source(given["check-1"])
-    assert source(given["hidden-1"]).strip().startswith("# More inputs")
+    assert "NotImplementedError" in given["blank-1"]["source"]
+    assert "y = x + x" not in given["blank-1"]["source"]
+    assert "nothing" in given["check-1"]["source"]
+    assert given["hidden-1"]["source"].strip().startswith("# More inputs")
     assert "(-1, 7)" not in json.dumps(given)
     assert given["check-1"]["metadata"]["editable"] is False
     assert given["lesson"]["metadata"].get("editable", True)  # to be played with
@@ -209,7 +200,7 @@ def test_a_student_version_is_not_made_again_unless_its_source_changed(
     assert release(course, ["lesson"]) == [path]
     assert path.stat().st_mtime_ns == before
     ran: list[tuple] = []
-    monkeypatch.setattr(grading, "run_nbgrader", lambda *arguments: ran.append(arguments))
+    monkeypatch.setattr(assignments, "run_nbgrader", lambda *arguments: ran.append(arguments))
     (course / "source" / "lesson" / "lesson.ipynb").touch()
     with pytest.raises(NotebookError, match="another source"):
         release(course, ["lesson"])
@@ -218,7 +209,7 @@ def test_a_student_version_is_not_made_again_unless_its_source_changed(
     assert ran == [(course, "generate_assignment", "lesson", "--force")]
 
 
-def test_points_of_a_submission(course: Path) -> None:
+def test_points_of_a_submission(course: Path, tmp_path: Path) -> None:
     """Noise on stderr costs nothing; what is right as far as was shown has half; wrong, nothing."""
     given = released(course)
     cells_of = by_id(given)
@@ -227,34 +218,29 @@ def test_points_of_a_submission(course: Path) -> None:
         cells_of[f"blank-{number}"]["source"] = f"def {name}(x):\n{body}"
     cells_of["lesson"]["source"] = "raise ValueError('played with')"  # locked: put back
     cells_of["check-3"]["source"] = "pass"
-    found = grade(course, "lesson", "ada", given, str(course / "cache"))
+    work = write(tmp_path / "work.ipynb", *given["cells"])
+    found = grade(course, "lesson", "ada", work, str(course / "cache"))
     assert {cell: got for cell, (got, _) in found.points.items()} == {
         "check-1": 1, "hidden-1": 1, "check-2": 2, "hidden-2": 0, "check-3": 0, "hidden-3": 0,
     }  # fmt: skip
-    assert found.most == sum(POINTS.values())
-    path = course / "autograded" / "ada" / "lesson" / "lesson.ipynb"
-    outputs = by_id(json.loads(path.read_text(encoding="utf-8")))["check-1"]["outputs"]
+    assert found.total == (4, sum(POINTS.values()))
+    outputs = by_id(load_notebook(course / "autograded/ada/lesson/lesson.ipynb"))["check-1"][
+        "outputs"
+    ]
     assert {one["name"] for one in outputs} == {"stdout"}
     said = "".join("".join(one["text"]) for one in outputs)
-    for words in ("a warning", "a line of a log", "a print", "2/2"):
-        assert words in said
+    for noise in ("a warning", "a line of a log", "a print", "2/2"):
+        assert noise in said
 
 
 def test_full_and_empty_submissions_of_a_lesson(course: Path) -> None:
     full, empty = trial(course, [QUICK.stem])
-    assert (full.student, empty.student) == (FULL, EMPTY)
-    assert (full.got, empty.got) == (full.most, 0) == (sum(POINTS.values()), 0)
+    most = sum(POINTS.values())
+    assert (full.student, *full.total) == (FULL, most, most)
+    assert (empty.student, *empty.total) == (EMPTY, 0, most)
     assert full.wrong == empty.wrong == []
     assert full._replace(student=EMPTY).wrong == list(full.points)
     assert not (course / "submitted" / FULL).exists()  # the trial leaves the course as it was
-
-
-def test_solutions_are_handed_in_without_their_markers(course: Path) -> None:
-    made = json.loads((course / "source/lesson/lesson.ipynb").read_text(encoding="utf-8"))
-    solved = by_id(with_solutions(released(course), made))
-    assert "SOLUTION" not in source(solved["blank-1"])
-    assert "y = x + x" in source(solved["blank-1"])
-    assert solved["check-1"] == by_id(released(course))["check-1"]
 
 
 def test_nbgrader_s_complaint_is_shown(course: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from rstan_lite.classroom.parameters import (
     notebook_parameters,
 )
 from rstan_lite.system.errors import NotebookError
-from tests.run.notebooks import write
+from tests.classroom.made import code, write
 
 
 def test_reads_name_type_default_and_comment(tmp_path: Path) -> None:
@@ -65,85 +64,56 @@ def test_a_cell_that_is_not_typed_lines_is_refused(
 
 
 def test_two_parameters_cells_are_refused(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.ipynb", "x: int = 1")
-    content = json.loads(path.read_text())
-    content["cells"][1]["metadata"]["tags"] = ["parameters"]
-    path.write_text(json.dumps(content))
+    twice = [code("x: int = 1", f"cell-{i}", "parameters") for i in range(2)]
     with pytest.raises(NotebookError, match="2 cells tagged"):
-        notebook_parameters(path)
+        notebook_parameters(write(tmp_path / "a.ipynb", *twice))
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"cells": 3}', '{"cells": [1]}', "\x00\xff"])
-def test_a_file_that_is_no_notebook(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("text", ["{", "[]", '{"cells": 3}', '{"cells": [1]}', "\x00\xff", None])
+def test_a_file_that_is_no_notebook(tmp_path: Path, text: str | None) -> None:
     path = tmp_path / "a.ipynb"
-    path.write_text(text, encoding="latin-1")
-    with pytest.raises(NotebookError, match=r"a\.ipynb"):
+    if text is not None:
+        path.write_text(text, encoding="latin-1")
+    with pytest.raises(NotebookError, match=r"a\.ipynb" if text else "no such file"):
         notebook_parameters(path)
-
-
-def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(NotebookError, match="no such file"):
-        notebook_parameters(tmp_path / "none.ipynb")
 
 
 @pytest.mark.parametrize(
     ("annotation", "text", "value"),
     [
-        ("bool", "true", True),
-        ("bool", "No", False),
-        ("bool", "0", False),
-        ("int", "-3", -3),
-        ("float", "1e-3", 1e-3),
-        ("float", "2", 2.0),
-        ("str", "none", "none"),
-        ("str", "a=b, c", "a=b, c"),
-        ("list[int]", "1, 2,3", [1, 2, 3]),
-        ("list[int]", "", []),
-        ("list[str]", "[ 'a', 'b' ]", ["a", "b"]),
-        ("tuple[float, ...]", "1,2.5", (1.0, 2.5)),
-        ("tuple[int, str]", "4,x", (4, "x")),
+        ("bool", "true", True), ("bool", "No", False), ("bool", "0", False),
+        ("int", "-3", -3), ("float", "1e-3", 1e-3), ("float", "2", 2.0),
+        ("str", "none", "none"), ("str", "a=b, c", "a=b, c"),
+        ("list[int]", "1, 2,3", [1, 2, 3]), ("list[int]", "", []),
+        ("list[str]", "[ 'a', 'b' ]", ["a", "b"]), ("list[str]", "a, b", ["a", "b"]),
+        ("tuple[float, ...]", "1,2.5", (1.0, 2.5)), ("tuple[int, str]", "4,x", (4, "x")),
         ("tuple[bool, bool]", "(True, False)", (True, False)),
-        ("int | None", "none", None),
-        ("int | None", "7", 7),
-        ("None | float", "None", None),
-        ("Optional[str]", "x", "x"),
-        ("list[int] | None", "1", [1]),
+        ("int | None", "none", None), ("int | None", "7", 7), ("None | float", "None", None),
+        ("Optional[str]", "x", "x"), ("list[int] | None", "1", [1]),
+        ("list[tuple[int, float]]", "[(1, 2), (3, 4.5)]", [(1, 2.0), (3, 4.5)]),
     ],
-)
+)  # fmt: skip
 def test_text_is_read_by_the_declared_type(annotation: str, text: str, value: object) -> None:
     result = convert("a.ipynb", Parameter("x", annotation, None, ""), text)
     assert result == value
     assert type(result) is type(value)
+    assert math.isnan(convert("a.ipynb", Parameter("x", "float", 0.0, ""), "nan"))
 
 
 @pytest.mark.parametrize(
     ("annotation", "value"),
     [
-        ("bool", "maybe"),
-        ("bool", 1),
-        ("int", "1.5"),
-        ("int", True),
-        ("int", 2.0),
-        ("float", "fast"),
-        ("float", True),
-        ("str", 3),
-        ("list[int]", "1,x"),
-        ("list[int]", (1, 2)),
-        ("list[int]", "[1, 2"),
-        ("list[int]", "[1, True]"),
-        ("tuple[int, int]", "1,2,3"),
-        ("int | None", "nothing"),
+        ("bool", "maybe"), ("bool", 1), ("int", "1.5"), ("int", True), ("int", 2.0),
+        ("float", "fast"), ("float", True), ("str", 3), ("list[int]", "1,x"),
+        ("list[int]", (1, 2)), ("list[int]", "[1, 2"), ("list[int]", "[1, True]"),
+        ("tuple[int, int]", "1,2,3"), ("int | None", "nothing"),
     ],
-)
+)  # fmt: skip
 def test_wrong_values_are_refused(annotation: str, value: object) -> None:
     with pytest.raises(NotebookError) as raised:
         convert("a.ipynb", Parameter("x", annotation, None, ""), value)
     assert repr(value) in raised.value.found
     assert annotation in raised.value.expected
-
-
-def test_not_a_number_is_a_float() -> None:
-    assert math.isnan(convert("a.ipynb", Parameter("x", "float", 0.0, ""), "nan"))
 
 
 def test_errors_list_the_real_parameters() -> None:

@@ -1,0 +1,153 @@
+"""Student and teacher copies: what is replaced, what stays, and which mistakes are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rstan_lite.classroom.copies import make_copy, write_copies
+from rstan_lite.classroom.parameters import load_notebook
+from rstan_lite.cli import main
+from rstan_lite.system.errors import ConfigError, NotebookError
+from tests.classroom.made import BLANK, code, words, write
+
+STUDENT = """def twice(x):
+    # x: a number
+    raise NotImplementedError("Exercise 1: your code here")"""
+TEACHER = """def twice(x):
+    # x: a number
+    y = x + x
+    return y"""
+OUTPUT = {"output_type": "stream", "name": "stdout", "text": ["4\n"]}
+LINKS = "[here](03_lstm.ipynb), [there](https://example.org/../a), the [README](../README.md)"
+CHECK = code("assert twice(2) == 4", "check-1", "check")
+HIDDEN = code("assert twice(5) == 10", "hidden-1", "hidden", hidden=True)
+
+
+def blank(source: str = BLANK, id_: str = "blank-1", tag: str = "blank") -> dict[str, Any]:
+    return code(source, id_, tag, hidden=True)
+
+
+def cells(source: str = BLANK) -> list[dict[str, Any]]:
+    return [
+        words(LINKS),
+        code("print(4)", "table", "nbval-check-output", outputs=[OUTPUT], execution_count=1),
+        blank(source),
+        CHECK,
+        HIDDEN,
+    ]
+
+
+@pytest.fixture
+def notebook(tmp_path: Path) -> Path:
+    return write(tmp_path / "lesson.ipynb", *cells())
+
+
+@pytest.mark.parametrize(("kind", "filled"), [("student", STUDENT), ("teacher", TEACHER)])
+def test_what_a_copy_has(kind: str, filled: str, notebook: Path) -> None:
+    text, table, blank_, check, *hidden = make_copy(notebook, kind)["cells"]
+    student = kind == "student"
+    assert text["source"] == LINKS.replace("[README](../README.md)", "README")
+    assert (table["outputs"], table["execution_count"]) == (
+        ([], None) if student else ([OUTPUT], 1)
+    )
+    assert blank_["source"] == filled
+    assert check == load_notebook(notebook)["cells"][3]
+    assert [cell["id"] for cell in hidden] == ([] if student else ["hidden-1"])
+    for cell in (blank_, *hidden):
+        assert not cell["metadata"]["jupyter"].get("source_hidden")
+
+
+def test_several_regions_in_a_cell(tmp_path: Path) -> None:
+    both = BLANK + "\n\n" + BLANK.replace("twice", "again")
+    path = write(tmp_path / "lesson.ipynb", *cells(both))
+    text = make_copy(path, "student")["cells"][2]["source"]
+    assert text == STUDENT + "\n\n" + STUDENT.replace("twice", "again")
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("def twice(x):\n    return x + x", "no solution markers"),
+        (BLANK.replace("    ### END SOLUTION", ""), "out of turn"),
+        (BLANK.replace("    ### BEGIN SOLUTION\n", ""), "out of turn"),
+        (BLANK.replace("    return y", "    ### BEGIN SOLUTION"), "out of turn"),
+        (BLANK.replace("    y = x + x\n    return y\n", "\n"), "an empty solution"),
+        ("### BEGIN SOLUTION\nx = 1\n### END SOLUTION", "at the margin"),
+        (BLANK + "\n  return 3", "line"),
+    ],
+)
+def test_markers_out_of_order_are_refused_with_the_cell(
+    source: str, said: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "lesson.ipynb", *cells(source))
+    with pytest.raises(NotebookError, match=said) as caught:
+        make_copy(path, "student")
+    assert f"{path}, cell blank-1" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ([blank(tag="other"), CHECK], "the tag 'blank'"),
+        ([blank(), HIDDEN, CHECK], "tagged 'check' before"),
+        ([blank()], "no check after it"),
+        ([blank(), CHECK, blank(id_="blank-2")], "no check after it"),
+        ([blank(id_="blank"), CHECK], "an id `blank-1`"),
+    ],
+)
+def test_cells_out_of_order_are_refused(content: list, said: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "lesson.ipynb", *content)
+    for kind in ("student", "teacher"):
+        with pytest.raises(NotebookError, match=said):
+            make_copy(path, kind)
+
+
+def test_an_unknown_kind_is_refused(notebook: Path) -> None:
+    with pytest.raises(ConfigError, match="student, teacher"):
+        make_copy(notebook, "pupil")
+
+
+def test_somebody_s_work_is_not_overwritten_unless_asked(notebook: Path, tmp_path: Path) -> None:
+    (path,) = write_copies("student", [notebook], tmp_path / "made")
+    assert write_copies("student", [notebook], tmp_path / "made") == [path]  # the same again
+    work = path.read_text(encoding="utf-8").replace("your code here", "mine")
+    path.write_text(work, encoding="utf-8")
+    with pytest.raises(NotebookError, match="--overwrite"):
+        write_copies("student", [notebook], tmp_path / "made")
+    assert path.read_text(encoding="utf-8") == work
+    write_copies("student", [notebook], tmp_path / "made", overwrite=True)
+    assert "your code here" in path.read_text(encoding="utf-8")
+
+
+def test_a_copy_never_takes_its_source_s_place(notebook: Path) -> None:
+    before = notebook.read_bytes()
+    with pytest.raises(NotebookError, match="the notebook itself"):
+        write_copies("student", [notebook], notebook.parent, overwrite=True)
+    assert notebook.read_bytes() == before
+
+
+def test_nothing_is_written_where_one_notebook_is_refused(notebook: Path, tmp_path: Path) -> None:
+    bad = write(tmp_path / "other.ipynb", *cells("x = 1"))
+    with pytest.raises(NotebookError):
+        write_copies("student", [notebook, bad], tmp_path / "made")
+    assert not (tmp_path / "made").exists()
+
+
+def test_command(
+    notebook: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(notebook.parent)
+    assert main(["copies", "student", "made", "lesson.ipynb"]) == 0
+    assert load_notebook("made/lesson.ipynb")["cells"][2]["source"] == STUDENT
+    assert "made/lesson.ipynb" in capsys.readouterr().out
+    assert main(["copies", "pupil", "made", "lesson.ipynb"]) == 2
+    assert "student, teacher" in capsys.readouterr().err
+    assert main(["copies", "teacher", "teachers"]) == 2  # of the working folder's notebooks
+    assert "notebooks" in capsys.readouterr().err
+    Path("notebooks").mkdir()
+    notebook.rename("notebooks/lesson.ipynb")
+    assert main(["copies", "teacher", "teachers"]) == 0
+    assert load_notebook("teachers/lesson.ipynb")["cells"][2]["source"] == TEACHER
