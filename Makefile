@@ -40,7 +40,7 @@ help:  ## say what can be made
 	@echo "                         (LEDGER=FOLDER: the page of that ledger, made by rstan-lite ledger)"
 	@echo "make site-check          look at each of its pages in Chromium, by day, by night, on a phone"
 	@echo "make test                lint, types and all tests (PYTEST='-k name' picks some)"
-	@echo "make lint                ruff and mypy alone"
+	@echo "make lint                ruff, mypy and the rooms' arrows alone"
 	@echo "make gpu [JHMDB=/path]   speed, memory and agreement of a GPU, into runs/gpu; needs no Jupyter"
 	@echo "                         (GPU='--missing skip ...': further options)"
 	@echo "make bench [JHMDB=/path] speed, memory and growth beside a plain reference, into runs/bench"
@@ -83,6 +83,7 @@ lint: .venv/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 # One thread a worker: two workers with two threads each would only get in each other's way.
 test: lint

@@ -36,6 +36,7 @@ MODULES = {
 TOOLS = {
     "cryptography": "certificates of the sweep's own cluster: distributed makes them with it",
     "furo": "the look of the site",
+    "import-linter": "make lint",
     "ipykernel": "runs the notebooks' cells",
     "ipywidgets": "draws the progress bars and sliders of notebooks",
     "jupyterlab": "opens notebooks",
