@@ -110,10 +110,12 @@ def test_threads() -> None:
 
 
 def test_memory_and_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert machine.check_memory(8.0).state == "ok"
-    assert machine.check_memory(1.0).state == "warn"
-    assert machine.check_memory(None).state == "warn"
-    assert 0 < (machine.available_memory() or 0) < 1e5
+    assert machine.check_memory().state == "ok"
+    monkeypatch.setattr(machine, "MEMORY_NEEDED", 1e9)
+    assert machine.check_memory().state == "warn"
+    with monkeypatch.context() as hidden:
+        hidden.setitem(sys.modules, "psutil", None)
+        assert machine.check_memory().found == "unknown"
     assert machine.check_disk(tmp_path).found.endswith(str(tmp_path.resolve()))
     monkeypatch.setattr(machine, "DISK_NEEDED", 1e9)
     assert machine.check_disk(tmp_path).state == "warn"
@@ -291,15 +293,12 @@ def test_shipped_and_tuned(tmp_path: Path) -> None:
     assert "unreadable: motion-1" in doctor.check_tuned(str(tmp_path)).found
 
 
-def test_table_and_json() -> None:
+def test_table() -> None:
     checks = [Check("A", "ok", "fine"), Check("Longer", "fail", "word " * 40, "do this")]
     table = machine.as_table(checks)
     assert max(map(len, table.splitlines())) <= machine.WIDTH
     assert "-> do this" in table
     assert table.splitlines()[-1] == "1 ok, 0 warn, 1 fail"
-    assert json.loads(machine.as_json(checks))[1]["advice"] == "do this"
-    assert machine.exit_code(checks) == 1
-    assert machine.exit_code([Check("A", "warn", "")]) == 0
 
 
 def test_command_without_torch_or_libraries(

@@ -22,7 +22,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from rstan_lite.system.errors import DataError
-from rstan_lite.system.libraries import require_libraries
+from rstan_lite.system.settings import require_libraries
 
 from .download import check_free
 

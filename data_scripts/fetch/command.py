@@ -13,9 +13,9 @@ from rstan_lite.data.datasets import open_clips
 from rstan_lite.system.errors import DataError
 from rstan_lite.system.files import alone
 from rstan_lite.system.interruption import run_command
-from rstan_lite.system.libraries import require_libraries
 from rstan_lite.system.machine import as_table
 from rstan_lite.system.reading import disk_errors
+from rstan_lite.system.settings import require_libraries
 
 from .archives import check_rar, extract
 from .download import check_md5, download

@@ -40,7 +40,7 @@ from rstan_lite.classroom.parameters import (
     tagged,
 )
 from rstan_lite.system.errors import NotebookError
-from rstan_lite.system.libraries import require_libraries
+from rstan_lite.system.settings import require_libraries
 
 POINTS = {"easy": 2, "medium": 4, "hard": 6}  # of an exercise; half of them for hidden tests
 CONFIG, GRADEBOOK = "nbgrader_config.py", "gradebook.db"

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sys
 import warnings
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rstan_lite.system import machine
 from rstan_lite.system.errors import DataError, RstanError
-from rstan_lite.system.machine import Check, as_json, as_table, exit_code
+from rstan_lite.system.machine import Check, as_table
 from rstan_lite.system.reading import read_json
 from rstan_lite.system.settings import default_cache
 
@@ -66,8 +68,8 @@ def main(arguments: argparse.Namespace) -> int:
     """Run what `add_parser` parsed."""
     roots = {name: getattr(arguments, name) for name in README}
     checks = examine(roots, arguments.weights, arguments.puppets, arguments.cache)
-    print(as_json(checks) if arguments.json else as_table(checks))
-    return exit_code(checks)
+    print(json.dumps([asdict(c) for c in checks], indent=2) if arguments.json else as_table(checks))
+    return int(any(check.state == "fail" for check in checks))
 
 
 def examine(
@@ -96,7 +98,7 @@ def examine(
     checks += [
         machine.check_gpu(said, shutil.which("nvidia-smi") is not None),
         machine.check_threads(os.cpu_count() or 1, said, os.environ.get("OMP_NUM_THREADS")),
-        machine.check_memory(machine.available_memory()),
+        machine.check_memory(),
         machine.check_disk("."),
     ]
     if ready:

@@ -16,13 +16,12 @@ import sys
 import sysconfig
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from rstan_lite.system.tables import aligned
 
-State = Literal["ok", "warn", "fail"]
 WIDTH = 100
 PYTHON_RANGE = ((3, 11), (3, 14))
 LIBRARIES = {  # distributions whose absence stops the project, with the module each one gives
@@ -47,7 +46,7 @@ DISK_NEEDED = 5.0  # GiB, room for features of JHMDB and for runs
 REINSTALL = "Install again: pip install -e . (or make .venv/.installed) in the checkout."
 
 _TORCH_PROBE = """
-import json, sys
+import json
 said = {}
 import torch
 said.update(torch=torch.__version__, threads=torch.get_num_threads(), cuda_build=torch.version.cuda)
@@ -67,7 +66,7 @@ try:
             said["gpus"].append([torch.cuda.get_device_name(index), free, total, one])
 except Exception as error:
     said["gpu_error"] = f"{type(error).__name__}: {error}"
-print("\\n" + json.dumps(said))
+print("\\nsaid " + json.dumps(said))
 """
 _LIBRARY_PROBE = """
 import importlib, json, sys
@@ -90,14 +89,9 @@ class Check:
     """
 
     name: str
-    state: State
+    state: Literal["ok", "warn", "fail"]
     found: str
     advice: str = ""
-
-
-def exit_code(checks: Sequence[Check]) -> int:
-    """1 where something necessary fails, else 0."""
-    return int(any(check.state == "fail" for check in checks))
 
 
 def as_table(checks: Sequence[Check]) -> str:
@@ -105,32 +99,20 @@ def as_table(checks: Sequence[Check]) -> str:
     width = WIDTH - max(len(check.name) for check in checks) - 8
     rows = []
     for check in checks:
+        advice = f"-> {check.advice}" if check.advice else ""
         lines = textwrap.wrap(check.found, width, break_on_hyphens=False) or [""]
-        lines += textwrap.wrap(
-            f"-> {check.advice}" * bool(check.advice),
-            width,
-            subsequent_indent="   ",
-            break_on_hyphens=False,
-        )
-        heads = [(check.state.ljust(4), check.name), *[("", "")] * (len(lines) - 1)]
-        rows += [[*head, line] for head, line in zip(heads, lines, strict=True)]
+        lines += textwrap.wrap(advice, width, subsequent_indent="   ", break_on_hyphens=False)
+        rows.append((check.state.ljust(4), check.name, lines[0]))
+        rows += [("", "", line) for line in lines[1:]]
     counts = {state: sum(c.state == state for c in checks) for state in ("ok", "warn", "fail")}
     summary = ", ".join(f"{number} {state}" for state, number in counts.items())
     return "\n".join([*aligned(rows), "", summary])
 
 
-def as_json(checks: Sequence[Check]) -> str:
-    """The checks as a JSON list."""
-    return json.dumps([asdict(check) for check in checks], indent=2)
-
-
 def probe_torch(python: str = sys.executable, timeout: float = 180.0) -> dict[str, Any]:
     """What torch says of itself in a process of its own; {"error": why} where it says nothing."""
-    printed, why = _probe(python, _TORCH_PROBE, [], timeout)
-    if why:
-        return {"error": why}
-    said: dict[str, Any] = json.loads(printed.strip().splitlines()[-1])
-    return said
+    said, why = _probe(python, _TORCH_PROBE, [], timeout)
+    return {"error": why} if why else dict(said[-1])
 
 
 def probe_libraries(
@@ -139,30 +121,33 @@ def probe_libraries(
     """Why each module can't be imported, "" where it can, as a process of its own found out."""
     found: dict[str, str] = {}
     while left := [name for name in modules if name not in found]:
-        printed, why = _probe(python, _LIBRARY_PROBE, left, timeout)
-        lines = [line for line in printed.splitlines() if line.startswith("said ")]
-        found |= dict(json.loads(line.removeprefix("said ")) for line in lines)
-        if len(lines) < len(left):  # the next one ended the process
-            found[left[len(lines)]] = why or "its import ended Python"
+        said, why = _probe(python, _LIBRARY_PROBE, left, timeout)
+        found |= dict(said)
+        if len(said) < len(left):  # the next one ended the process
+            found[left[len(said)]] = why or "its import ended Python"
     return found
 
 
-def _probe(python: str, code: str, arguments: Sequence[str], timeout: float) -> tuple[str, str]:
-    """What a piece of Python printed in a process of its own, and why it ended early, or ""."""
+def _probe(
+    python: str, code: str, arguments: Sequence[str], timeout: float
+) -> tuple[list[Any], str]:
+    """What a piece of Python said in a process of its own, and why that ended early, or ""."""
     command = [python, "-c", code, *arguments]
+    printed, why = b"", ""
     try:
         done = subprocess.run(
             command, capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL
         )
+        printed = done.stdout
+        if done.returncode:
+            complaint = done.stderr.decode(errors="replace").strip().splitlines()
+            why = complaint[-1][:300] if complaint else f"it ended with {done.returncode}"
     except subprocess.TimeoutExpired as error:
-        return (error.stdout or b"").decode(errors="replace"), f"no end within {timeout:g} s"
+        printed, why = error.stdout or b"", f"no end within {timeout:g} s"
     except OSError as error:
-        return "", f"{type(error).__name__}: {error}"
-    why = ""
-    if done.returncode:
-        complaint = done.stderr.decode(errors="replace").strip().splitlines()
-        why = complaint[-1][:300] if complaint else f"it ended with {done.returncode}"
-    return done.stdout.decode(errors="replace"), why
+        why = f"{type(error).__name__}: {error}"
+    lines = printed.decode(errors="replace").splitlines()
+    return [json.loads(line[5:]) for line in lines if line.startswith("said ")], why
 
 
 def check_python(version: tuple[int, int], executable: str) -> Check:
@@ -188,16 +173,34 @@ def check_torch(said: Mapping[str, Any]) -> Check:
     return Check("PyTorch", "ok", found)
 
 
+def check_libraries(found: Mapping[str, str | None], problems: Mapping[str, str]) -> Check:
+    """The libraries that everything needs.
+
+    found: the version of each distribution. problems: why its module can't be imported, or "".
+    """
+    absent, broken = [], []
+    for name in found:
+        why = problems[name]
+        if why.startswith("ModuleNotFoundError") and repr(LIBRARIES.get(name, name)) in why:
+            absent.append(name)
+        elif why:
+            broken.append(f"{name} does not import ({why[:300]})")
+    if absent or broken:
+        said = [f"missing: {', '.join(absent)}"] * bool(absent) + broken
+        return Check("Libraries", "fail", "; ".join(said), REINSTALL)
+    shown = (f"{name} {version or '(another distribution)'}" for name, version in found.items())
+    return Check("Libraries", "ok", ", ".join(shown))
+
+
 def check_gpu(said: Mapping[str, Any], driver: bool) -> Check:
     """The GPUs that torch can compute on. driver: whether NVIDIA's driver tool is installed."""
-    gpus = said.get("gpus", [])
-    if gpus:
-        shown = [
+    if gpus := said.get("gpus", []):
+        shown = "; ".join(
             f"{n}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free" for n, free, total, _ in gpus
-        ]
+        )
         if all(works for *_, works in gpus):
-            return Check("GPU", "ok", "; ".join(shown))
-        return Check("GPU", "warn", "; ".join(shown) + "; computes nonsense", "Update its driver.")
+            return Check("GPU", "ok", shown)
+        return Check("GPU", "warn", f"{shown}; computes nonsense", "Update its driver.")
     if "gpu_error" in said:
         return Check("GPU", "warn", said["gpu_error"], "Restart the machine or update its driver.")
     advice = "Everything runs on the CPU; the profile `paper` is meant for a GPU."
@@ -219,36 +222,26 @@ def check_threads(cores: int, said: Mapping[str, Any], asked: str | None) -> Che
     return Check("CPU", "ok", found)
 
 
-def available_memory() -> float | None:
-    """GiB that programs may still take; None without the library that asks the system."""
+def check_memory() -> Check:
+    """Enough memory for the tour, as far as the library knows that asks the system."""
+    need = f"the tour takes up to {MEMORY_NEEDED:.0f} GiB."
     try:
         import psutil
     except ImportError:
-        return None
-    return float(psutil.virtual_memory().available) / 2**30
-
-
-def check_memory(available: float | None) -> Check:
-    """Enough memory for the tour. available: GiB."""
-    if available is None:
-        return Check("Memory", "warn", "unknown", f"The tour takes up to {MEMORY_NEEDED:.0f} GiB.")
-    found = f"{available:.1f} GiB available"
-    if available >= MEMORY_NEEDED:
-        return Check("Memory", "ok", found)
-    return Check(
-        "Memory", "warn", found, f"Close programs: the tour takes {MEMORY_NEEDED:.0f} GiB."
-    )
+        return Check("Memory", "warn", "unknown", f"Note: {need}")
+    available = psutil.virtual_memory().available / 2**30
+    enough = available >= MEMORY_NEEDED
+    advice = "" if enough else f"Close programs: {need}"
+    return Check("Memory", "ok" if enough else "warn", f"{available:.1f} GiB available", advice)
 
 
 def check_disk(folder: str | os.PathLike[str]) -> Check:
     """Room for stores and runs in a folder."""
     free = shutil.disk_usage(folder).free / 2**30
+    enough = free >= DISK_NEEDED
+    advice = "" if enough else f"Features of JHMDB take a few GiB: free {DISK_NEEDED:.0f}."
     found = f"{free:.1f} GiB free in {Path(folder).resolve()}"
-    if free >= DISK_NEEDED:
-        return Check("Disk", "ok", found)
-    return Check(
-        "Disk", "warn", found, f"Features of JHMDB take a few GiB: free {DISK_NEEDED:.0f}."
-    )
+    return Check("Disk", "ok" if enough else "warn", found, advice)
 
 
 def versions(names: Sequence[str]) -> dict[str, str | None]:
@@ -260,25 +253,6 @@ def versions(names: Sequence[str]) -> dict[str, str | None]:
         except importlib.metadata.PackageNotFoundError:
             found[name] = None
     return found
-
-
-def check_libraries(found: Mapping[str, str | None], problems: Mapping[str, str]) -> Check:
-    """The libraries that everything needs.
-
-    found: the version of each distribution. problems: why its module can't be imported, or "".
-    """
-    absent, broken = [], []
-    for name in found:
-        why = problems[name]
-        if why.startswith("ModuleNotFoundError") and repr(LIBRARIES.get(name, name)) in why:
-            absent.append(name)
-        elif why:
-            broken.append(f"{name} does not import ({why[:300]})")
-    if absent or broken:
-        said = [f"missing: {', '.join(absent)}"] * bool(absent) + broken
-        return Check("Libraries", "fail", "; ".join(said), REINSTALL)
-    shown = (f"{name} {version or '(another distribution)'}" for name, version in found.items())
-    return Check("Libraries", "ok", ", ".join(shown))
 
 
 def check_jupyter(found: Mapping[str, str | None]) -> Check:

@@ -1,11 +1,12 @@
-"""Checks of settings, and the cache's place where no setting gives it. Imports no torch."""
+"""Checks of settings and of the libraries that they need; the cache's place. Imports no torch."""
 
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rstan_lite.system.errors import ConfigError
 
@@ -71,3 +72,14 @@ def _check_range(
         span = f" from {low:g} to {high}" if low is not None and high is not None else span
         span += "" if below is None else f" and below {below:g}"
         raise ConfigError(where, repr(found)[:200], what + span)
+
+
+def require_libraries(title: str, modules: Mapping[str, str], extra: str) -> None:
+    """Raise ConfigError, saying how to install them, where a library is not there.
+
+    title: what needs them. modules: distribution -> module. extra: of the package, that has them.
+    """
+    absent = [name for name, module in modules.items() if not importlib.util.find_spec(module)]
+    if absent:
+        found, hint = f"no {' and no '.join(absent)} installed", f"pip install rstan-lite[{extra}]"
+        raise ConfigError(title, found, " and ".join(modules), f"Install them: {hint}")

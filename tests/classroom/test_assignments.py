@@ -149,7 +149,7 @@ def test_nothing_that_somebody_worked_on_is_lost(lesson: Path, tmp_path: Path) -
 def test_command_says_how_to_install_nbgrader(
     lesson: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.setattr("rstan_lite.system.libraries.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("rstan_lite.system.settings.importlib.util.find_spec", lambda name: None)
     assert main(["assignments", str(lesson.parent / "course"), str(lesson)]) == 2
     assert "pip install rstan-lite[class]" in capsys.readouterr().err
     assert not (lesson.parent / "course").exists()

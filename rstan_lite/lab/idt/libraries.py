@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rstan_lite.system.libraries import require_libraries
+from rstan_lite.system.settings import require_libraries
 
 MODULES = {"scikit-image": "skimage"}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rstan_lite.system.errors import ConfigError
-from rstan_lite.system.libraries import require_libraries
+from rstan_lite.system.settings import require_libraries
 
 if TYPE_CHECKING:
     from distributed import Client
