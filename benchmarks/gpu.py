@@ -24,11 +24,11 @@ from benchmarks.timing import interleaved
 from rstan_lite.system import tables
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import RstanError
-from rstan_lite.training import runs
+from rstan_lite.training import run_folder as runs
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.features_source import load_parts
+from rstan_lite.training.parts import Parts, load_parts
 from rstan_lite.training.profiles import resolve
-from rstan_lite.training.train import Parts, train
+from rstan_lite.training.train import train
 
 # Largest relative error of a gradient against float64 on the CPU that counts as agreement.
 TOLERANCE = {"32": 1e-3, "bf16": 0.15}
@@ -95,7 +95,10 @@ def speed(device: str, precision: str, sizes: Sizes, rounds: int) -> list[dict[s
         }
         row |= {"iterations_per_second": 1 / took["seconds"]}
         row |= {"clips_per_second": sizes.batch / took["seconds"]}
-        rows.append(row | {"peak_memory": runs.peak_gpu_memory() if device == "cuda" else None})
+        rows.append(
+            row
+            | {"peak_memory": torch.cuda.max_memory_allocated() >> 20 if device == "cuda" else None}
+        )
     return rows
 
 

@@ -27,8 +27,7 @@ from rstan_lite.puppets import generate
 from rstan_lite.system.devices import make_fabric
 from rstan_lite.training.batches import ClipFeatures, epoch_rows, training_batch
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.loop import learning_rate
-from rstan_lite.training.step import Objective, Task, train_step
+from rstan_lite.training.loop import Objective, Task, learning_rate, train_step
 from rstan_lite.training.train import build_model
 
 EPOCHS = 5  # of the training that is watched; the first one warms up

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.features_source import PUPPETS, cache_folder
+from rstan_lite.training.parts import PUPPETS, cache_folder, generated
 from rstan_lite.training.profiles import resolve
 
 FOLDER = "puppets-lessons"  # inside the cache, beside the tour's clips
@@ -40,9 +40,5 @@ def lesson_config(
     config = resolve("tiny", chosen, variant)
     if root or dataset != PUPPETS:
         return config
-    folder = cache_folder(config) / FOLDER
-    if not (folder / "puppets.json").exists():  # written last: absent, or interrupted
-        from rstan_lite.puppets import generate
-
-        generate(folder, CLIPS_PER_CLASS, ACTIONS)
+    folder = generated(cache_folder(config) / FOLDER, CLIPS_PER_CLASS, ACTIONS)
     return resolve("tiny", chosen | {"root": str(folder)}, variant)

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rstan_lite.cli.training import add_options, overrides_of
 from rstan_lite.system.errors import ConfigError
-from rstan_lite.training.profiles import add_options, overrides_of
 
 if TYPE_CHECKING:
     from rstan_lite.lab.ledger.ledger_runs import Ledger
@@ -117,8 +117,8 @@ def write_files(found: Ledger | Pool, out: Path) -> list[Path]:
 def _plan(arguments: argparse.Namespace, out: Path, options: dict[str, Any]) -> Any:
     """What is to be run; complains before the first run."""
     from rstan_lite.lab.ledger.ledger_runs import Plan
-    from rstan_lite.training.features_source import open_dataset
     from rstan_lite.training.paper_rows import rows_of
+    from rstan_lite.training.parts import open_dataset
 
     if options.get("dataset", PUPPETS) == PUPPETS:
         options = SMALL_NETWORKS | options

@@ -86,7 +86,7 @@ def add_parsers(subparsers: Any) -> None:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     from rstan_lite.lab import splits
-    from rstan_lite.lab.again import evaluate_run
+    from rstan_lite.lab.protocols import evaluate_run
 
     names = ("part", "frames", "root", "cache", "device", "protocol", "second")
     how = {name: getattr(arguments, name) for name in names}
@@ -117,7 +117,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 def _table_of_sequences(run: Path, arguments: argparse.Namespace) -> int:
     """Print what the sequences of a protocol are, for the first clip of the part."""
-    from rstan_lite.lab.again import table_of_sequences
+    from rstan_lite.lab.protocols import table_of_sequences
     from rstan_lite.show.preparation import sequence_table
 
     rows, clip = table_of_sequences(
@@ -128,7 +128,7 @@ def _table_of_sequences(run: Path, arguments: argparse.Namespace) -> int:
 
 
 def _fuse(arguments: argparse.Namespace) -> int:
-    from rstan_lite.lab.fuse import fuse, save_fused
+    from rstan_lite.lab.late_fusion import fuse, save_fused
 
     sources = [Path(run) for run in arguments.runs]
     weights = _weights(arguments.weights)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,9 @@ from rstan_lite.cli import testing as commands_of_runs
 from rstan_lite.cli.sweep import add_cluster_options, check_workers
 from rstan_lite.cli.testing import report
 from rstan_lite.system.ranks import ranks_of_environment, refuse_several
-from rstan_lite.training.profiles import add_options, from_arguments
+from rstan_lite.training.config import TrainConfig, default_of, value_types
+from rstan_lite.training.paper_rows import VARIANTS
+from rstan_lite.training.profiles import PROFILES, parsed, resolve, shown
 
 
 def add_parsers(subparsers: Any) -> None:
@@ -69,7 +73,7 @@ def _extract(arguments: argparse.Namespace) -> int:
 
         with connect(scheduler, workers) as client:
             extract(client, config)
-    from rstan_lite.training.features_source import cache_folder, load_parts
+    from rstan_lite.training.parts import cache_folder, load_parts
 
     parts = load_parts(config)
     found = {"train": parts.train, "validation": parts.validation, "test": parts.test}
@@ -107,17 +111,53 @@ def _train(arguments: argparse.Namespace) -> int:
 
 def _predict(arguments: argparse.Namespace) -> int:
     from rstan_lite.lab.predict import predict
+    from rstan_lite.show.frames import overlay_clip, write_animation
 
-    answer = predict(
-        Path(arguments.video),
-        Path(arguments.run),
-        Path(arguments.out),
-        top=arguments.top,
-        gif=arguments.gif,
-        device=arguments.device,
-    )
+    video, out = Path(arguments.video), Path(arguments.out)
+
+    def draw(frames: Any, maps: Any, seen: Any, name: str) -> Path:
+        path = out / f"{video.stem}-{name}{'.gif' if arguments.gif else '.mp4'}"
+        write_animation(overlay_clip(frames, maps, seen), path, fps=15.0)
+        return path
+
+    answer = predict(video, Path(arguments.run), out, arguments.top, arguments.device, draw)
     for name, score in answer["classes"].items():
         print(f"{score:6.1%}  {name}")
     for path in (answer["predictions"], *answer["overlays"].values()):
         print(f"written: {path}")
     return 0
+
+
+def add_options(parser: argparse.ArgumentParser, leave_out: Sequence[str] = ()) -> None:
+    """One command-line option for each field of TrainConfig but some, with its help text."""
+    parser.add_argument(
+        "--profile", default="course", help="size of the run: " + ", ".join(PROFILES)
+    )
+    parser.add_argument("--variant", help="row of the paper's tables: " + ", ".join(VARIANTS))
+    types = value_types()
+    for spec in fields(TrainConfig):
+        if spec.name in leave_out:
+            continue
+        kind, choices = types[spec.name], spec.metadata["choices"]
+        text = spec.metadata["help"] + (f": {', '.join(choices)}" if choices else "")
+        text += f" (course: {shown(default_of(spec))})"
+        flag = "--" + spec.name.replace("_", "-")
+        if kind is bool:
+            parser.add_argument(
+                flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text
+            )
+        else:
+            metavar = kind.__name__.upper() if kind in (int, float) else "NAME"
+            parser.add_argument(flag, default=argparse.SUPPRESS, metavar=metavar, help=text)
+
+
+def from_arguments(arguments: argparse.Namespace) -> TrainConfig:
+    """The configuration that parsed options describe; ConfigError where one is not a value."""
+    return resolve(arguments.profile, overrides_of(arguments), arguments.variant)
+
+
+def overrides_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The fields of TrainConfig that options were given for; ConfigError for what is no value."""
+    types = value_types()
+    given = {k: v for k, v in vars(arguments).items() if k in types}
+    return {name: parsed(name, value, types[name]) for name, value in given.items()}

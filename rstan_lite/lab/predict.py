@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,22 +24,29 @@ from rstan_lite.model.rstan import RSTAN
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
 from rstan_lite.system.reading import check_regular
-from rstan_lite.training import runs
+from rstan_lite.training import run_folder as runs
 from rstan_lite.training.batches import ClipFeatures, ordered_batches
-from rstan_lite.training.checkpoint import Description, load_model
 from rstan_lite.training.config import TrainConfig, read_config
-from rstan_lite.training.features_source import feature_settings
+from rstan_lite.training.parts import feature_settings
+from rstan_lite.training.run_folder import Description, load_model
 
 
 def predict(
-    video: Path, run: Path, out: Path, top: int = 5, gif: bool = False, device: str = "auto"
+    video: Path,
+    run: Path,
+    out: Path,
+    top: int = 5,
+    device: str = "auto",
+    draw: Callable[[np.ndarray, np.ndarray, Geometry, str], Path] | None = None,
 ) -> dict[str, Any]:
-    """Name the action of a video, and draw the attention over its frames.
+    """Name the action of a video, and find the attention over its frames.
 
     video: any file that FFmpeg reads, of two frames or more. run: a finished run, whose networks
-    must still be where they were. top: how many classes to return. gif: GIF instead of MP4.
-    Writes `<video's stem>-prediction.json` (all classes) and, where the model attends,
-    `<stem>-<appearance|motion|fused>.mp4` into `out`.
+    must still be where they were. top: how many classes to return.
+    draw: called with the video's frames (F, H, W, 3), for each frame the map (P,) of the nearest
+    attended one, the crop that the map covers, and the map's name (appearance, motion, fused);
+    it returns the file that it has drawn.
+    Writes `<video's stem>-prediction.json` (all classes) into `out`.
     Returns classes (name to probability, best first), predictions and overlays (paths).
     Raises DataError (video), CheckpointError (run, networks), ConfigError, DeviceError.
     """
@@ -64,10 +71,11 @@ def predict(
     chosen = sampled(inputs, config)
     seen = view(config.views[0], frames.shape[1:3], config.size)
     overlays = {}
-    for name, maps in diagonal_maps(output).items():
-        path = out / f"{video.stem}-{name}{'.gif' if gif else '.mp4'}"
-        draw(frames, chosen, maps[0].float().cpu().numpy(), seen, path)
-        overlays[name] = str(path)
+    nearest = np.abs(np.arange(len(frames))[:, None] - chosen[None]).argmin(1)  # (F,)
+    if draw is not None:
+        for name, maps in diagonal_maps(output).items():
+            of_frames = maps[0].float().cpu().numpy()[nearest]  # (F, P)
+            overlays[name] = str(draw(frames, of_frames, seen, name))
     path = out / f"{video.stem}-prediction.json"
     answer = {
         "video": str(video),
@@ -167,16 +175,3 @@ def of_current(alpha: Tensor, attention: Attention) -> Tensor:
     steps = torch.arange(alpha.shape[1], device=attention.frames.device)
     current = (attention.frames == steps[:, None]) & attention.frames_valid  # (T, N)
     return (alpha * current[None, :, :, None].to(alpha)).sum(2)
-
-
-def draw(
-    frames: np.ndarray, chosen: np.ndarray, maps: np.ndarray, seen: Geometry, path: Path
-) -> None:
-    """Lay over every frame the map of the nearest attended one, and write the animation.
-
-    frames: (F, H, W, 3). chosen: (T,) indices of the attended frames. maps: (T, P).
-    """
-    from rstan_lite.show.frames import overlay_clip, write_animation
-
-    nearest = np.abs(np.arange(len(frames))[:, None] - chosen[None]).argmin(1)  # (F,)
-    write_animation(overlay_clip(frames, maps[nearest], seen), path, fps=15.0)

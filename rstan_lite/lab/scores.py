@@ -14,8 +14,9 @@ import numpy as np
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import check_regular, disk_errors
-from rstan_lite.training import runs
-from rstan_lite.training.runs import Predictions
+from rstan_lite.system.settings import check_choice
+from rstan_lite.training import run_folder as runs
+from rstan_lite.training.run_folder import Predictions
 
 UNKNOWN = -1  # the label of a clip whose file does not say it
 ENDINGS = (".npz", ".csv")
@@ -71,8 +72,7 @@ def normalise(scores: np.ndarray, how: str) -> np.ndarray:
     Each row is changed by itself, so that no clip's scores depend on the others'.
     """
     x = scores.astype(np.float64)
-    if how not in NORMALISE:
-        raise ConfigError("--normalise", repr(how), f"one of {', '.join(NORMALISE)}")
+    check_choice("--normalise", how, NORMALISE)
     if how == "none":
         return x
     if how == "standardise":

@@ -11,9 +11,9 @@ from statistics import mean, stdev
 from typing import Any
 
 from rstan_lite.data.splits import part_name
-from rstan_lite.lab.again import evaluate_run
+from rstan_lite.lab.protocols import evaluate_run
 from rstan_lite.system.errors import ConfigError
-from rstan_lite.training import runs
+from rstan_lite.training import run_folder as runs
 from rstan_lite.training.config import TrainConfig, default_of, differences, read_config
 
 PATTERN = "{split}"  # stands for the split's number in a run's name

@@ -20,7 +20,7 @@ from rstan_lite.show.style import BLUE, LINES, VERMILION, describe, new_figure, 
 from rstan_lite.system.tables import Table
 
 if TYPE_CHECKING:
-    from rstan_lite.training.protocol import SequenceRow
+    from rstan_lite.lab.protocols import SequenceRow
 
 COLUMNS = (
     "sequence", "extent", "scale", "crop", "mirror", "rows", "columns", "input", "K", "frames",

@@ -37,7 +37,6 @@ LIBRARIES = {  # distributions whose absence stops the project, with the module 
     "scikit-learn": "sklearn",
     "scipy": "scipy",
     "seaborn": "seaborn",
-    "torchmetrics": "torchmetrics",
     "tqdm": "tqdm",
 }
 JUPYTER = ("ipykernel", "ipywidgets", "jupyterlab", "latex2mathml", "nbconvert", "papermill")
@@ -233,6 +232,21 @@ def check_memory() -> Check:
     enough = available >= MEMORY_NEEDED
     advice = "" if enough else f"Close programs: {need}"
     return Check("Memory", "ok" if enough else "warn", f"{available:.1f} GiB available", advice)
+
+
+def peak_memory() -> int:
+    """Largest resident memory of this process so far, MiB.
+
+    Linux: VmHWM of /proc. Windows: the peak of the working set. Elsewhere no peak is kept that
+    psutil could read: there it is what is resident now.
+    """
+    import psutil
+
+    status = Path("/proc/self/status")
+    if status.exists() and (found := re.search(r"^VmHWM:\s*(\d+) kB", status.read_text(), re.M)):
+        return int(found[1]) >> 10
+    memory = psutil.Process().memory_info()
+    return int(getattr(memory, "peak_wset", memory.rss)) >> 20
 
 
 def check_disk(folder: str | os.PathLike[str]) -> Check:

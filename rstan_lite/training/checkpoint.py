@@ -1,32 +1,202 @@
-"""Saving a run so that it can be continued, and its chosen model so that it can be used."""
+"""How a run survives: all that it goes on from, in the two newest versions on disk.
+
+A version is written beside the one whose place it takes, and begins with its own checksum. A kill
+at any moment leaves a whole one, and if the newest one is damaged, training says so and continues
+from the one before.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+import hashlib
+import io
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from rstan_lite.features.generations import (
-    Generations,
-    random_states,
-    restore_random,
-    warn_of_threads,
-)
-from rstan_lite.features.pretrained import load_weights, read_state
-from rstan_lite.model.rstan import RSTAN, RSTANConfig
-from rstan_lite.system.errors import CheckpointError, ConfigError
+from rstan_lite.features.torch_file import load_torch
+from rstan_lite.system.errors import CheckpointError, RstanError
 from rstan_lite.system.files import write_atomically
-from rstan_lite.system.reading import read_json
-from rstan_lite.training.logs import EpochLog
-from rstan_lite.training.runs import DESCRIPTION, WEIGHTS
-from rstan_lite.training.sums import EpochSums
+from rstan_lite.system.interruption import Keeper
+from rstan_lite.system.reading import check_regular
+
+RESUME = "resume.pt"
+_HEAD, _DIGITS = b"rstan-lite state, sha256 ", 64
+T = TypeVar("T")
+
+
+class Versions:
+    """A state on disk, in the two newest versions: `path`, and `<path>.previous`.
+
+    A version begins with a line that holds the SHA-256 of the rest, which torch.save wrote: torch
+    itself reads a file with a changed number without a complaint. A version that was found damaged
+    is never kept as the one before.
+    """
+
+    def __init__(self, path: Path):
+        self.path, self.previous = path, path.with_name(f"{path.name}.previous")
+        self._newest_is_good = True
+
+    def exists(self) -> bool:
+        """Whether there is anything to go on from."""
+        return self.path.exists() or self.previous.exists()
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write a version, whole or not at all. Raises StoreError."""
+        buffer = io.BytesIO()
+        buffer.write(_HEAD + bytes(_DIGITS) + b"\n")
+        body = buffer.tell()
+        torch.save(state, buffer)
+        content = buffer.getbuffer()
+        content[len(_HEAD) : body - 1] = hashlib.sha256(content[body:]).hexdigest().encode()
+        write_atomically(self.path, content, keep=self.previous if self._newest_is_good else None)
+        self._newest_is_good = True
+
+    def load(self, take: Callable[[dict[str, Any]], T], device: str = "cpu") -> T | None:
+        """Hand the newest whole version's state to `take`, and return what that returns.
+
+        None where there is no version. A damaged one is named on stderr, and the one before it
+        taken; `take` may be called twice, the second time to replace what the first began.
+        Raises CheckpointError where no version can be read, and what `take` raises as such.
+        """
+        found = [path for path in (self.path, self.previous) if path.exists()]
+        damages: list[tuple[Path, Exception]] = []
+        for path in found:
+            try:
+                taken = take(_read(path, device))
+            except RstanError:
+                raise
+            except Exception as error:  # torch and pickle raise many types
+                damages.append((path, error))
+                continue
+            self._newest_is_good = not damages
+            for damaged, why in damages:
+                text = f"a damaged file ({_reason(why)}); going on from {path.name}, saved before"
+                print(f"warning: {damaged}: found {text}.", file=sys.stderr)
+            return taken
+        if not found:
+            return None
+        reasons = " and ".join(f"{path.name}: {_reason(reason)}" for path, reason in damages)
+        raise CheckpointError(
+            damages[0][0],
+            f"a damaged file ({reasons})",
+            "the saved state of a run",
+            f"Remove {' and '.join(path.name for path in found)}: the run then starts anew.",
+        ) from damages[0][1]
+
+    def remove(self) -> None:
+        """Remove all versions, when the run is done."""
+        self.path.unlink(missing_ok=True)
+        self.previous.unlink(missing_ok=True)
+
+
+def _read(path: Path, device: str) -> dict[str, Any]:
+    check_regular(path, CheckpointError, "the saved state of a run", "Remove it.")
+    content = memoryview(path.read_bytes())
+    body = len(_HEAD) + _DIGITS + 1
+    if content[: len(_HEAD)] != _HEAD:
+        raise ValueError("no checksum in its first line")
+    line = _HEAD + hashlib.sha256(content[body:]).hexdigest().encode() + b"\n"
+    if content[:body] != line:
+        raise ValueError("its checksum differs")
+    found = load_torch(io.BytesIO(content[body:]), device)
+    if not isinstance(found, dict):
+        raise ValueError(f"a {type(found).__name__}")
+    return found
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def random_states() -> dict[str, Any]:
+    """The states of torch's random sources: the only ones that a training draws from."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    return {"cpu": torch.get_rng_state(), "cuda": cuda}
+
+
+def restore_random(states: dict[str, Any]) -> None:
+    """Take up what `random_states` returned. A GPU's are left out where their number differs."""
+    torch.set_rng_state(states["cpu"].cpu())
+    if states["cuda"] and torch.cuda.device_count() == len(states["cuda"]):
+        torch.cuda.set_rng_state_all([state.cpu() for state in states["cuda"]])
+
+
+def warn_of_threads(path: Path, threads: int) -> None:
+    """Say where a run goes on with another number of threads: sums then round differently."""
+    now = torch.get_num_threads()
+    if threads != now:
+        print(
+            f"warning: {path}: saved with {threads} threads, goes on with {now}: the results may "
+            "differ in the last digits from those of a run that was never interrupted.",
+            file=sys.stderr,
+        )
+
+
+@dataclass(frozen=True)
+class EpochLog:
+    """Means over one epoch's mini-batches, and the validation after it: a row of log.csv.
+
+    iteration: mini-batches so far. main_loss, aa_loss: Eq. 17 (summed over the T steps) and
+    Eq. 18, a video. gradient_norm: before clipping; clipped: share of mini-batches that were.
+    Accuracies are shares in [0, 1]; those of validation are None without a validation part, and
+    attention_share (see `evaluation.silhouette_sums`) is None without attention or silhouette.
+    main_loss to train_accuracy but the gradient are the first data set's; second_loss (Eq. 17,
+    before its weight) and second_accuracy those of a second one on its training clips, or None.
+    """
+
+    epoch: int
+    iteration: int
+    lr: float
+    main_loss: float
+    aa_loss: float
+    gradient_norm: float
+    clipped: float
+    train_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
+    attention_share: float | None
+    second_loss: float | None = None
+    second_accuracy: float | None = None
+
+
+@dataclass
+class EpochSums:
+    """Of an epoch's mini-batches so far; main, clips and right have one entry a data set.
+
+    batches: how many there were. main, actor: their losses (Eq. 17, 18). clips, right: how many
+    clips, and how many of them were named rightly. norm: of the gradients; clipped: how many were.
+    """
+
+    batches: int = 0
+    main: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    clips: list[int] = field(default_factory=lambda: [0, 0])
+    right: list[int] = field(default_factory=lambda: [0, 0])
+    actor: float = 0.0
+    norm: float = 0.0
+    clipped: float = 0.0
+
+    def add(
+        self, losses: Sequence[Mapping[str, float]], clips: Sequence[int], norm: float, limit: float
+    ) -> None:
+        """Add a mini-batch of each data set: its losses (main, actor, right) and clips.
+
+        norm: of the gradient; limit: the largest that is let through, 0 for any.
+        """
+        self.batches += 1
+        for task, (loss, count) in enumerate(zip(losses, clips, strict=True)):
+            self.main[task] += loss["main"]
+            self.clips[task] += count
+            self.right[task] += int(loss["right"])
+        self.actor += losses[0]["actor"]
+        self.norm += norm
+        self.clipped += float(0 < limit < norm)
 
 
 @dataclass
@@ -48,13 +218,12 @@ class Progress:
     sums: EpochSums = field(default_factory=EpochSums)
 
     def end_epoch(self, row: EpochLog, weights: dict[str, Tensor]) -> None:
-        """Add a finished epoch to the log, and take its weights where it is the best."""
-        self.log.append(row)
-        self.consider(row, weights)
-        self.epoch, self.sums = row.epoch, EpochSums()
+        """Add a finished epoch to the log, and take its weights where it is the best so far.
 
-    def consider(self, row: EpochLog, weights: dict[str, Tensor]) -> None:
-        """Take the epoch as the best if it is; without a validation part the latest one is."""
+        Without a validation part the latest one is the best.
+        """
+        self.log.append(row)
+        self.epoch, self.sums = row.epoch, EpochSums()
         accuracy, loss = row.validation_accuracy, row.validation_loss
         if accuracy is not None and loss is not None:
             if (accuracy, -loss) <= (self.best_accuracy, -self.best_loss):
@@ -64,130 +233,85 @@ class Progress:
         self.best_weights = {k: v.detach().cpu().clone() for k, v in weights.items()}
 
 
-def save_progress(
-    states: Generations, progress: Progress, run: str, model: RSTAN, optimizer: Optimizer
-) -> None:
-    """Write all that a run needs to go on, whole or not at all, and keep the version before.
+class Saver(Keeper):
+    """Saves a run while it is entered, so that it goes on from there to the same numbers.
 
+    A run is saved by the clock, when its epochs say so, and when a signal asks it to stop.
+    path: see `Versions`; None saves nothing, but a signal still waits for a safe point.
     run: text that identifies the run (settings and clips); only the same run can go on from it.
-    """
-    states.save(
-        {
-            "run": run,
-            "progress": {
-                **vars(progress),
-                "sums": asdict(progress.sums),
-                "log": [asdict(row) for row in progress.log],
-            },
-            "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "random": random_states(),
-            "threads": torch.get_num_threads(),
-        }
-    )
-
-
-def load_progress(
-    states: Generations, run: str, model: RSTAN, optimizer: Optimizer
-) -> Progress | None:
-    """Continue from what save_progress wrote: fills model and optimiser; None where there is none.
-
-    A damaged version is named on stderr, and the one before it taken. Warns of another number of
-    threads. Raises CheckpointError where all versions are damaged, or one is of another run.
+    every: epochs after which it is saved besides; pause: seconds between saves; 0 for never.
+    on_save: called with the log after each save, and after a load.
+    writes: false in a process that shares the training with the one that saves it.
+    progress: what was saved of this run; a fresh one where nothing was. Model, optimiser and random
+    sources are then as they were saved.
+    Raises CheckpointError where all versions are damaged, or one is of another run.
     """
 
-    def take(state: dict[str, Any]) -> Progress:
+    def __init__(
+        self,
+        path: Path | None,
+        run: str,
+        model: nn.Module,
+        optimizer: Optimizer,
+        every: int = 0,
+        pause: float = 0.0,
+        on_save: Callable[[list[EpochLog]], None] | None = None,
+        writes: bool = True,
+    ):
+        super().__init__(self._write, pause)
+        self._states = Versions(path) if path else None
+        self._run, self._model, self._optimizer = run, model, optimizer
+        self._every, self._on_save, self._writes = every, on_save, writes
+        found = self._states.load(self._take) if self._states else None
+        self.progress = found or Progress()
+        self._started = time.perf_counter() - self.progress.seconds
+        if found and on_save and writes:
+            on_save(found.log)  # after a kill between the two files
+
+    def end_epoch(self, leaving: bool) -> None:
+        """A safe point at which `every` counts. leaving: it is the last one, and saved."""
+        if leaving or (self._every and self.progress.epoch % self._every == 0):
+            self.save()
+            self.leave()
+        else:
+            self.point()
+
+    def _write(self) -> None:
+        state = self.progress
+        state.seconds = time.perf_counter() - self._started
+        if self._states and self._writes:
+            log = [asdict(row) for row in state.log]
+            self._states.save(
+                {
+                    "run": self._run,
+                    "progress": {**vars(state), "sums": asdict(state.sums), "log": log},
+                    "model": self._model.state_dict(),
+                    "optimizer": self._optimizer.state_dict(),
+                    "random": random_states(),
+                    "threads": torch.get_num_threads(),
+                }
+            )
+            if self._on_save:
+                self._on_save(state.log)
+
+    def _take(self, state: dict[str, Any]) -> Progress:
+        """Take up a saved state."""
+        assert self._states is not None
         values = dict(state["progress"])
         values["log"] = [EpochLog(**row) for row in values["log"]]
         values["sums"] = EpochSums(**values["sums"])
         progress = Progress(**values)
-        if state["run"] != run:
+        if state["run"] != self._run:
             raise CheckpointError(
-                states.path,
+                self._states.path,
                 "the state of a run on other clips or settings",
                 "this run's own",
                 "Use another folder.",
             )
         if progress.best_weights:  # so that they are known to fit
-            model.load_state_dict(progress.best_weights)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+            self._model.load_state_dict(progress.best_weights)
+        self._model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
         restore_random(state["random"])
-        warn_of_threads(states.path, state["threads"])
+        warn_of_threads(self._states.path, state["threads"])
         return progress
-
-    return states.load(take)
-
-
-@dataclass(frozen=True)
-class Description:
-    """What stands beside a model's weights: what it is, what it was fed, what it names.
-
-    model: the RSTANConfig. head: the data set whose classifier predicts. classes: its names.
-    scales: see ClipFeatures. networks: each stream's weights file and its hash, so that a
-    prediction is not made with another one. best_epoch: the epoch that was chosen. versions: of
-    the packages. second_head, second_classes: those of a second data set, empty without one.
-    """
-
-    model: dict[str, Any]
-    head: str
-    classes: tuple[str, ...]
-    scales: dict[str, tuple[float, float]]
-    networks: dict[str, tuple[str, str]]
-    best_epoch: int
-    versions: dict[str, str]
-    second_head: str = ""
-    second_classes: tuple[str, ...] = ()
-
-
-def save_model(folder: Path, model: RSTAN, description: Description) -> None:
-    """Write `checkpoint.safetensors` and `checkpoint.json` into a run folder."""
-    weights = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
-    write_atomically(folder / WEIGHTS, save(weights))
-    text = json.dumps(asdict(description), indent=2) + "\n"
-    write_atomically(folder / DESCRIPTION, text.encode())
-
-
-def load_model(folder: Path) -> tuple[RSTAN, Description]:
-    """The chosen model of a finished run, in evaluation mode; CheckpointError if damaged."""
-    for name in (DESCRIPTION, WEIGHTS):
-        if not (folder / name).is_file():
-            raise CheckpointError(
-                folder,
-                f"no {name}",
-                "the folder of a finished run",
-                "Finish it with the `rstan-lite train` command that began it.",
-            )
-    values = read_json(folder / DESCRIPTION, CheckpointError, "a model's description")
-    try:
-        values["classes"] = tuple(values["classes"])
-        values["second_classes"] = tuple(values.get("second_classes", ()))
-        values["scales"] = {k: (float(a), float(b)) for k, (a, b) in values["scales"].items()}
-        values["networks"] = {k: (str(a), str(b)) for k, (a, b) in values["networks"].items()}
-        description = Description(**values)
-        _check(description)
-        streams: Sequence[str] = description.model["streams"]
-        config = RSTANConfig(**{**description.model, "streams": tuple(streams)})
-        with torch.device("meta"):  # sizes alone: whatever they are, they take no memory
-            model = RSTAN(config)
-    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, ConfigError) as error:
-        found = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
-        raise CheckpointError(folder / DESCRIPTION, found, "a model's description") from error
-    load_weights(model, read_state(folder / WEIGHTS), str(folder / WEIGHTS), "this run's model")
-    return model.eval(), description
-
-
-def _check(description: Description) -> None:
-    """Raise ValueError where the parts of a description do not fit each other."""
-    heads = description.model["heads"]
-    for head, classes in (
-        (description.head, description.classes),
-        (description.second_head, description.second_classes),
-    ):
-        named = all(isinstance(name, str) for name in classes)
-        if not named or len(set(classes)) < len(classes):
-            raise ValueError("classes that are no different names")
-        if (head or classes) and heads.get(head) != len(classes):
-            raise ValueError(f"{len(classes)} classes of {head!r}, and heads {heads}")
-    if not all(0 < x < float("inf") for pair in description.scales.values() for x in pair):
-        raise ValueError(f"scales {description.scales}")

@@ -120,7 +120,7 @@ class TrainConfig:
     device: str = _option("auto", "where to compute", ("auto", "cpu", "cuda"), place=True)
     precision: str = _option("32", "arithmetic", ("32", "bf16"))
     recurrence: str = _option(
-        "auto", "loop over frames: as written, or fast", ("auto", "plain", "fast"), place=True
+        "plain", "loop over frames: as written, or fast", ("auto", "plain", "fast"), place=True
     )
     save_seconds: float = _option(
         60.0, "seconds between checkpoints, inside epochs too; 0: never by time", low=0, place=True

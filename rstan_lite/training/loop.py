@@ -1,4 +1,4 @@
-"""The training loop, in plain sight (Section IV-B); `step.py` is what a mini-batch does."""
+"""The training loop, in plain sight (Section IV-B), and what a mini-batch does (Eq. 17-19)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from rstan_lite.model.rstan import RSTAN
+from rstan_lite.model import (
+    RSTAN,
+    actor_attention_loss,
+    last_step,
+    main_loss,
+    multi_task_loss,
+    total_loss,
+)
 from rstan_lite.system.devices import make_fabric
 from rstan_lite.system.errors import DataError
 from rstan_lite.system.ranks import ALONE, Ranks
@@ -22,19 +30,95 @@ from rstan_lite.training.batches import (
     epoch_rows,
     training_batch,
 )
-from rstan_lite.training.checkpoint import Progress
+from rstan_lite.training.checkpoint import EpochLog, Progress, Saver
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.evaluate import evaluate
-from rstan_lite.training.logs import EpochLog
-from rstan_lite.training.saving import Saver
-from rstan_lite.training.step import Objective, Task, train_step
+from rstan_lite.training.evaluation import evaluate
 
+MEANS = ("total", "main", "actor")  # losses that are means over a mini-batch's videos
 SECOND_SEED = 500_009  # apart from the first data set's, so that both draw frames of their own
 
 
 def learning_rate(config: TrainConfig, iteration: int) -> float:
     """The paper's two steps: lr, and a tenth of it from the milestone on."""
     return config.lr if iteration < config.milestone else config.lr / 10
+
+
+@dataclass(frozen=True)
+class Task:
+    """A data set that is trained on; several of them make multi-task training.
+
+    features: its clips. head: its classifier in the model. batch_size: its videos in a mini-batch.
+    weight: of its loss in the sum; the paper gives UCF101 0.1 beside JHMDB's 1. lambda_aa: 0 where
+    there are no silhouettes.
+    """
+
+    features: ClipFeatures
+    head: str
+    batch_size: int
+    weight: float = 1.0
+    lambda_aa: float = 0.0
+
+
+class Objective(nn.Module):
+    """The model with its loss, as one module: Fabric then treats both alike on any device."""
+
+    def __init__(self, model: RSTAN, aa_kind: str):
+        super().__init__()
+        self.model, self.aa_kind = model, aa_kind
+
+    def forward(self, batch: Batch, head: str, lambda_aa: float) -> dict[str, Tensor]:
+        """Losses of a mini-batch (mean over videos) and the last step's logits (B, C)."""
+        output = self.model(batch.cubes, batch.vectors, head=head)
+        main = main_loss(output, batch.labels)  # Eq. 17
+        actor = torch.zeros_like(main)
+        if output.alpha_diagonal is not None and self.aa_kind != "none" and lambda_aa > 0:
+            actor = actor_attention_loss(output.alpha_diagonal, batch.target, kind=self.aa_kind)
+        total = total_loss(main, actor, lambda_aa)  # Eq. 19
+        return {"total": total, "main": main, "actor": actor, "logits": last_step(output.logits)}
+
+
+def train_step(
+    fabric: Any,
+    objective: Any,
+    optimizer: Any,
+    mixture: Sequence[tuple[Task, Batch]],
+    limit: float,
+    ranks: Ranks = ALONE,
+) -> tuple[list[dict[str, float]], float]:
+    """One mini-batch of each task: losses, gradient, clipping, step.
+
+    limit: largest global norm of the gradient, 0 for no clipping. ranks: who else has a part of
+    the mini-batches. Returns for each task the losses (total, main, actor), and how many clips were
+    named rightly (right), of the whole mini-batch; and the norm before clipping. Where that is not
+    finite, the weights stay as they were.
+    """
+    losses = [objective(batch, task.head, task.lambda_aa) for task, batch in mixture]
+    shares = [ranks.share(len(batch.whole)) for _, batch in mixture]
+    # Fabric takes the mean over processes. Weighted by its share, each one's mean over its own
+    # clips adds up to the mean over all, also where parts differ.
+    total = multi_task_loss(
+        {task.head: loss["total"] for (task, _), loss in zip(mixture, losses, strict=True)},
+        {
+            task.head: task.weight * share * ranks.size
+            for (task, _), share in zip(mixture, shares, strict=True)
+        },
+    )
+    optimizer.zero_grad()
+    fabric.backward(total)
+    norm = float(
+        fabric.clip_gradients(
+            objective, optimizer, max_norm=limit or math.inf, error_if_nonfinite=False
+        )
+    )
+    if math.isfinite(norm):
+        optimizer.step()
+    rows = []
+    for loss, (_, batch), share in zip(losses, mixture, shares, strict=True):
+        means = torch.stack([loss[name].detach().double() for name in MEANS]) * share
+        right = (loss["logits"].argmax(1) == batch.labels).sum() * (share > 0)
+        rows.append(torch.cat([means, right[None]]))
+    found = ranks.sum(torch.stack(rows)).tolist()  # (tasks, losses and right), of all processes
+    return [dict(zip((*MEANS, "right"), row, strict=True)) for row in found], norm
 
 
 @dataclass
@@ -65,7 +149,7 @@ def fit(
     """Train a model and leave the weights of its best epoch on validation in it.
 
     second: another data set, trained along; an epoch is one of the first. It is not validated.
-    resume: file to save the run in (see `saving.Saver`), and to go on from where it exists; run:
+    resume: file to save the run in (see `Saver`), and to go on from where it exists; run:
     text that identifies the run there. on_save: called with all epochs' logs after a save.
     on_epoch: called with each epoch's log, live.
     stop_after: stop, saved, at the end of that epoch.
@@ -83,7 +167,10 @@ def fit(
     objective, stepper = fabric.setup(Objective(model, config.aa_kind), optimizer)
     torch.manual_seed(config.seed)  # dropout; a resumed run's state replaces it
     with ranks.leader_first("saved state"):
-        saver = Saver(resume, run, model, optimizer, config, on_save, writes=ranks.leads)
+        saver = Saver(
+            resume, run, model, optimizer, config.save_every, config.save_seconds, on_save,
+            writes=ranks.leads,
+        )  # fmt: skip
     state = saver.progress
     ranks.check_same("clips and saved state", f"run {run[:12]}, mini-batch {state.iteration}")
     tasks = [Task(train, config.dataset, config.batch_size, lambda_aa=config.lambda_aa)]
@@ -183,7 +270,7 @@ def _brief(row: EpochLog) -> str:
 
 
 def _not_finite(
-    mixture: Sequence[tuple[Task, Batch]], losses: Sequence[dict[str, Tensor]]
+    mixture: Sequence[tuple[Task, Batch]], losses: Sequence[dict[str, float]]
 ) -> DataError:
     """The complaint about a gradient that is not finite: the features' fault, or the rate's."""
     bad = [
@@ -194,7 +281,7 @@ def _not_finite(
         for array in (task.features.cubes[stream], task.features.vectors[stream])
         if not all(bool(torch.isfinite(torch.as_tensor(view)).all()) for view in array[row])
     ]
-    shown = ", ".join(f"{float(loss['total'])}" for loss in losses)
+    shown = ", ".join(f"{loss['total']}" for loss in losses)
     return DataError(
         "training",
         f"values that are not finite in the features of {bad[0]}" if bad else f"a loss of {shown}",

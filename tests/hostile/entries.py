@@ -25,17 +25,17 @@ from rstan_lite.features.pretrained import read_state
 from rstan_lite.features.seen import look
 from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.features.store import Store
-from rstan_lite.lab.fuse import fuse
 from rstan_lite.lab.idt.descriptors import SIZES
 from rstan_lite.lab.idt.encoding import EncodingSettings
 from rstan_lite.lab.idt.fisher_store import CODEBOOKS, fill_fisher, fisher_store
+from rstan_lite.lab.late_fusion import fuse
 from rstan_lite.lab.predict import predict
 from rstan_lite.lab.scores import read_scores
-from rstan_lite.training import runs
-from rstan_lite.training.checkpoint import load_model
+from rstan_lite.training import run_folder as runs
 from rstan_lite.training.config import read_config
-from rstan_lite.training.logs import read_csv
 from rstan_lite.training.profiles import resolve
+from rstan_lite.training.run_folder import load_model
+from rstan_lite.training.run_folder import read_log as read_csv
 from rstan_lite.training.train import train
 from tests.hostile.damage import BYTES
 from tests.hostile.world import COMPONENTS, SIZE

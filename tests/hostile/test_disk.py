@@ -23,7 +23,7 @@ from rstan_lite.features.store import Store
 from rstan_lite.lab.scores import write_csv
 from rstan_lite.show.frames import write_animation
 from rstan_lite.system.errors import RstanError
-from rstan_lite.training import runs
+from rstan_lite.training import run_folder as runs
 from rstan_lite.training.config import TrainConfig
 from tests.fetch.made import write_zip
 

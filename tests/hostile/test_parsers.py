@@ -18,7 +18,7 @@ from rstan_lite.data.video import read_frames
 from rstan_lite.lab.scores import read_scores, write_csv
 from rstan_lite.system.errors import ConfigError, DataError, RstanError
 from rstan_lite.training.config import TrainConfig, from_mapping, read_config
-from rstan_lite.training.runs import Predictions
+from rstan_lite.training.run_folder import Predictions
 
 here = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 texts = st.text(st.characters(codec="utf-8"), max_size=30)

@@ -21,9 +21,9 @@ from rstan_lite.features.store import Store
 from rstan_lite.lab.idt.descriptors import SIZES
 from rstan_lite.lab.scores import write_csv
 from rstan_lite.model.rstan import RSTAN, RSTANConfig
-from rstan_lite.training import runs
-from rstan_lite.training.checkpoint import Description, save_model
+from rstan_lite.training import run_folder as runs
 from rstan_lite.training.profiles import resolve
+from rstan_lite.training.run_folder import Description, save_model
 from rstan_lite.training.train import train
 from tests.clips import write_dataset, write_hmdb51, write_ucf101
 from tests.fetch.made import write_rar, write_tar, write_zip

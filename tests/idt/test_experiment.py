@@ -9,12 +9,12 @@ import pytest
 
 from rstan_lite import cli
 from rstan_lite.data.jhmdb import JHMDB
-from rstan_lite.lab.fuse import fuse
 from rstan_lite.lab.idt import libraries
 from rstan_lite.lab.idt.extract import descriptor_store, fill_descriptors
 from rstan_lite.lab.idt.trajectories import TrackSettings
+from rstan_lite.lab.late_fusion import fuse
 from rstan_lite.puppets import generate
-from rstan_lite.training.runs import read_predictions
+from rstan_lite.training.run_folder import read_predictions
 
 CLASSES = ["clap", "jump", "run"]
 OPTIONS = ["--scales", "2", "--components", "2,4", "--samples", "2000", "--workers", "1",

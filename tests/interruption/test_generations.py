@@ -9,13 +9,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rstan_lite.features.generations import (
-    Generations,
+from rstan_lite.system.errors import CheckpointError
+from rstan_lite.training.checkpoint import (
+    Versions as Generations,
+)
+from rstan_lite.training.checkpoint import (
     random_states,
     restore_random,
     warn_of_threads,
 )
-from rstan_lite.system.errors import CheckpointError
 
 
 def state(number: int) -> dict:

@@ -14,7 +14,6 @@ import torch
 from training.synthetic import SMALL, make_parts
 
 from rstan_lite.data.jhmdb import JHMDB
-from rstan_lite.features.generations import Generations
 from rstan_lite.features.inputs import fill_inputs, inputs_store
 from rstan_lite.features.networks import split_name
 from rstan_lite.lab.tuning import tune as tune_module
@@ -22,10 +21,12 @@ from rstan_lite.lab.tuning.samples import TuneSettings
 from rstan_lite.lab.tuning.tune import tune
 from rstan_lite.system.errors import BusyError, CheckpointError, ConfigError
 from rstan_lite.system.interruption import Interrupted, Keeper
-from rstan_lite.training import finish as finish_module
-from rstan_lite.training import loop, runs
-from rstan_lite.training.logs import read_csv
+from rstan_lite.training import loop
+from rstan_lite.training import results as finish_module
+from rstan_lite.training import run_folder as runs
+from rstan_lite.training.checkpoint import Versions as Generations
 from rstan_lite.training.profiles import resolve
+from rstan_lite.training.run_folder import read_log as read_csv
 from rstan_lite.training.train import train
 
 # four mini-batches an epoch; the last one ends in the middle; dropout draws from torch's source

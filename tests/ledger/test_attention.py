@@ -9,7 +9,7 @@ from small_runs import write_networks
 from rstan_lite.lab.ledger.ledger_attention import attended, row_sums
 from rstan_lite.lab.ledger.ledger_runs import Plan, make, read
 from rstan_lite.system.errors import CheckpointError
-from rstan_lite.training import runs
+from rstan_lite.training import run_folder as runs
 from rstan_lite.training.paper_rows import rows_of
 
 

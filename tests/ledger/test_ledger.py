@@ -16,11 +16,11 @@ from rstan_lite.lab.ledger.ledger_tables import ledger_text
 from rstan_lite.show.comparisons import claim_figure, row_figure
 from rstan_lite.show.style import alt_text
 from rstan_lite.system.errors import CheckpointError, ConfigError
-from rstan_lite.training import runs
+from rstan_lite.training import run_folder as runs
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.paper_rows import ROWS, rows_of
 from rstan_lite.training.profiles import resolve
-from rstan_lite.training.runs import Predictions
+from rstan_lite.training.run_folder import Predictions
 
 # Tables I to III of the paper, JHMDB's column, typed once more
 PAPER = {
@@ -182,7 +182,7 @@ def test_runs_of_other_clips_or_settings_are_refused(plan):
 def test_make_goes_on_past_a_failure_and_does_nothing_twice(tmp_path, monkeypatch):
     options = {**SMALL, "iterations": 4, "validation": 0.0}
     parts = make_parts()
-    monkeypatch.setattr("rstan_lite.training.features_source.load_parts", lambda config: parts)
+    monkeypatch.setattr("rstan_lite.training.parts.load_parts", lambda config: parts)
     broken = Plan(tmp_path, rows_of(["st"]), (0,), options={**options, "frames": 3})
     said = []
     real = Plan.config

@@ -27,7 +27,7 @@ from measured import (
 )
 
 from rstan_lite.classroom.lesson_config import lesson_config
-from rstan_lite.training.features_source import load_parts
+from rstan_lite.training.parts import load_parts
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 LESSONS = [path for path in sorted(FOLDER.glob("*.ipynb")) if path.stem != "00_tour"]

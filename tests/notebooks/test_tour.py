@@ -15,7 +15,7 @@ from rstan_lite.classroom import run_notebook
 from rstan_lite.puppets import generate
 from rstan_lite.show.results import RESULT_COLUMNS
 from rstan_lite.system.errors import NotebookError
-from rstan_lite.training.runs import read_predictions
+from rstan_lite.training.run_folder import read_predictions
 from tests.site.crawl import DESK, LOOK, PHONE
 
 TOUR = Path(__file__).parents[2] / "notebooks" / "00_tour.ipynb"

@@ -36,7 +36,7 @@ from rstan_lite.show.explorer import (
 from rstan_lite.show.explorer.widget import EVERYTHING, Explorer
 from rstan_lite.show.style import Drawing
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
-from rstan_lite.training.runs import read_predictions
+from rstan_lite.training.run_folder import read_predictions
 
 widgets = pytest.importorskip("ipywidgets")
 

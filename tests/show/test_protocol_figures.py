@@ -7,8 +7,8 @@ from rstan_lite import show
 from rstan_lite.data import sampling as sequences
 from rstan_lite.features.networks import shipped
 from rstan_lite.features.settings import FeatureSettings
+from rstan_lite.lab.protocols import sequence_rows
 from rstan_lite.show.preparation import runs_of
-from rstan_lite.training.protocol import sequence_rows
 
 FRAME = np.zeros((240, 320, 3), np.uint8)
 

@@ -16,7 +16,7 @@ from rstan_lite.lab.sweep.cluster import connect
 from rstan_lite.lab.sweep.extract import extract
 from rstan_lite.system.errors import DataError
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.features_source import load_parts
+from rstan_lite.training.parts import load_parts
 from rstan_lite.training.profiles import resolve
 from tests.sweep.small import job_processes, until
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from rstan_lite.cli import build_parser, main
+from rstan_lite.cli.training import from_arguments
 from rstan_lite.lab.sweep.grid import describe, split_values
 from rstan_lite.lab.sweep.jobs import job_name
 from rstan_lite.lab.sweep.plan import plan, train_config
 from rstan_lite.system.errors import ConfigError, NotebookError
 from rstan_lite.training.paper_rows import SHARPNESS
-from rstan_lite.training.profiles import from_arguments
 from tests.classroom.made import write
 
 CELL = "split: int = 1\nsizes: list[int] = [1]\nout: str = 'runs/n'"

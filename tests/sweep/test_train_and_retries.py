@@ -11,7 +11,7 @@ from small_runs import write_networks
 from rstan_lite.cli import main
 from rstan_lite.lab.sweep.grid import describe
 from rstan_lite.lab.sweep.run import sweep
-from rstan_lite.training import runs
+from rstan_lite.training import run_folder as runs
 from tests.classroom.made import write
 
 

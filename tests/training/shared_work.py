@@ -19,10 +19,9 @@ from rstan_lite.system.devices import make_fabric
 from rstan_lite.system.errors import RstanError
 from rstan_lite.system.ranks import ALONE, Ranks, ranks_of_environment
 from rstan_lite.training.batches import training_batch
-from rstan_lite.training.evaluate import Evaluation, evaluate
-from rstan_lite.training.loop import fit
+from rstan_lite.training.evaluation import Evaluation, evaluate
+from rstan_lite.training.loop import Objective, Task, fit, train_step
 from rstan_lite.training.profiles import resolve
-from rstan_lite.training.step import Objective, Task, train_step
 from rstan_lite.training.train import build_model
 
 # batch: clips of a mini-batch of the first data set; of two processes with 1, one has none.
@@ -42,8 +41,8 @@ def steps(case: str, ranks: Ranks = ALONE) -> dict[str, Any]:
     """Losses, norm and gradient of one mini-batch, and the weights after three."""
     how = CASES[case]
     first, other = make_features(20, seed=1), make_features(12, classes=3, seed=2)
-    config = resolve("tiny", {**SMALL, "recurrence": how["recurrence"]})
-    model = build_model(config, first, {"puppets": 4, "jhmdb": 3})
+    config = resolve("tiny", {**SMALL, "recurrence": how["recurrence"], "second_dataset": "jhmdb"})
+    model = build_model(config, first, other)
     tasks = [Task(first, "puppets", how["batch"], lambda_aa=2.0 if how["second"] else 0.0)]
     if how["second"]:
         tasks.append(Task(other, "jhmdb", how["second"], weight=0.1))

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from rstan_lite.training.batches import ClipFeatures
-from rstan_lite.training.train import Parts
+from rstan_lite.training.parts import Parts
 
 STREAMS = ("appearance", "motion")
 # A training on such features: a second or two.

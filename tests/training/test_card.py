@@ -5,7 +5,7 @@ import json
 import pytest
 from training.synthetic import SMALL, make_parts
 
-from rstan_lite.training import card
+from rstan_lite.training import results as card
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.train import train
 
@@ -20,7 +20,7 @@ def run(tmp_path_factory):
 
 def test_a_finished_run_has_a_card_of_its_own_numbers(run):
     out, config = run
-    text = (out / card.FILE).read_text()
+    text = (out / card.CARD).read_text()
     metrics = json.loads((out / "metrics.json").read_text())
     assert text == card.model_card(config, metrics)
     assert f"test accuracy: {metrics['test_accuracy']:.1%}" in text

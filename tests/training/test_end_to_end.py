@@ -16,8 +16,8 @@ from rstan_lite.cli import main
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.data.video import read_frames
 from rstan_lite.puppets import generate
-from rstan_lite.training import runs
-from rstan_lite.training.features_source import open_second
+from rstan_lite.training import run_folder as runs
+from rstan_lite.training.parts import find_sources
 from rstan_lite.training.profiles import resolve
 
 CLASSES = ["run", "wave", "sit"]
@@ -144,7 +144,7 @@ def test_hmdb51_beside_jhmdb_is_warned_of(small_root: Path, tmp_path: Path):
     options = {"dataset": "jhmdb", "root": str(small_root), "second_dataset": "hmdb51"}
     root = write_hmdb51(tmp_path / "hmdb51")
     with pytest.warns(UserWarning, match="JHMDB was cut from HMDB51"):
-        other = open_second(resolve("tiny", {**options, "second_root": str(root)}))
+        other = find_sources(resolve("tiny", {**options, "second_root": str(root)})).second
     assert len(other.validation) == 0 < len(other.train)
 
 

@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from rstan_lite.lab.fuse import fuse, save_fused
+from rstan_lite.lab.late_fusion import fuse, save_fused
 from rstan_lite.system.errors import CheckpointError, ConfigError
-from rstan_lite.training import runs
-from rstan_lite.training.runs import Predictions, write_predictions
+from rstan_lite.training import run_folder as runs
+from rstan_lite.training.run_folder import Predictions, write_predictions
 
 CLASSES = ("run", "walk")
 

@@ -7,7 +7,7 @@ import pytest
 from rstan_lite.classroom import lesson_config as lessons
 from rstan_lite.classroom.lesson_config import lesson_config
 from rstan_lite.system.errors import ConfigError
-from rstan_lite.training.features_source import open_dataset
+from rstan_lite.training.parts import open_dataset
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import DataError, DeviceError
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.evaluate import evaluate
+from rstan_lite.training.evaluation import evaluate
 from rstan_lite.training.loop import fit, learning_rate
 from rstan_lite.training.profiles import resolve
 from rstan_lite.training.train import build_model

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from rstan_lite.training.metrics import (
+from rstan_lite.training.evaluation import (
     accuracy,
     accuracy_interval,
-    attention_on_silhouette,
     bootstrap_accuracy,
     confusion,
     per_class,
@@ -39,7 +38,7 @@ def test_share_of_attention_on_the_silhouette_by_hand():
     # One clip, three frames, four places. Fused maps need not sum to one.
     alpha = torch.tensor([[[1.0, 0.5, 0.5, 0.0], [0.1, 0.2, 0.3, 0.4], [1.0, 0.0, 0.0, 0.0]]])
     target = torch.tensor([[[0.5, 0.5, 0, 0], [0, 0, 0, 1.0], [0, 0, 0, 0]]])
-    share, area, frames = attention_on_silhouette(alpha, target)
+    share, area, frames = silhouette_sums(alpha, target).sum(0)
     assert float(share) == pytest.approx(1.5 / 2 + 0.4)  # the third frame shows no actor
     assert float(area) == pytest.approx(2 / 4 + 1 / 4)
     assert int(frames) == 2
@@ -54,7 +53,7 @@ def test_shares_are_summed_clip_by_clip():
 
 def test_even_attention_gets_the_area():
     target = (torch.rand(3, 5, 49, generator=torch.Generator().manual_seed(0)) < 0.3).float()
-    share, area, _ = attention_on_silhouette(torch.full((3, 5, 49), 1 / 49), target)
+    share, area, _ = silhouette_sums(torch.full((3, 5, 49), 1 / 49), target).sum(0)
     assert float(share) == pytest.approx(float(area), rel=1e-5)
 
 

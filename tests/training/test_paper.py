@@ -11,11 +11,12 @@ import pytest
 
 from rstan_lite.cli import main
 from rstan_lite.data.sampling import equally_spaced
-from rstan_lite.lab.dry_run import describe, rows, steps
+from rstan_lite.lab.dry_run import describe, steps
 from rstan_lite.system.errors import ConfigError
-from rstan_lite.training import paper
+from rstan_lite.training import profiles as paper
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.features_source import feature_settings
+from rstan_lite.training.parts import feature_settings
+from rstan_lite.training.profiles import beside_paper as rows
 from rstan_lite.training.profiles import resolve
 
 # Sections IV-B and IV-C, word by word. Not to be taken from the package.

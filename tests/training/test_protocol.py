@@ -9,16 +9,16 @@ import pytest
 import torch
 from training.synthetic import make_features, make_parts
 
+from rstan_lite.cli.training import from_arguments
 from rstan_lite.data import sampling as sequences
 from rstan_lite.data.transforms import view_side
-from rstan_lite.lab.again import evaluate_run
+from rstan_lite.lab.protocols import evaluate_run, evaluate_sequences
 from rstan_lite.lab.splits import command, evaluate_splits, find_runs
 from rstan_lite.system.errors import ConfigError
-from rstan_lite.training import runs
-from rstan_lite.training.checkpoint import load_model
-from rstan_lite.training.evaluate import average, evaluate
-from rstan_lite.training.profiles import from_arguments, resolve
-from rstan_lite.training.protocol import evaluate_sequences
+from rstan_lite.training import run_folder as runs
+from rstan_lite.training.evaluation import average, evaluate
+from rstan_lite.training.profiles import resolve
+from rstan_lite.training.run_folder import load_model
 from rstan_lite.training.train import train
 
 OPTIONS = {
@@ -143,7 +143,7 @@ def test_a_command_says_its_configuration_again(tmp_path):
     import argparse
     import shlex
 
-    from rstan_lite.training.profiles import add_options
+    from rstan_lite.cli.training import add_options
 
     config = resolve("tiny", {**OPTIONS, "split": 3, "renormalize": True, "root": "my clips"})
     parser = argparse.ArgumentParser()

@@ -22,8 +22,8 @@ from rstan_lite import cli
 from rstan_lite.puppets import generate
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.ranks import ALONE, Ranks, check_batch, ranks_of_environment
-from rstan_lite.training import runs
-from rstan_lite.training.logs import read_csv
+from rstan_lite.training import run_folder as runs
+from rstan_lite.training.run_folder import read_log as read_csv
 
 TESTS = Path(__file__).resolve().parents[1]
 # Sums over two parts are rounded in another order than sums over all: a last digit at each

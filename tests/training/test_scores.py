@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from rstan_lite.cli import main
-from rstan_lite.lab.fuse import fuse, weight_curve
+from rstan_lite.lab.late_fusion import fuse, weight_curve
 from rstan_lite.lab.scores import are_probabilities, normalise, read_scores, write_csv
 from rstan_lite.system.errors import CheckpointError
-from rstan_lite.training import runs
-from rstan_lite.training.runs import Predictions, write_predictions
+from rstan_lite.training import run_folder as runs
+from rstan_lite.training.run_folder import Predictions, write_predictions
 
 CLASSES = ("run", "sit", "walk")
 NAMES = ("a", "b (1)", "c!", "d")

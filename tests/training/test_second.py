@@ -10,20 +10,19 @@ import pytest
 import torch
 from training.synthetic import SMALL, make_features, make_parts
 
-from rstan_lite.lab.again import evaluate_run
+from rstan_lite.lab.protocols import evaluate_run
 from rstan_lite.system.devices import make_fabric
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
-from rstan_lite.training import runs
+from rstan_lite.training import run_folder as runs
 from rstan_lite.training.batches import ClipFeatures, endless_rows, training_batch
-from rstan_lite.training.checkpoint import load_model
 from rstan_lite.training.config import read_config
-from rstan_lite.training.evaluate import evaluate
-from rstan_lite.training.logs import read_csv
-from rstan_lite.training.loop import fit
+from rstan_lite.training.evaluation import evaluate
+from rstan_lite.training.loop import Objective, Task, fit, train_step
+from rstan_lite.training.parts import Parts, second_config
 from rstan_lite.training.profiles import resolve
-from rstan_lite.training.second import heads, second_config, second_task
-from rstan_lite.training.step import Objective, Task, train_step
-from rstan_lite.training.train import Parts, build_model, train
+from rstan_lite.training.run_folder import load_model
+from rstan_lite.training.run_folder import read_log as read_csv
+from rstan_lite.training.train import _second_task, build_model, train
 
 OPTIONS = {
     **SMALL,
@@ -64,8 +63,8 @@ def gradient_of(model: torch.nn.Module) -> torch.Tensor:
 
 def test_the_gradient_is_that_of_the_weighted_sum_with_silhouettes_of_the_first_alone():
     first, other = make_features(8, seed=1), make_features(8, classes=3, seed=2)
-    model = build_model(CONFIG, first, heads(CONFIG, first, other))
-    tasks = [Task(first, "puppets", 8, lambda_aa=2.0), second_task(CONFIG, other)]
+    model = build_model(CONFIG, first, other)
+    tasks = [Task(first, "puppets", 8, lambda_aa=2.0), _second_task(CONFIG, other)]
     assert (tasks[1].weight, tasks[1].lambda_aa) == (0.1, 0.0)  # other has silhouettes, unused
     rows = torch.arange(8)
     mixture = [(t, training_batch(t.features, rows, 3, 0, 0, "cpu")) for t in tasks]
@@ -80,15 +79,17 @@ def test_the_gradient_is_that_of_the_weighted_sum_with_silhouettes_of_the_first_
     losses, norm = train_step(fabric, wrapped, optimizer, mixture, 0.0)
     torch.testing.assert_close(gradient_of(model), wanted)
     assert norm == pytest.approx(float(wanted.norm()), rel=1e-4)
-    of_first, of_second = (float(loss["actor"].detach()) for loss in losses)
+    of_first, of_second = (loss["actor"] for loss in losses)
     assert of_second == 0.0 < of_first
 
 
 def test_both_learn_and_only_the_first_is_validated():
     first, held_out, other = make_features(64, seed=1), make_features(32, seed=2), parts().second
     config = replace(CONFIG, iterations=100, milestone=60, second_weight=0.5)
-    model = build_model(config, first, heads(config, first, other))
-    outcome = fit(model, first, held_out, config, second=second_task(config, other), progress=False)
+    model = build_model(config, first, other)
+    outcome = fit(
+        model, first, held_out, config, second=_second_task(config, other), progress=False
+    )
     assert evaluate(model, held_out, "puppets", 4).accuracy > 0.9
     assert evaluate(model, other, "jhmdb", 4).accuracy > 0.8
     assert outcome.log[-1].second_accuracy > 0.7 > outcome.log[0].second_accuracy

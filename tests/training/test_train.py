@@ -11,12 +11,12 @@ import torch
 from safetensors.torch import load_file
 from training.synthetic import make_features, make_parts
 
-from rstan_lite.lab.again import evaluate_run
+from rstan_lite.lab.protocols import evaluate_run
 from rstan_lite.system.errors import CheckpointError, ConfigError
-from rstan_lite.training import runs
-from rstan_lite.training.checkpoint import load_model
-from rstan_lite.training.logs import read_csv
+from rstan_lite.training import run_folder as runs
 from rstan_lite.training.profiles import resolve
+from rstan_lite.training.run_folder import load_model
+from rstan_lite.training.run_folder import read_log as read_csv
 from rstan_lite.training.train import train
 
 OPTIONS = {

@@ -26,9 +26,9 @@ from rstan_lite.lab.scores import write_csv
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.files import alone, clear_parts, write_atomically
 from rstan_lite.system.reading import read_json
-from rstan_lite.training import runs
-from rstan_lite.training.metrics import accuracy, confusion, per_class
-from rstan_lite.training.runs import Predictions
+from rstan_lite.training import run_folder as runs
+from rstan_lite.training.evaluation import accuracy, confusion, per_class
+from rstan_lite.training.run_folder import Predictions
 
 CSV = {"test": "predictions.csv", "validation": "predictions_validation.csv"}
 

@@ -121,7 +121,7 @@ def one_of_each(weights: np.ndarray, labels: np.ndarray, most: int) -> list[int]
 def share_by_class(sums: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     """Attention on the silhouette within each class, and what even attention would have: (C, 2).
 
-    sums: (..., n, 3) of `training.evaluate.evaluate_silhouettes`, of one run or several. The mean
+    sums: (..., n, 3) of `training.evaluation.silhouette_sums`, of one run or several. The mean
     is over frames that show a silhouette, as in metrics.json; NaN for a class without any.
     """
     if sums.shape[-2:] != (len(labels), 3):

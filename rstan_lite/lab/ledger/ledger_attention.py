@@ -17,11 +17,11 @@ from rstan_lite.model.output import last_step
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import CheckpointError
-from rstan_lite.training import runs
+from rstan_lite.training import run_folder as runs
 from rstan_lite.training.batches import ClipFeatures, read_batch
-from rstan_lite.training.checkpoint import load_model
 from rstan_lite.training.config import TrainConfig, read_config
-from rstan_lite.training.evaluate import attention_maps, evaluate_silhouettes
+from rstan_lite.training.evaluation import attention_maps, evaluate
+from rstan_lite.training.run_folder import load_model
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class _Run:
 def row_sums(
     ledger: Ledger, name: str, seeds: Sequence[int], root: str = "", cache: str = ""
 ) -> np.ndarray:
-    """`evaluate_silhouettes` of a row's runs: (seeds, n, 3), the clips in the ledger's order.
+    """`silhouette_sums` of a row's runs: (seeds, n, 3), the clips in the ledger's order.
 
     root, cache: where clips and features lie now; "" for where they were. Features that the cache
     lacks are made. Raises CheckpointError for a row without a model of its own or a finished run of
@@ -73,10 +73,10 @@ def row_sums(
     for seed in seeds:
         run = _open(ledger, name, seed, root, cache, run)
         config = run.config
-        sums = evaluate_silhouettes(
+        result = evaluate(
             run.model, run.features, config.dataset, config.test_frames, precision=config.precision
         )
-        found.append(sums[run.places].numpy())
+        found.append(result.silhouettes[run.places].numpy())
     return np.stack(found)
 
 
@@ -129,7 +129,7 @@ def _open(
     ledger: Ledger, name: str, seed: int, root: str, cache: str, other: _Run | None = None
 ) -> _Run:
     """Load a run of a row. other: a run of the same row, whose features serve again."""
-    from rstan_lite.training import features_source as source
+    from rstan_lite.training.parts import load_part, open_dataset
 
     entry, folder = ledger.finished(name), ledger.plan.folder(name, seed)
     if entry.row.fused:
@@ -144,8 +144,8 @@ def _open(
     if other is not None:
         features = replace(other.features, scales=description.scales)
         return replace(other, config=config, model=model, features=features)
-    networks, dataset = check_networks(description.networks), source.open_dataset(config)
-    features = source.load_part(config, "test", networks, dataset)
+    networks, dataset = check_networks(description.networks), open_dataset(config)
+    features = load_part(config, "test", networks, dataset)
     place = {name: i for i, name in enumerate(features.names)}
     gone = sum(name not in place for name in ledger.clips)
     if gone:

@@ -13,11 +13,11 @@ from rstan_lite.lab.ledger.claims import Difference, difference
 from rstan_lite.system.errors import CheckpointError, RstanError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import read_json
-from rstan_lite.training import runs
+from rstan_lite.training import run_folder as runs
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.paper_rows import ROWS, Row, rows_of
 from rstan_lite.training.profiles import resolve
-from rstan_lite.training.runs import Predictions
+from rstan_lite.training.run_folder import Predictions
 
 FILE = "plan.json"
 FAILURE = "failure.txt"  # in the folder of a run that could not be made: why
@@ -170,7 +170,7 @@ def make(plan: Plan, after: Callable[[Row, int, str], None] | None = None) -> No
     A run that fails does not stop the others. after: called with each row, seed and complaint ("":
     none) as it is done.
     """
-    from rstan_lite.lab.fuse import fuse, save_fused
+    from rstan_lite.lab.late_fusion import fuse, save_fused
     from rstan_lite.training.train import train
 
     plan.save()

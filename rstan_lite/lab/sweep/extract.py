@@ -20,13 +20,13 @@ from rstan_lite.lab.sweep.plan import train_config
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import DataError, RstanError
 from rstan_lite.training.config import TrainConfig, from_mapping
-from rstan_lite.training.features_source import (
+from rstan_lite.training.parts import (
     cache_folder,
     feature_settings,
     find_sources,
     open_dataset,
+    second_config,
 )
-from rstan_lite.training.second import second_config
 
 if TYPE_CHECKING:
     from distributed import Client

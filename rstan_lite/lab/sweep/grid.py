@@ -12,7 +12,7 @@ from rstan_lite.lab.sweep.ablations import NAME, ablations
 from rstan_lite.lab.sweep.description import Description
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.settings import nearest, one_of
-from rstan_lite.training.paper import column
+from rstan_lite.training.profiles import column
 
 SUFFIXES = (".toml", ".json")
 KEYS = ("run", "common", "grid", "seeds")

@@ -17,7 +17,6 @@ from tqdm.auto import tqdm
 from rstan_lite.data.clips import Clip
 from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.features.backbones import FeatureNet, backbone
-from rstan_lite.features.generations import Generations
 from rstan_lite.features.images import view_images
 from rstan_lite.features.inputs import InputStore, has_masks
 from rstan_lite.features.networks import SHIPPED
@@ -29,6 +28,7 @@ from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.files import alone, clear_parts, write_atomically
 from rstan_lite.system.interruption import Keeper
 from rstan_lite.system.reading import read_json
+from rstan_lite.training.checkpoint import Versions as Generations
 
 # What the profile `course` uses. ImageNet's features are worth more than what a few hundred clips
 # can teach: the appearance network first gets its classifier, then moves with small steps. On

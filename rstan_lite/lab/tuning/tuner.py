@@ -15,16 +15,18 @@ from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sampler
 
 from rstan_lite.data.clips import Clip
 from rstan_lite.features.backbones import FeatureNet, backbone
-from rstan_lite.features.generations import (
-    Generations,
-    random_states,
-    restore_random,
-    warn_of_threads,
-)
 from rstan_lite.features.inputs import InputStore
 from rstan_lite.features.pretrained import load_start
 from rstan_lite.lab.tuning.samples import Samples, TuneSettings
 from rstan_lite.system.interruption import starting_processes
+from rstan_lite.training.checkpoint import (
+    Versions as Generations,
+)
+from rstan_lite.training.checkpoint import (
+    random_states,
+    restore_random,
+    warn_of_threads,
+)
 
 CLIP_NORM = 5.0  # of the gradient: the first steps on flow are steep
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from rstan_lite.model.output import RSTANOutput
     from rstan_lite.model.rstan import RSTAN
     from rstan_lite.training.batches import ClipFeatures
-    from rstan_lite.training.checkpoint import Description
     from rstan_lite.training.config import TrainConfig
+    from rstan_lite.training.run_folder import Description
 
 MOST_UPLOADED = 9 * 2**20  # bytes: Jupyter's server drops messages of more than 10 MiB
 MOST_DECODED = 2**30  # bytes of a video's frames
@@ -47,9 +47,8 @@ def open_checkpoints(runs: Mapping[str, str | Path], device: str = "auto") -> di
     frames or the crop that they test on), DataError (runs with other classes), DeviceError.
     """
     from rstan_lite.system.devices import choose_device
-    from rstan_lite.training.checkpoint import load_model
     from rstan_lite.training.config import read_config
-    from rstan_lite.training.runs import CONFIG
+    from rstan_lite.training.run_folder import CONFIG, load_model
 
     where, found = choose_device(device), {}
     for name, folder in runs.items():

@@ -1,4 +1,8 @@
-"""Late fusion: averaging the scores of finished runs, and of other systems, on the same clips."""
+"""Late fusion: averaging the scores of finished runs, and of other systems, on the same clips.
+
+Clips, classes and labels are brought together by their names; weights are given, equal, or chosen
+on the validation clips.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from rstan_lite.lab.align import aligned
-from rstan_lite.lab.scores import NORMALISE, are_probabilities, normalise
+from rstan_lite.lab.scores import NORMALISE, UNKNOWN, are_probabilities, normalise, read_scores
 from rstan_lite.system.errors import CheckpointError, ConfigError
-from rstan_lite.training import runs
-from rstan_lite.training.metrics import accuracy, confusion, per_class
-from rstan_lite.training.runs import Predictions
+from rstan_lite.system.settings import check_choice
+from rstan_lite.training import run_folder
+from rstan_lite.training.evaluation import accuracy, confusion, per_class
+from rstan_lite.training.run_folder import Predictions
 
+SHOWN = 5  # names of clips in a complaint
 STEPS = 10  # weights are tried in tenths
 MOST = 6  # systems whose weights are searched: 3003 combinations of tenths
 VALIDATION = "validation"  # chosen there, of weights and of ways to normalise
@@ -115,11 +120,11 @@ def save_fused(
         "scores": list(fused.scores),
         "validation_accuracy": fused.validation_accuracy,
         "left_out": {name: list(clips) for name, clips in fused.left_out.items()},
-        "versions": runs.versions(),
+        "versions": run_folder.versions(),
     }
-    runs.write_predictions(out / runs.PREDICTIONS["test"], fused.predictions)
-    runs.write_confusion(out / runs.CONFUSION, confusion(scores, labels), classes)
-    runs.write_json(out / runs.METRICS, metrics)
+    run_folder.write_predictions(out / run_folder.PREDICTIONS["test"], fused.predictions)
+    run_folder.write_confusion(out / run_folder.CONFUSION, confusion(scores, labels), classes)
+    run_folder.write_json(out / run_folder.METRICS, metrics)
     return metrics
 
 
@@ -130,10 +135,8 @@ def _check(
     n = len(sources)
     if n < 2:
         raise ConfigError("fuse", f"{n} run", "two runs or more")
-    if scores not in (*NORMALISE, VALIDATION):
-        raise ConfigError("--normalise", repr(scores), f"one of {', '.join(NORMALISE)}, validation")
-    if clips not in ("same", "common"):
-        raise ConfigError("--clips", repr(clips), "one of same, common")
+    check_choice("--normalise", scores, (*NORMALISE, VALIDATION))
+    check_choice("--clips", clips, ("same", "common"))
     if isinstance(weights, str):
         if weights not in ("equal", VALIDATION):
             raise ConfigError(
@@ -206,3 +209,84 @@ def _best_weights(scores: np.ndarray, labels: np.ndarray) -> tuple[float, ...]:
         uneven = sum((w - 1 / n) ** 2 for w in weights)
         tried.append((-right, round(uneven, 9), weights))
     return min(tried)[2]
+
+
+def aligned(
+    sources: Sequence[Path], part: str, clips: str
+) -> tuple[list[Predictions], dict[str, tuple[str, ...]]]:
+    """The scores of several systems with the first one's order of clips and classes.
+
+    sources, part: see `read_scores`. clips: "same" refuses systems of other clips, "common" takes
+    those that all have. Labels are those of the sources that know them.
+    Returns the scores, and which clips were left out of which source.
+    Raises CheckpointError where clips, classes or labels differ, naming them.
+    """
+    found = [read_scores(source, part) for source in sources]
+    first = found[0]
+    for source, other in zip(sources[1:], found[1:], strict=True):
+        _compare(sources[0], first, source, other, clips)
+    common = set(first.names).intersection(*(other.names for other in found[1:]))
+    names = tuple(name for name in first.names if name in common)
+    if first.names and not names:
+        raise CheckpointError(sources[1], f"no {part} clip of {sources[0]}", "common clips")
+    left_out = {
+        str(source): tuple(name for name in other.names if name not in common)
+        for source, other in zip(sources, found, strict=True)
+        if len(common) < len(other.names)
+    }
+    found = [_reordered(other, names, first.classes) for other in found]
+    labels = _labels(sources, found)
+    return [Predictions(p.names, labels, p.scores, p.classes) for p in found], left_out
+
+
+def _reordered(other: Predictions, names: tuple[str, ...], classes: tuple[str, ...]) -> Predictions:
+    """The named clips in order, columns and labels by the names of the classes."""
+    place = {name: i for i, name in enumerate(other.names)}
+    rows = np.array([place[name] for name in names], dtype=np.int64)
+    columns = np.array([other.classes.index(name) for name in classes], dtype=np.int64)
+    to_first = np.array([*(classes.index(name) for name in other.classes), UNKNOWN])
+    labels = to_first[other.labels[rows]]  # the label -1 finds the last entry, -1
+    return Predictions(names, labels, other.scores[np.ix_(rows, columns)], classes)
+
+
+def _labels(sources: Sequence[Path], found: Sequence[Predictions]) -> np.ndarray:
+    """What the sources that know the labels agree on."""
+    labels = found[0].labels.copy()
+    for source, other in zip(sources, found, strict=True):
+        differs = (labels != UNKNOWN) & (other.labels != UNKNOWN) & (labels != other.labels)
+        if differs.any():
+            row = int(np.flatnonzero(differs)[0])
+            raise CheckpointError(source, f"another label of {other.names[row]}", "equal labels")
+        labels = np.where(labels == UNKNOWN, other.labels, labels)
+    if (labels == UNKNOWN).any():
+        name = found[0].names[int(np.flatnonzero(labels == UNKNOWN)[0])]
+        raise CheckpointError(
+            sources[0],
+            f"no label of {name} in any source",
+            "one source at least that knows the labels",
+            "Fuse with a run's folder, whose predictions hold them.",
+        )
+    return labels
+
+
+def _compare(one: Path, first: Predictions, two: Path, other: Predictions, clips: str) -> None:
+    if set(first.classes) != set(other.classes):
+        raise CheckpointError(two, f"classes {other.classes}", f"those of {one}: {first.classes}")
+    lacking, extra = (
+        sorted(set(a) - set(b)) for a, b in ((first.names, other.names), (other.names, first.names))
+    )
+    if clips == "same" and (lacking or extra):
+        raise CheckpointError(
+            two,
+            f"other clips than in {one}: without {_listed(lacking)}, with {_listed(extra)}",
+            "the same clips",
+            "Fuse systems of one data set, split, fold and set of missing clips, or take the clips "
+            "that all have by --clips common.",
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    if not names:
+        return "none"
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

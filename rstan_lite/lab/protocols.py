@@ -1,30 +1,37 @@
-"""Testing a finished run again: another part, protocol, number of frames or device."""
+"""Testing a finished run: another part, protocol, number of frames or device (Sections IV-C, IV-D).
+
+A protocol judges a clip by one sequence of frames, or by the average of several.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rstan_lite.data.sampling import FRAMES, ClipSequence, test_sequences
+from rstan_lite.data.transforms import view, view_side
 from rstan_lite.features.networks import check_networks
 from rstan_lite.features.settings import FeatureSettings
+from rstan_lite.model import RSTAN
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import ConfigError
-from rstan_lite.system.settings import one_of
-from rstan_lite.training import runs
+from rstan_lite.system.settings import check_choice
+from rstan_lite.training import run_folder
 from rstan_lite.training.batches import ClipFeatures
-from rstan_lite.training.checkpoint import load_model
 from rstan_lite.training.config import TrainConfig, read_config
-from rstan_lite.training.outcome import (
+from rstan_lite.training.evaluation import Evaluation, average, evaluate
+from rstan_lite.training.parts import (
+    feature_settings,
+    load_part,
+    load_sequences,
     networks_seen,
-    part_metrics,
-    save_predictions,
+    open_dataset,
+    second_config,
     warn_of_seen,
 )
-from rstan_lite.training.protocol import SequenceRow, evaluate_sequences, judged, sequence_rows
-from rstan_lite.training.second import second_config
+from rstan_lite.training.results import part_metrics, save_predictions
 
 PARTS = ("test", "validation")
 
@@ -45,21 +52,20 @@ def evaluate_run(
     frames: T; None for the run's own, and for the 32 of the paper with protocol "22". root, cache:
     where clips and features lie now; None for where they were. features: of that part, or
     of each sequence; None reads or makes what is needed.
-    protocol: see `sequences.test_sequences`. Of several sequences the last step's softmax scores
+    protocol: see `sampling.test_sequences`. Of several sequences the last step's softmax scores
     are averaged; each one's accuracy is listed under "sequences".
     second: test the classifier of the run's second data set on that data set's clips, which root
     then means; the files are named `evaluation-...-<data set>-...`.
     Returns the metrics and the path of the JSON file. Raises ConfigError, CheckpointError,
     DeviceError, and what reading features raises.
     """
-    if part not in PARTS:
-        raise ConfigError("--part", repr(part), one_of(PARTS))
+    check_choice("--part", part, PARTS)
     if second and part == "validation":
         raise ConfigError("--part", part, "test: all of the second data set's training part trains")
-    config = read_config(folder / runs.CONFIG)
+    config = read_config(folder / run_folder.CONFIG)
     sequences = sequences_of(config, protocol, frames)
     steps = sequences[0].frames
-    model, description = load_model(folder)
+    model, description = run_folder.load_model(folder)
     head, classes, name = description.head, description.classes, part
     if second:
         config, head = second_config(config), config.second_head
@@ -70,16 +76,14 @@ def evaluate_run(
     missing: tuple[str, ...] = ()
     damaged: dict[str, dict[str, str]] = {}
     if features is None:
-        from rstan_lite.training import features_source as source
-
-        networks, dataset = check_networks(description.networks), source.open_dataset(config)
+        networks, dataset = check_networks(description.networks), open_dataset(config)
         seen = networks_seen(networks, dataset, config.dataset, (part,))
         warn_of_seen(seen)
         missing = dataset.missing
         if protocol == "centre" and steps <= config.stored_frames:
-            found = {sequences[0]: source.load_part(config, part, networks, dataset)}
+            found = {sequences[0]: load_part(config, part, networks, dataset)}
         else:
-            found = source.load_sequences(config, part, networks, sequences, dataset)
+            found = load_sequences(config, part, networks, sequences, dataset)
         damaged = dataset.damaged
     else:
         found = dict(features) if isinstance(features, Mapping) else {sequences[0]: features}
@@ -97,10 +101,10 @@ def evaluate_run(
     metrics |= {"frames": steps, "part": part, "head": head, "protocol": protocol}
     metrics |= {"sequences": listed, "missing_clips": list(missing), "networks": seen}
     metrics |= {"damaged_clips": damaged}
-    metrics |= {"versions": runs.versions()}
+    metrics |= {"versions": run_folder.versions()}
     path = folder / f"{_stem(protocol, name, steps)}.json"
     save_predictions(path.with_suffix(".npz"), found[sequences[0]], result)
-    runs.write_json(path, metrics)
+    run_folder.write_json(path, metrics)
     return metrics, path
 
 
@@ -128,13 +132,10 @@ def table_of_sequences(
 
     Raises ConfigError for a part without clips, and what reading run and clips raises.
     """
-    from rstan_lite.training import features_source as source
-
-    if part not in PARTS:
-        raise ConfigError("--part", repr(part), one_of(PARTS))
-    config = read_config(folder / runs.CONFIG)
+    check_choice("--part", part, PARTS)
+    config = read_config(folder / run_folder.CONFIG)
     settings = run_settings(folder)
-    dataset = source.open_dataset(replace(config, root=root or config.root))
+    dataset = open_dataset(replace(config, root=root or config.root))
     clips = getattr(dataset, part)
     if not clips:
         raise ConfigError("--part", f"{part}, without clips", "a part that has some")
@@ -145,8 +146,81 @@ def table_of_sequences(
 
 def run_settings(folder: Path) -> FeatureSettings:
     """What a finished run's features are made with; CheckpointError where a network changed."""
-    from rstan_lite.training import features_source as source
-
-    _, description = load_model(folder)
+    _, description = run_folder.load_model(folder)
     networks = check_networks(description.networks)
-    return source.feature_settings(read_config(folder / runs.CONFIG), networks)
+    return feature_settings(read_config(folder / run_folder.CONFIG), networks)
+
+
+@dataclass(frozen=True)
+class SequenceRow:
+    """What a sequence is for one clip.
+
+    rectangle: the crop in source pixels, (top, bottom, left, right), ends not included. index: the
+    frames (T,). sides: each stream's input in pixels. k: K of its cubes, so P = k * k places.
+    """
+
+    name: str
+    extent: str
+    scale: int
+    crop: str
+    mirror: bool
+    rectangle: tuple[int, int, int, int]
+    index: tuple[int, ...]
+    sides: Mapping[str, int]
+    k: int
+
+
+def sequence_rows(
+    sequences: Sequence[ClipSequence],
+    n_frames: int,
+    shape: Sequence[int],
+    settings: FeatureSettings,
+) -> list[SequenceRow]:
+    """The sequences of a clip of n_frames frames of (H, W) pixels, for a run's networks.
+
+    Raises ConfigError where the streams' cubes differ in places.
+    """
+    counted = settings.places_of([one.view for one in sequences])
+    rows = []
+    for one in sequences:
+        box = view(one.view, shape, settings.size).box(*shape[:2])
+        sides = {s: view_side(one.view, settings.size_of(s)) for s in settings.weights}
+        index, k = tuple(one.index(n_frames).tolist()), round(counted[one.view] ** 0.5)
+        rows.append(
+            SequenceRow(one.name, one.extent, one.scale, one.crop, one.mirror, box, index, sides, k)
+        )
+    return rows
+
+
+def evaluate_sequences(
+    model: RSTAN,
+    features: Mapping[ClipSequence, ClipFeatures],
+    head: str,
+    batch_size: int = 32,
+    precision: str = "32",
+) -> dict[ClipSequence, Evaluation]:
+    """Run a model over each sequence; `average` makes one answer of them."""
+    return {
+        one: evaluate(model, of_one, head, one.frames, batch_size, precision)
+        for one, of_one in features.items()
+    }
+
+
+def judged(
+    results: Mapping[ClipSequence, Evaluation], features: Mapping[ClipSequence, ClipFeatures]
+) -> tuple[Evaluation, list[dict[str, Any]]]:
+    """The average over sequences, and for each sequence what it is and its accuracy alone."""
+    listed = [
+        {
+            "name": one.name,
+            "extent": one.extent,
+            "scale": one.scale,
+            "crop": one.crop,
+            "mirror": one.mirror,
+            "frames": one.frames,
+            "places": int(features[one].target.shape[3]) if len(features[one]) else None,
+            "accuracy": result.accuracy,
+        }
+        for one, result in results.items()
+    ]
+    return average(list(results.values())), listed

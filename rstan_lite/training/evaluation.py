@@ -1,0 +1,200 @@
+"""A model's answers on clips, and what they say: accuracy, confusion, attention on the actor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.stats import binomtest
+from sklearn.metrics import confusion_matrix
+from torch import Tensor
+
+from rstan_lite.model import RSTAN, RSTANOutput, last_step, main_loss
+from rstan_lite.system.errors import ConfigError, DataError
+from rstan_lite.system.ranks import ALONE, Ranks
+from rstan_lite.training.batches import ClipFeatures, ordered_batches
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model's answers on n clips.
+
+    scores: (n, C) softmax of the last step, a probability a class. labels: (n,).
+    silhouettes: (n, 3) float64, `silhouette_sums` of each clip (over the streams, where these are
+    not fused); zeros for a model without attention and for clips without a silhouette.
+    loss: Eq. 17 a video, None without clips.
+    attention_share: share of the attention that falls on the silhouette, mean over the frames
+    that show one; area_share: what evenly spread attention would get; both None where there is no
+    attention or no silhouette.
+    """
+
+    scores: Tensor
+    labels: Tensor
+    silhouettes: Tensor
+    loss: float | None
+    attention_share: float | None
+    area_share: float | None
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of clips named rightly, None without clips."""
+        return accuracy(self.scores, self.labels)
+
+
+@torch.no_grad()
+def evaluate(
+    model: RSTAN,
+    features: ClipFeatures,
+    head: str,
+    steps: int,
+    batch_size: int = 32,
+    precision: str = "32",
+    ranks: Ranks = ALONE,
+) -> Evaluation:
+    """Run a model over clips, T = steps equally spaced frames of each, on the model's device.
+
+    The first stored view counts: the centre crop, or that of a test sequence.
+    ranks: processes that share the work, batch by batch, so that all get the answer of one, to the
+    bit: a batch's composition is the same.
+    Raises ConfigError where the features hold fewer frames than that, DataError naming a clip whose
+    scores are not finite.
+    """
+    n, device, classes = len(features), next(model.parameters()).device, model.config.heads[head]
+    labels = torch.from_numpy(np.asarray(features.labels)).long()
+    scores = torch.zeros(n, classes, device=device)
+    silhouettes = torch.zeros(n, 3, dtype=torch.float64, device=device)
+    if n == 0:
+        return Evaluation(scores.cpu(), labels, silhouettes.cpu(), None, None, None)
+    if steps > features.stored_frames:
+        stored = features.stored_frames
+        raise ConfigError("--frames", str(steps), f"at most the {stored} stored of a clip")
+    sums = torch.zeros(math.ceil(n / batch_size), 4, dtype=torch.float64, device=device)
+    was_training = model.training
+    model.eval()
+    try:
+        for batch in ordered_batches(features, batch_size, steps, device, ranks):
+            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+                output = model(batch.cubes, batch.vectors, head=head)
+            scores[batch.rows] = last_step(output.logits).float().softmax(-1)
+            _check_finite(scores, batch.rows, features)
+            for alpha in attention_maps(output):
+                silhouettes[batch.rows] += silhouette_sums(alpha.float(), batch.target)
+            row = sums[int(batch.rows[0]) // batch_size]
+            row[0] = main_loss(output, batch.labels).double() * len(batch.labels)
+            row[1:] = silhouettes[batch.rows].sum(0)
+    finally:
+        model.train(was_training)
+    scores, silhouettes, sums = (ranks.sum(one).cpu() for one in (scores, silhouettes, sums))
+    loss, share, area, frames = (float(x) for x in sums.sum(0))  # places of others were 0
+    return Evaluation(
+        scores,
+        labels,
+        silhouettes,
+        loss / n,
+        share / frames if frames else None,
+        area / frames if frames else None,
+    )
+
+
+def average(results: Sequence[Evaluation]) -> Evaluation:
+    """The mean of several answers on the same clips: of scores, losses and shares.
+
+    results: one or more, with the same labels.
+    """
+    return Evaluation(
+        torch.stack([result.scores for result in results]).mean(0),
+        results[0].labels,
+        torch.stack([result.silhouettes for result in results]).mean(0),
+        _mean([result.loss for result in results]),
+        _mean([result.attention_share for result in results]),
+        _mean([result.area_share for result in results]),
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _check_finite(scores: Tensor, rows: Tensor, features: ClipFeatures) -> None:
+    bad = rows[~torch.isfinite(scores[rows]).all(1).cpu()].tolist()
+    if bad:
+        raise DataError(
+            features.names[bad[0]],
+            "scores that are not finite",
+            "finite features and weights",
+            "Extract its features again; if it is the same with every clip, lower --lr.",
+        )
+
+
+def attention_maps(output: RSTANOutput) -> list[Tensor]:
+    """The maps over the current frame, (B, T, P): the fused one, one a stream, or none."""
+    diagonal = output.alpha_diagonal
+    if diagonal is None:
+        return []
+    return [diagonal] if isinstance(diagonal, Tensor) else list(diagonal.values())
+
+
+def accuracy(scores: Tensor, labels: Tensor) -> float | None:
+    """Share of clips whose highest score is their label; None without clips.
+
+    scores: (n, C), any monotone scores. labels: (n,).
+    """
+    return float((scores.argmax(1) == labels).float().mean()) if len(labels) else None
+
+
+def accuracy_interval(right: int, clips: int, level: float = 0.95) -> tuple[float, float] | None:
+    """Wilson's interval of an accuracy: what shares would not be surprised by `right` of `clips`.
+
+    It holds for clips drawn one by one; clips cut from one video are alike, so the true uncertainty
+    is larger. Returns its ends in [0, 1], None without clips.
+    """
+    if clips == 0:
+        return None
+    found = binomtest(right, clips).proportion_ci(level, method="wilson")
+    return float(found.low), float(found.high)
+
+
+def bootstrap_accuracy(right: np.ndarray, draws: int = 2000, seed: int = 0) -> np.ndarray:
+    """Accuracies of data sets drawn from the clips with replacement, (draws, ...).
+
+    right: (n, ...) true where a clip is named rightly; further axes, such as models, are drawn
+    together, so that their differences are of the same clips.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(len(right), size=(draws, len(right)))
+    return np.asarray(right, np.float64)[drawn].mean(1)
+
+
+def per_class(scores: Tensor, labels: Tensor, classes: Sequence[str]) -> dict[str, float | None]:
+    """Accuracy within each class; None for a class without clips."""
+    counts = confusion(scores, labels)  # (C, C)
+    of_class = counts.sum(1).tolist()
+    right = counts.diagonal().tolist()
+    return {name: right[i] / of_class[i] if of_class[i] else None for i, name in enumerate(classes)}
+
+
+def confusion(scores: Tensor, labels: Tensor) -> Tensor:
+    """(C, C) counts: row the true class, column the predicted one."""
+    classes = np.arange(scores.shape[1])
+    return torch.from_numpy(confusion_matrix(labels, scores.argmax(1), labels=classes))
+
+
+def silhouette_sums(alpha: Tensor, target: Tensor) -> Tensor:
+    """Attention inside the actor's silhouette, summed over each clip's frames that show one.
+
+    alpha: (B, T, P) non-negative attention on the current frame (the diagonal map of Eq. 18);
+        it is normalised to sum to one first, as fused maps sum to up to two.
+    target: (B, T, P), M of Eq. 18; its positive places are the silhouette.
+    Returns (B, 3) float64: the attention's share, the silhouette's share of the area (what
+    attention spread evenly would get), and the number of frames with a silhouette.
+    """
+    inside = target > 0
+    shown = inside.any(-1)  # (B, T)
+    normalised = alpha / alpha.sum(-1, keepdim=True).clamp_min(1e-12)
+    share = (normalised * inside).sum(-1) * shown
+    area = inside.float().mean(-1) * shown
+    return torch.stack([share, area, shown], -1).double().sum(1)

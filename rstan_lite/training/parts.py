@@ -1,0 +1,355 @@
+"""What a run trains on: the clips and networks that its configuration names, and their features.
+
+A second data set (Section IV-B) is another list of clips through the same networks. It lies here
+because a run reads it by the same steps as the first one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rstan_lite.data.clips import Clip, ClipDataset
+from rstan_lite.data.datasets import DATASETS, open_clips
+from rstan_lite.data.sampling import ClipSequence
+from rstan_lite.features.backbones import backbone
+from rstan_lite.features.networks import find_network
+from rstan_lite.features.pipeline import PARTS, Features, prepare_parts
+from rstan_lite.features.pretrained import weights_hash
+from rstan_lite.features.seen import look
+from rstan_lite.features.sequences import prepare_sequences
+from rstan_lite.features.settings import FeatureSettings
+from rstan_lite.system.devices import choose_device
+from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
+from rstan_lite.system.reading import disk_errors
+from rstan_lite.system.settings import default_cache, one_of
+from rstan_lite.training.batches import ClipFeatures, measure_scales
+from rstan_lite.training.config import TrainConfig
+
+PUPPETS = "puppets"
+FOLDER = "puppets-tour"  # generated clips, inside the cache, where no root is given
+# A tour of these ends in minutes on two cores. Fewer actions with more clips of each make a table
+# that says more than all twenty with a handful.
+PUPPETS_PER_CLASS = 16
+PUPPETS_ACTIONS = (
+    "clap", "climb_stairs", "golf", "jump", "kick_ball", "pick",
+    "pullup", "run", "shoot_bow", "sit", "walk", "wave",
+)  # fmt: skip
+
+# In each clip two others perform other actions than the actor: a vector of the whole frame mixes
+# them, so that attention, fusion and silhouettes have something to win.
+PUPPETS_RIVALS = (2, 2)
+
+CLIPS_A_WORKER = 20  # starting a process costs about what so many clips do
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A data set's features, as a run needs them.
+
+    missing: clips that the lists name in vain. damaged: those left out of each part, and what was
+    found in them. networks: each stream's weights file, and its hash.
+    second: training clips of a second data set, through the same networks, with its missing clips
+    and those that the first one judges by.
+    seen: by stream, whether its network was trained on clips of a part, see `networks_seen`.
+    """
+
+    train: ClipFeatures
+    validation: ClipFeatures
+    test: ClipFeatures
+    missing: tuple[str, ...] = ()
+    damaged: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    networks: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    second: ClipFeatures | None = None
+    second_missing: tuple[str, ...] = ()
+    second_damaged: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    second_shared: tuple[str, ...] = ()
+    seen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def load_parts(config: TrainConfig) -> Parts:
+    """Features of all parts, and which networks made them: the first data set's, for both."""
+    dataset, other, networks, shared = find_sources(config)
+    loaded = _load(config, PARTS, networks, dataset)
+    second = None if other is None else load_part(second_config(config), "train", networks, other)
+    return Parts(
+        train=loaded["train"],
+        validation=loaded["validation"],
+        test=loaded["test"],
+        missing=tuple(dataset.missing),
+        networks={stream: (path, weights_hash(path)) for stream, path in networks.items()},
+        damaged=dataset.damaged,
+        second=second,
+        second_damaged={} if other is None else other.damaged,
+        second_missing=() if other is None else tuple(other.missing),
+        second_shared=shared,
+        seen=networks_seen(networks, dataset, config.dataset),
+    )
+
+
+def scaled(config: TrainConfig, parts: Parts) -> Parts:
+    """The parts with the scales of the training part, where the configuration asks for them.
+
+    A second data set has those of the first: it goes through the same networks and recurrence.
+    """
+    if config.scale == "none":
+        return parts
+    scales = measure_scales(parts.train)
+    return replace(
+        parts,
+        train=replace(parts.train, scales=scales),
+        validation=replace(parts.validation, scales=scales),
+        test=replace(parts.test, scales=scales),
+        second=None if parts.second is None else replace(parts.second, scales=scales),
+    )
+
+
+class Sources(NamedTuple):
+    """What a configuration's features are made of.
+
+    networks: each stream's file of weights. shared: clips of second that dataset judges by.
+    """
+
+    dataset: ClipDataset
+    second: ClipDataset | None
+    networks: Mapping[str, str]
+    shared: tuple[str, ...]
+
+
+def find_sources(config: TrainConfig) -> Sources:
+    """Open a configuration's data sets and find its networks; puppets may be generated.
+
+    Raises ConfigError, DataError (clips) and CheckpointError (networks) for what does not fit.
+    """
+    dataset = open_dataset(config)
+    other, shared = _open_second(config, dataset)
+    named = {"appearance": config.appearance_weights, "motion": config.motion_weights}
+    networks = {}
+    for stream in config.streams:
+        name = (config.motion_backbone if stream == "motion" else "") or config.backbone
+        backbone(name)  # a name that there isn't is said before its weights are looked for
+        found = find_network(dataset, name, stream, cache_folder(config), named[stream])
+        networks[stream] = str(found)
+    _ = feature_settings(config, networks).places  # complains before the work, not after it
+    return Sources(dataset, other, networks, shared)
+
+
+def cache_folder(config: TrainConfig) -> Path:
+    """Where stores and tuned networks lie."""
+    return Path(config.cache or default_cache())
+
+
+def open_dataset(config: TrainConfig) -> ClipDataset:
+    """The data set of a configuration; puppets are generated where they are not there yet.
+
+    Raises ConfigError for a data set without a root, DataError for what is wrong with the clips.
+    """
+    root = config.root
+    if not root and config.dataset != PUPPETS:
+        raise ConfigError(
+            "--root",
+            "nothing",
+            f"the folder of the {config.dataset} clips",
+            "Use --dataset puppets for generated clips.",
+        )
+    if config.dataset == PUPPETS:
+        root = root or str(cache_folder(config) / FOLDER)
+        generated(Path(root), PUPPETS_PER_CLASS, PUPPETS_ACTIONS, PUPPETS_RIVALS)
+    return open_clips(
+        config.dataset, root, config.split, config.missing, config.validation, config.damaged,
+        config.fold,
+    )  # fmt: skip
+
+
+def generated(
+    folder: Path, per_class: int, actions: Sequence[str], rivals: tuple[int, int] = (0, 0)
+) -> Path:
+    """A folder of puppets, which are drawn where they are not there yet."""
+    with disk_errors(DataError, folder, "the folder of the generated clips"):
+        there = (folder / "puppets.json").exists()  # written last: absent, or interrupted
+    if not there:
+        from rstan_lite.puppets import generate
+
+        generate(folder, per_class, actions, rivals=rivals)
+    return folder
+
+
+def second_config(config: TrainConfig) -> TrainConfig:
+    """A run's configuration with its second data set in the first one's place, and none beside it.
+
+    Networks, views and frames stay the same; nothing is held out of the training part.
+    Raises ConfigError where the run has no second data set.
+    """
+    if config.second_dataset == "none":
+        raise ConfigError("--second-dataset", "none", one_of(DATASETS))
+    return replace(
+        config,
+        dataset=config.second_dataset,
+        root=config.second_root,
+        split=config.second_split,
+        validation=0.0,
+        fold=0,
+        second_dataset="none",
+        second_root="",
+    )
+
+
+def _open_second(
+    config: TrainConfig, dataset: ClipDataset
+) -> tuple[ClipDataset | None, tuple[str, ...]]:
+    """A configuration's second data set, or None; and its clips that the first one judges by.
+
+    Warns where the two share clips. Raises as `open_dataset` does.
+    """
+    if config.second_dataset == "none":
+        return None, ()
+    if not config.second_root and config.second_dataset != PUPPETS:
+        raise ConfigError(
+            "--second-root",
+            "nothing",
+            f"the folder of the {config.second_dataset} clips",
+            "Use --second-dataset none to train without them.",
+        )
+    if {config.dataset, config.second_dataset} == {"jhmdb", "hmdb51"}:
+        warnings.warn(
+            "JHMDB was cut from HMDB51 with splits of its own, so test clips of the one stand in "
+            "the training list of the other: the test accuracy is that of clips seen in training.",
+            stacklevel=2,
+        )
+    other = open_dataset(second_config(config))
+    judged = {clip.name for clip in (*dataset.validation, *dataset.test)}
+    shared = sorted(judged & {clip.name for clip in other.train})
+    if other.NAME == dataset.NAME and shared:
+        raise ConfigError(
+            "--second-root",
+            f"the clips of --root again, in {config.second_root or cache_folder(config)}: "
+            f"{len(shared)} of those that are judged train there, for example {shared[0]}",
+            "another data set: of the same one, another split trains on test clips",
+        )
+    return other, tuple(shared)
+
+
+def feature_settings(config: TrainConfig, networks: Mapping[str, str]) -> FeatureSettings:
+    """What the features of a configuration are made with.
+
+    networks: file of weights of each stream's network.
+    """
+    lacking = [stream for stream in config.streams if stream not in networks]
+    if lacking:
+        raise CheckpointError("networks", f"{sorted(networks)}", f"one for {lacking[0]!r} as well")
+    return FeatureSettings(
+        weights={stream: networks[stream] for stream in config.streams},
+        backbone=config.backbone,
+        views=config.views,
+        frames=config.stored_frames,
+        size=config.size,
+        motion_backbone=config.motion_backbone,
+        motion_size=config.motion_size,
+        flow=config.flow,
+        flow_weights=config.flow_weights,
+        camera=config.camera,
+    )
+
+
+def load_part(
+    config: TrainConfig,
+    part: str,
+    networks: Mapping[str, str],
+    dataset: ClipDataset | None = None,
+) -> ClipFeatures:
+    """Features of one part ("train", "validation", "test"), made where the store lacks them."""
+    return _load(config, (part,), networks, dataset or open_dataset(config))[part]
+
+
+def load_sequences(
+    config: TrainConfig,
+    part: str,
+    networks: Mapping[str, str],
+    sequences: Sequence[ClipSequence],
+    dataset: ClipDataset | None = None,
+) -> dict[ClipSequence, ClipFeatures]:
+    """Features of test sequences of a part ("test", "validation"), made where stores lack them."""
+    dataset = dataset or open_dataset(config)
+    found = prepare_sequences(
+        dataset,
+        part,
+        feature_settings(config, networks),
+        sequences,
+        cache_folder(config),
+        device=choose_device(config.device).type,
+        workers=_workers(dataset, (part,)),
+    )
+    return {one: _clip_features(dataset, part, features) for one, features in found.items()}
+
+
+def _load(
+    config: TrainConfig, parts: Sequence[str], networks: Mapping[str, str], dataset: ClipDataset
+) -> dict[str, ClipFeatures]:
+    """Parts by name; what several of them lack is made in one go, as starting costs seconds."""
+    found = prepare_parts(
+        dataset,
+        parts,
+        feature_settings(config, networks),
+        cache_folder(config),
+        device=choose_device(config.device).type,
+        workers=_workers(dataset, parts),
+    )
+    return {part: _clip_features(dataset, part, found[part]) for part in parts}
+
+
+def _workers(dataset: ClipDataset, parts: Sequence[str]) -> int:
+    """Processes that extract: no more than cores, or than pays for a few clips."""
+    clips = sum(len(getattr(dataset, part)) for part in parts)
+    return max(1, min(os.cpu_count() or 1, clips // CLIPS_A_WORKER))
+
+
+def _clip_features(dataset: ClipDataset, part: str, found: Features) -> ClipFeatures:
+    clips: list[Clip] = getattr(dataset, part)  # asked now: damaged ones may have been left out
+    return ClipFeatures(
+        names=[clip.name for clip in clips],
+        labels=np.array([clip.label for clip in clips], dtype=np.int64),
+        cubes=found.cubes,
+        vectors=found.vectors,
+        target=found.target,
+        classes=dataset.classes,
+    )
+
+
+def networks_seen(
+    networks: Mapping[str, str],
+    dataset: ClipDataset,
+    name: str,
+    parts: Sequence[str] = ("test", "validation"),
+) -> dict[str, dict[str, Any]]:
+    """For each stream whether its network was trained on clips of a part, as metrics.json has it.
+
+    networks: each stream's weights file. name: of the data set. Keys of a stream: "file", and of
+    each part "saw_<part>" (true, false, null: not known) and "<part>_why".
+
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for stream, path in networks.items():
+        found[stream] = {"file": path}
+        for part in parts:
+            answer = look(path, dataset, name, part)
+            found[stream] |= {f"saw_{part}": answer.seen, f"{part}_why": answer.why}
+    return found
+
+
+def warn_of_seen(seen: Mapping[str, Mapping[str, Any]]) -> None:
+    """Say, a line a stream, where a network was trained on clips that are judged now."""
+    for stream, found in seen.items():
+        for part in ("test", "validation"):
+            if found.get(f"saw_{part}"):
+                print(
+                    f"warning: the {stream} network {found['file']} has seen {part} clips: "
+                    f"{found[f'{part}_why']}. The {part} accuracy is no measure of unseen clips.",
+                    file=sys.stderr,
+                )

@@ -1,0 +1,323 @@
+"""The run folder: what it holds, and how it is begun, continued and read."""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import io
+import json
+import platform
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save
+
+import rstan_lite
+from rstan_lite.features.pretrained import load_weights, read_state
+from rstan_lite.model import RSTAN, RSTANConfig
+from rstan_lite.system.errors import CheckpointError, ConfigError
+from rstan_lite.system.files import write_atomically
+from rstan_lite.system.reading import MOST, check_regular, disk_errors, read_json
+from rstan_lite.training.checkpoint import RESUME, EpochLog, Versions
+from rstan_lite.training.config import TrainConfig, differences, read_config
+
+CONFIG, METRICS, CONFUSION, LOG = "config.json", "metrics.json", "confusion.csv", "log.csv"
+WEIGHTS, DESCRIPTION = "checkpoint.safetensors", "checkpoint.json"
+PREDICTIONS = {"test": "predictions.npz", "validation": "predictions_validation.npz"}
+MAX_ARRAYS = 2**30  # bytes of a file of predictions: a million clips of a hundred classes take half
+_PACKAGES = ("torch", "torchvision", "numpy", "lightning-fabric", "lightning", "av",
+             "opencv-contrib-python-headless", "safetensors", "scikit-learn")  # fmt: skip
+
+
+def check(folder: Path, config: TrainConfig) -> None:
+    """Raise ConfigError where a folder holds work of other settings, naming those that differ.
+
+    A folder in which nothing was saved yet, say after a wrong path, may still be begun anew.
+    """
+    path = folder / CONFIG
+    begun = any((folder / name).exists() for name in (METRICS, WEIGHTS))
+    begun = begun or Versions(folder / RESUME).exists()
+    if begun and path.exists():
+        differing = differences(read_config(path), config)
+        if differing:
+            raise ConfigError(
+                folder,
+                "a run with " + ", ".join(f"{k} {old!r}" for k, (old, _) in differing.items()),
+                ", ".join(f"{k} {new!r}" for k, (_, new) in differing.items()),
+                "Give another --out folder, or the settings that this run began with.",
+            )
+    elif begun:
+        raise ConfigError(folder, f"results without {CONFIG}", "an empty folder or a run's")
+
+
+def begin(folder: Path, config: TrainConfig) -> None:
+    """Make a run folder for a configuration. Raises ConfigError as `check` does."""
+    check(folder, config)
+    if not (folder / CONFIG).exists() or differences(read_config(folder / CONFIG), config):
+        write_atomically(folder / CONFIG, config.to_json().encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """A JSON file, whole or not at all."""
+    write_atomically(path, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def read_metrics(folder: Path) -> dict[str, Any] | None:
+    """What a finished run measured; None where it is not finished. CheckpointError if damaged."""
+    path = folder / METRICS
+    with disk_errors(CheckpointError, path, "a run folder"):
+        if not path.exists():
+            return None
+    metrics = read_json(path, CheckpointError, "the metrics of a run")
+    if not isinstance(metrics, dict):
+        raise CheckpointError(path, f"a {type(metrics).__name__}", "the metrics of a run")
+    return metrics
+
+
+# -- predictions
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Scores of named clips.
+
+    names: (n,). labels: (n,) int64, indices into classes; -1 where another system's file does not
+    say it. scores: (n, C) float32; a run's rows sum to one.
+    """
+
+    names: tuple[str, ...]
+    labels: np.ndarray
+    scores: np.ndarray
+    classes: tuple[str, ...]
+
+
+def write_predictions(path: Path, predictions: Predictions) -> None:
+    """An .npz of arrays names, labels, scores, classes, without pickled objects."""
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        names=np.array(predictions.names, dtype=np.str_),
+        labels=predictions.labels.astype(np.int64),
+        scores=predictions.scores.astype(np.float32),
+        classes=np.array(predictions.classes, dtype=np.str_),
+    )
+    write_atomically(path, buffer.getvalue())
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Read what write_predictions wrote. Raises CheckpointError for anything else."""
+    found = predictions_of(path, read_arrays(path))
+    if not np.isfinite(found.scores).all():
+        raise CheckpointError(path, "scores that are not finite", "one finite row a clip")
+    return found
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file, without pickled objects; CheckpointError where it is damaged."""
+    check_regular(path, CheckpointError, "the predictions of a run")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            size = sum(entry.file_size for entry in file.zip.infolist())
+            if size > MAX_ARRAYS:
+                raise ValueError(f"{size} bytes once unpacked, more than {MAX_ARRAYS}")
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError) as error:
+        raise CheckpointError(path, str(error), "the predictions of a run") from error
+    except Exception as error:  # zipfile and zlib raise their own kinds for damaged archives
+        raise CheckpointError(
+            path, f"a damaged archive ({error})", "a run's predictions"
+        ) from error
+
+
+def predictions_of(path: Path, arrays: Mapping[str, np.ndarray]) -> Predictions:
+    """Predictions from arrays names, labels, scores, classes; CheckpointError where unfit."""
+    lacking = [name for name in ("names", "labels", "scores", "classes") if name not in arrays]
+    if lacking:
+        raise CheckpointError(path, f"no array {lacking[0]}", "the predictions of a run")
+    names, classes = arrays["names"], arrays["classes"]
+    labels, scores = arrays["labels"], arrays["scores"]
+    for name in ("names", "classes"):
+        if arrays[name].ndim != 1 or arrays[name].dtype.kind != "U":
+            found = f"{name} of shape {arrays[name].shape}, type {arrays[name].dtype}"
+            raise CheckpointError(path, found, f"{name} as a row of texts")
+    fits = scores.shape == (len(names), len(classes)) and labels.shape == (len(names),)
+    if not fits or labels.dtype.kind != "i" or scores.dtype.kind != "f":
+        found = f"scores {scores.shape} for {len(names)} names and {len(classes)} classes"
+        raise CheckpointError(path, found, "one row a clip, one column a class")
+    if len(labels) and not -1 <= labels.min() <= labels.max() < len(classes):
+        found = f"labels from {labels.min()} to {labels.max()}"
+        raise CheckpointError(path, found, f"indices of {len(classes)} classes, or -1: not known")
+    return Predictions(tuple(names.tolist()), labels, scores, tuple(classes.tolist()))
+
+
+def write_confusion(path: Path, counts: torch.Tensor, classes: Sequence[str]) -> None:
+    """The confusion matrix: a row for each true class, a column for each predicted one."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["true class", *classes])
+    for name, row in zip(classes, counts.tolist(), strict=True):
+        writer.writerow([name, *row])
+    write_atomically(path, text.getvalue().encode())
+
+
+# -- the chosen model
+
+
+@dataclass(frozen=True)
+class Description:
+    """What stands beside a model's weights: what it is, what it was fed, what it names.
+
+    model: the RSTANConfig. head: the data set whose classifier predicts. classes: its names.
+    scales: see ClipFeatures. networks: each stream's weights file and its hash, so that a
+    prediction is not made with another one. best_epoch: the epoch that was chosen. versions: of
+    the packages. second_head, second_classes: those of a second data set, empty without one.
+    """
+
+    model: dict[str, Any]
+    head: str
+    classes: tuple[str, ...]
+    scales: dict[str, tuple[float, float]]
+    networks: dict[str, tuple[str, str]]
+    best_epoch: int
+    versions: dict[str, str]
+    second_head: str = ""
+    second_classes: tuple[str, ...] = ()
+
+
+def save_model(folder: Path, model: RSTAN, description: Description) -> None:
+    """Write `checkpoint.safetensors` and `checkpoint.json` into a run folder."""
+    weights = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    write_atomically(folder / WEIGHTS, save(weights))
+    text = json.dumps(asdict(description), indent=2) + "\n"
+    write_atomically(folder / DESCRIPTION, text.encode())
+
+
+def load_model(folder: Path) -> tuple[RSTAN, Description]:
+    """The chosen model of a finished run, in evaluation mode; CheckpointError if damaged."""
+    for name in (DESCRIPTION, WEIGHTS):
+        if not (folder / name).is_file():
+            raise CheckpointError(
+                folder,
+                f"no {name}",
+                "the folder of a finished run",
+                "Finish it with the `rstan-lite train` command that began it.",
+            )
+    values = read_json(folder / DESCRIPTION, CheckpointError, "a model's description")
+    try:
+        values["classes"] = tuple(values["classes"])
+        values["second_classes"] = tuple(values.get("second_classes", ()))
+        values["scales"] = {k: (float(a), float(b)) for k, (a, b) in values["scales"].items()}
+        values["networks"] = {k: (str(a), str(b)) for k, (a, b) in values["networks"].items()}
+        description = Description(**values)
+        _check(description)
+        streams: Sequence[str] = description.model["streams"]
+        config = RSTANConfig(**{**description.model, "streams": tuple(streams)})
+        with torch.device("meta"):  # sizes alone: whatever they are, they take no memory
+            model = RSTAN(config)
+    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, ConfigError) as error:
+        found = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+        raise CheckpointError(folder / DESCRIPTION, found, "a model's description") from error
+    load_weights(model, read_state(folder / WEIGHTS), str(folder / WEIGHTS), "this run's model")
+    return model.eval(), description
+
+
+def _check(description: Description) -> None:
+    """Raise ValueError where the parts of a description do not fit each other."""
+    heads = description.model["heads"]
+    for head, classes in (
+        (description.head, description.classes),
+        (description.second_head, description.second_classes),
+    ):
+        named = all(isinstance(name, str) for name in classes)
+        if not named or len(set(classes)) < len(classes):
+            raise ValueError("classes that are no different names")
+        if (head or classes) and heads.get(head) != len(classes):
+            raise ValueError(f"{len(classes)} classes of {head!r}, and heads {heads}")
+    if not all(0 < x < float("inf") for pair in description.scales.values() for x in pair):
+        raise ValueError(f"scales {description.scales}")
+
+
+# -- one row an epoch
+
+
+def write_log(path: Path, rows: Sequence[EpochLog]) -> None:
+    """All epochs so far, replacing the file; an absent value is an empty cell."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [spec.name for spec in fields(EpochLog)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    write_atomically(path, text.getvalue().encode())
+
+
+def read_log(path: Path) -> list[EpochLog]:
+    """The epochs of a run's log.csv; CheckpointError where it is not one."""
+    whole = {"epoch", "iteration"}
+    check_regular(path, CheckpointError, "the log.csv of a run", most=MOST)
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return [
+                EpochLog(**{k: _number(v, int if k in whole else float) for k, v in row.items()})
+                for row in csv.DictReader(file)
+            ]
+    except (OSError, ValueError, TypeError, csv.Error) as error:
+        raise CheckpointError(path, str(error), "the log.csv of a run") from error
+
+
+def _number(text: str, kind: type) -> Any:
+    return kind(text) if text else None
+
+
+class TensorBoard:
+    """The rows as TensorBoard events, from the first row on; see `write_log` for the file.
+
+    say: whether to say on stderr that TensorBoard is not installed. on_epoch: called with each row.
+    """
+
+    def __init__(
+        self, folder: Path, say: bool = True, on_epoch: Callable[[EpochLog], None] | None = None
+    ):
+        self._folder, self._say, self._on_epoch = folder, say, on_epoch
+        self._writer: Any = None
+
+    def add(self, row: EpochLog) -> None:
+        """Write one epoch to the disk: what is in a checkpoint must be here, too."""
+        if self._writer is None:
+            self._writer = self._open(row.epoch)
+        if self._writer:
+            for name, value in asdict(row).items():
+                if name != "epoch" and value is not None:
+                    self._writer.add_scalar(name, value, row.epoch)
+            self._writer.flush()
+        if self._on_epoch:
+            self._on_epoch(row)
+
+    def _open(self, first_epoch: int) -> Any:
+        """A writer, or False; events after the checkpoint that a run resumes from are replaced."""
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            if self._say:
+                print("TensorBoard is not installed: log.csv alone is written.", file=sys.stderr)
+            return False
+        return SummaryWriter(str(self._folder), purge_step=first_epoch)
+
+    def close(self) -> None:
+        """Flush and close the file."""
+        if self._writer:
+            self._writer.close()
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, the package and what its numbers depend on."""
+    found = {"python": platform.python_version(), "rstan_lite": rstan_lite.__version__}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
