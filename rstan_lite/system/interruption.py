@@ -8,11 +8,10 @@ import signal
 import sys
 import threading
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Self
 
 from rstan_lite.system.errors import RstanError
@@ -33,7 +32,7 @@ class Interrupted(KeyboardInterrupt):
         self.code = 128 + number  # what a shell reports of a process that a signal ended
 
 
-class _Handlers(ABC):
+class _Handlers:
     """Handlers of the two signals while it is entered, in the main thread.
 
     A signal that is ignored stays so: a shell's background job is not for Ctrl-C.
@@ -49,15 +48,12 @@ class _Handlers(ABC):
                     self._before[number] = signal.signal(number, self._receive)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    @abstractmethod
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        """Take a signal."""
+        raise NotImplementedError
 
 
 class Interruptible(_Handlers):

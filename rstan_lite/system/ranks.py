@@ -110,18 +110,14 @@ class Ranks:
 
     def complain(self, error: RstanError) -> None:
         """Print an error, once, however many processes meet it or are ended by it."""
-        if self._is_first():
+        try:
+            first = self.size == 1 or int(self._store.add("complaints", 1)) == 1
+        except RuntimeError:  # the store is gone, and torchrun or process 0 with it
+            first = self.leads
+        if first:
             print(f"error: {error}", file=sys.stderr, flush=True)
         if isinstance(error, ProcessError):
             time.sleep(GRACE)
-
-    def _is_first(self) -> bool:
-        if self.size == 1:
-            return True
-        try:
-            return int(self._store.add("complaints", 1)) == 1
-        except RuntimeError:  # the store is gone, and torchrun or process 0 with it
-            return self.leads
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -186,9 +182,11 @@ def check_batch(ranks: Ranks, batch_size: int) -> None:
 
 def _is_broken(error: RuntimeError) -> bool:
     """Whether an error of torch is that of a connection whose other end is gone."""
-    from torch import distributed
+    from torch.distributed import DistError
 
-    if isinstance(error, distributed.DistError):
-        return True
-    text = str(error).lower()  # gloo's own errors are no more than a RuntimeError
-    return any(word in text for word in ("gloo", "connection closed", "connection reset"))
+    words = (
+        "gloo",
+        "connection closed",
+        "connection reset",
+    )  # gloo's own names
+    return isinstance(error, DistError) or any(word in str(error).lower() for word in words)
