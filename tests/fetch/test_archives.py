@@ -18,6 +18,7 @@ from tests.fetch.made import LINK, has_tool, write_rar, write_tar, write_zip
 
 GOOD = (("clips/a/one.avi", b"1" * 100), ("clips/a/two (x)!.avi", b"22"), ("clips/b/one.avi", b"3"))
 WRITERS = {".zip": write_zip, ".tar.gz": write_tar, ".rar": write_rar}
+DAMAGED = "can't be read to its end"
 kinds = pytest.mark.parametrize("kind", [".zip", ".tar.gz", pytest.param(".rar", marks=has_tool)])
 
 
@@ -66,60 +67,42 @@ def test_folders_as_members(kind, tmp_path, target):
     "name",
     [
         "../out.avi", "clips/../../out.avi", "clips/a/..", "/etc/out.avi", "//out.avi",
-        "C:out.avi", "c:/out.avi", "clips/new\nline.avi", "",
+        "C:out.avi", "c:/out.avi", "clips/new\nline.avi", "", "clips\\..\\..\\out.avi",
+        "\\\\host\\share\\x.avi",
     ],
 )  # fmt: skip
 def test_names_that_lead_out(kind, name, tmp_path, target):
     archive = WRITERS[kind](tmp_path / f"bad{kind}", *GOOD, (name, b"x"))
-    refuse(archive, target, "a member named|can't be read to its end|can't be read to its end")
-
-
-@pytest.mark.parametrize("kind", [".zip", ".tar.gz"])
-@pytest.mark.parametrize("name", ["clips\\a\\x.avi", "..\\out.avi", "\\\\host\\share\\x.avi"])
-def test_backslashes(kind, name, tmp_path, target):
-    archive = WRITERS[kind](tmp_path / f"bad{kind}", *GOOD, (name, b"x"))
-    refuse(archive, target, "a member named")
-
-
-def test_backslashes_in_rar_are_its_separators(tmp_path, target):
-    archive = write_rar(tmp_path / "bad.rar", *GOOD, ("clips\\..\\..\\out.avi", b"x"))
-    refuse(archive, target, "a member named")
+    refuse(archive, target, f"a member named|{DAMAGED}")
 
 
 @pytest.mark.parametrize(
-    "kind",
-    [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE],
-)
-def test_links_and_devices_in_tar(kind, tmp_path, target):
-    archive = write_tar(tmp_path / "bad.tar.gz", ("clips/x", b""), kind=kind, target="/etc")
-    refuse(archive, target, "a link or device; expected files and folders")
-
-
-@pytest.mark.parametrize("mode", [LINK, stat.S_IFCHR | 0o644, stat.S_IFIFO | 0o644])
-def test_links_and_devices_in_zip(mode, tmp_path, target):
-    archive = write_zip(tmp_path / "bad.zip", ("clips/x", b"/etc/hostname"), mode=mode)
-    refuse(archive, target, "a link or device; expected files and folders")
-
-
-def test_links_in_rar(tmp_path, target):
-    archive = write_rar(tmp_path / "bad.rar", ("clips/x", b"/etc/hostname"), mode=LINK)
+    ("kind", "more"),
+    [
+        *((".tar.gz", {"kind": kind, "target": "/etc"}) for kind in (
+            tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE
+        )),
+        *((".zip", {"mode": mode}) for mode in (LINK, stat.S_IFCHR | 0o644, stat.S_IFIFO | 0o644)),
+        (".rar", {"mode": LINK}),
+    ],
+)  # fmt: skip
+def test_links_and_devices(kind, more, tmp_path, target):
+    content = b"" if kind == ".tar.gz" else b"/etc/hostname"
+    archive = WRITERS[kind](tmp_path / f"bad{kind}", ("clips/x", content), **more)
     refuse(archive, target, "a link or device; expected files and folders")
 
 
 @pytest.mark.parametrize("kind", [".zip", ".tar.gz"])
-def test_a_bomb_that_says_so(kind, tmp_path, target):
+def test_bombs(kind, tmp_path, target):
     archive = WRITERS[kind](tmp_path / f"bomb{kind}", ("clips/x", b"\0" * 3_000_000))
     assert archive.stat().st_size < 10_000
     refuse(archive, target, "3000000")
-
-
-@pytest.mark.parametrize("kind", [".zip", ".tar.gz"])
-def test_many_small_members_are_a_bomb_together(kind, tmp_path, target):
     small = [(f"clips/{i}", b"\0" * 100_000) for i in range(30)]
     archive = WRITERS[kind](tmp_path / f"bomb{kind}", *small)
-    refuse(archive, target, "members or more", limits=Limits(ratio=20))
-    refuse(archive, target, "members or more", limits=Limits(ratio=1e9, members=29))
-    refuse(archive, target, "members or more", limits=Limits(ratio=1e9, total=2_999_999))
+    for limits in (
+        Limits(ratio=20), Limits(ratio=1e9, members=29), Limits(ratio=1e9, total=2_999_999)
+    ):  # fmt: skip
+        refuse(archive, target, "members or more", limits=limits)
 
 
 def test_a_zip_bomb_that_lies(tmp_path, target):
@@ -129,7 +112,7 @@ def test_a_zip_bomb_that_lies(tmp_path, target):
     lied = content.replace(struct.pack("<L", 3_000_000), struct.pack("<L", 1000))
     assert lied != content
     archive.write_bytes(lied)
-    refuse(archive, target, "can't be read to its end|not as large as announced")
+    refuse(archive, target, DAMAGED)
 
 
 def test_a_tar_header_as_a_bomb(tmp_path, target):
@@ -141,41 +124,29 @@ def test_a_tar_header_as_a_bomb(tmp_path, target):
 
 
 @kinds
-def test_empty_archives(kind, tmp_path, target):
+def test_empty_archives_and_other_files(kind, tmp_path, target):
     refuse(WRITERS[kind](tmp_path / f"empty{kind}"), target, "an archive without a file")
     if kind != ".tar.gz":
         hollow = WRITERS[kind](tmp_path / f"hollow{kind}", ("clips/", b""))
         refuse(hollow, target, "an archive without a file")
-    nothing = tmp_path / f"nothing{kind}"
-    nothing.touch()
-    refuse(nothing, target, "can't be read to its end|can't be read to its end")
-
-
-@kinds
-@pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9])
-def test_truncated_archives(kind, share, tmp_path, target):
-    noise = np.random.default_rng(0).bytes(50_000)
-    archive = WRITERS[kind](tmp_path / f"cut{kind}", *((f"clips/{i}", noise) for i in range(4)))
-    content = archive.read_bytes()
-    archive.write_bytes(content[: int(share * len(content))])
-    refuse(archive, target, "cut")
+    for content in (b"", b"<html>File not found</html>"):
+        page = tmp_path / f"page{kind}"
+        page.write_bytes(content)
+        refuse(page, target, DAMAGED)
 
 
 @kinds
 def test_damaged_archives(kind, tmp_path, target):
+    """Cut short anywhere, or with one byte changed."""
     noise = np.random.default_rng(0).bytes(50_000)
-    archive = WRITERS[kind](tmp_path / f"damaged{kind}", ("clips/x", noise))
-    content = bytearray(archive.read_bytes())
-    content[len(content) // 2] ^= 0xFF
-    archive.write_bytes(content)
+    archive = WRITERS[kind](tmp_path / f"cut{kind}", *((f"clips/{i}", noise) for i in range(4)))
+    content = archive.read_bytes()
+    for share in (0.05, 0.3, 0.6, 0.9):
+        archive.write_bytes(content[: int(share * len(content))])
+        refuse(archive, target, DAMAGED)
+    place = len(content) // 3
+    archive.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
     refuse(archive, target, "damaged")
-
-
-@kinds
-def test_other_files_under_an_archives_name(kind, tmp_path, target):
-    page = tmp_path / f"page{kind}"
-    page.write_text("<html>File not found</html>")
-    refuse(page, target, "can't be read to its end|can't be read to its end")
 
 
 def test_unknown_kinds_and_no_file(tmp_path, target):
