@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 OFFLINE = Path(__file__).parent / "offline"
 ATTEMPT = "student-attempt"  # the id of the cell that tries the student copy's exercises
 PROPERTY = "notebook budget"
-MOST = 900  # seconds after which a run is given up
+MOST = 600  # seconds after which a run is given up
 
 
 class Measured(NamedTuple):

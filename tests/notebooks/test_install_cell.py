@@ -1,6 +1,7 @@
 """The first cell of each notebook: nothing where the package is, pip where it is not."""
 
 import importlib.util
+import shutil
 import subprocess
 import sys
 from importlib.machinery import ModuleSpec
@@ -35,16 +36,6 @@ def run_cell(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exec(compile(CELL, "install", "exec"), {})
 
 
-def checkout(folder: Path) -> Path:
-    (folder / "rstan_lite" / "cli").mkdir(parents=True)
-    (folder / "notebooks").mkdir()
-    return folder
-
-
-def pip(source: Path) -> list[list[str]]:
-    return [[sys.executable, "-m", "pip", "install", "-q", f"{source}[notebooks,sweep]"]]
-
-
 def test_does_nothing_where_the_package_is(
     commands: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
@@ -54,23 +45,21 @@ def test_does_nothing_where_the_package_is(
 
 
 @pytest.mark.usefixtures("absent")
-@pytest.mark.parametrize("where", [".", "notebooks", ".."])
-def test_takes_the_checkout_about_or_beside_the_notebook(
+@pytest.mark.parametrize("where", [".", "notebooks", "..", "beside a wheel"])
+def test_takes_the_checkout_about_or_beside_the_notebook_or_a_wheel(
     where: str, commands: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = checkout(tmp_path / "a check out")
-    run_cell(root / where, monkeypatch)
-    assert commands == pip(root)
-
-
-@pytest.mark.usefixtures("absent")
-def test_takes_a_wheel_where_there_is_no_checkout(
-    commands: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wheel = tmp_path / "rstan_lite-0.1.0-py3-none-any.whl"
-    wheel.touch()
-    run_cell(tmp_path, monkeypatch)
-    assert commands == pip(wheel)
+    source = tmp_path / "a check out"
+    (source / "rstan_lite" / "cli").mkdir(parents=True)
+    (source / "notebooks").mkdir()
+    folder = source / where
+    if where == "beside a wheel":
+        folder, source = tmp_path, tmp_path / "rstan_lite-0.1.0-py3-none-any.whl"
+        shutil.rmtree(tmp_path / "a check out")
+        source.touch()
+    run_cell(folder, monkeypatch)
+    pip = [sys.executable, "-m", "pip", "install", "-q", f"{source}[notebooks,sweep]"]
+    assert commands == [pip]
 
 
 @pytest.mark.usefixtures("absent")

@@ -1,0 +1,259 @@
+"""Each notebook runs offline, from any folder, at another seed, within its time and memory.
+
+What the text of some says of their run is checked in it, and what the README promises of the tour.
+
+The lessons share a cache that holds their clips and features, as a reader's does from the first
+lesson on that needs them. What runs is the teacher copy, in whose kernel the student copy's
+exercises are tried as well. At its own parameters nbval runs each notebook.
+"""
+
+import functools
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+import pytest
+from measured import (
+    PROPERTY,
+    Measured,
+    check_attempt,
+    measured,
+    offline,
+    run_measured,
+    with_attempt,
+)
+from PIL import Image
+
+from rstan_lite.classroom import run_notebook
+from rstan_lite.classroom.lesson_config import lesson_config
+from rstan_lite.puppets import generate
+from rstan_lite.show.results import RESULT_COLUMNS
+from rstan_lite.system.errors import NotebookError
+from rstan_lite.training.parts import load_parts
+from rstan_lite.training.run_folder import read_predictions
+from tests.site.crawl import DESK, LOOK, PHONE
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+TOUR, *LESSONS = sorted(FOLDER.glob("*.ipynb"))
+SECONDS, MEBIBYTES = 60, 2048  # of a lesson, on two free cores
+TOUR_SECONDS, TOUR_MEBIBYTES = 240, 3072  # of a whole run; the small one here needs far less
+PARAMETERS = {"seed": 1}  # every lesson has a seed
+ACTIONS = ("jump", "pullup", "sit", "wave")
+MODELS = ["two-stream LSTM", "+ attention", "+ fusion by max", "+ silhouettes"]
+FIGURES = {"clip", "target", "step", "training", "attention", "fusion", "frames", "confusion"}
+CUT_OFF = """() => [...document.querySelectorAll("main *")].filter((e) =>
+    e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === "hidden"
+).map((e) => e.className)"""
+# What the text says of a run, whatever its seed: a cell, and its percentages in their order.
+SAID: dict[str, tuple[str, Callable[..., bool]]] = {
+    "02_two_stream_features": (
+        "fig-receptive",
+        lambda middle, other, corner: 2 * max(middle, other) < corner,
+    ),
+    "04_spatial_attention": ("fig-scores", lambda even, *streams: min(streams) > 1.5 * even),
+    "08_actor_attention": (
+        "shares",
+        lambda even, without, _, with_, __: without < 1.5 * even and with_ > 2 * without,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], tuple[Measured, Path]]:
+    """Runs a notebook once: what it took, and its executed copy. The tour has a few clips."""
+
+    @functools.cache
+    def home(tour: bool) -> Path:
+        made = tmp_path_factory.mktemp("some where")  # a path with a space
+        (made / "copies").mkdir()
+        if tour:
+            generate(made / "clips", clips_per_class=6, classes=ACTIONS, progress=False)
+        else:
+            load_parts(lesson_config(cache=str(made / "cache")))
+        return made
+
+    @functools.cache
+    def run(path: Path) -> tuple[Measured, Path]:
+        tour = path == TOUR
+        small = {"root": "clips", "out": "made/tour", "iterations": 10, "seed": 3}
+        copy = with_attempt(path, home(tour) / "copies")
+        return run_measured(copy, small if tour else PARAMETERS, home(tour), html=tour)
+
+    return run
+
+
+@pytest.fixture(params=[TOUR, *LESSONS], ids=lambda path: path.stem)
+def run(request: pytest.FixtureRequest, ran: Any) -> tuple[Measured, Path]:
+    return ran(request.param)
+
+
+@pytest.fixture
+def folder(ran: Any) -> Path:
+    """The folder that a run of the tour leaves."""
+    output = ran(TOUR)[1]
+    assert output.parts[-3:] == ("made", "tour", "00_tour.ipynb")
+    return output.parent
+
+
+def test_within_time_and_memory(run: tuple[Measured, Path], record_property) -> None:
+    took, output = run
+    tour = output.stem == TOUR.stem
+    record_property(PROPERTY, [output.stem, "4 actions, 6 clips" if tour else "seed=1", *took])
+    assert took.seconds < (TOUR_SECONDS if tour else SECONDS)
+    assert took.mebibytes < (TOUR_MEBIBYTES if tour else MEBIBYTES)
+
+
+def test_every_cell_ran_without_an_error(run: tuple[Measured, Path]) -> None:
+    code = [c for c in nbformat.read(run[1], as_version=4).cells if c.cell_type == "code"]
+    assert all(cell.execution_count for cell in code)
+    assert "error" not in {o.output_type for cell in code for o in cell.outputs}
+
+
+def test_a_student_copy_fails_in_its_blanks_alone(run: tuple[Measured, Path]) -> None:
+    check_attempt(run[1])
+
+
+@pytest.mark.parametrize("lesson", SAID)
+def test_the_text_says_what_came_out(lesson: str, ran: Any) -> None:
+    id_, agrees = SAID[lesson]
+    cells = nbformat.read(ran(FOLDER / f"{lesson}.ipynb")[1], as_version=4).cells
+    (cell,) = (cell for cell in cells if cell.id == id_)
+    texts = [o.get("text") or o.data.get("text/plain", "") for o in cell.outputs]
+    shares = [int(share) for share in re.findall(r"(\d+)%", "".join(texts))]
+    assert agrees(*shares), shares
+
+
+def metrics(folder: Path) -> dict:
+    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+
+
+def test_numbers_are_those_of_the_four_models(folder: Path) -> None:
+    found = metrics(folder)
+    assert list(found["models"]) == MODELS
+    assert found["test_accuracy"] == found["models"]["+ silhouettes"]["test_accuracy"]
+    assert found["seed"] == 3
+    assert found["peak_memory"] < TOUR_MEBIBYTES
+    for name, run in found["models"].items():
+        assert 0 <= run["test_accuracy"] <= 1
+        assert set(run["per_class"]) == set(ACTIONS)
+        assert (run["attention_on_silhouette"] is None) == (name == "two-stream LSTM")
+
+
+def test_predictions_agree_with_the_accuracy(folder: Path) -> None:
+    found = read_predictions(folder / "predictions.npz")
+    assert found.classes == ACTIONS
+    assert len(found.names) == metrics(folder)["n_test"] > 0
+    right = found.scores.argmax(axis=1) == found.labels
+    assert np.isclose(right.mean(), metrics(folder)["test_accuracy"])
+    np.testing.assert_allclose(found.scores.sum(axis=1), 1, atol=1e-5)
+
+
+def test_figures_are_kept_with_their_descriptions(folder: Path) -> None:
+    kept = list((folder / "figures").glob("*.png"))
+    assert {path.stem for path in kept} == FIGURES
+    for path in kept:
+        with Image.open(path) as image:
+            assert len(image.info["Description"]) > 20
+            assert image.width > 400
+
+
+def test_result_table_stands_in_the_notebook(folder: Path) -> None:
+    cells = nbformat.read(folder / "00_tour.ipynb", as_version=4).cells
+    (cell,) = [cell for cell in cells if "results" in cell.metadata.get("tags", [])]
+    text = cell.outputs[-1].data["text/plain"]
+    for word in (*RESULT_COLUMNS, *MODELS, "puppets, split 1, profile tiny, seed 3"):
+        assert word in text
+
+
+def test_page_shows_everything_without_internet(folder: Path) -> None:
+    text = (folder / "00_tour.html").read_text(encoding="utf-8")
+    images = re.findall(r"<img [^>]*>", text)
+    assert len(images) == len(FIGURES)
+    for image in images:
+        assert re.search(r"""alt=("[^"]{20}|'[^']{20})""", image)
+        assert 'src="data:image/png;base64,' in image
+    assert "<script" not in text
+
+
+def test_page_is_readable_by_night_and_on_a_phone(folder: Path, chromium: Any) -> None:
+    tab = chromium.new_page()
+    tab.goto((folder / "00_tour.html").as_uri())
+    grounds = set()
+    for size in (PHONE, DESK):
+        tab.set_viewport_size(size)
+        for scheme in ("light", "dark"):
+            tab.emulate_media(color_scheme=scheme)
+            seen = tab.evaluate(LOOK)
+            assert seen["texts"] > 500
+            assert seen["pale"] == []
+            assert seen["scroll"] == 0, seen["wide"]
+            assert tab.evaluate(CUT_OFF) == []
+            grounds.add(tab.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert len(grounds) == 2
+    tab.close()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"splitt": 2}, "splitt"),
+        ({"split": "two"}, "split of type int"),
+        ({"resume": "perhaps"}, "resume of type bool"),
+    ],
+)
+def test_other_parameters_are_refused_with_the_real_ones(
+    wrong: dict, words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(NotebookError) as caught:
+        run_notebook(TOUR, wrong | {"out": str(tmp_path)}, progress=False)
+    assert words in str(caught.value)
+    assert "parameters: dataset, root, profile, " in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_command_that_hangs_is_over_its_time(tmp_path: Path) -> None:
+    took = measured([sys.executable, "-c", "import time; time.sleep(3)"], tmp_path, offline())
+    assert took.cpu < 1.5 < took.idle
+    assert took.seconds > 2.5
+
+
+def test_a_busy_machine_does_not_count(tmp_path: Path) -> None:
+    """A second of work, on one core that four other programs want as well."""
+    work = "import time\nwhile time.process_time() < 1: pass"
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    rivals = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
+    try:
+        took = measured([sys.executable, "-c", work], tmp_path, offline())
+    finally:
+        for rival in rivals:
+            rival.kill()
+            rival.wait()
+        os.sched_setaffinity(0, cores)
+    assert took.wall > 3
+    assert took.seconds < 2
+
+
+def test_a_run_reaches_no_network(tmp_path: Path) -> None:
+    """The guard that the runs above start with does what it says."""
+    tries = (
+        "import socket; socket.create_connection(('192.0.2.1', 80), 1)",
+        ("import urllib.request; urllib.request.urlopen('http://example.invalid')"),
+    )
+    for code in tries:
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, env=offline(), capture_output=True, text=True, timeout=60)
+        assert done.returncode
+        assert "no network here" in done.stderr
+    inside = (
+        "import socket; s = socket.create_server(('127.0.0.1', 0)); "
+        "socket.create_connection(s.getsockname(), 5)"
+    )
+    subprocess.run([sys.executable, "-c", inside], env=offline(), check=True, timeout=60)
