@@ -11,7 +11,7 @@ from benchmarks.timing import interleaved
 from rstan_lite.data.transforms import crop
 from rstan_lite.show import attention_strip, keep
 from rstan_lite.show.explorer import PRESETS, Look, Scene, View, render
-from rstan_lite.show.explorer.canvas import jpeg
+from rstan_lite.show.explorer.widget import encoded
 
 STEPS, PLACES, CLASSES = 32, 49, 21  # the paper's T of a test, K x K, and JHMDB's actions
 MOVES = 6  # of each round
@@ -32,7 +32,7 @@ def measure(rounds: int) -> dict[str, dict[str, Any]]:
         for _ in range(MOVES):
             step = next(at) % scene.steps
             if way in views:
-                jpeg(render(views[way], step + 1).pixels)
+                encoded(render(views[way], step + 1).pixels, "jpeg")
             else:
                 maps = {row: alpha[step, step][None] for row, alpha in scene.looks[0].alpha.items()}
                 keep(attention_strip(scene.film[step][None], maps, crop=scene.crop))

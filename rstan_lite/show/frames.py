@@ -25,9 +25,12 @@ from rstan_lite.system.files import write_atomically
 if TYPE_CHECKING:
     import av
 
-HEAT = colormaps["inferno"]  # rises in lightness from end to end, so it survives a grey print
 CODECS = {".mp4": "libx264", ".avi": "mpeg4"}
 SAMPLED = 16  # frames that a GIF's colours are chosen from
+# Of a map's levels from 0 to the peak, (256, 3): it rises in lightness from end to end, so that it
+# survives a grey print.
+_HEAT = colormaps["inferno"](np.linspace(0.35, 0.95, 256))[:, :3]
+HEAT_COLOURS = (255 * _HEAT).astype(np.float32)
 _NEIGHBOURS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 
@@ -95,25 +98,18 @@ def overlay(
     Returns uint8 (H, W, 3). Raises ValueError for arrays of another shape.
     """
     frame = _rgb(frame)
-    height, width = frame.shape[:2]
-    level = place_map(weights, (height, width), crop, smooth)
+    level = place_map(weights, frame.shape[:2], crop, smooth).astype(np.float32)
     seen = np.isfinite(level)
     top = float(np.nanmax(level)) if peak is None else float(peak)
-    level = np.clip(np.where(seen, level, 0.0) / max(top, 1e-12), 0.0, 1.0)
+    level = np.clip(np.where(seen, level, 0) / max(top, 1e-12), 0, 1)
 
-    grey = frame.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
-    quiet = 0.5 * grey[..., None] + 0.25 * frame + 8.0  # paler and darker than the frame
-    cover = strength * level[..., None]
-    laid = (1.0 - cover) * quiet + cover * 255.0 * heat_colours(level)
-    picture = np.where(seen[..., None], laid, 0.35 * quiet)
-    picture = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[..., None]
+    quiet = np.float32(0.5) * grey + np.float32(0.25) * frame + 8  # paler and darker
+    quiet[~seen] *= 0.35
+    cover = strength * level[..., None]  # (H, W, 1)
+    heat = HEAT_COLOURS[np.rint(255 * level).astype(np.uint8)]
+    picture = np.rint(quiet + cover * (heat - quiet)).astype(np.uint8)
     return draw_contour(picture, level >= 0.5) if outline and top > 0 else picture
-
-
-def heat_colours(level: NDArray) -> NDArray[np.float64]:
-    """The colours of a map: level (...) from 0 to 1, the peak, to RGB (..., 3) in [0, 1]."""
-    colours: NDArray[np.float64] = HEAT(0.35 + 0.6 * np.asarray(level))
-    return colours[..., :3]
 
 
 def draw_contour(

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from rstan_lite.data.transforms import Geometry
 from rstan_lite.show.frames import (
+    HEAT_COLOURS,
     as_grid,
     common_peak,
     draw_contour,
     flow_to_colour,
     full_speed,
-    heat_colours,
     overlay,
 )
 from rstan_lite.show.style import describe, new_figure, percent, plain, styled
@@ -336,7 +336,7 @@ def heat_bar(
 
     beyond: some weights are larger than the peak, which the bar's pointed end says.
     """
-    colours = ListedColormap(heat_colours(np.linspace(0, 1, 256)))
+    colours = ListedColormap(HEAT_COLOURS / 255)
     bar = figure.colorbar(
         ScalarMappable(Normalize(0, peak), colours), ax=list(axes.ravel()),
         extend="max" if beyond else "neither", label=f"{scale} of a place",

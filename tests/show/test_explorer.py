@@ -16,10 +16,9 @@ from rstan_lite.data.transforms import crop
 from rstan_lite.data.video import read_frames
 from rstan_lite.show import keep
 from rstan_lite.show.explorer import PRESETS, Look, Scene, View, export, render
-from rstan_lite.show.explorer.canvas import Canvas, fitted, rgb
-from rstan_lite.show.explorer.charts import spread
-from rstan_lite.show.explorer.export import export_name
-from rstan_lite.show.explorer.presets import positions, with_step
+from rstan_lite.show.explorer.drawing import Page, fitted
+from rstan_lite.show.explorer.scenes import positions, with_step
+from rstan_lite.show.explorer.widget import export_name
 from rstan_lite.system.errors import ConfigError, StoreError
 
 T, P, CLASSES = 5, 9, ("golf", "sit", "wave")
@@ -149,14 +148,6 @@ def test_presets_say_what_stands_in_for_their_action() -> None:
     assert "golf in the place of ThrowDiscus" in render(View(BOTH, ("with",), one), 1).alt
 
 
-def test_a_line_through_one_point_is_none() -> None:
-    """A model that is tested on one frame has one step, and its answers one point a class."""
-    canvas = Canvas(20, 20)
-    for dash in (0, 4):
-        canvas.line([(5, 5)], "#000000", 2, dash)
-    assert (canvas.pixels == 255).all()
-
-
 @given(st.integers(1, 40), st.data())
 def test_a_figures_steps_include_the_sliders(steps: int, data: st.DataObject) -> None:
     chosen = positions(steps)
@@ -170,32 +161,27 @@ def test_a_figures_steps_include_the_sliders(steps: int, data: st.DataObject) ->
     assert with_step([], step) == [step]  # a clip of fewer steps than a figure shows
 
 
-@given(st.lists(st.floats(0, 100), min_size=1, max_size=5))
-def test_names_beside_lines_do_not_touch(wanted: list[float]) -> None:
-    placed = spread(wanted, 14, 0, 100)
-    assert np.diff(sorted(placed)).min(initial=14) >= 14 - 1e-9
-    assert min(placed) >= -1e-9
-    assert max(placed) <= 100 + 1e-9
-    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
-    assert [placed[i] for i in order] == sorted(placed)
-
-
-def test_pictures_are_fitted_and_lines_are_dashed() -> None:
+def test_pictures_are_fitted_and_words_are_cut() -> None:
     tall, wide = (np.zeros((*size, 3), np.uint8) for size in ((100, 20), (20, 100)))
-    assert fitted(tall, 40, 30).shape == (30, 6, 3)
-    assert fitted(wide, 40, 30).shape == (8, 40, 3)
-    dark = []
-    for dash in (0, 5):
-        canvas = Canvas(60, 9)
-        canvas.line([(0, 4), (60, 4)], "black", dash=dash)
-        dark.append(int((canvas.finish()[4, :, 0] < 128).sum()))
-    assert dark[0] >= 59
-    assert 20 < dark[1] < 45
-    canvas = Canvas(80, 20)
-    text = canvas.shortened("a name that is far too long", 60)
-    assert text.endswith("…")
-    assert canvas.width_of(text) <= 60
-    assert rgb("#0072B2") == (0, 114, 178)
+    assert fitted(tall, 40).shape == (30, 6, 3)
+    assert fitted(wide, 40).shape == (8, 40, 3)
+    page = Page(VIEWS[0], 0, 300, 90)
+    page.words(10, 60, "a name that is far too long", room=60)
+    dark = np.flatnonzero((page.finish().pixels[58:, :, 0] < 128).any(0))
+    assert 10 <= dark.min() < 20
+    assert 50 < dark.max() < 70
+
+
+def test_bars_and_dots_stand_at_their_values() -> None:
+    (chart, windowed), look = VIEWS[0].charts, BOTH.looks[0]
+    chart.draw(2)
+    heights = chart.bars["fused"].get_data().values[::2]
+    np.testing.assert_allclose(heights, look.beta["fused"][2])
+    at = chart.dots.get_offsets()
+    np.testing.assert_allclose(at[:, 1], look.scores[2, VIEWS[0].classes])
+    assert set(at[:, 0]) == {3}
+    windowed.draw(2)
+    np.testing.assert_array_equal(windowed.crosses.get_xdata(), [0.5, 1.5, 4.5])  # not looked at
 
 
 def test_a_kept_drawing_holds_its_pixels_and_its_words(tmp_path: Path) -> None:

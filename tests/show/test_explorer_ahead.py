@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from rstan_lite.show.explorer import View, ahead, render
-from rstan_lite.show.explorer.ahead import Pictures
+from rstan_lite.show.explorer import View, render, widget
+from rstan_lite.show.explorer.widget import Pictures
 from rstan_lite.show.style import Drawing
 from tests.show.test_explorer import BOTH, T
 
@@ -28,9 +28,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[View, int]]:
         seen.append((view, step))
         return Drawing(np.full((1, 1, 3), step, np.uint8), f"{view.names[0]} {step}")
 
-    monkeypatch.setattr(ahead, "render", draw)
-    monkeypatch.setattr(ahead, "REST", 0.0)
-    monkeypatch.setattr(ahead, "BETWEEN", 0.0)
+    monkeypatch.setattr(widget, "render", draw)
+    monkeypatch.setattr(widget, "REST", 0.0)
+    monkeypatch.setattr(widget, "BETWEEN", 0.0)
     return seen
 
 
@@ -120,7 +120,7 @@ def test_the_next_press_takes_over(calls: list[tuple[View, int]]) -> None:
 def test_what_can_not_be_drawn_is_said_only_to_who_asks(
     calls: list[tuple[View, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain, complaints = ahead.render, []
+    plain, complaints = widget.render, []
 
     def draw(view: View, step: int) -> Drawing:
         made = plain(view, step)
@@ -128,7 +128,7 @@ def test_what_can_not_be_drawn_is_said_only_to_who_asks(
             raise ZeroDivisionError
         return made
 
-    monkeypatch.setattr(ahead, "render", draw)
+    monkeypatch.setattr(widget, "render", draw)
 
     async def press() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, what: complaints.append(what))
@@ -147,14 +147,14 @@ def test_what_can_not_be_drawn_is_said_only_to_who_asks(
 def test_a_press_from_another_thread_waits_for_the_step_being_drawn(
     calls: list[tuple[View, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain, begins = ahead.render, threading.Event()
+    plain, begins = widget.render, threading.Event()
 
     def slow(view: View, step: int) -> Drawing:
         begins.set()
         time.sleep(0.05)
         return plain(view, step)
 
-    monkeypatch.setattr(ahead, "render", slow)
+    monkeypatch.setattr(widget, "render", slow)
     pictures, found = begun(WITH), []
 
     def ask() -> None:

@@ -23,15 +23,14 @@ from rstan_lite.show.explorer import (
     PRESETS,
     Stage,
     View,
-    ahead,
     beforehand,
     one_of_each,
     open_checkpoints,
-    pages,
     render,
+    scenes,
     setting_of,
-    sources,
     view_of,
+    widget,
 )
 from rstan_lite.show.explorer.widget import EVERYTHING, Explorer
 from rstan_lite.show.style import Drawing
@@ -130,11 +129,11 @@ def test_bad_videos_are_named_and_change_nothing(
         with pytest.raises(DataError, match=re.escape(name)) as caught:
             stage.upload(name, content)
         assert tempfile.gettempdir() not in str(caught.value)  # no path that the reader never saw
-    monkeypatch.setattr(sources, "MOST_UPLOADED", len(video) - 1)
+    monkeypatch.setattr(scenes, "MOST_UPLOADED", len(video) - 1)
     with pytest.raises(DataError, match=r"own\.avi.*at most.*`video`"):
         stage.upload("own.avi", video)
     monkeypatch.undo()
-    monkeypatch.setattr(sources, "MOST_DECODED", 10_000)
+    monkeypatch.setattr(scenes, "MOST_DECODED", 10_000)
     with pytest.raises(DataError, match="decoded"):
         stage.upload("own.avi", video)
     assert stage.titles == before
@@ -172,7 +171,7 @@ def test_beforehand_has_the_first_view_at_each_step_of_some_clips(
 ) -> None:
     steps, first = stage.steps, Explorer(stage, tmp_path)
     for most, clips in ((2 * steps + 1, 2), (1, 1)):
-        monkeypatch.setattr(pages, "PICTURES", most)
+        monkeypatch.setattr(widget, "PICTURES", most)
         made = beforehand(stage, tmp_path)
         titles = stage.titles[:clips]
         assert made.words == (tuple(titles), tuple(str(t + 1) for t in range(steps)))
@@ -232,14 +231,14 @@ def test_a_view_that_cannot_be_drawn_leaves_the_one_before(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = Explorer(stage, tmp_path)
-    before, plain = picture(made), ahead.render
+    before, plain = picture(made), widget.render
 
     def draw(view: View, step: int) -> Drawing:
         if view.preset is not None:
             raise ZeroDivisionError
         return plain(view, step)
 
-    monkeypatch.setattr(ahead, "render", draw)
+    monkeypatch.setattr(widget, "render", draw)
     made.figure.value = PRESETS[0].name
     assert "ZeroDivisionError" in said(made, "status")
     assert (made.figure.value, picture(made)) == (EVERYTHING, before)

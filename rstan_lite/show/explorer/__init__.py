@@ -5,14 +5,24 @@ pixels, `export` writes it to a file, `explorer` puts controls beside it, and `b
 for a page without a kernel.
 """
 
-from rstan_lite.show.explorer.export import export
-from rstan_lite.show.explorer.pages import beforehand
-from rstan_lite.show.explorer.presets import PRESETS
-from rstan_lite.show.explorer.rendering import render
-from rstan_lite.show.explorer.scene import Look, Scene
-from rstan_lite.show.explorer.sources import Stage, one_of_each, open_checkpoints
-from rstan_lite.show.explorer.views import View
-from rstan_lite.show.explorer.widget import BOTH, EVERYTHING, explorer, setting_of, view_of
+from rstan_lite.show.explorer.drawing import View, render
+from rstan_lite.show.explorer.scenes import (
+    PRESETS,
+    Look,
+    Scene,
+    Stage,
+    one_of_each,
+    open_checkpoints,
+)
+from rstan_lite.show.explorer.widget import (
+    BOTH,
+    EVERYTHING,
+    beforehand,
+    explorer,
+    export,
+    setting_of,
+    view_of,
+)
 
 __all__ = [
     "BOTH",

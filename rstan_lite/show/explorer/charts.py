@@ -1,141 +1,127 @@
-"""The explorer's two charts: frame weights of a step, and answers over the steps."""
+"""The explorer's charts of a checkpoint: frame weights at a step, and answers over all steps.
+
+A figure of matplotlib that stays. What no step changes is drawn once; a step changes the data of
+bars and marks, and draws only them over a copy of the rest (blitting).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import Lock
+from typing import Any
 
+import matplotlib as mpl
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from rstan_lite.show.explorer.canvas import GREY, PALE, Canvas
-from rstan_lite.show.explorer.scene import FUSED, Look, Scene
-from rstan_lite.show.style import BLACK, BLUE, GREEN, ORANGE, PURPLE, STREAM_COLOURS, VERMILION
+from rstan_lite.show.explorer.scenes import FUSED, Look, Scene
+from rstan_lite.show.style import LINES, STREAM_COLOURS, STYLE
 
-LINES = (  # a class is told from the others by colour and dash, and by its name at the line's end
-    (BLACK, 0), (BLUE, 6), (VERMILION, 3), (GREEN, 10), (PURPLE, 2), (ORANGE, 14),
-)  # fmt: skip
-NAMES = 128  # pixels for the names at the right of the answers
-SCALE = 30  # pixels for the numbers at the left of both charts
-MOST_CLASSES = 5
-UNSEEN = "#a0a0a0"  # frames that a step does not look at
-
-
-def classes_of(scene: Scene, looks: Sequence[Look]) -> list[int]:
-    """The classes whose answers are drawn: the true one, then those that were ever likeliest."""
-    top = np.max([look.scores.max(axis=0) for look in looks], axis=0)  # (C,)
-    order = [int(c) for c in np.argsort(-top, kind="stable")]
-    if scene.action in scene.classes:
-        true = scene.classes.index(scene.action)
-        order.remove(true)
-        order.insert(0, true)
-    return order[:MOST_CLASSES]
+COLUMN, NAMES = 500, 140  # pixels of a checkpoint, and of its classes' names at the right
+GREY, PALE = "#595959", "#ececec"  # words beside the main ones; grounds
+BARS: dict[str, dict[str, Any]] = {  # no colour is needed to tell the bars apart
+    "motion": {"hatch": "----", "edgecolor": "white", "linewidth": 0},
+    FUSED: {"facecolor": "white", "edgecolor": STREAM_COLOURS[FUSED], "linewidth": 1.5},
+}
 
 
-def frame_weights(
-    canvas: Canvas, scene: Scene, look: Look, step: int, box: tuple[int, int, int, int]
-) -> None:
-    """Draw each frame's weight beta at a step as bars, a bar a stream and one for both.
+class Charts:
+    """A checkpoint's frame weights at a step, and its answers over all steps, as one figure."""
 
-    box: left, top, width, height. The scale is that of all steps and checkpoints. The step's own
-    frame has a grey ground; frames that the step does not look at have no bar, but a cross.
-    """
-    left, top, width, height = box
-    left, width, bottom = left + SCALE, width - SCALE, top + height - 30
-    room, slot = bottom - top, width / scene.steps
-    canvas.words(left - 4, top, f"{scene.most:.2f}", size=10, colour=GREY, anchor="rm")
-    canvas.words(left - 4, bottom, "0", size=10, colour=GREY, anchor="rm")
-    every = max(1, int(np.ceil(canvas.width_of("000 ", 10) / slot)))
-    for frame in range(scene.steps):
-        x, own = left + frame * slot, frame == step
-        if own:
-            canvas.box(x, top - 4, x + slot, bottom, PALE)
-        if own or (frame % every == 0 and abs(frame - step) >= every):
-            number = str(int(scene.numbers[frame]))
-            canvas.words(
-                x + slot / 2, bottom + 4, number, size=10, bold=own, anchor="ma",
-                colour=BLACK if own else GREY,
-            )  # fmt: skip
-        if look.slot(step, frame) is None:
-            middle, low = x + slot / 2, bottom - 6
-            for tilt in (-3, 3):
-                ends = [(middle - 3, low - tilt), (middle + 3, low + tilt)]
-                canvas.line(ends, UNSEEN)
-            continue
-        thick = 0.8 * slot / len(look.rows)
-        for i, row in enumerate(look.rows):
-            high = room * (look.weight(row, step, frame) or 0.0) / scene.most
-            start = x + 0.1 * slot + i * thick
-            canvas.box(start, bottom - high, start + thick, bottom, STREAM_COLOURS[row])
-            if row == "motion" and thick > 3:  # stripes: no colour is needed to tell the bars apart
-                canvas.stripes(start, bottom - high, start + thick, bottom, 4)
-            if row == FUSED and thick > 6:
-                canvas.box(start + 2, bottom - high + 2, start + thick - 2, bottom, "white")
-    canvas.line([(left, bottom), (left + width, bottom)], BLACK)
-    canvas.words(left, top + height, "frame of the video", size=10, colour=GREY, anchor="ls")
-    _key(canvas, look, left + width, top + height)
+    HEIGHT, LOW = 300, 166  # pixels; where the answers begin
 
+    def __init__(self, scene: Scene, look: Look, classes: Sequence[int]) -> None:
+        self.scene, self.look, self.classes, self._lock = scene, look, classes, Lock()
+        with mpl.rc_context(STYLE):
+            self.figure = Figure((COLUMN / 72, self.HEIGHT / 72), dpi=72)  # a point is a pixel
+            self.canvas = FigureCanvasAgg(self.figure)
+            self.moving: list[Artist] = []
+            self.bars = self._weights(self._axes(26, 78, COLUMN - 30)) if look.rows else {}
+            self._answers(self._axes(self.LOW, 114, COLUMN - 30 - NAMES))
+            for artist in self.moving:
+                artist.set_animated(True)
+            self.canvas.draw()
+        self._still = self.canvas.copy_from_bbox(self.figure.bbox)
 
-def _key(canvas: Canvas, look: Look, right: float, bottom: float) -> None:
-    """Say which bar is which, from right to left."""
-    for row in reversed(look.rows):
-        canvas.words(right, bottom, row, size=10, anchor="rs")
-        right -= canvas.width_of(row, 10) + 14
-        canvas.box(right, bottom - 9, right + 10, bottom, STREAM_COLOURS[row])
-        if row == "motion":
-            for y in (bottom - 7, bottom - 3):
-                canvas.box(right, y, right + 10, y + 1, "white")
-        elif row == FUSED:
-            canvas.box(right + 2, bottom - 7, right + 8, bottom, "white")
-        right -= 8
+    def draw(self, step: int) -> NDArray[np.uint8]:
+        """The charts at a step, counted from 0, uint8 (HEIGHT, COLUMN, 3)."""
+        with self._lock:  # steps are drawn ahead in one thread and saved in another
+            self.canvas.restore_region(self._still)
+            if self.bars:
+                self._move_weights(step)
+            self.line.set_xdata([step + 1] * 2)
+            self.dots.set_offsets([(step + 1, self.look.scores[step, c]) for c in self.classes])
+            self.step.set(x=step + 1, text=f"step {step + 1}")
+            for artist in self.moving:
+                self.figure.draw_artist(artist)
+            return np.asarray(self.canvas.buffer_rgba())[..., :3].copy()
 
+    def _axes(self, top: int, height: int, width: int) -> Axes:
+        """Axes with room for numbers at their left."""
+        total = self.HEIGHT
+        box = (30 / COLUMN, 1 - (top + height) / total, width / COLUMN, height / total)
+        axes = self.figure.add_axes(box)
+        axes.tick_params(length=0, labelsize=10, labelcolor=GREY, pad=4)
+        axes.spines["left"].set_visible(False)
+        return axes
 
-def answers(
-    canvas: Canvas,
-    scene: Scene,
-    look: Look,
-    classes: Sequence[int],
-    step: int,
-    box: tuple[int, int, int, int],
-) -> None:
-    """Draw the probability of some classes over all steps, with a line at one step.
+    def _below(self, axes: Axes) -> Any:
+        """Bold words below axes, in front of their numbers."""
+        ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+        look: Any = {"transform": axes.get_xaxis_transform(), "fontsize": 10, "weight": "bold"}
+        self.moving.append(axes.text(0, -0.05, "", ha="center", va="top", bbox=ground, **look))
+        return self.moving[-1]
 
-    box: left, top, width, height. Names at the right have the probability at that step; the true
-    action's is bold. Classes are drawn in the order given, the first one above the others.
-    """
-    left, top, width, height = box
-    left, width, bottom = left + SCALE, width - SCALE - NAMES, top + height - 18
-    across = np.linspace(left + 6, left + width - 6, scene.steps)
-    for share in (0.0, 0.5, 1.0):
-        y = bottom - share * (bottom - top)
-        canvas.line([(left, y), (left + width, y)], "#c8c8c8" if share else BLACK)
-        canvas.words(left - 4, y, f"{share:g}", size=10, colour=GREY, anchor="rm")
-    canvas.line([(across[step], top - 4), (across[step], bottom)], GREY)
-    canvas.words(across[step], bottom + 4, f"step {step + 1}", size=10, bold=True, anchor="ma")
-    drawn = list(zip(classes, LINES, strict=False))
-    for c, (colour, pattern) in reversed(drawn):
-        heights = bottom - look.scores[:, c] * (bottom - top)
-        points = list(zip(across, heights, strict=True))
-        canvas.line(points, colour, 2, pattern)
-        canvas.dot(across[step], heights[step], 4, colour)
-    wanted = [bottom - float(look.scores[-1, c]) * (bottom - top) for c in classes]
-    for c, (colour, _), y in zip(classes, LINES, spread(wanted, 14, top, bottom), strict=False):
-        true = scene.classes[c] == scene.action
-        value = f" {100 * look.scores[step, c]:.0f} %"
-        name = scene.classes[c].replace("_", " ")
-        room = NAMES - 10 - canvas.width_of(value, 11, true)
-        text = canvas.shortened(name, room, 11, true) + value
-        canvas.words(left + width + 8, y, text, size=11, colour=colour, bold=true, anchor="lm")
+    def _weights(self, axes: Axes) -> dict[str, Any]:
+        """Bars of each frame's weight: a bar a stream and one for both, on all steps' scale."""
+        scene, rows, bars = self.scene, self.look.rows, dict[str, Any]()
+        self.own = axes.axvspan(0, 1, color=PALE)
+        for i, row in enumerate(rows):
+            left = np.arange(scene.steps) + 0.1 + 0.8 * i / len(rows)
+            edges = np.stack([left, left + 0.8 / len(rows)], axis=1).ravel()  # (2 T,)
+            look = {"facecolor": STREAM_COLOURS[row], **BARS.get(row, {})}
+            bars[row] = axes.stairs(edges[1:], edges, fill=True, label=row, **look)
+        (self.crosses,) = axes.plot([], [], "x", color="#a0a0a0", markersize=6, clip_on=False)
+        self.moving += [self.own, *bars.values(), self.crosses]
+        shown = range(0, scene.steps, -(-scene.steps // 16))
+        axes.set(xlim=(0, scene.steps), ylim=(0, scene.most))
+        axes.set_yticks([0, scene.most], ["0", f"{scene.most:.2f}"])
+        axes.set_xticks([t + 0.5 for t in shown], [str(scene.numbers[t]) for t in shown])
+        axes.set_xlabel("frame of the video", loc="left", fontsize=10, color=GREY, labelpad=2)
+        small: Any = {"ncols": 3, "fontsize": 10, "borderpad": 0, "handlelength": 1}
+        axes.legend(loc="upper right", bbox_to_anchor=(1, -0.24), **small)
+        self.number = self._below(axes)
+        return bars
 
+    def _move_weights(self, step: int) -> None:
+        look, scene = self.look, self.scene
+        self.own.set_x(step)
+        self.number.set(x=step + 0.5, text=str(scene.numbers[step]))
+        unseen = [t for t in range(scene.steps) if look.slot(step, t) is None]
+        self.crosses.set_data(np.array(unseen) + 0.5, [0.06 * scene.most] * len(unseen))
+        for row, bars in self.bars.items():
+            heights = np.full(2 * scene.steps - 1, np.nan)  # a bar, a gap, a bar, ...
+            heights[::2] = [look.weight(row, step, t) or np.nan for t in range(scene.steps)]
+            bars.set_data(heights)
 
-def spread(wanted: Sequence[float], apart: float, low: float, high: float) -> list[float]:
-    """Positions near the wanted ones, in their order, at least so far apart where there is room."""
-    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
-    placed = [0.0] * len(wanted)
-    floor = low
-    for i in order:
-        placed[i] = max(wanted[i], floor)
-        floor = placed[i] + apart
-    ceiling = high
-    for i in reversed(order):
-        placed[i] = min(placed[i], ceiling)
-        ceiling = placed[i] - apart
-    return placed
+    def _answers(self, axes: Axes) -> None:
+        """Lines of the classes' probabilities over all steps, with samples for their names."""
+        steps = range(1, self.scene.steps + 1)
+        title = "answers: the likeliest actions' probabilities, step by step"
+        axes.set_title(title, loc="left", fontsize=11, color=GREY, pad=6)
+        axes.set(xlim=(0.5, len(steps) + 0.5), ylim=(0, 1.02), xticks=[], yticks=[0, 0.5, 1])
+        axes.grid(axis="y", color="#c8c8c8")
+        self.line = axes.axvline(1, color=GREY, linewidth=1)
+        for i, c in reversed([*enumerate(self.classes)]):  # the first lies above the others
+            look: Any = {**LINES[i], "marker": "", "linewidth": 2, "clip_on": False}
+            axes.plot(steps, self.look.scores[:, c], **look)
+            height = 1 - (12 + 22 * i) / 114
+            axes.plot([1.015, 1.06], [height] * 2, transform=axes.transAxes, **look)
+        colours = [LINES[i]["color"] for i in range(len(self.classes))]
+        self.dots = axes.scatter([0] * len(colours), [0] * len(colours), 50, colours, zorder=3)
+        self.moving += [self.line, self.dots]
+        self.step = self._below(axes)

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from html import escape
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
-from rstan_lite.show.explorer.ahead import Pictures
-from rstan_lite.show.explorer.export import export, export_name
-from rstan_lite.show.explorer.presets import PRESETS, Preset, positions
-from rstan_lite.show.explorer.sources import MOST_UPLOADED, Stage
-from rstan_lite.show.explorer.views import View
-from rstan_lite.show.widgets import Screen, choice, complaint, slider, widget_of
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from rstan_lite.show.explorer.drawing import View, render
+from rstan_lite.show.explorer.scenes import MOST_UPLOADED, PRESETS, Preset, Stage, positions
+from rstan_lite.show.frames import write_animation
+from rstan_lite.show.style import keep
+from rstan_lite.show.widgets import (
+    Positions,
+    Screen,
+    choice,
+    complaint,
+    positions_of,
+    slider,
+    widget_of,
+)
+from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.files import write_atomically
 
 EVERYTHING = "everything at one step"
 BOTH = "side by side"
@@ -22,6 +38,17 @@ NOTE = (  # said beforehand, as nothing arrives here that could be complained ab
     "name those by the notebook's parameter <code>video</code>.</p>"
 )
 KINDS = {"PNG": ".png", "GIF": ".gif", "MP4": ".mp4"}
+FILMS = (".gif", ".mp4")
+STEPS_A_SECOND = 2.0
+# Seconds without a press before a step is drawn ahead: the picture that was asked for is on its way
+# to the browser until then, and would have to share the processors.
+REST = 0.06
+BETWEEN = 0.005  # seconds between two steps, in which a press is answered
+PICTURES = 32  # of a page, where the first clip alone does not need more: some 3 MB
+LATER = (
+    "Opened in Jupyter, the explorer has also each checkpoint by itself, the paper's figures, "
+    "videos of your own and exports."
+)
 
 
 def view_of(stage: Stage, title: str, figure: str = EVERYTHING, checkpoint: str = BOTH) -> View:
@@ -185,3 +212,112 @@ def explorer(stage: Stage, folder: str | Path) -> Any:
     presses a button. Below the picture stands its text alternative, which changes with it.
     """
     return Explorer(stage, folder).box
+
+
+def beforehand(stage: Stage, folder: str | Path) -> Positions:
+    """What `explorer` shows at first, drawn at the steps of the first clips, see `positions_of`.
+
+    stage: see `Stage`. folder: unused, as nothing is exported; so that one call can stand in the
+    place of the other. Returns sliders over pictures that need no kernel.
+    """
+    titles = stage.titles[: max(1, PICTURES // stage.steps)]
+
+    @cache
+    def view(title: str) -> View:
+        return view_of(stage, title)
+
+    def picture(clip: str, step: int) -> tuple[bytes, str]:
+        drawn = render(view(clip), step)
+        return encoded(drawn.pixels, "webp"), drawn.alt
+
+    steps = choice(range(1, stage.steps + 1), 1, "time step")
+    controls = {"clip": choice(titles, titles[0], "clip"), "step": steps}
+    return positions_of(picture, controls, "webp", LATER)
+
+
+def export(view: View, path: str | Path, step: int = 1) -> Path:
+    """Write a view as .png (the given step, counted from 1), or .gif or .mp4 (all steps).
+
+    The PNG's Description field holds the text alternative. Returns the path. Raises ConfigError for
+    another ending, ValueError for a step that there isn't, StoreError where the disk is full or the
+    folder can't be written; no part of a file is left then.
+    """
+    path = Path(path)
+    ending = path.suffix.lower()
+    if ending == ".png":
+        write_atomically(path, keep(render(view, step)).png)
+    elif ending in FILMS:
+        steps = range(1, view.scene.steps + 1)
+        film = np.stack([render(view, t).pixels for t in steps])
+        write_animation(film, path, STEPS_A_SECOND)
+    else:
+        raise ConfigError(path, f"the ending {path.suffix!r}", f".png, {', '.join(FILMS)}")
+    return path
+
+
+def export_name(view: View, ending: str, step: int = 1) -> str:
+    """A name for the file of a view: its clip, figure, checkpoints and, of a picture, its step."""
+    parts = [view.scene.title, view.preset.name if view.preset else "", *view.names]
+    if ending not in FILMS:
+        parts.append(f"step {step}")
+    words = "-".join(part for part in parts if part)
+    safe = "".join(c if c.isalnum() or c in "-." else "_" for c in words)
+    return safe.lstrip(".")[:120] + ending
+
+
+def encoded(pixels: NDArray[np.uint8], kind: str) -> bytes:
+    """A picture as "jpeg", quick to make, or as "webp", a quarter of its size in ten times that."""
+    buffer = io.BytesIO()
+    options = {"jpeg": {"quality": 95, "subsampling": 0}, "webp": {"quality": 80}}[kind]
+    Image.fromarray(pixels).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+class Pictures:
+    """The steps of the view that was begun with, as JPEG and words; each is drawn once.
+
+    After each `of`, the steps nearest to the one asked for are drawn too, one at a time, in pauses
+    of the event loop that runs there; without a loop none is. That shows nothing, and what can't be
+    drawn raises only when it is asked for. The next `begin` or `of` ends it.
+    """
+
+    view: View
+
+    def __init__(self) -> None:
+        self._lock = Lock()  # Jupyter may handle widgets in another thread than cells
+
+    def begin(self, view: View) -> None:
+        """Forget the pictures of the view before, and take another."""
+        with self._lock:
+            self.view, self._kept = view, dict[int, tuple[bytes, str]]()
+            self._turn = object()  # of the last press; the callbacks of others do nothing
+
+    def of(self, step: int) -> tuple[bytes, str]:
+        """The picture and words of a step, counted from 1. Raises as `render`."""
+        self._turn = turn = object()  # before the wait for a step that is being drawn
+        found = self._of(step)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return found
+        loop.call_later(REST, self._ahead, loop, turn, step)
+        return found
+
+    def _of(self, step: int) -> tuple[bytes, str]:
+        with self._lock:
+            if step not in self._kept:
+                drawn = render(self.view, step)
+                self._kept[step] = encoded(drawn.pixels, "jpeg"), drawn.alt
+            return self._kept[step]
+
+    def _ahead(self, loop: asyncio.AbstractEventLoop, turn: object, near: int) -> None:
+        """Draw the missing step that is nearest, and come back for the one after that."""
+        with self._lock:
+            missing = set(range(1, self.view.scene.steps + 1)) - self._kept.keys()
+        if turn is not self._turn or not missing:
+            return
+        try:
+            self._of(min(missing, key=lambda step: (abs(step - near), -step)))
+        except Exception:  # is raised, and said, when the reader comes to that step
+            return
+        loop.call_later(BETWEEN, self._ahead, loop, turn, near)
