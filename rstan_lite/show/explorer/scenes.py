@@ -23,7 +23,7 @@ from rstan_lite.data.transforms import Geometry, view
 from rstan_lite.data.video import read_frames
 from rstan_lite.features.flow import decode
 from rstan_lite.lab import predict
-from rstan_lite.model.rstan import RSTAN, RSTANOutput
+from rstan_lite.model import RSTAN, RSTANOutput
 from rstan_lite.show.frames import common_peak, full_speed
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import ConfigError, DataError
