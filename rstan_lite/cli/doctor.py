@@ -24,15 +24,12 @@ if TYPE_CHECKING:
     from rstan_lite.data.clips import ClipDataset
 
 PACKAGE = Path(__file__).parent.parent
+DATA_SETS = ("jhmdb", "ucf101", "hmdb51")
+GUIDE = "docs/data-sets.md says which archives to unpack, and where."
 JHMDB_HELP = (
-    "Give it with --jhmdb DIR or RSTAN_JHMDB (README: Using JHMDB). "
+    "Give it with --jhmdb DIR or RSTAN_JHMDB (docs/data-sets.md). "
     "Without it, everything runs on generated clips."
 )
-README = {
-    "jhmdb": "README: Using JHMDB.",
-    "ucf101": "README: UCF101 and HMDB51.",
-    "hmdb51": "README: UCF101 and HMDB51.",
-}
 WEIGHTS_HELP = (
     "Give them with --weights FILE or RSTAN_SQUEEZENET, or let torchvision download them. "
     "The shipped puppet networks need none."
@@ -48,7 +45,7 @@ def add_parser(subparsers: Any) -> None:
         "Exit code 1 where something necessary fails.",
     )
     add, given = parser.add_argument, os.environ.get
-    for name in README:
+    for name in DATA_SETS:
         title = name.upper()
         add(f"--{name}", metavar="DIR", default=given(f"RSTAN_{title}"), help=f"{title}'s folder")
     add("--puppets", metavar="DIR", help="folder of generated clips (those in the cache)")
@@ -66,7 +63,7 @@ def add_parser(subparsers: Any) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run what `add_parser` parsed."""
-    roots = {name: getattr(arguments, name) for name in README}
+    roots = {name: getattr(arguments, name) for name in DATA_SETS}
     checks = examine(roots, arguments.weights, arguments.puppets, arguments.cache)
     print(json.dumps([asdict(c) for c in checks], indent=2) if arguments.json else as_table(checks))
     return int(any(check.state == "fail" for check in checks))
@@ -151,7 +148,7 @@ def check_clips(name: str, root: str) -> list[Check]:
                 warnings.simplefilter("always", UserWarning)
                 data = open_clips(name, root, split, missing="skip", validation=0.0)
         except RstanError as error:
-            checks.append(Check(title, "fail", str(error), README[name]))
+            checks.append(Check(title, "fail", str(error), GUIDE))
             continue
         checks.append(_split(title, data, [str(warning.message) for warning in said]))
     return checks
@@ -164,7 +161,7 @@ def _split(title: str, data: ClipDataset, advice: list[str]) -> Check:
     if data.has_silhouettes:
         found += f", {masks} silhouettes"
     if not data.train or not data.test:
-        return Check(title, "fail", found, f"{README[data.NAME]} It says which archives to unpack.")
+        return Check(title, "fail", found, GUIDE)
     if data.missing:
         classes = Counter(entry.partition("/")[0] for entry in data.missing)
         worst = ", ".join(f"{action} {number}" for action, number in classes.most_common(4))
@@ -242,10 +239,9 @@ def check_tuned(cache: str) -> Check:
                 opened.keys()
         except Exception as error:  # safetensors' own error derives from Exception alone
             broken.append(f"{path.name} ({error})")
+    title = "Tuned networks"
     if broken:
-        return Check(
-            "Tuned networks", "warn", f"unreadable: {', '.join(broken)}", f"Remove. {advice}"
-        )
+        return Check(title, "warn", f"unreadable: {', '.join(broken)}", f"Remove. {advice}")
     if not files:
-        return Check("Tuned networks", "warn", f"none in {Path(cache, 'tuned')}", advice)
-    return Check("Tuned networks", "ok", ", ".join(path.name for path in files))
+        return Check(title, "warn", f"none in {Path(cache, 'tuned')}", advice)
+    return Check(title, "ok", ", ".join(path.name for path in files))
