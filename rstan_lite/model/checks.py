@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rstan_lite.system.errors import ConfigError, DataError
+from rstan_lite.system.settings import check_choice, check_count, check_names, check_real
 
 STREAMS = ("appearance", "motion")
 CHOICES = {
@@ -22,37 +22,20 @@ CHOICES = {
 
 def check_config(config: Any) -> None:
     """Raise ConfigError, naming the field, unless an RSTANConfig describes a network."""
-    known = f"one or both of {', '.join(STREAMS)}, each once, as a tuple"
-    found = config.streams
-    if not isinstance(found, tuple) or not found or len(set(found)) != len(found):
-        raise ConfigError("streams", repr(found), known)
-    if not set(found) <= set(STREAMS):
-        raise ConfigError("streams", repr(found), known)
-    _check_sizes("d_fc", config.d_fc, found)
+    check_names("streams", config.streams, STREAMS)
+    _check_sizes("d_fc", config.d_fc, config.streams)
     if config.attention != "none":
-        _check_sizes("d_cv", config.d_cv, found)
+        _check_sizes("d_cv", config.d_cv, config.streams)
     _check_heads(config.heads)
     for field in ("d_h", "d_att", "window"):
-        _check_count(field, getattr(config, field))
+        check_count(field, getattr(config, field))
     for field, choices in CHOICES.items():
-        if getattr(config, field) not in choices:
-            found, expected = repr(getattr(config, field)), f"one of {', '.join(choices)}"
-            raise ConfigError(field, found, expected)
-    for field, below in (("gamma_alpha", math.inf), ("gamma_beta", math.inf), ("dropout", 1.0)):
-        _check_real(field, getattr(config, field), below)
+        check_choice(field, getattr(config, field), choices)
+    check_real("gamma_alpha", config.gamma_alpha, 0)
+    check_real("gamma_beta", config.gamma_beta, 0)
+    check_real("dropout", config.dropout, 0, below=1)
     if not isinstance(config.renormalize, bool):
         raise ConfigError("renormalize", repr(config.renormalize), "True or False")
-
-
-def _check_count(field: str, found: object) -> None:
-    if isinstance(found, bool) or not isinstance(found, int) or found < 1:
-        raise ConfigError(field, repr(found), "a whole number of 1 or more")
-
-
-def _check_real(field: str, found: Any, below: float) -> None:
-    number = isinstance(found, int | float) and not isinstance(found, bool)
-    if not number or not 0 <= found < below:
-        raise ConfigError(field, repr(found), f"a number of 0 or more and below {below:g}")
 
 
 def _check_sizes(field: str, found: object, streams: tuple[str, ...]) -> None:
@@ -61,7 +44,7 @@ def _check_sizes(field: str, found: object, streams: tuple[str, ...]) -> None:
     for stream in streams:
         if stream not in found:
             raise ConfigError(field, f"sizes for {sorted(found)}", f"one for {stream!r} as well")
-        _check_count(f"{field}[{stream!r}]", found[stream])
+        check_count(f"{field}[{stream!r}]", found[stream])
 
 
 def _check_heads(found: object) -> None:
@@ -73,7 +56,7 @@ def _check_heads(found: object) -> None:
         if not isinstance(name, str) or not name.isidentifier() or hasattr(taken, name):
             expected = "names of letters, digits and underscores that torch.nn.ModuleDict lacks"
             raise ConfigError("heads", f"a head named {name!r}", expected)
-        _check_count(f"heads[{name!r}]", classes)
+        check_count(f"heads[{name!r}]", classes)
 
 
 def shape_of(value: object) -> str:
