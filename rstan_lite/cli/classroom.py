@@ -81,24 +81,40 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def add_copies_parser(subparsers: Any) -> argparse.ArgumentParser:
-    """Add the command `copies`."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
+def add_class_parsers(subparsers: Any) -> None:
+    """Add the commands `copies` and `assignments`."""
+    copies = subparsers.add_parser(
         "copies",
         help="copies of notebooks for students, with blanks, or for teachers, with solutions",
         description="Write copies of notebooks into a folder: for students with a blank in each "
         "solution's place, for teachers with the solutions in sight. Nothing is executed.",
     )
-    parser.add_argument("kind", help="student or teacher")
-    parser.add_argument("folder", metavar="FOLDER", help="where to write them")
-    parser.add_argument(
-        "notebooks", nargs="*", metavar="NOTEBOOK", help="which ones; default: notebooks/*.ipynb"
+    copies.add_argument("kind", help="student or teacher")
+    copies.set_defaults(func=_copies)
+    course = subparsers.add_parser(
+        "assignments",
+        help="the lessons as nbgrader assignments, with points and hidden tests",
+        description="Write an nbgrader course folder: a source and a student version of each "
+        "lesson, the gradebook and nbgrader's configuration. Needs the extra `class`.",
     )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace copies that have been worked in"
+    course.set_defaults(func=_assignments)
+    for parser in (copies, course):
+        parser.add_argument("folder", metavar="FOLDER", help="where to write them; it is made")
+        parser.add_argument(
+            "notebooks", nargs="*", metavar="NOTEBOOK", help="which; default: notebooks/*.ipynb"
+        )
+        parser.add_argument(
+            "--overwrite",
+            action="store_true",
+            help="replace files that have been worked in, but no source that was handed in",
+        )
+    course.add_argument(
+        "--try",
+        action="store_true",
+        dest="trial",
+        help="also autograde a full-mark and an empty submission of each, which takes as long as "
+        "running each lesson twice",
     )
-    parser.set_defaults(func=_copies)
-    return parser
 
 
 def _copies(arguments: argparse.Namespace) -> int:
@@ -116,34 +132,6 @@ def _notebooks(given: list[str]) -> list[str | Path]:
     if not notebooks:
         raise NotebookError("notebooks", "no notebook there", "names of notebooks")
     return notebooks
-
-
-def add_assignments_parser(subparsers: Any) -> argparse.ArgumentParser:
-    """Add the command `assignments`."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
-        "assignments",
-        help="the lessons as nbgrader assignments, with points and hidden tests",
-        description="Write an nbgrader course folder: a source and a student version of each "
-        "lesson, the gradebook and nbgrader's configuration. Needs the extra `class`.",
-    )
-    parser.add_argument("folder", metavar="FOLDER", help="the course folder, which is made")
-    parser.add_argument(
-        "notebooks", nargs="*", metavar="NOTEBOOK", help="which ones; default: notebooks/*.ipynb"
-    )
-    parser.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="replace files of other content that nobody has handed in yet",
-    )
-    parser.add_argument(
-        "--try",
-        action="store_true",
-        dest="trial",
-        help="also autograde a full-mark and an empty submission of each, which takes as long as "
-        "running each lesson twice",
-    )
-    parser.set_defaults(func=_assignments)
-    return parser
 
 
 def _assignments(arguments: argparse.Namespace) -> int:

@@ -36,8 +36,7 @@ def build_parser() -> tuple[argparse.ArgumentParser, Any]:
     idt_cli.add_parser(subparsers)
     ledger_cli.add_parser(subparsers)
     run_cli.add_parser(subparsers)
-    run_cli.add_copies_parser(subparsers)
-    run_cli.add_assignments_parser(subparsers)
+    run_cli.add_class_parsers(subparsers)
     sweep_cli.add_parser(subparsers)
     return parser, subparsers
 

@@ -33,8 +33,8 @@ class Loads(HTMLParser):
                 self.found.append(value or "")
 
 
-def loads(page: Path) -> list[str]:
-    text = page.read_text(encoding="utf-8")
+def loads(text: str) -> list[str]:
+    """Addresses that a page's tags and styles would fetch."""
     parser = Loads()
     parser.feed(text)
     styles = re.findall(r"url\(['\"]?(.*?)['\"]?\)|@import\s+['\"](.*?)['\"]", text)
@@ -42,73 +42,72 @@ def loads(page: Path) -> list[str]:
     return [a for a in addresses if not a.startswith(("data:", "#"))]
 
 
-def build(folder: Path, *cells: nbformat.NotebookNode) -> Path:
-    node = nbformat.v4.new_notebook(cells=list(cells))
+def build(folder: Path, *cells: nbformat.NotebookNode | str) -> str:
+    """The page of a notebook; a text is a Markdown cell."""
+    made = [nbformat.v4.new_markdown_cell(c) if isinstance(c, str) else c for c in cells]
+    node = nbformat.v4.new_notebook(cells=made)
     node.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {}}}
     nbformat.write(node, folder / "n.ipynb")
-    return write_page(folder / "n.ipynb", folder / "n.html")
+    return write_page(folder / "n.ipynb", folder / "n.html").read_text(encoding="utf-8")
 
 
-def output(**data: str) -> nbformat.NotebookNode:
+def output(alt: str = "", **data: str) -> nbformat.NotebookNode:
     names = {"html": "text/html", "plain": "text/plain", "latex": "text/latex", "png": "image/png"}
     bundle = {names.get(name, WIDGET_MIME): value for name, value in data.items()}
     cell = nbformat.v4.new_code_cell("show()")
-    cell.outputs = [nbformat.v4.new_output("display_data", data=bundle)]
+    metadata = {"image/png": {"alt": alt}} if alt else {}
+    cell.outputs = [nbformat.v4.new_output("display_data", data=bundle, metadata=metadata)]
     return cell
 
 
-def test_nothing_is_loaded_from_elsewhere(tmp_path: Path) -> None:
+def test_nothing_is_loaded_from_elsewhere_and_images_keep_their_words(tmp_path: Path) -> None:
     (tmp_path / "picture.png").write_bytes(base64.b64decode(PNG))
-    page = build(
+    text = build(
         tmp_path,
-        nbformat.v4.new_markdown_cell("# Title\n\n$a_b$ and ![a picture](picture.png)"),
+        "# Title\n\n$a_b$ and ![a picture](picture.png)",
         output(png=PNG, plain="<Figure>"),
+        output('a dot, "small"', png=PNG),
     )
-    text = page.read_text(encoding="utf-8")
-    assert loads(page) == []
+    assert loads(text) == []
     assert "<script" not in text
-    assert text.count("<img") == text.count(f'src="data:image/png;base64,{PNG}"') == 2
+    assert text.count("<img") == text.count(f'src="data:image/png;base64,{PNG}"') == 3
+    alts = re.findall(r"""<img[^>]* alt=(?:'([^']*)'|"([^"]*)")""", text)
+    assert {a or b for a, b in alts} == {"a picture", "", 'a dot, "small"'}
 
 
-def test_formulas_in_markdown_become_mathml_but_code_stays(tmp_path: Path) -> None:
+def test_formulas_become_mathml_but_code_stays(tmp_path: Path) -> None:
     source = (
         "Inline $\\alpha_t * x_1 * y$ text, `$code$`.\n\n"
         "$$\n\\begin{aligned} a &= b \\\\ c &= d \\end{aligned}\n$$\n\n"
         "\\begin{align} e &= f \\end{align}\n\n```\n$fence$\n```"
     )
-    text = build(tmp_path, nbformat.v4.new_markdown_cell(source)).read_text(encoding="utf-8")
-    assert text.count("<math ") == 3
-    assert text.count('display="block"') >= 2
+    text = build(tmp_path, source, output(latex="$\\displaystyle x^2$", plain="x"))
+    assert text.count("<math ") == 4
+    assert text.count('display="block"') >= 3
     assert "$code$" in text
     assert "$fence$" in text
     assert "<em>" not in text
+    assert "displaystyle x" not in text
+    assert mathml(r"\mathbf{h} \mathbf h").count("&#x1D421;") == 2
 
 
 def test_links_to_files_that_are_not_there_become_words(tmp_path: Path) -> None:
     (tmp_path / "a b.ipynb").touch()
     text = "[one](a%20b.ipynb#place) [two](gone.ipynb) [*3*](../no.md) [4](https://example.org) "
-    text += "[5](#top)"
-    page = build(tmp_path, nbformat.v4.new_markdown_cell(text)).read_text(encoding="utf-8")
+    page = build(tmp_path, text + "[5](#top)")
     body = page[page.index("<main") :]
     assert '<a href="a%20b.ipynb#place">one</a> two <em>3</em> <a ' in body
     assert 'href="https://example.org"' in body
     assert 'href="#top"' in body
 
 
-def test_latex_outputs_become_mathml(tmp_path: Path) -> None:
-    text = build(tmp_path, output(latex="$\\displaystyle x^2$", plain="x")).read_text()
-    assert text.count("<math ") == 1
-    assert "displaystyle x" not in text
-
-
 def test_widgets_leave_a_note_and_progress_bars_leave_nothing(tmp_path: Path) -> None:
-    page = build(
+    text = build(
         tmp_path,
         output(widget="{}", plain="IntSlider(value=1)"),
         output(widget="{}", plain="  0%|          | 0/10 [00:00<?, ?it/s]"),
         output(widget="{}", plain="x", html="<p>a static stand-in</p>"),
     )
-    text = page.read_text(encoding="utf-8")
     assert text.count(WIDGET_NOTE) == 1
     assert "IntSlider" not in text
     assert "0/10" not in text
@@ -134,10 +133,6 @@ def test_formulas_are_well_formed(tex: str) -> None:
     assert "\\" not in "".join(tree.itertext())
 
 
-def test_bold_letters_with_and_without_braces() -> None:
-    assert mathml(r"\mathbf{h} \mathbf h").count("&#x1D421;") == 2
-
-
 @pytest.mark.parametrize("tex", [r"\frob{x}", r"\left( x", r"x_a_b", r"a & b <", ""])
 def test_what_cannot_be_read_is_shown_as_typed(tex: str) -> None:
     tree = ElementTree.fromstring(mathml(tex))
@@ -151,18 +146,10 @@ def test_an_unreadable_notebook_is_an_error(tmp_path: Path) -> None:
         write_page(tmp_path / "n.ipynb", tmp_path / "n.html")
 
 
-def test_images_keep_their_text_alternative(tmp_path: Path) -> None:
-    cell = output(png=PNG)
-    cell.outputs[0]["metadata"] = {"image/png": {"alt": 'a dot, "small"'}}
-    text = build(tmp_path, cell, output(png=PNG)).read_text(encoding="utf-8")
-    shown = [(a or b) for a, b in re.findall(r"""<img alt=(?:'([^']*)'|"([^"]*)")""", text)]
-    assert shown == ['a dot, "small"', ""]
-
-
 def test_hidden_cells_are_folded(tmp_path: Path) -> None:
     plain, hidden = (nbformat.v4.new_code_cell(source) for source in ("plain_one", "secret"))
     hidden.metadata.update(jupyter={"source_hidden": True}, tags=["blank"])
-    text = build(tmp_path, plain, hidden).read_text(encoding="utf-8")
+    text = build(tmp_path, plain, hidden)
     (folded,) = re.findall(r"<details>(.*?)</details>", text, re.DOTALL)
     assert "<summary>Solution</summary>" in folded
     assert "secret" in folded
