@@ -73,9 +73,7 @@ def check_workers(scheduler: str | None, workers: int | None) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run what `add_parser` parsed; RstanError is the caller's to show."""
-    from rstan_lite.lab.sweep.grid import describe
-    from rstan_lite.lab.sweep.jobs import Limits
-    from rstan_lite.lab.sweep.plan import plan
+    from rstan_lite.lab.sweep.sweep_plan import describe, plan
 
     check_workers(arguments.scheduler, arguments.cluster_workers)
     for name, low in (("threads", 1), ("retries", 0)):
@@ -87,11 +85,10 @@ def main(arguments: argparse.Namespace) -> int:
         for job in plan(description, out):
             print(f"{job.name}: {job.command}")
         return 0
-    from rstan_lite.lab.sweep.cluster import check_libraries
+    from rstan_lite.lab.sweep.dask_jobs import Limits, check_libraries
+    from rstan_lite.lab.sweep.sweeping import sweep
 
     check_libraries()
-    from rstan_lite.lab.sweep.run import said, sweep
-
     limits = Limits(
         arguments.threads,
         _parsed("--timeout", arguments.timeout, "90s, 30m or 2h"),
@@ -111,7 +108,7 @@ def main(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print(f"\nstopped: what is done is in {out}; the same command goes on with the rest.")
         return INTERRUPTED
-    print("\n".join(said(report, out)))
+    print("\n".join(report.lines(out)))
     return FAILURES if report.failed else 0
 
 

@@ -15,6 +15,7 @@ from rstan_lite.lab.protocols import evaluate_run
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.training import run_folder as runs
 from rstan_lite.training.config import TrainConfig, default_of, differences, read_config
+from rstan_lite.training.profiles import option_words
 
 PATTERN = "{split}"  # stands for the split's number in a run's name
 # What runs of one table may differ in: a network is tuned anew for each split.
@@ -124,18 +125,9 @@ def evaluate_splits(found: Iterable[Path], out: Path, **how: Any) -> tuple[dict[
 
 def command(config: TrainConfig, out: Path) -> str:
     """The `rstan-lite train` command of a configuration, with every option that is no default."""
-    words = ["rstan-lite", "train"]
-    for spec in fields(TrainConfig):
-        value = asdict(config)[spec.name]
-        if value == default_of(spec):
-            continue
-        flag = spec.name.replace("_", "-")
-        if isinstance(value, bool):
-            words.append(f"--{flag}" if value else f"--no-{flag}")
-        else:
-            text = ",".join(value) if isinstance(value, tuple | list) else str(value)
-            words += [f"--{flag}", text]
-    return shlex.join([*words, "--out", str(out)])
+    values = asdict(config)
+    changed = {f.name: values[f.name] for f in fields(config) if values[f.name] != default_of(f)}
+    return shlex.join(["rstan-lite", "train", *option_words(changed), "--out", str(out)])
 
 
 def _begun(folder: Path) -> bool:

@@ -274,6 +274,19 @@ def short(value: Any) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
+def option_words(values: Mapping[str, Any]) -> list[str]:
+    """Words of a command line that say values of options."""
+    words = []
+    for name, value in values.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            text = shown(tuple(value) if isinstance(value, list) else value)
+            words += [f"--{flag}", "" if value == "" else text]
+    return words
+
+
 def parsed(name: str, text: Any, kind: type) -> Any:
     """Text of the command line as a value of the field's type."""
     if kind is tuple:

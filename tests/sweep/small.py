@@ -10,7 +10,7 @@ import psutil
 
 from tests.classroom.made import write
 
-CHILD = "rstan_lite.lab.sweep.child"
+CHILD = "rstan_lite.lab.sweep.job_process"
 CELL = """number: int = 1  # of the job; every eighth fails
 how: str = "well"  # how it ends
 out: str = "runs/n"  # its folder"""

@@ -12,8 +12,8 @@ import pytest
 from small_runs import write_networks
 
 from rstan_lite.cli import main
-from rstan_lite.lab.sweep.cluster import connect
-from rstan_lite.lab.sweep.extract import extract
+from rstan_lite.lab.sweep.dask_jobs import connect
+from rstan_lite.lab.sweep.extraction_jobs import extract
 from rstan_lite.system.errors import DataError
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.parts import load_parts

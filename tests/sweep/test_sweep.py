@@ -16,14 +16,10 @@ import pandas as pd
 import psutil
 import pytest
 
-from rstan_lite.lab.sweep import run as run_module
-from rstan_lite.lab.sweep.description import Description
-from rstan_lite.lab.sweep.grid import describe
-from rstan_lite.lab.sweep.jobs import Job, Limits, read_row
-from rstan_lite.lab.sweep.plan import plan
-from rstan_lite.lab.sweep.run import said, sweep
-from rstan_lite.lab.sweep.supervise import run_job
-from rstan_lite.lab.sweep.table import frame, read_table
+from rstan_lite.lab.sweep import sweeping
+from rstan_lite.lab.sweep.job_process import Limits, run_job
+from rstan_lite.lab.sweep.sweep_plan import Description, Job, describe, plan, read_row
+from rstan_lite.lab.sweep.sweeping import frame, read_table, sweep
 from rstan_lite.system.errors import ConfigError
 from tests.sweep.small import job_processes, notebook, until
 
@@ -97,12 +93,12 @@ def test_killed_workers_lose_nothing_and_failures_are_rows(cluster, tmp_path: Pa
     pd.testing.assert_frame_equal(pd.read_csv(out / "results.csv"), table, check_dtype=False)
 
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
-    monkeypatch.setattr(run_module, "connect", None)  # no cluster is needed to report
+    monkeypatch.setattr(sweeping, "connect", None)  # no cluster is needed to report
     again = sweep(description, out, progress=False)
     assert (again.ran, again.rows) == (0, report.rows)
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
     assert (
-        f"{JOBS - FAILURES} of {JOBS} jobs done, {FAILURES} failed; 0 ran" in said(again, out)[-3]
+        f"{JOBS - FAILURES} of {JOBS} jobs done, {FAILURES} failed; 0 ran" in again.lines(out)[-3]
     )
 
 
@@ -166,7 +162,7 @@ def test_a_job_that_can_not_end_is_ended(
     how: str, limits: Limits, words: str, tmp_path: Path
 ) -> None:
     job = one_job(tmp_path, f"how={how}")
-    row = run_job(vars(job), vars(limits), "token")
+    row = run_job(job, limits, "token")
     assert (row["status"], row["how"]) == ("failed", how)
     assert words in row["error"]
     assert row["where"] == job.command
@@ -180,12 +176,12 @@ def test_threads_of_a_job_are_limited_and_a_done_one_is_not_repeated(tmp_path: P
     body = "import os, cv2\nprint(os.environ['OMP_NUM_THREADS'], cv2.getNumThreads())"
     path = write(tmp_path / "n.ipynb", body, parameters="number: int = 1")
     (job,) = plan(Description(str(path), {"number": 2}), tmp_path / "out")
-    row = run_job(vars(job), vars(Limits(threads=3)), "token")
+    row = run_job(job, Limits(threads=3), "token")
     assert row["status"] == "done"
     output = Path(job.folder) / "n.ipynb"
     assert printed(output) == "3 3\n"
     before = output.stat().st_mtime_ns
-    assert run_job(vars(job), vars(Limits()), "token") == row
+    assert run_job(job, Limits(), "token") == row
     assert output.stat().st_mtime_ns == before
 
 

@@ -9,8 +9,8 @@ import pytest
 from small_runs import write_networks
 
 from rstan_lite.cli import main
-from rstan_lite.lab.sweep.grid import describe
-from rstan_lite.lab.sweep.run import sweep
+from rstan_lite.lab.sweep.sweep_plan import describe
+from rstan_lite.lab.sweep.sweeping import sweep
 from rstan_lite.training import run_folder as runs
 from tests.classroom.made import write
 

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rstan_lite.features.extraction import Extraction
-from rstan_lite.features.pipeline import PARTS, missing_features
-from rstan_lite.lab.sweep.driver import run_jobs
-from rstan_lite.lab.sweep.jobs import FAILED, Job, Limits
-from rstan_lite.lab.sweep.plan import train_config
-from rstan_lite.system.devices import choose_device
+from rstan_lite.lab.sweep.dask_jobs import run_jobs
+from rstan_lite.lab.sweep.job_process import Limits, missing_features_of
+from rstan_lite.lab.sweep.sweep_plan import Job, train_config
 from rstan_lite.system.errors import DataError, RstanError
-from rstan_lite.training.config import TrainConfig, from_mapping
+from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.parts import (
     cache_folder,
-    feature_settings,
     find_sources,
-    open_dataset,
-    second_config,
 )
 
 if TYPE_CHECKING:
@@ -53,19 +46,20 @@ def extract(
     Damaged clips are left out; the other features are made, and reading them says which.
     Raises as `find_sources` does, and DataError for pieces that ended in any other way.
     """
+    sources, cache = find_sources(config), cache_folder(config).absolute()
+    cache.mkdir(parents=True, exist_ok=True)
+    slots = max(1, sum(client.nthreads().values()))
     jobs: list[Job] = []
     clips = 0
-    sources = find_sources(config)
-    cache = cache_folder(config).absolute()
-    slots = max(1, sum(client.nthreads().values()))
-    folder = Path(tempfile.mkdtemp(prefix="extraction-", dir=_made(cache)))
-    try:
-        for second in (False, True):
-            if second and sources.second is None:
-                continue
-            todo = list(_missing(config, second, sources.networks).todo)
-            clips += len(todo)
-            for piece in _pieces([clip.name for clip in todo], slots):
+    with tempfile.TemporaryDirectory(
+        prefix="extraction-", dir=cache, ignore_cleanup_errors=True
+    ) as folder:
+        for second in (False, True) if sources.second is not None else (False,):
+            names = [
+                clip.name for clip in missing_features_of(config, second, sources.networks).todo
+            ]
+            clips += len(names)
+            for piece in _pieces(names, slots):
                 name = f"piece-{len(jobs):05d}"
                 values = {
                     "config": asdict(config),
@@ -74,60 +68,25 @@ def extract(
                     "clips": list(piece),
                 }
                 said = f"{len(piece)} clips from {piece[0]} to {piece[-1]}"
-                jobs.append(
-                    Job("extract", name, str(folder / name), values, {}, "", said, os.getcwd())
-                )
-        rows = run_jobs(client, jobs, limits or Limits(), 0, None, "features", progress)
-        failed = [
-            row
-            for row in rows.values()
-            if row["status"] == FAILED and row["error_type"] != "DataError"
-        ]
-        if failed:
-            raise DataError(
-                sources.dataset.root,
-                f"{len(failed)} of {len(jobs)} pieces that failed, for example "
-                f"{failed[0]['where']}: {failed[0]['error']}",
-                "features of all clips",
-                "What was made is kept. The same command makes the rest.",
-            )
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+                there = str(Path(folder) / name)
+                jobs.append(Job("extract", name, there, values, command=said, cwd=os.getcwd()))
+        rows = run_jobs(client, jobs, limits or Limits(), 0, None, "features", progress).values()
+        failed = [row for row in rows if row["error_type"] not in (None, "DataError")]
+    if failed:
+        raise DataError(
+            sources.dataset.root,
+            f"{len(failed)} of {len(jobs)} pieces that failed, for example "
+            f"{failed[0]['where']}: {failed[0]['error']}",
+            "features of all clips",
+            "What was made is kept. The same command makes the rest.",
+        )
     return clips
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _pieces(names: Sequence[str], slots: int) -> Iterator[Sequence[str]]:
     size = min(MOST, max(FEWEST, math.ceil(len(names) / (PIECES_A_WORKER * slots))))
     for start in range(0, len(names), size):
         yield names[start : start + size]
-
-
-def _missing(
-    config: TrainConfig,
-    second: bool,
-    networks: Mapping[str, str],
-    only: frozenset[str] | None = None,
-) -> Extraction:
-    """The steps of one of a configuration's data sets for what its stores lack."""
-    of = second_config(config) if second else config
-    parts = ("train",) if second else PARTS
-    settings, device = feature_settings(of, networks), choose_device(of.device).type
-    return missing_features(open_dataset(of), parts, settings, cache_folder(of), device, only)
-
-
-def extract_piece(parameters: Mapping[str, Any]) -> int:
-    """Do a piece, in a job's process; returns how many of its clips were still missing."""
-    config = from_mapping(parameters["config"])
-    only = frozenset(parameters["clips"])
-    found = _missing(config, parameters["second"], parameters["networks"], only)
-    if found.todo:
-        found.run(workers=1)
-    return len(found.todo)
 
 
 def prepare(client: Client, jobs: Sequence[Job], limits: Limits, progress: bool) -> None:
