@@ -16,13 +16,11 @@ import numpy as np
 import torch
 
 from rstan_lite.data.jhmdb import JHMDB
-from rstan_lite.features.extraction import image_features, load_network
+from rstan_lite.features.extraction import FeatureSettings, image_features, load_network
 from rstan_lite.features.flow import OPENCV, flow_sequence
-from rstan_lite.features.images import stream_images
-from rstan_lite.features.inputs import PACKED, InputStore, clip_inputs, inputs_store
+from rstan_lite.features.inputs import PACKED, InputStore, clip_inputs, inputs_store, stream_images
 from rstan_lite.features.networks import SHIPPED, shipped
 from rstan_lite.features.pipeline import Features, prepare_parts
-from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.puppets import generate
 from rstan_lite.system.devices import make_fabric
 from rstan_lite.training.batches import ClipFeatures, epoch_rows, training_batch
@@ -176,7 +174,7 @@ def training(data: JHMDB, settings: FeatureSettings, cache: Path) -> dict[str, f
             with clock.time("computing"):
                 train_step(fabric, objective, stepper, [(task, batch)], config.clip_norm)
     for _ in range(5):  # in turn
-        fresh = Features(data.train, found.stores, tuple(settings.weights), settings.views)
+        fresh = prepare_parts(data, ("train",), settings, cache)["train"]
         with clock.time("reopened"):  # new Features have no file open yet
             training_batch(_clip_features(data, fresh), rows, config.frames, 0, 0, "cpu")
         with clock.time("kept"):

@@ -68,12 +68,19 @@ def add_parsers(subparsers: Any) -> None:
 def _tune(arguments: argparse.Namespace) -> int:
     from rstan_lite.data.datasets import open_clips
     from rstan_lite.features.backbones import STREAMS, backbone
+    from rstan_lite.features.extraction import fill_inputs
     from rstan_lite.features.flow import estimator
-    from rstan_lite.features.inputs import fill_inputs, inputs_store
+    from rstan_lite.features.inputs import inputs_store
     from rstan_lite.features.networks import SHIPPED, shipped, split_name
     from rstan_lite.features.pretrained import check_start
-    from rstan_lite.lab.tuning.samples import TuneSettings, check
-    from rstan_lite.lab.tuning.tune import DEFAULTS, tune, tuned_path
+    from rstan_lite.lab.network_tuning import (
+        DEFAULTS,
+        check,
+        check_validation,
+        tune,
+        tuned_path,
+    )
+    from rstan_lite.lab.tuning_images import TuneSettings
     from rstan_lite.system.devices import choose_device
 
     streams = [name.strip() for name in arguments.streams.split(",")]
@@ -101,6 +108,7 @@ def _tune(arguments: argparse.Namespace) -> int:
         arguments.dataset, arguments.root, arguments.split, arguments.missing,
         arguments.validation, arguments.damaged, arguments.fold,
     )  # fmt: skip
+    check_validation(data.validation)
     split = split_name(data)  # with damaged clips in it: `train` looks for it before it finds them
     flow = estimator(arguments.flow, arguments.flow_weights, device.type)
     store = inputs_store(data, cache, arguments.frames, flow, arguments.camera)

@@ -13,8 +13,6 @@ from rstan_lite.system.errors import ConfigError
 # A network trained on 224-pixel crops of 256-pixel frames sees this share of the short side.
 CROP, SHORT_SIDE = 224, 256
 CENTRE_SHARE = CROP / SHORT_SIDE
-# Crop sides of the scale jitter, as shares of the short side (256, 224, 192, 168 of 256 in [29]).
-JITTER = (1.0, 0.875, 0.75, 0.66)
 CORNERS = ("centre", "top-left", "top-right", "bottom-left", "bottom-right")
 
 
@@ -112,58 +110,6 @@ def crop(
         top = 0.0 if corner.startswith("top") else 1 - box_height
         left = 0.0 if corner.endswith("left") else 1 - box_width
     return Geometry(top, left, box_height, box_width, size, mirror)
-
-
-def random_crop(shape: Sequence[int], size: int, rng: np.random.Generator) -> Geometry:
-    """Corner crop, scale jitter and mirroring, as the two-stream networks are trained with.
-
-    The box's two sides come from JITTER, at most one step apart; the position is one of CORNERS.
-    """
-    tall = int(rng.integers(len(JITTER)))
-    wide = int(np.clip(tall + rng.integers(-1, 2), 0, len(JITTER) - 1))
-    return crop(
-        shape,
-        size,
-        share=JITTER[tall],
-        corner=CORNERS[rng.integers(len(CORNERS))],
-        mirror=bool(rng.integers(2)),
-        aspect=JITTER[wide] / JITTER[tall],
-    )
-
-
-def actor_crop(mask: np.ndarray, size: int, rng: np.random.Generator) -> Geometry:
-    """A square box about the silhouette, 1.1 to 2 times as large, shifted and mirrored at random.
-
-    mask: uint8 (H, W) of {0, 1}, with someone in it. The box is cut off at the frame's edges.
-    """
-    height, width = mask.shape
-    rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
-    long = max(np.ptp(rows), np.ptp(columns)) + 1
-    side = long * rng.uniform(1.1, 2.0)
-    # the shift keeps the silhouette inside where the box leaves room for it
-    middle = np.array([rows[0] + rows[-1] + 1, columns[0] + columns[-1] + 1]) / 2
-    middle = middle + rng.uniform(-0.5, 0.5, 2) * (side - long)
-    tall, wide = min(side, height), min(side, width)
-    top = float(np.clip(middle[0] - tall / 2, 0, height - tall))
-    left = float(np.clip(middle[1] - wide / 2, 0, width - wide))
-    box = (top / height, left / width, tall / height, wide / width)
-    return Geometry(*box, size, bool(rng.integers(2)))
-
-
-def random_colour(frame: np.ndarray, rng: np.random.Generator, strength: float) -> np.ndarray:
-    """Change brightness, contrast, saturation and tint at random.
-
-    frame: uint8 (H, W, 3). strength: in [0, 1); each factor is drawn from 1 - strength to
-    1 + strength, the tint's from a third of that. Returns uint8 (H, W, 3).
-    """
-    bright, contrast, colour = rng.uniform(1 - strength, 1 + strength, 3)
-    tint = rng.uniform(1 - strength / 3, 1 + strength / 3, 3)
-    x = frame.astype(np.float32)
-    grey = x.mean(axis=2, keepdims=True)
-    x = (grey + colour * (x - grey)) * tint
-    middle = x.mean()
-    x = bright * (middle + contrast * (x - middle))
-    return np.clip(np.rint(x), 0, 255).astype(np.uint8)
 
 
 def whole(size: int, mirror: bool = False) -> Geometry:

@@ -1,1 +1,1 @@
-"""Section III-A: optical flow, two-stream networks, and their features on disk."""
+"""Section III-A: optical flow, the two streams' networks, and their features on disk."""

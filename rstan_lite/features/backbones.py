@@ -1,8 +1,10 @@
-"""Two-stream networks: BN-Inception or one of torchvision, by the names of two nodes (Eq. 1)."""
+"""Two-stream networks, cut at two nodes into cubes and vectors (Eq. 1)."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
+from math import isqrt
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,13 +12,70 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from rstan_lite.features import bninception
-from rstan_lite.features.first_convolution import to_motion
 from rstan_lite.features.flow import PAIRS, ZERO
-from rstan_lite.features.spec import CAFFE, Backbone
-from rstan_lite.features.tokens import as_cube, as_vector
+from rstan_lite.features.puppetnet import PuppetNet
 from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.settings import check_choice
 
 STREAMS = ("appearance", "motion")
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """What values a network takes.
+
+    mean, std: of RGB in [0, 1], or of BGR where `bgr`, subtracted and divided by.
+    flow_unit: 8-bit codes of flow that make 1 of the network's input, after 128 is subtracted.
+    """
+
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # of ImageNet
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    bgr: bool = False
+    flow_unit: float = 16.0  # brings flow to about the spread of a normalised image
+
+
+TORCHVISION = Pixels()
+# values from 0 to 255 less a mean, and flow codes less 128: what TSN's networks are trained with
+CAFFE = Pixels((104 / 255, 117 / 255, 128 / 255), (1 / 255, 1 / 255, 1 / 255), True, 1.0)
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network, and where to read it.
+
+    name: of `torchvision.models`, or "bninception" or "puppetnet". cube: the node of the
+    convolutional cube, a map or tokens. vector: the node of the feature vector; of tokens it is the
+    class token, else a node that still has places is averaged over them.
+    cube_pool: max-pooling of the cube, for networks whose last map is finer than 7 x 7 places.
+    homogeneous: nothing but convolutions, ReLU and pooling, see `rescale`.
+    pairs: consecutive pairs of flow in the motion network's input, two channels each.
+    pixels: the values of its input. step: sides of images must be a multiple of it.
+    """
+
+    name: str
+    cube: str
+    vector: str
+    cube_pool: int = 1
+    homogeneous: bool = False
+    pairs: int = PAIRS
+    pixels: Pixels = TORCHVISION
+    step: int = 1
+
+    @property
+    def one_side(self) -> bool:
+        """Whether a network is built for one image side: it has a position for each patch."""
+        return self.name.startswith("vit_")
+
+    def content(self, stream: str) -> dict[str, Any]:
+        """What features depend on besides the network's name, where it differs from the usual.
+
+        It belongs to the keys of what is made with the network.
+        """
+        if stream == "appearance":
+            return {} if self.pixels == TORCHVISION else {"pixels": asdict(self.pixels)}
+        usual = {"pairs": PAIRS, "flow_unit": TORCHVISION.flow_unit}
+        here = {"pairs": self.pairs, "flow_unit": self.pixels.flow_unit}
+        return {name: value for name, value in here.items() if value != usual[name]}
 
 
 PRESETS = {
@@ -61,8 +120,7 @@ def backbone(name: str) -> Backbone:
 
 def channels(stream: str, pairs: int = PAIRS) -> int:
     """Input channels of a stream's network: 3 for RGB, two for each pair of flow."""
-    if stream not in STREAMS:
-        raise ConfigError("stream", repr(stream), f"one of {', '.join(STREAMS)}")
+    check_choice("stream", stream, STREAMS)
     return 3 if stream == "appearance" else 2 * pairs
 
 
@@ -72,8 +130,6 @@ def build(spec: Backbone, side: int = 224) -> nn.Module:
     side: of the images in pixels, which networks with a position for each patch are built for.
     """
     if spec.name == "puppetnet":
-        from rstan_lite.features.puppetnet import PuppetNet
-
         return PuppetNet()
     if spec.name == bninception.NAME:
         return bninception.BNInception()
@@ -97,6 +153,54 @@ def _size(network: str, found: int, expected: str) -> ConfigError:
     )
 
 
+def to_motion(network: nn.Module, inputs: int) -> nn.Module:
+    """Cross-modality initialisation: the RGB network with a first convolution for flow.
+
+    The first convolution's weights are averaged over R, G and B and repeated over `inputs`
+    channels (TSN's way to start a motion network from ImageNet).
+    """
+    name, first = _first_convolution(network)
+    new = nn.Conv2d(
+        inputs,
+        first.out_channels,
+        first.kernel_size,  # type: ignore[arg-type]
+        first.stride,  # type: ignore[arg-type]
+        first.padding,  # type: ignore[arg-type]
+        bias=first.bias is not None,
+    )
+    with torch.no_grad():
+        new.weight.copy_(first.weight.mean(1, keepdim=True).expand_as(new.weight))
+        if first.bias is not None and new.bias is not None:
+            new.bias.copy_(first.bias)
+    setattr(network.get_submodule(name.rpartition(".")[0]), name.rpartition(".")[2], new)
+    return network
+
+
+def _first_convolution(network: nn.Module) -> tuple[str, nn.Conv2d]:
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d):
+            return name, module
+    raise ConfigError("backbone", type(network).__name__, "a network with a convolution")
+
+
+@torch.no_grad()
+def rescale(network: nn.Module) -> None:
+    """Bring a homogeneous network's first convolution to the size of a fresh one.
+
+    ImageNet's SqueezeNet has first weights 50 times as large as a fresh layer's. Gradient steps
+    that suit the other layers then leave it as it is: harmless for RGB, but a motion network can't
+    learn to tell x from y. Dividing the first convolution and every bias by the same number
+    divides all outputs by it and changes nothing else, as ReLU and pooling commute with scaling.
+    """
+    first = _first_convolution(network)[1]
+    fan_in = first.weight[0].numel()
+    factor = first.weight.square().mean().sqrt() / (2 / fan_in) ** 0.5
+    first.weight.div_(factor)
+    for name, parameter in network.named_parameters():
+        if name.endswith("bias"):
+            parameter.div_(factor)
+
+
 def cube_places(maps: Tensor) -> Tensor:
     """Read a cube as its P place vectors, row by row (Eq. 1).
 
@@ -106,6 +210,61 @@ def cube_places(maps: Tensor) -> Tensor:
     return maps.flatten(-2).transpose(-1, -2)
 
 
+def as_cube(output: Tensor, side: int, node: str) -> Tensor:
+    """A node's output as a cube (B, C, K, K).
+
+    output: a map (B, C, K, K); one with its channels last (B, K, K, C), as Swin has them; or tokens
+    (B, N, C) of a vision transformer, row by row, N = K * K or, with a class token before them,
+    1 + K * K. side: of the square images in pixels, for which K must be a divisor where there are
+    tokens. node: its name, for the complaint.
+    Raises ConfigError for any other shape, or one that can be read in two ways.
+    """
+    shape = tuple(output.shape)
+    if output.ndim == 3:
+        first = _class_tokens(shape[1], side, node)
+        k = isqrt(shape[1] - first)
+        return output[:, first:].transpose(1, 2).unflatten(2, (k, k))
+    if output.ndim != 4:
+        raise _unlike(node, f"an output of shape {shape}", "a map of places or tokens")
+    usual, last = shape[2] == shape[3], shape[1] == shape[2]
+    if usual and last and shape[1] > 1:
+        raise _unlike(node, f"a map of shape {shape}", "other numbers of channels than of rows")
+    if usual:
+        return output
+    if last:
+        return output.permute(0, 3, 1, 2)
+    raise _unlike(node, f"a map of shape {shape}", "as many rows as columns of places")
+
+
+def as_vector(output: Tensor, side: int, node: str) -> Tensor:
+    """A node's output as a vector (B, d): the class token where there is one, else a mean.
+
+    output: (B, d), or as for `as_cube`, whose errors it raises.
+    """
+    if output.ndim == 2:
+        return output
+    if output.ndim == 3 and _class_tokens(output.shape[1], side, node):
+        return output[:, 0]
+    return as_cube(output, side, node).mean((2, 3))
+
+
+def _class_tokens(tokens: int, side: int, node: str) -> int:
+    """0 or 1: how many tokens stand before those of the places."""
+    for first in (0, 1):
+        k = isqrt(tokens - first)
+        if k > 0 and k * k == tokens - first and side % k == 0:
+            return first
+    raise _unlike(
+        node,
+        f"{tokens} tokens for {side} x {side} pixels",
+        "K * K, or 1 + K * K with a class token, where K divides the pixels",
+    )
+
+
+def _unlike(node: str, found: str, expected: str) -> ConfigError:
+    return ConfigError(f"node {node!r}", found, expected, "Name another node of the network.")
+
+
 class FeatureNet(nn.Module):
     """A stream's network, cut at its two nodes, with a classifier for its fine-tuning.
 
@@ -113,18 +272,15 @@ class FeatureNet(nn.Module):
     classes: of the classifier that fine-tuning trains on the vector; 0 for none.
     side: of the images in pixels. A vision transformer takes images of this side alone; others also
     take images of other sides.
+    Build it inside `torch.device("meta")` if only shapes are wanted, or if weights are read next:
+    no random numbers are drawn then.
     """
 
     mean: Tensor
     std: Tensor
 
     def __init__(
-        self,
-        spec: Backbone,
-        stream: str,
-        classes: int = 0,
-        dropout: float = 0.5,
-        side: int = 224,
+        self, spec: Backbone, stream: str, classes: int = 0, dropout: float = 0.5, side: int = 224
     ):
         super().__init__()
         from torchvision.models.feature_extraction import create_feature_extractor
@@ -147,7 +303,8 @@ class FeatureNet(nn.Module):
             ("mean", pixels.mean if rgb else [ZERO / 255]),
             ("std", pixels.std if rgb else [pixels.flow_unit / 255]),
         ):
-            self.register_buffer(name, torch.tensor(values).view(-1, 1, 1))
+            # on the CPU even if the network is built on "meta": no file of weights brings them
+            self.register_buffer(name, torch.tensor(values, device="cpu").view(-1, 1, 1))
         self.dropout = nn.Dropout(dropout)
         self.norm: nn.BatchNorm1d | None = None
         self.classifier: nn.Linear | None = None

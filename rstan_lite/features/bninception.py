@@ -128,32 +128,30 @@ class BNInception(nn.Module):
         return self.last_linear(self.global_pool(x).flatten(1))
 
 
-def needless(name: str) -> str:
-    """Why a tensor of this name is left where it is: "classifier", "counters", or "" if it isn't.
-
-    The trunk ends before the classifier, and nothing reads how many batches were seen.
-    """
-    if name.partition(".")[0] in CLASSIFIERS:
-        return "classifier"
-    return "counters" if name.endswith("num_batches_tracked") else ""
-
-
 def mend(
     state: Mapping[str, Tensor], expected: Mapping[str, Tensor]
 ) -> tuple[dict[str, Tensor], dict[str, list[str]]]:
-    """The tensors that a trunk needs, of a published file's, in the shapes of today.
+    """A published file's tensors, in the shapes of today.
 
     state: of a file. expected: of the network, by name.
-    Batch normalisation's tensors of shape (1, C), which old files hold, become (C,).
-    Returns the tensors, and the names of those left out by reason: see `needless`, and "unknown".
+    Batch normalisation's tensors of shape (1, C), which old files hold, become (C,). The classifier
+    and the counters of batches are left out, and zeros stand for them: a trunk ends before the one,
+    and nothing reads the others.
+    Returns the tensors, and the names left out by reason: "classifier", "counters" or "unknown".
     """
     kept: dict[str, Tensor] = {}
     out: dict[str, list[str]] = {}
     for name, tensor in state.items():
-        reason = needless(name) or ("" if name in expected else "unknown")
-        if reason:
-            out.setdefault(reason, []).append(name)
+        if name.partition(".")[0] in CLASSIFIERS:
+            out.setdefault("classifier", []).append(name)
+        elif name.endswith("num_batches_tracked"):
+            out.setdefault("counters", []).append(name)
+        elif name not in expected:
+            out.setdefault("unknown", []).append(name)
         else:
             old = tensor.shape == (1, *expected[name].shape)
             kept[name] = tensor[0] if old else tensor
+    for name, tensor in expected.items():
+        if name.startswith(CLASSIFIERS) or name.endswith("num_batches_tracked"):
+            kept[name] = torch.zeros_like(tensor, device="cpu")
     return kept, out

@@ -1,32 +1,116 @@
-"""The steps from a clip on disk to its features in the stores."""
+"""The steps from a clip on disk to its features in the stores, several clips at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from tqdm.auto import tqdm
 
 from rstan_lite.data.clips import Clip, ClipDataset
+from rstan_lite.data.sampling import ClipSequence
 from rstan_lite.data.silhouettes import target
-from rstan_lite.data.transforms import view
-from rstan_lite.features.backbones import FeatureNet, backbone
-from rstan_lite.features.images import stream_images
-from rstan_lite.features.inputs import InputSteps, InputStore, Made, has_masks
-from rstan_lite.features.parallel import Step, over_clips
-from rstan_lite.features.pretrained import load_imagenet, load_tuned, read_state
-from rstan_lite.features.settings import FeatureSettings
-from rstan_lite.features.store import Fingerprints, Store
-from rstan_lite.features.uninitialised import Uninitialised
-from rstan_lite.system.errors import CheckpointError
+from rstan_lite.data.transforms import view, view_side
+from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
+from rstan_lite.features.inputs import InputStore, coded_flow, pick_inputs, stream_images
+from rstan_lite.features.pretrained import load_imagenet, load_tuned, tuned_trunk
+from rstan_lite.features.store import Store, fingerprint
+from rstan_lite.features.tensor_files import read_state
+from rstan_lite.system.errors import CheckpointError, ConfigError, DataError, RstanError
+from rstan_lite.system.files import clear_parts
+from rstan_lite.system.interruption import starting_processes
+from rstan_lite.system.settings import check_choice
 
 # Images through a network at a time. On a CPU four of SqueezeNet's largest maps still fit into its
 # cache, which makes each image a fifth to a third cheaper than sixteen at a time.
 BATCH = {"cpu": 4, "cuda": 64}
+START = "spawn"  # of processes: a forked one may inherit a lock that a thread of torch holds
+AHEAD = 4  # clips that a process may be ahead of the main one
+
+# A stream or "target", and the frames and view of a clip that it is made of.
+Wanted = tuple[str, ClipSequence]
+# What is done with a clip and what the step before made of it (the first: None).
+Step = Callable[[Clip, Any], Any]
+
+
+@dataclass(frozen=True)
+class FeatureSettings:
+    """What the features of a data set are made with; all of it is part of the stores' keys.
+
+    weights: a file for each stream that is wanted: a tuned network or an ImageNet state.
+    backbone, size: network and side of its input in pixels; motion_backbone, motion_size: those of
+    the motion stream, where they differ.
+    views: the stored views of a training clip; the first also serves tests. frames: S stored
+    frames a clip. flow, flow_weights: see `flow.estimator`. camera: see `flow.flow_sequence`.
+    """
+
+    weights: Mapping[str, str | Path]
+    backbone: str = "squeezenet1_0"
+    views: tuple[str, ...] = ("centre", "centre-mirror")
+    frames: int = 16
+    size: int = 224
+    motion_backbone: str = ""
+    motion_size: int = 0
+    flow: str = "dis"
+    flow_weights: str | Path = ""
+    camera: str = "similarity"
+
+    def __post_init__(self) -> None:
+        for stream in self.weights:
+            check_choice("stream", stream, STREAMS)
+        if not self.weights or not self.views:
+            raise ConfigError("features", "no stream or no view", "at least one of each")
+        sides = {name: view_side(name, self.size) for name in self.views}
+        if len(set(sides.values())) > 1:
+            raise ConfigError("views", f"inputs of several sides, {sides}", "views of one size")
+
+    def backbone_of(self, stream: str) -> str:
+        """The name of a stream's network."""
+        return (self.motion_backbone if stream == "motion" else "") or self.backbone
+
+    def size_of(self, stream: str) -> int:
+        """The side of a stream's images in pixels."""
+        return (self.motion_size if stream == "motion" else 0) or self.size
+
+    @cached_property
+    def places(self) -> int:
+        """P, places of the streams' cubes in the first view, see `places_of`."""
+        return self.places_of(self.views)[self.views[0]]
+
+    def places_of(self, views: Sequence[str]) -> dict[str, int]:
+        """P of the cubes in each view, the same in all streams; only shapes are computed.
+
+        Raises ConfigError for an unknown network or node, a side of images that a network can't
+        take, and streams with other numbers of places.
+        """
+        found: dict[str, dict[str, int]] = {name: {} for name in views}
+        for stream in self.weights:
+            size = self.size_of(stream)
+            with torch.device("meta"):
+                net = FeatureNet(backbone(self.backbone_of(stream)), stream, side=size)
+            known: dict[int, int] = {}
+            for name in views:
+                side = view_side(name, size)
+                if side not in known:
+                    known[side] = net.sizes(side)[0]
+                found[name][stream] = known[side]
+        for name, of_view in found.items():
+            if len(set(of_view.values())) > 1:
+                raise ConfigError(
+                    "features",
+                    f"cubes of {of_view} places in the view {name}",
+                    "as many places in both streams: attention is fused place by place (Eq. 14)",
+                    "Choose other sizes of the networks' inputs.",
+                )
+        return {name: next(iter(of_view.values())) for name, of_view in found.items()}
 
 
 def load_network(settings: FeatureSettings, stream: str) -> FeatureNet:
@@ -38,20 +122,17 @@ def load_network(settings: FeatureSettings, stream: str) -> FeatureNet:
     path = settings.weights[stream]
     state = read_state(Path(path))
     classes = 0
-    if any(k.startswith("trunk.") for k in state):
+    if tuned_trunk(state):
         bias = state.get("classifier.bias", torch.empty(()))
         if bias.ndim != 1 or len(bias) == 0:
             found = "no classifier" if bias.ndim != 1 else "a classifier of no class"
             raise CheckpointError(path, found, "a network of `rstan-lite tune`")
         classes = len(bias)
-    with Uninitialised():
+    with torch.device("meta"):
         net = FeatureNet(
             backbone(settings.backbone_of(stream)), stream, classes, side=settings.size_of(stream)
         )
-    if classes:
-        load_tuned(net, path)
-    else:
-        load_imagenet(net, path)
+    (load_tuned if classes else load_imagenet)(net, path)
     return net.eval()
 
 
@@ -62,21 +143,87 @@ def image_features(net: FeatureNet, images: Tensor, device: str = "cpu") -> dict
     return {name: torch.cat([part[name] for part in parts]).half().cpu() for name in parts[0]}
 
 
-@dataclass
-class Extraction:
-    """The steps from a clip to its features, for whatever the stores lack of it.
+class Made(NamedTuple):
+    """A clip on its way through the steps: its fingerprint, and tensors by name."""
 
-    inputs: a store of inputs; a clip that lies in it is not decoded again, the others' inputs are
-    not stored. stores: by (stream or "target", view). todo: which of them each clip is to be
-    written to. device: of the networks.
+    clip_print: str
+    tensors: dict[str, Tensor]
+
+
+@dataclass
+class InputSteps:
+    """The steps from a clip to its inputs in their store: decode it once, then compute the flow.
+
+    inputs: the store; what it holds of a clip is not made again.
+    todo: the clips, and what is to be made of each.
     """
 
     dataset: ClipDataset
     inputs: InputStore
-    stores: Mapping[tuple[str, str], Store]
-    todo: Mapping[Clip, Sequence[tuple[str, str]]]
+    todo: Mapping[Clip, Sequence[Wanted]]
+
+    title = "frames and flow"
+    device = "cpu"
+
+    def decode(self, clip: Clip, _: None) -> Made:
+        """All frames and masks of a clip; or its inputs, where they are stored and suffice."""
+        found = fingerprint(clip.path)  # before the clip is read: a later change is then seen
+        stored = self.inputs.current(clip, lambda _: found)
+        kept = ("whole", self.inputs.frames)
+        if stored and all((one.extent, one.frames) == kept for _, one in self.todo[clip]):
+            return Made(found, self.inputs.read_all(clip))
+        frames = self.dataset.frames(clip)
+        tensors = {"frames": torch.from_numpy(frames)}
+        if self.inputs.has_masks:
+            tensors["masks"] = torch.from_numpy(self.dataset.silhouettes(clip, frames))
+        if stored:
+            tensors["flow"] = self.inputs.read(clip, "flow")
+        return Made(found, tensors)
+
+    def compute(self, clip: Clip, made: Made) -> Made:
+        """The clip's inputs at the frames that are wanted of it."""
+        if "index" in made.tensors:
+            return made
+        arrays = {name: tensor.numpy() for name, tensor in made.tensors.items()}
+        frames, flow = arrays["frames"], arrays.get("flow")
+        if flow is None:
+            flow = coded_flow(frames, self.inputs.flow, self.inputs.camera)
+        wanted = {(one.extent, one.frames): one for _, one in self.todo[clip]}.values()
+        index = np.sort(np.concatenate([one.index(len(frames)) for one in wanted]))
+        return Made(made.clip_print, pick_inputs(frames, arrays.get("masks"), index, flow))
+
+    def store(self, clip: Clip, made: Made) -> None:
+        """Store the inputs."""
+        self.inputs.write(clip, made.tensors, made.clip_print)
+
+    def run(self, workers: int) -> None:
+        """Take all clips through the steps, several at a time.
+
+        On a CPU each process does all of a clip: no one waits for another, and nothing but names
+        goes between them. Where a GPU computes, processes decode while the main one computes.
+        """
+        order: list[Step] = [self.decode, self.compute, self.store]
+        remote = 3 if self.device == "cpu" else 2  # steps that a process of its own can do
+        if not self.inputs.flow.forks:
+            remote = 1
+        steps = order[:remote], order[remote:]
+        over_clips(list(self.todo), *steps, workers, self.title, self.dataset)
+
+
+@dataclass
+class Extraction(InputSteps):
+    """The steps from a clip to its features, for whatever the stores lack of it.
+
+    The inputs of a clip that are not stored yet are not stored on the way either.
+    stores: by what they hold. todo: which of them each clip is to be written to. device: of the
+    networks.
+    """
+
+    stores: Mapping[Wanted, Store]
     settings: FeatureSettings
     device: str = "cpu"
+
+    title = "features"
 
     @cached_property
     def networks(self) -> dict[str, FeatureNet]:
@@ -85,58 +232,123 @@ class Extraction:
         last = torch.channels_last
         return {name: net.to(self.device).to(memory_format=last) for name, net in nets.items()}
 
-    @cached_property
-    def _steps(self) -> InputSteps:
-        return InputSteps(self.dataset, self.inputs)
-
-    def decode(self, clip: Clip, _: None) -> Made:
-        """All frames and masks; no tensors where the clip's inputs are stored."""
-        prints = Fingerprints()
-        if self.inputs.current(clip, prints):
-            return Made(prints[clip.path], {})
-        return self._steps.decode(clip, None)
-
-    def compute(self, clip: Clip, made: Made) -> Made:
-        """The clip's inputs, from its frames or, where they are stored, from there."""
-        if not made.tensors:
-            return Made(made.clip_print, self.inputs.read_all(clip))
-        return self._steps.compute(clip, made)
-
-    def extract(self, clip: Clip, made: Made) -> None:
+    def store(self, clip: Clip, made: Made) -> None:
         """Write the clip's features and targets."""
-        read = made.tensors.__getitem__
-        for kind, name in self.todo[clip]:
-            store, size = self.stores[kind, name], self.settings.size_of(kind)
+        there, n_frames = made.tensors["index"].numpy(), len(made.tensors["flow"]) + 1
+        by_view: dict[tuple[str, str], list[ClipSequence]] = {}  # what shares images
+        for kind, one in self.todo[clip]:
+            by_view.setdefault((kind, one.view), []).append(one)
+        for (kind, name), members in by_view.items():
+            index = {one: one.index(n_frames) for one in members}
+            used = np.unique(np.concatenate(list(index.values())))  # each frame once
+            rows = np.searchsorted(there, used)
             if kind == "target":
-                found = {"target": self._target(made, name, store)}
+                places = self.stores[kind, members[0]].key["places"]
+                found = {"target": self._target(made, name, rows, places)}
             else:
-                net, frames = self.networks[kind], range(self.inputs.frames)
-                images = stream_images(read, kind, name, size, frames, net.spec.pairs)
+                net, size = self.networks[kind], self.settings.size_of(kind)
+                read = made.tensors.__getitem__
+                images = stream_images(read, kind, name, size, rows.tolist(), net.spec.pairs)
                 found = image_features(net, images, self.device)
-            store.write(clip, found, made.clip_print)
+            for one in members:
+                at = torch.from_numpy(np.searchsorted(used, index[one]))
+                of_one = {name: tensor[at] for name, tensor in found.items()}
+                self.stores[kind, one].write(clip, of_one, made.clip_print)
 
-    def _target(self, made: Made, name: str, store: Store) -> Tensor:
-        """M of Eq. 18 of the stored frames, (S, P); zeros where the data set has no silhouettes."""
-        if not has_masks(self.inputs):
-            return torch.zeros(self.inputs.frames, store.key["places"])
-        return view_target(made.tensors["masks"].numpy(), name, self.settings.size, store)
-
-    def run(self, workers: int) -> None:
-        """Take all clips through the steps, several at a time.
-
-        On a CPU each process does all of a clip: no one waits for another, and nothing but names
-        goes between them. Where a GPU computes, processes decode while the main one computes.
-        """
-        order: list[Step] = [self.decode, self.compute, self.extract]
-        remote = 3 if self.device == "cpu" else 2  # steps that a process of its own can do
-        if not self.inputs.flow.forks:
-            remote = 1
-        steps = order[:remote], order[remote:]
-        over_clips(list(self.todo), *steps, workers, "features", self.dataset)
+    def _target(self, made: Made, name: str, rows: np.ndarray, places: int) -> Tensor:
+        """M of Eq. 18 of frames in a view, (n, P); zeros where the data set has no silhouettes."""
+        if "masks" not in made.tensors:
+            return torch.zeros(len(rows), places)
+        masks = made.tensors["masks"].numpy()[rows]
+        geometry = view(name, masks.shape[1:3], self.settings.size)
+        seen = np.stack([geometry.mask(mask) for mask in masks])
+        return torch.from_numpy(target(seen, round(places**0.5)))
 
 
-def view_target(masks: np.ndarray, name: str, size: int, store: Store) -> Tensor:
-    """M of Eq. 18 in a view, float32 (S, P), of masks uint8 (S, H, W); P is the store's."""
-    geometry = view(name, masks.shape[1:3], size)
-    seen = np.stack([geometry.mask(mask) for mask in masks])
-    return torch.from_numpy(target(seen, round(store.key["places"] ** 0.5)))
+def fill_inputs(
+    store: InputStore, dataset: ClipDataset, clips: list[Clip], workers: int = 2
+) -> None:
+    """Make what a store of inputs lacks, several clips at a time.
+
+    A damaged clip does not stop the others; at the end all damaged ones are reported together or
+    left out of the data set, and a second call, once they are mended, makes only them.
+    Raises DataError (damaged clips), StoreError (disk).
+    """
+    kept = [("inputs", ClipSequence("whole", frames=store.frames))]
+    todo = dict.fromkeys(store.missing(clips), kept)
+    if todo:
+        clear_parts(store.folder)
+        InputSteps(dataset, store, todo).run(workers)
+
+
+def over_clips(
+    clips: Sequence[Clip],
+    remote: Sequence[Step],
+    local: Sequence[Step],
+    workers: int,
+    title: str,
+    dataset: ClipDataset,
+) -> None:
+    """Take every clip through the steps `remote`, then `local`.
+
+    remote: done in `workers` processes (one or none: in this one), which hold a copy of the objects
+    that the steps are methods of. local: done here, while the processes go on; values come in
+    shared memory where they are tensors. title: of the progress bar.
+    A damaged clip does not stop the others. At the end all damaged ones are reported together or
+    left out of the data set, see `ClipDataset.settle`. Raises at once what else a step raises.
+    """
+    several = workers > 1
+    loader = DataLoader(
+        _Remote(clips, remote),
+        batch_size=None,
+        num_workers=workers if several else 0,
+        collate_fn=_as_it_is,
+        worker_init_fn=one_thread,
+        prefetch_factor=AHEAD if several else None,
+        multiprocessing_context=START if several else None,
+    )
+    damaged: dict[Clip, DataError] = {}
+    # the bar beside the loop: tqdm.auto begins an iteration of its own, with processes of its own
+    with tqdm(total=len(clips), desc=title) as bar:
+        with starting_processes():
+            values = iter(loader)
+        for i, value in values:
+            try:
+                if isinstance(value, RstanError):
+                    raise value
+                _through(local, clips[i], value)
+            except DataError as error:
+                damaged[clips[i]] = error
+            bar.update()
+    dataset.settle(damaged)
+
+
+class _Remote(Dataset[tuple[int, Any]]):
+    """Clips by index, after the steps that are a process's own; complaints are results, too."""
+
+    def __init__(self, clips: Sequence[Clip], steps: Sequence[Step]):
+        self.clips, self.steps = clips, steps
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, i: int) -> tuple[int, Any]:
+        try:
+            return i, _through(self.steps, self.clips[i], None)
+        except RstanError as error:
+            return i, error
+
+
+def _through(steps: Sequence[Step], clip: Clip, value: Any) -> Any:
+    for step in steps:
+        value = step(clip, value)
+    return value
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def one_thread(worker: int) -> None:
+    """Begin a process of a loader: torch's threads are one already, OpenCV's become one."""
+    cv2.setNumThreads(1)

@@ -6,13 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, TypeAlias, cast
 
 import cv2
 import numpy as np
+import torch
+from torch.nn import functional
 
 from rstan_lite.data.transforms import Geometry
+from rstan_lite.features.tensor_files import hub_file, load_weights, read_state, weights_hash
 from rstan_lite.system.errors import ConfigError, DataError
+from rstan_lite.system.settings import check_choice
 
 BOUND = 20.0  # px per frame; larger displacements are clipped
 ZERO = 128  # code of no motion
@@ -22,44 +26,9 @@ RAFT = ("raft_small", "raft_large")
 METHODS = (*OPENCV, *RAFT)
 # Ways to take the camera's motion out, with a number that changes when a way's results do.
 CAMERA = {"none": 1, "median": 1, "similarity": 2}
-
-
-class Estimator(Protocol):
-    """A method of optical flow, ready to compute.
-
-    parameters: the method's name and all that its result depends on, as JSON values; part of the
-    keys of stores. forks: whether it may run in extraction's processes, several at a time; one that
-    holds a network, maybe on a GPU, runs in the main process.
-    """
-
-    @property
-    def parameters(self) -> dict[str, Any]: ...
-
-    @property
-    def forks(self) -> bool: ...
-
-    def fields(self, frames: np.ndarray) -> Iterator[np.ndarray]:
-        """Frames uint8 RGB (F, H, W, 3) to F - 1 fields, float32 (H, W, 2), x then y, pixels."""
-
-
-def estimator(method: str, weights: str | Path = "", device: str = "cpu") -> Estimator:
-    """A method by name.
-
-    method: "dis" (dense inverse search, about 5 ms a 320x240 pair), "tvl1" (the two-stream
-    networks' own, tens of times slower), "raft_small" or "raft_large" (torchvision's RAFT; for a
-    GPU).
-    weights: a file of RAFT's weights; none: torchvision's, downloaded once. device: RAFT's.
-    Raises ConfigError (names), CheckpointError (weights).
-    """
-    if method in RAFT:
-        from rstan_lite.features.raft import Raft
-
-        return Raft(method, weights, device)
-    if method not in OPENCV:
-        raise ConfigError("flow", repr(method), f"one of {', '.join(METHODS)}")
-    if weights:
-        raise ConfigError("--flow-weights", str(weights), f"none: {method} has no weights")
-    return OpenCVFlow(method)
+RAFT_UPDATES = 12  # of the flow, torchvision's number
+RAFT_STRIDE, RAFT_SMALLEST = 8, 128  # px: sides are multiples of one, and not below the other
+RAFT_TOGETHER = 4  # pairs through the network at a time
 
 
 @dataclass(frozen=True)
@@ -88,6 +57,74 @@ class OpenCVFlow:
             yield engine.calc(one, other, np.zeros((*one.shape, 2), dtype=np.float32))
 
 
+class Raft:
+    """RAFT (Teed and Deng, ECCV 2020), torchvision's network with its weights, on a device.
+
+    variant: "raft_small" or "raft_large". weights: a file (.pth or .safetensors) of the variant's
+    state; none: torchvision's, downloaded once into torch hub's folder of checkpoints.
+    Raises CheckpointError for a file that is missing, damaged or of the other variant.
+    """
+
+    forks: ClassVar[bool] = False  # a process cannot share another one's GPU context
+
+    def __init__(self, variant: str, weights: str | Path = "", device: str = "cpu"):
+        from torchvision.models import get_model, get_model_weights
+
+        url = get_model_weights(variant).DEFAULT.url
+        path = Path(weights or hub_file(url, variant, "--flow-weights FILE"))
+        self._net, self._device = get_model(variant, weights=None), device
+        load_weights(self._net, read_state(path), str(path), variant)
+        self._net.eval().to(device)
+        self.parameters: dict[str, Any] = {
+            "method": variant,
+            "updates": RAFT_UPDATES,
+            "weights": weights_hash(path),
+        }
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a process that only decodes gets: no network, which may lie on a GPU."""
+        return {"parameters": self.parameters}
+
+    @torch.no_grad()
+    def fields(self, frames: np.ndarray) -> Iterator[np.ndarray]:
+        """Frames uint8 RGB (F, H, W, 3) to F - 1 fields, float32 (H, W, 2), x then y, pixels."""
+        height, width = frames.shape[1:3]
+        top, left = (  # pixels that a side lacks
+            max(RAFT_SMALLEST, -(-side // RAFT_STRIDE) * RAFT_STRIDE) - side
+            for side in (height, width)
+        )
+        pad = (left // 2, left - left // 2, top // 2, top - top // 2)
+        for first in range(0, len(frames) - 1, RAFT_TOGETHER):
+            part = np.ascontiguousarray(frames[first : first + RAFT_TOGETHER + 1])
+            x = torch.from_numpy(part).to(self._device).permute(0, 3, 1, 2).float() / 127.5 - 1
+            x = functional.pad(x, pad, mode="replicate")  # (n + 1, 3, H', W'), in [-1, 1]
+            flow = self._net(x[:-1], x[1:], num_flow_updates=RAFT_UPDATES)[-1]  # (n, 2, H', W')
+            flow = flow[:, :, pad[2] :, pad[0] :][:, :, :height, :width]
+            yield from flow.permute(0, 2, 3, 1).float().cpu().numpy()
+
+
+# Ready to compute. `parameters`: the method's name and all that its result depends on, as JSON
+# values; part of the keys of stores. `forks`: whether it may run in extraction's processes.
+Estimator: TypeAlias = OpenCVFlow | Raft
+
+
+def estimator(method: str, weights: str | Path = "", device: str = "cpu") -> Estimator:
+    """A method by name.
+
+    method: "dis" (dense inverse search, about 5 ms a 320x240 pair), "tvl1" (the two-stream
+    networks' own, tens of times slower), "raft_small" or "raft_large" (torchvision's RAFT; for a
+    GPU).
+    weights: a file of RAFT's weights; none: torchvision's, downloaded once. device: RAFT's.
+    Raises ConfigError (names), CheckpointError (weights).
+    """
+    check_choice("flow", method, METHODS)
+    if method in RAFT:
+        return Raft(method, weights, device)
+    if weights:
+        raise ConfigError("--flow-weights", str(weights), f"none: {method} has no weights")
+    return OpenCVFlow(method)
+
+
 def flow_sequence(
     frames: np.ndarray, method: str | Estimator = "dis", camera: str = "none"
 ) -> np.ndarray:
@@ -98,8 +135,7 @@ def flow_sequence(
     or "similarity" (translation, rotation and zoom, fitted by RANSAC).
     Returns float32 (F - 1, H, W, 2): x and y displacements in pixels per frame.
     """
-    if camera not in CAMERA:
-        raise ConfigError("camera", repr(camera), f"one of {', '.join(CAMERA)}")
+    check_choice("camera", camera, tuple(CAMERA))
     if isinstance(method, str):
         method = estimator(method)
     flow = np.zeros((len(frames) - 1, *frames.shape[1:3], 2), dtype=np.float32)

@@ -1,10 +1,12 @@
-"""The two networks' inputs of a clip, from one decode: frames, flow and silhouettes."""
+"""What the two networks take of a clip: frames, flow and silhouettes, stored in little space."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+import struct
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -13,16 +15,27 @@ from torch import Tensor
 
 from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.sampling import equally_spaced
-from rstan_lite.features.flow import BOUND, CAMERA, Estimator, encode, estimator, flow_sequence
-from rstan_lite.features.packing import Images, pack
-from rstan_lite.features.parallel import Step, over_clips
-from rstan_lite.features.store import Store, fingerprint
+from rstan_lite.data.transforms import view
+from rstan_lite.features.flow import (
+    BOUND,
+    CAMERA,
+    PAIRS,
+    Estimator,
+    encode,
+    estimator,
+    flow_sequence,
+    stacks,
+)
+from rstan_lite.features.store import Store, digest
 from rstan_lite.system.errors import DataError, StoreError
-from rstan_lite.system.files import clear_parts
 
 FLOW_HEIGHT = 192  # px; flow is smooth, so it is stored smaller than the frames it comes from
-PACKED = ("frames", "flow", "masks")
 MIN_SIDE = 16  # px
+PACKED = ("frames", "flow", "masks")
+# Each image a PNG by itself, so that any one can be read without the others. Run lengths at the
+# lowest level: on flow smaller and faster than zlib's own search, on frames as small. Lossless WebP
+# halves a frame once more, but takes twenty times as long to write.
+_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 
 
 class InputStore(Store):
@@ -32,15 +45,16 @@ class InputStore(Store):
     Tensors of a clip: "frames" uint8 (S, H, W, 3); "masks" uint8 (S, H, W), in a data
     set with silhouettes; "index" int64 (S,), the frames' places in the clip; "flow" uint8
     (F - 1, h, w, 2), coded, of all pairs.
-    recipe: all that they depend on, as JSON values.
+    recipe: all that they depend on, as JSON values. has_masks: whether it holds "masks".
     """
 
     def __init__(
         self, cache: str | Path, recipe: dict[str, Any], frames: int, flow: Estimator, camera: str
     ):
         self.recipe, self.frames, self.flow, self.camera = recipe, frames, flow, camera
+        self.has_masks = recipe.get("masks") != "none"
         key = {"content": "inputs 2", **recipe}
-        super().__init__(self.place(cache, "inputs", key), key)
+        super().__init__(Path(cache) / f"inputs-{digest(key)}", key)
 
     def write(self, clip: Clip, tensors: dict[str, Tensor], clip_print: str = "") -> None:
         """Store a clip's tensors, as `clip_inputs` makes them."""
@@ -56,11 +70,7 @@ class InputStore(Store):
 
     def read_all(self, clip: Clip) -> dict[str, Tensor]:
         """All tensors of a clip, whole."""
-        with self._open(self.path(clip)) as file:
-            names = [name for name in file.keys() if "." not in name]  # noqa: SIM118
-        lacking = {"frames", "flow", "index"} - set(names)
-        if lacking:
-            raise StoreError(self.path(clip), f"no {min(lacking)}", "a clip's inputs", "Remove it.")
+        names = ("frames", "flow", "index", *(["masks"] if self.has_masks else []))
         return {name: self.read(clip, name) for name in names}
 
     def lazy(self, clip: Clip, name: str) -> Images | Tensor:
@@ -95,87 +105,122 @@ def inputs_store(
     return InputStore(cache, recipe, frames, method, camera)
 
 
-def has_masks(store: InputStore) -> bool:
-    """Whether a store of inputs holds "masks"."""
-    return store.recipe.get("masks") != "none"
+def coded_flow(frames: np.ndarray, flow: str | Estimator, camera: str) -> np.ndarray:
+    """The flow of all frames (F, H, W, 3) of a clip as it is stored, uint8 (F - 1, h, w, 2)."""
+    if len(frames) < 2:
+        raise DataError("clip", f"{len(frames)} frame", "two frames or more: flow needs a pair")
+    height, width = frames.shape[1:3]
+    if min(height, width) < MIN_SIDE:
+        found = f"frames of {width} x {height} pixels"
+        raise DataError("clip", found, f"{MIN_SIDE} or more on each side: flow needs them")
+    fields = flow_sequence(frames, flow, camera)
+    if height > FLOW_HEIGHT:
+        size = (round(width * FLOW_HEIGHT / height), FLOW_HEIGHT)
+        fields = np.stack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in fields])
+    return encode(fields)
 
 
 def clip_inputs(
     frames: np.ndarray, masks: np.ndarray | None, count: int, flow: str | Estimator, camera: str
 ) -> dict[str, Tensor]:
-    """The tensors above, from all frames (F, H, W, 3) of a clip and its masks (F, H, W)."""
-    if len(frames) < 2:
-        raise DataError("clip", f"{len(frames)} frame", "two frames or more: flow needs a pair")
-    if min(frames.shape[1:3]) < MIN_SIDE:
-        found = f"frames of {frames.shape[2]} x {frames.shape[1]} pixels"
-        raise DataError("clip", found, f"{MIN_SIDE} or more on each side: flow needs them")
-    index = equally_spaced(len(frames), count)
-    coded = encode(_shrink(flow_sequence(frames, flow, camera)))
-    tensors = {"frames": frames[index], "index": index, "flow": coded}
-    if masks is not None:
-        tensors["masks"] = masks[index]
-    return {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in tensors.items()}
+    """An `InputStore`'s tensors of a clip.
 
-
-def _shrink(flow: np.ndarray) -> np.ndarray:
-    height, width = flow.shape[1:3]
-    if height <= FLOW_HEIGHT:
-        return flow
-    size = (round(width * FLOW_HEIGHT / height), FLOW_HEIGHT)
-    return np.stack([cv2.resize(field, size, interpolation=cv2.INTER_AREA) for field in flow])
-
-
-@dataclass
-class Made:
-    """A clip on its way through the steps: its fingerprint, and tensors by name."""
-
-    clip_print: str
-    tensors: dict[str, Tensor]
-
-
-@dataclass(frozen=True)
-class InputSteps:
-    """The steps from a clip on disk to its inputs: decode it once, then compute the flow."""
-
-    dataset: ClipDataset
-    store: InputStore
-
-    def decode(self, clip: Clip, _: None) -> Made:
-        """All frames and, in a data set with silhouettes, masks of the clip."""
-        found = fingerprint(clip.path)  # before the clip is read: a later change is then seen
-        frames = self.dataset.frames(clip)
-        tensors = {"frames": torch.from_numpy(frames)}
-        if has_masks(self.store):
-            tensors["masks"] = torch.from_numpy(self.dataset.silhouettes(clip, frames))
-        return Made(found, tensors)
-
-    def compute(self, clip: Clip, made: Made) -> Made:
-        """The clip's inputs, see `InputStore`."""
-        store, frames, masks = self.store, made.tensors["frames"], made.tensors.get("masks")
-        known = None if masks is None else masks.numpy()
-        tensors = clip_inputs(frames.numpy(), known, store.frames, store.flow, store.camera)
-        return Made(made.clip_print, tensors)
-
-    def keep(self, clip: Clip, made: Made) -> None:
-        """Store the inputs."""
-        self.store.write(clip, made.tensors, made.clip_print)
-
-
-def fill_inputs(
-    store: InputStore, dataset: ClipDataset, clips: list[Clip], workers: int = 2
-) -> None:
-    """Make what the store lacks, several clips at a time.
-
-    A damaged clip does not stop the others; at the end all damaged ones are reported together or
-    left out of the data set, and a second call, once they are mended, makes only them.
-    Raises DataError (damaged clips), StoreError (disk).
+    frames: all of them (F, H, W, 3). masks: (F, H, W), or None. count: S, frames to keep.
     """
-    todo = store.missing(clips)
-    if not todo:
-        return
-    clear_parts(store.folder)
-    steps = InputSteps(dataset, store)
-    order: list[Step] = [steps.decode, steps.compute, steps.keep]
-    here = 0 if store.flow.forks else 2  # the last ones, that no process of its own can do
-    cut = len(order) - here
-    over_clips(todo, order[:cut], order[cut:], workers, "frames and flow", dataset)
+    index = equally_spaced(len(frames), count)
+    return pick_inputs(frames, masks, index, coded_flow(frames, flow, camera))
+
+
+def pick_inputs(
+    frames: np.ndarray, masks: np.ndarray | None, index: np.ndarray, flow: np.ndarray
+) -> dict[str, Tensor]:
+    """`clip_inputs` at given frames (S,), with the coded flow of all pairs."""
+    arrays = {"frames": frames[index], "index": index, "flow": flow}
+    arrays |= {} if masks is None else {"masks": masks[index]}
+    return {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()}
+
+
+def stream_images(
+    read: Callable[[str], Tensor | Images],
+    stream: str,
+    name: str,
+    size: int,
+    frames: Sequence[int],
+    pairs: int = PAIRS,
+) -> Tensor:
+    """A clip's images for a stream in a fixed view.
+
+    read: gives the clip's "frames", "flow" and "index" (see `InputStore`). name: of the
+    view. size: side in pixels. frames: which of the S stored frames. pairs: of flow, those that
+    the motion network takes.
+    Returns uint8 (len(frames), size, size, channels).
+    """
+    if stream == "appearance":
+        pictures = read("frames")
+        geometry = view(name, pictures.shape[1:3], size)
+        images = [geometry.frame(np.asarray(pictures[i])) for i in frames]
+    else:
+        flow, index = read("flow"), np.asarray(read("index"))
+        geometry = view(name, flow.shape[1:3], size)
+        images = stacks(flow, index[list(frames)].tolist(), geometry, pairs)
+    return torch.from_numpy(np.ascontiguousarray(np.stack(images)))
+
+
+class Images:
+    """Packed images, decoded one at a time: `len(images)`, `images.shape`, `images[i]`.
+
+    data: uint8, the PNG files one after another. ends: int64 (n,), where each one ends. shape:
+    int64 (3,) or (2,), that of an image. where: the file that they are from, for a complaint.
+    Raises StoreError for what `pack` does not make.
+    """
+
+    def __init__(self, data: Tensor, ends: Tensor, shape: Tensor, where: str = "stored images"):
+        self._data, self._where = data.numpy(), where
+        fits = data.ndim == ends.ndim == shape.ndim == 1 and len(shape) in (2, 3)
+        whole = ends.dtype == shape.dtype == torch.int64 and data.dtype == torch.uint8
+        self._ends = [0, *ends.tolist()] if fits and whole else []
+        if self._ends != sorted(self._ends) or self._ends[-1:] != [len(data)]:
+            raise self._damaged()
+        self.shape = (len(ends), *shape.tolist())
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, i: int) -> np.ndarray:
+        """Image i, uint8 (H, W, c) or (H, W)."""
+        file = self._data[self._ends[i] : self._ends[i + 1]]
+        pixels = math.prod(self.shape[1:])
+        width, height = struct.unpack(">II", file[16:24].tobytes()) if len(file) > 24 else (0, 0)
+        if not 0 < width * height <= pixels:  # before anything is decoded, of whatever size
+            raise self._damaged()
+        image = cast("np.ndarray | None", cv2.imdecode(file, cv2.IMREAD_UNCHANGED))
+        if image is None or image.size != pixels:
+            raise self._damaged()
+        if image.shape == self.shape[1:]:
+            return image
+        return image.reshape(self.shape[3], *self.shape[1:3]).transpose(1, 2, 0)
+
+    def _damaged(self) -> StoreError:
+        hint = "Remove it and run the same command again: only this clip is made anew."
+        return StoreError(self._where, "images that do not decode", "packed PNG files", hint)
+
+
+def pack(name: str, images: np.ndarray) -> dict[str, Tensor]:
+    """Tensors to store: `<name>` and what `unpack` needs beside it.
+
+    images: uint8 (n, H, W), (n, H, W, 3), or another number of channels, which become one picture
+    below the other (PNG has no two channels).
+    """
+    if images.ndim == 4 and images.shape[3] != 3:
+        pictures = images.transpose(0, 3, 1, 2).reshape(len(images), -1, images.shape[2])
+    else:
+        pictures = images
+    files = [cv2.imencode(".png", picture, _PNG)[1].ravel() for picture in pictures]
+    return {
+        name: torch.from_numpy(np.concatenate(files)),
+        f"{name}.ends": torch.tensor([len(file) for file in files]).cumsum(0),
+        f"{name}.shape": torch.tensor(images.shape[1:]),
+    }

@@ -1,26 +1,33 @@
-"""Which trained network a stream uses: the one given, the one tuned here, or the one shipped."""
+"""Which trained network a stream uses, and whether it has seen the clips that are tested.
+
+JHMDB was cut from HMDB51 and keeps its clips' names, but splits them anew: of the 268 clips that
+JHMDB's split 1 tests, HMDB51's split 1 trains on 191. So a network of one must not serve the other,
+nor may a network tuned on one split of JHMDB be tested on another.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rstan_lite.data.clips import ClipDataset
 from rstan_lite.data.splits import part_name
-from rstan_lite.features.pretrained import weights_hash
+from rstan_lite.features.tensor_files import weights_hash
 from rstan_lite.system.errors import CheckpointError
 from rstan_lite.system.reading import check_regular, read_json
 
 SHIPPED = "puppetnet"  # the backbone whose networks, trained on puppets, are part of the package
+PUPPETS = "puppets"
+KIN = {"jhmdb", "hmdb51"}  # one was cut from the other
 
 
 def shipped(stream: str) -> Path:
     """The file of the shipped network of a stream."""
-    return Path(
-        str(resources.files("rstan_lite.features") / "weights" / f"{SHIPPED}-{stream}.safetensors")
-    )
+    name = f"{SHIPPED}-{stream}.safetensors"
+    return Path(str(resources.files("rstan_lite.features") / "weights" / name))
 
 
 def split_name(dataset: ClipDataset) -> dict[str, Any]:
@@ -52,25 +59,25 @@ def find_network(
     fitting = []
     folder = Path(cache) / "tuned"
     for path in sorted(folder.glob(f"{stream}-*.safetensors")):
-        card = _card(path)
-        if card.get("backbone") == backbone and _unseen(dataset, card):
+        card = _tuned_card(path)
+        if card["backbone"] == backbone and _unseen(dataset, card):
             fitting.append((card["best"]["validation_accuracy"], path))
-    if not fitting and backbone == SHIPPED:
+    if fitting:
+        return max(fitting)[1]
+    if backbone == SHIPPED:
         return shipped(stream)
-    if not fitting:
-        # puppets are read as JHMDB is, which is tune's default
-        named = "" if dataset.NAME == "jhmdb" else f" --dataset {dataset.NAME}"
-        fold = f" --fold {dataset.fold}" if dataset.fold else ""
-        raise CheckpointError(
-            folder,
-            f"no {stream} network of {backbone} tuned on the training part of "
-            f"{part_name(dataset.split, dataset.fold)}",
-            "one, or a weights file",
-            f"Make it: `rstan-lite tune --root {dataset.root}{named} --split {dataset.split}{fold} "
-            f"--streams {stream} --backbone {backbone}`; or name a tuned or ImageNet file with "
-            f"--{stream}-weights; or take the small networks of the package: --profile tiny.",
-        )
-    return max(fitting)[1]
+    # puppets are read as JHMDB is, which is tune's default
+    named = "" if dataset.NAME == "jhmdb" else f" --dataset {dataset.NAME}"
+    fold = f" --fold {dataset.fold}" if dataset.fold else ""
+    raise CheckpointError(
+        folder,
+        f"no {stream} network of {backbone} tuned on the training part of "
+        f"{part_name(dataset.split, dataset.fold)}",
+        "one, or a weights file",
+        f"Make it: `rstan-lite tune --root {dataset.root}{named} --split {dataset.split}{fold} "
+        f"--streams {stream} --backbone {backbone}`; or name a tuned or ImageNet file with "
+        f"--{stream}-weights; or take the small networks of the package: --profile tiny.",
+    )
 
 
 def _unseen(dataset: ClipDataset, card: dict[str, Any]) -> bool:
@@ -82,23 +89,20 @@ def _unseen(dataset: ClipDataset, card: dict[str, Any]) -> bool:
     return same and set(here["validation"]) <= set(tuned["validation"])
 
 
-def _card(path: Path) -> dict[str, Any]:
+def _tuned_card(path: Path) -> dict[str, Any]:
     """What `tune` wrote beside a network."""
     place, expected, mend = path.with_suffix(".json"), "the card of a tuned network", "Tune again."
     card = read_json(place, CheckpointError, expected, mend)
     try:
         split = card["split"]
         named = [split["dataset"], split["split"], *split["validation"], card["backbone"]]
-        fits = 0 <= card["best"]["validation_accuracy"] <= 1 and all(map(_plain, named))
+        fits = 0 <= card["best"]["validation_accuracy"] <= 1
+        fits = fits and all(isinstance(name, str | int) for name in named)
     except (KeyError, TypeError):
         fits = False
     if not fits:
         raise CheckpointError(place, "other content", expected, mend)
     return card
-
-
-def _plain(value: Any) -> bool:
-    return isinstance(value, str | int)
 
 
 def check_networks(networks: Mapping[str, tuple[str, str]]) -> dict[str, str]:
@@ -114,3 +118,87 @@ def check_networks(networks: Mapping[str, tuple[str, str]]) -> dict[str, str]:
                 path, f"other weights ({found})", f"those that the run was trained on ({expected})"
             )
     return {stream: path for stream, (path, _) in networks.items()}
+
+
+class Seen(NamedTuple):
+    """Whether a network has seen clips, in words too.
+
+    seen: whether it was trained on clips that are judged, or its epoch chosen on clips that are
+    tested; None where that is not known.
+    """
+
+    seen: bool | None
+    why: str
+
+
+def look(weights: str | Path, dataset: ClipDataset, name: str, part: str = "test") -> Seen:
+    """What a network's card says of a part's clips: whether it was trained, or chosen, on some.
+
+    weights: the network's file; its card is the JSON file of the same name beside it, as `tune`
+    writes it, or one by hand: `{"trained_on": {"dataset": "hmdb51", "split": 1, "clips": [...]}}`,
+    of which the data set suffices. dataset, name: what is tested, and what it is called. part:
+    "test" or "validation".
+    """
+    if Path(weights).resolve() in (shipped(s).resolve() for s in ("appearance", "motion")):
+        return Seen(False, "it ships with the package: trained on generated clips of its own")
+    card = Path(weights).with_suffix(".json")
+    if not card.is_file():
+        return Seen(None, f"no card {card.name} beside it says what it was trained on")
+    try:
+        about = _trained_on(read_json(card, CheckpointError, "the card of a network"))
+    except CheckpointError as error:
+        return Seen(None, f"its card {card.name} can't be read ({error.found})")
+    if not about.get("dataset"):
+        return Seen(None, f"its card {card.name} names no data set that it was trained on")
+    trained, clips = str(about["dataset"]), about.get("clips")
+    judged = {clip.name for clip in getattr(dataset, part)}
+    same = trained == dataset.identity() or _plain(trained) == name
+    held = _names(about.get("validation"))
+    chosen = held if part == "test" else set()  # choosing an epoch uses a clip's label, too
+    # names of generated clips are alike whatever their seed, those of real ones are not
+    if isinstance(clips, list) and (same or name != PUPPETS):
+        return _counted(_names(clips) | chosen, judged, part)
+    if {_plain(trained), name} == KIN:
+        return Seen(
+            True,
+            f"it was trained on {trained}, and {name} holds clips of the same videos under other "
+            "splits: JHMDB was cut from HMDB51",
+        )
+    if not same:
+        return Seen(False, f"it was trained on another data set ({trained})")
+    split = about.get("split")
+    if split not in (1, 2, 3):
+        return Seen(None, f"its card names no split of {name}")
+    other = type(dataset)(dataset.root, int(split), missing="skip", validation=0)
+    taught = {clip.name for clip in other.train} - held | chosen
+    return _counted(taught, judged, part, f" (split {split}'s training list)")
+
+
+def _trained_on(content: Any) -> Mapping[str, Any]:
+    """What a card says of the training: data set, split, clips, or nothing."""
+    if not isinstance(content, dict):
+        return {}
+    found = content.get("trained_on", content.get("split"))
+    if isinstance(found, str):
+        return {"dataset": found}
+    return found if isinstance(found, dict) else content
+
+
+def _names(value: Any) -> set[str]:
+    """A card's list of clips; a card by hand may hold anything."""
+    return {str(name) for name in value} if isinstance(value, list) else set()
+
+
+def _counted(taught: set[str], judged: Collection[str], part: str, where: str = "") -> Seen:
+    both = taught & set(judged)
+    if not both:
+        return Seen(False, f"it was trained on none of the {len(judged)} {part} clips")
+    return Seen(
+        True,
+        f"{len(both)} of the {len(judged)} {part} clips are among those that it was trained or "
+        f"chosen on{where}, for example {min(both)}",
+    )
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())

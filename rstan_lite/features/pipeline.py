@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
+from functools import cache as cached
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from rstan_lite.data.clips import Clip, ClipDataset
+from rstan_lite.data.sampling import ClipSequence
 from rstan_lite.features.backbones import backbone
-from rstan_lite.features.extraction import Extraction
+from rstan_lite.features.extraction import Extraction, FeatureSettings, Wanted
 from rstan_lite.features.flow import estimator
 from rstan_lite.features.inputs import inputs_store
-from rstan_lite.features.pretrained import read_state, weights_hash
-from rstan_lite.features.settings import FeatureSettings
-from rstan_lite.features.store import Fingerprints, Store
-from rstan_lite.system.errors import ConfigError, StoreError
+from rstan_lite.features.store import Store, fingerprint
+from rstan_lite.features.tensor_files import read_state, weights_hash
+from rstan_lite.system.errors import StoreError
 from rstan_lite.system.files import clear_parts
+from rstan_lite.system.settings import check_choice
 
 PARTS = ("train", "validation", "test")
 # Files of one tensor of one part. With two streams a part has five tensors, so that three parts and
@@ -29,19 +31,19 @@ class Features:
     """A data set's features on disk, for a choice of clips.
 
     cubes[stream]: n clips of (V, S, P, d_cv); vectors[stream]: (V, S, d_fc); target: (V, S, P);
-    all are lazy: `cubes[stream][i][v]` is read from the disk when it is touched. stores: by
-    (stream or "target", view). kept_open: files of each tensor that stay open once they were read.
+    all are lazy: `cubes[stream][i][v]` is read from the disk when it is touched. V views, or other
+    sequences, of as many frames S. kept_open: files of each tensor that stay open once they were
+    read.
     """
 
     def __init__(
         self,
         clips: list[Clip],
-        stores: Mapping[tuple[str, str], Store],
+        stores: Mapping[Wanted, Store],
         streams: Sequence[str],
-        views: Sequence[str],
+        views: Sequence[ClipSequence],
         kept_open: int = KEPT_OPEN,
     ):
-        self.stores = stores
         self.cubes, self.vectors = (
             {s: Rows([stores[s, v] for v in views], clips, name, kept_open) for s in streams}
             for name in ("cubes", "vectors")
@@ -86,18 +88,6 @@ class Rows:
         return found
 
 
-def prepare(
-    dataset: ClipDataset,
-    part: str,
-    settings: FeatureSettings,
-    cache: str | Path,
-    device: str = "cpu",
-    workers: int = 2,
-) -> Features:
-    """`prepare_parts` of one part."""
-    return prepare_parts(dataset, (part,), settings, cache, device, workers)[part]
-
-
 def prepare_parts(
     dataset: ClipDataset,
     parts: Sequence[str],
@@ -115,15 +105,38 @@ def prepare_parts(
     Raises DataError (clips), CheckpointError (weights), StoreError (disk, damaged stores).
     """
     found = missing_features(dataset, parts, settings, cache, device)
-    if found.todo:
-        for store in found.stores.values():
-            clear_parts(store.folder)
-        found.run(workers)
+    _make(found, workers)
+    streams = tuple(settings.weights)
     return {
-        part: Features(
-            getattr(dataset, part), found.stores, tuple(settings.weights), _views(settings, part)
-        )
+        part: Features(getattr(dataset, part), found.stores, streams, stored_views(settings, part))
         for part in parts
+    }
+
+
+def prepare_sequences(
+    dataset: ClipDataset,
+    part: str,
+    settings: FeatureSettings,
+    sequences: Sequence[ClipSequence],
+    cache: str | Path,
+    device: str = "cpu",
+    workers: int = 2,
+) -> dict[ClipSequence, Features]:
+    """The features of each test sequence, with one view; what the stores lack is made.
+
+    part: "test" or "validation". settings: those of the run; its views play no part.
+    Sequences lie in stores of the same kind, one for each stream, view and temporal extent; those
+    of a whole clip are the ones that training makes. The same clip may have other places P in
+    another sequence, as its scale has. Raises as `prepare_parts` does.
+    """
+    wanted = dict.fromkeys(sequences, getattr(dataset, part))
+    found = _missing(dataset, wanted, settings, cache, device)
+    _make(found, workers)
+    streams = tuple(settings.weights)
+    # each sequence is read once, and 22 of them would be too many open files
+    return {
+        one: Features(getattr(dataset, part), found.stores, streams, [one], kept_open=0)
+        for one in sequences
     }
 
 
@@ -139,51 +152,78 @@ def missing_features(
 
     only: names of clips; the others are left out, and not read. Raises as `prepare_parts` does.
     """
+    wanted: dict[ClipSequence, list[Clip]] = {}
     for part in parts:
-        if part not in PARTS:
-            raise ConfigError("part", repr(part), f"one of {', '.join(PARTS)}")
+        check_choice("part", part, PARTS)
+        clips = [c for c in getattr(dataset, part) if only is None or c.name in only]
+        for one in stored_views(settings, part):
+            wanted[one] = wanted.get(one, []) + clips
+    return _missing(dataset, wanted, settings, cache, device)
+
+
+def stored_views(settings: FeatureSettings, part: str) -> list[ClipSequence]:
+    """The views of a part's clips that a training needs: all, or the first for a test."""
+    names = settings.views if part == "train" else settings.views[:1]
+    return [ClipSequence(name, frames=settings.frames) for name in names]
+
+
+def _missing(
+    dataset: ClipDataset,
+    wanted: Mapping[ClipSequence, list[Clip]],
+    settings: FeatureSettings,
+    cache: str | Path,
+    device: str,
+) -> Extraction:
     flow = estimator(settings.flow, settings.flow_weights, device)
     inputs = inputs_store(dataset, cache, settings.frames, flow, settings.camera)
-    stores = feature_stores(settings, inputs.recipe, settings.views, cache)
-    prints = Fingerprints()
-    todo: dict[Clip, list[tuple[str, str]]] = {}
-    for part in parts:
-        clips = [c for c in getattr(dataset, part) if only is None or c.name in only]
-        views = _views(settings, part)
-        for key, store in stores.items():
-            for clip in store.missing(clips, prints) if key[1] in views else ():
-                todo.setdefault(clip, []).append(key)
-    return Extraction(dataset, inputs, stores, todo, settings, device)
+    stores = feature_stores(settings, inputs.recipe, list(wanted), cache)
+    todo: dict[Clip, list[Wanted]] = {}
+    prints = cached(fingerprint)  # each clip is read once for all stores
+    for key, store in stores.items():
+        for clip in store.missing(wanted[key[1]], prints):
+            todo.setdefault(clip, []).append(key)
+    return Extraction(dataset, inputs, todo, stores, settings, device)
 
 
-def _views(settings: FeatureSettings, part: str) -> tuple[str, ...]:
-    return settings.views if part == "train" else settings.views[:1]
+def _make(missing: Extraction, workers: int) -> None:
+    if missing.todo:
+        for store in missing.stores.values():
+            clear_parts(store.folder)
+        missing.run(workers)
 
 
 def feature_stores(
-    settings: FeatureSettings, inputs: Mapping[str, Any], views: Sequence[str], cache: str | Path
-) -> dict[tuple[str, str], Store]:
-    """A store for each (stream or "target", view), views of any size.
+    settings: FeatureSettings,
+    recipe: Mapping[str, Any],
+    sequences: Sequence[ClipSequence],
+    cache: str | Path,
+) -> dict[Wanted, Store]:
+    """A store for each stream (or "target") and sequence, with views of any size.
 
-    inputs: what says which clips and frames the features are of, see `inputs.InputStore`'s recipe.
+    recipe: what says which clips and flow the features are of, see `InputStore`.
     Raises ConfigError where the streams' cubes differ in places.
     """
-    stores, places = {}, settings.places_of(views)
+    places = settings.places_of([one.view for one in sequences])
+    hashes = {}
     for stream, weights in settings.weights.items():
         read_state(Path(weights))  # a missing or damaged file is said before its hash is taken
-        for name in views:
+        hashes[stream] = weights_hash(weights)
+    stores: dict[Wanted, Store] = {}
+    for one in sequences:
+        inputs = {**recipe, "frames": one.frames}
+        inputs |= {} if one.extent == "whole" else {"extent": one.extent}
+        for stream, found in hashes.items():
             key = {
                 "content": f"features 2, {stream}",
                 "inputs": inputs,
                 "backbone": settings.backbone_of(stream),
-                "weights": weights_hash(weights),
-                "view": name,
+                "weights": found,
+                "view": one.view,
                 "size": settings.size_of(stream),
                 **backbone(settings.backbone_of(stream)).content(stream),
             }
-            stores[stream, name] = Store.under(cache, stream, key)
-    for name in views:
-        key = {"content": "target 1", "inputs": inputs, "view": name}
-        key |= {"size": settings.size, "places": places[name]}
-        stores["target", name] = Store.under(cache, "target", key)
+            stores[stream, one] = Store.under(cache, stream, key)
+        key = {"content": "target 1", "inputs": inputs, "view": one.view}
+        key |= {"size": settings.size, "places": places[one.view]}
+        stores["target", one] = Store.under(cache, "target", key)
     return stores

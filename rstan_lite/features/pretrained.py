@@ -1,33 +1,30 @@
-"""Weights of the two-stream networks: files, published ImageNet weights, and tuned networks."""
+"""What a stream's network starts from: published ImageNet weights, a file, or a tuned network."""
 
 from __future__ import annotations
 
-import hashlib
-import http.client
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from rstan_lite.features import bninception
-from rstan_lite.features.backbones import FeatureNet, build
-from rstan_lite.features.first_convolution import rescale, to_motion
-from rstan_lite.features.spec import Backbone
-from rstan_lite.features.torch_file import load_torch
-from rstan_lite.features.uninitialised import Uninitialised
+from rstan_lite.features.backbones import Backbone, FeatureNet, build, rescale, to_motion
+from rstan_lite.features.tensor_files import hub_file, load_weights, read_state
 from rstan_lite.system.errors import CheckpointError
 from rstan_lite.system.reading import check_regular
 
 POSITIONS = "encoder.pos_embedding"  # of a vision transformer
-LARGEST = 2**29  # bytes of a tensor; VGG-16's largest has 411 million
-# torch hub's way to name a file: the hexadecimal digits begin the SHA-256 of what is in it
-_HASHED = re.compile(r"-([0-9a-f]{8,64})\.pth$")
+
+
+def check_start(spec: Backbone, weights: str) -> None:
+    """Raise CheckpointError where `load_start` would find no file; fetch published weights."""
+    if weights == "torchvision":
+        published_file(spec)
+    elif weights != "none":
+        check_regular(Path(weights), CheckpointError, "weights to start from")
 
 
 def load_start(net: FeatureNet, weights: str | Path) -> None:
@@ -40,23 +37,24 @@ def load_start(net: FeatureNet, weights: str | Path) -> None:
     """
     if weights == "none":
         return
-    if weights == "torchvision":
-        load_imagenet(net, None)
-        return
-    state = read_state(Path(weights))
-    trunk = {k.removeprefix("trunk."): v for k, v in state.items() if k.startswith("trunk.")}
+    path = published_file(net.spec) if weights == "torchvision" else Path(weights)
+    trunk = tuned_trunk(read_state(path))
     if trunk:
-        load_weights(net.trunk, for_side(trunk, net.side, str(weights)), str(weights))
+        load_weights(net.trunk, for_side(trunk, net.side, str(path)), str(path))
     else:
-        load_imagenet(net, weights)
+        load_imagenet(net, path)
 
 
-def check_start(spec: Backbone, weights: str) -> None:
-    """Raise CheckpointError where `load_start` would find no file; fetch published weights."""
-    if weights == "torchvision":
-        published_file(spec)
-    elif weights != "none":
-        check_regular(Path(weights), CheckpointError, "weights to start from")
+def tuned_trunk(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The trunk's tensors of a network that `rstan-lite tune` wrote; none of another state."""
+    return {k.removeprefix("trunk."): v for k, v in state.items() if k.startswith("trunk.")}
+
+
+def load_tuned(net: FeatureNet, path: str | Path) -> None:
+    """Load a network that `rstan-lite tune` wrote (trunk and classifier)."""
+    state = read_state(Path(path))
+    trunk = for_side(tuned_trunk(state), net.side, str(path))
+    load_weights(net, state | {f"trunk.{name}": v for name, v in trunk.items()}, str(path))
 
 
 def load_imagenet(net: FeatureNet, weights: str | Path | None) -> None:
@@ -68,14 +66,13 @@ def load_imagenet(net: FeatureNet, weights: str | Path | None) -> None:
     """
     path = published_file(net.spec) if weights is None else Path(weights)
     state = read_state(path)
-    with Uninitialised():
+    with torch.device("meta"):
         full = build(net.spec, net.side)
     if net.spec.name == bninception.NAME:
         state, out = bninception.mend(state, full.state_dict())
         if out:
             said = "; ".join(f"{reason}: {_some(names)}" for reason, names in out.items())
             tqdm.write(f"{path.name}: not taken over: {said}", file=sys.stderr)
-        state |= {k: v for k, v in full.state_dict().items() if bninception.needless(k)}
     load_weights(full, for_side(state, net.side, str(path)), str(path))
     if net.stream == "motion":
         full = to_motion(full, net.inputs)
@@ -111,102 +108,10 @@ def for_side(state: Mapping[str, Tensor], side: int, where: str) -> dict[str, Te
         ) from error
 
 
-def load_weights(
-    module: nn.Module, state: Mapping[str, Tensor], where: str, network: str = ""
-) -> None:
-    """Make a state's tensors the module's own, in single precision.
-
-    where, network: the file and the name of the module, for the complaint.
-    Raises CheckpointError for other tensors.
-    """
-    own = dict(state)
-    if {k: v.shape for k, v in own.items()} == {k: v.shape for k, v in module.state_dict().items()}:
-        own = {k: v.float().contiguous() if v.is_floating_point() else v for k, v in own.items()}
-    try:
-        module.load_state_dict(own, strict=True, assign=True)
-    except RuntimeError as error:
-        first = " ".join(str(error).split())[:300]
-        raise CheckpointError(
-            where, f"other tensors ({first})", f"those of {network or type(module).__name__}"
-        ) from error
-
-
-def read_state(path: Path) -> dict[str, Tensor]:
-    """Tensors by name from a safetensors file, or from a torch file (weights only, no code).
-
-    A torch file whose name holds a hash, as those of torch hub do, must have that hash.
-    """
-    check_regular(path, CheckpointError, "a file of weights (.safetensors or .pth)")
-    named = _HASHED.search(path.name)
-    if named and (found := _sha256(path)[: len(named[1])]) != named[1]:
-        raise CheckpointError(
-            path,
-            f"a file whose SHA-256 begins with {found}",
-            f"{named[1]}, as its name says",
-            "Download it again; where the name means something else, rename the file.",
-        )
-    try:
-        state = load_file(str(path)) if path.suffix == ".safetensors" else load_torch(path)
-    except (SafetensorError, RuntimeError, EOFError, ValueError, OSError) as error:
-        raise CheckpointError(path, f"an unreadable file ({error})", "a file of weights") from error
-    except Exception as error:  # torch.load refuses pickled code with its own type
-        raise CheckpointError(path, f"a file torch refuses ({error})", "tensors only") from error
-    named_tensors = isinstance(state, Mapping) and all(
-        isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()
-    )
-    if not named_tensors:
-        keys = [k for k in state if isinstance(k, str)] if isinstance(state, Mapping) else []
-        held = ", ".join(keys) or type(state).__name__
-        raise CheckpointError(
-            path, f"other things ({held[:100]})", "tensors by name", "Save the state_dict alone."
-        )
-    for name, tensor in state.items():
-        _check_tensor(path, name, tensor)
-    return dict(state)
-
-
-def _check_tensor(path: Path, name: str, tensor: Tensor) -> None:
-    """Raise CheckpointError for a huge tensor of few numbers that repeat, or numbers not finite."""
-    whole = tensor.layout is torch.strided and tensor.device.type == "cpu"
-    if not whole or tensor.nbytes > max(LARGEST, tensor.untyped_storage().nbytes()):
-        found = f"{name[:100]}, a tensor of {tuple(tensor.shape)} that the file does not hold"
-        raise CheckpointError(path, found, "tensors with all their numbers")
-    if tensor.is_floating_point() and not bool(torch.isfinite(tensor.float()).all()):
-        raise CheckpointError(path, f"{name[:100]} with numbers not finite", "finite weights")
-
-
 def published_file(spec: Backbone) -> Path:
     """The file of a network's published ImageNet weights, see `hub_file`."""
-    return hub_file(
-        _url(spec),
-        spec.name,
-        "--weights FILE of `rstan-lite tune`, or --appearance-weights FILE and "
-        "--motion-weights FILE",
-    )
-
-
-def hub_file(url: str, network: str, options: str) -> Path:
-    """A file of weights in torch hub's folder; it is downloaded where it is not there yet.
-
-    network: what the weights are of. options: of the command line, that name a local copy.
-    Raises CheckpointError, with the address and the folder, where that fails.
-    """
-    name = url.rpartition("/")[2]
-    path = Path(torch.hub.get_dir()) / "checkpoints" / name
-    if path.is_file():
-        return path
-    named = _HASHED.search(name)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(path), named[1] if named else None)
-    except (OSError, RuntimeError, http.client.HTTPException) as error:  # RuntimeError: its hash
-        raise CheckpointError(
-            f"weights of {network}",
-            f"no file, and no download ({error})",
-            name,
-            f"Get it from {url} and put it into {path.parent}, or name a copy with {options}.",
-        ) from error
-    return path
+    options = "--weights FILE of `rstan-lite tune`, or --appearance-weights FILE and "
+    return hub_file(_url(spec), spec.name, options + "--motion-weights FILE")
 
 
 def _url(spec: Backbone) -> str:
@@ -223,21 +128,3 @@ def _url(spec: Backbone) -> str:
             "a network of torchvision or bninception",
             "Name a file, or start from random weights: --weights none.",
         ) from error
-
-
-def load_tuned(net: FeatureNet, path: str | Path) -> None:
-    """Load a network that `rstan-lite tune` wrote (trunk and classifier)."""
-    state = read_state(Path(path))
-    trunk = {k.removeprefix("trunk."): v for k, v in state.items() if k.startswith("trunk.")}
-    moved = {"trunk." + name: v for name, v in for_side(trunk, net.side, str(path)).items()}
-    load_weights(net, {**state, **moved}, str(path))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def weights_hash(path: str | Path) -> str:
-    """A hash of a weights file, for the keys of what is made with it."""
-    return _sha256(Path(path))[:12]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,6 @@ from rstan_lite.data.clips import Clip
 from rstan_lite.system.errors import DataError, StoreError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import check_regular, disk_errors, read_json
-
-KEY_FILE = "key.json"
 
 
 def digest(value: Any) -> str:
@@ -38,14 +36,6 @@ def fingerprint(path: Path) -> str:
     return total.hexdigest()[:16]
 
 
-class Fingerprints(dict[Path, str]):
-    """Fingerprints by path, each taken when it is first asked for."""
-
-    def __missing__(self, path: Path) -> str:
-        self[path] = found = fingerprint(path)
-        return found
-
-
 class Store:
     """Tensors of clips in `folder/<class>/<clip>.safetensors`, memory-mapped when read.
 
@@ -59,7 +49,7 @@ class Store:
 
     def __init__(self, folder: str | Path, key: dict[str, Any]):
         self.folder, self.key = Path(folder), json.loads(json.dumps(key))
-        path = self.folder / KEY_FILE
+        path = self.folder / "key.json"
         with disk_errors(StoreError, path, "a folder for features"):
             there = path.exists()
         if not there:
@@ -71,35 +61,29 @@ class Store:
             raise StoreError(path, type(found).__name__, "an object of settings", mend)
         if found != self.key:
             names = sorted(n for n in {*found, *self.key} if found.get(n) != self.key.get(n))
+            made, wanted = (
+                ", ".join(f"{n}={key.get(n)!r}" for n in names)[:1000] for key in (found, self.key)
+            )
             raise StoreError(
-                path,
-                ("a store made with " + ", ".join(f"{n}={found.get(n)!r}" for n in names))[:1000],
-                ", ".join(f"{n}={self.key.get(n)!r}" for n in names)[:1000],
-                "Use another folder, or remove this one.",
+                path, f"a store made with {made}", wanted, "Use another folder, or remove this one."
             )
 
     @classmethod
     def under(cls, cache: str | Path, kind: str, key: dict[str, Any]) -> Store:
-        """The store of a key inside a cache folder."""
-        return cls(cls.place(cache, kind, key), key)
-
-    @staticmethod
-    def place(cache: str | Path, kind: str, key: dict[str, Any]) -> Path:
-        """Where the store of a key lies: `<cache>/<kind>-<hash of the key>`."""
-        return Path(cache) / f"{kind}-{digest(key)}"
+        """The store of a key inside a cache folder, `<cache>/<kind>-<hash of the key>`."""
+        return cls(Path(cache) / f"{kind}-{digest(key)}", key)
 
     def path(self, clip: Clip) -> Path:
         return self.folder / clip.action / f"{clip.name}.safetensors"
 
-    def missing(self, clips: list[Clip], prints: Fingerprints | None = None) -> list[Clip]:
+    def missing(self, clips: list[Clip], prints: Callable[[Path], str] = fingerprint) -> list[Clip]:
         """The clips that are not stored, or were stored from other bytes.
 
-        prints: what several stores of the same clips share, to read each clip once.
+        prints: a cached `fingerprint`, for several stores of the same clips to read each clip once.
         """
-        known = Fingerprints() if prints is None else prints
-        return [clip for clip in clips if not self.current(clip, known)]
+        return [clip for clip in clips if not self.current(clip, prints)]
 
-    def current(self, clip: Clip, prints: Fingerprints) -> bool:
+    def current(self, clip: Clip, prints: Callable[[Path], str] = fingerprint) -> bool:
         """Whether a clip is stored, from the bytes that it now has."""
         path = self.path(clip)
         if not path.is_file():
@@ -107,7 +91,7 @@ class Store:
         with self._open(path) as file:
             stored = (file.metadata() or {}).get("clip")
         try:
-            return stored == prints[clip.path]
+            return stored == prints(clip.path)
         except DataError:  # whoever makes it anew will find the damage, and say it of this clip
             return False
 

@@ -16,8 +16,7 @@ from rstan_lite.data.transforms import Geometry, view
 from rstan_lite.data.video import read_frames
 from rstan_lite.features.extraction import image_features, load_network
 from rstan_lite.features.flow import estimator
-from rstan_lite.features.images import stream_images
-from rstan_lite.features.inputs import clip_inputs
+from rstan_lite.features.inputs import clip_inputs, stream_images
 from rstan_lite.features.networks import check_networks
 from rstan_lite.model.output import Attention, RSTANOutput, last_step
 from rstan_lite.model.rstan import RSTAN

@@ -12,8 +12,8 @@ from typing import Any
 
 from rstan_lite.data.sampling import FRAMES, ClipSequence, test_sequences
 from rstan_lite.data.transforms import view, view_side
+from rstan_lite.features.extraction import FeatureSettings
 from rstan_lite.features.networks import check_networks
-from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.model import RSTAN
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import ConfigError

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from rstan_lite.features.torch_file import load_torch
+from rstan_lite.features.tensor_files import load_torch
 from rstan_lite.system.errors import CheckpointError, RstanError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.interruption import Keeper

@@ -20,12 +20,10 @@ from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.datasets import DATASETS, open_clips
 from rstan_lite.data.sampling import ClipSequence
 from rstan_lite.features.backbones import backbone
-from rstan_lite.features.networks import find_network
-from rstan_lite.features.pipeline import PARTS, Features, prepare_parts
-from rstan_lite.features.pretrained import weights_hash
-from rstan_lite.features.seen import look
-from rstan_lite.features.sequences import prepare_sequences
-from rstan_lite.features.settings import FeatureSettings
+from rstan_lite.features.extraction import FeatureSettings
+from rstan_lite.features.networks import find_network, look
+from rstan_lite.features.pipeline import PARTS, Features, prepare_parts, prepare_sequences
+from rstan_lite.features.tensor_files import weights_hash
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
 from rstan_lite.system.reading import disk_errors

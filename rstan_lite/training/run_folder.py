@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import save
 
 import rstan_lite
-from rstan_lite.features.pretrained import load_weights, read_state
+from rstan_lite.features.tensor_files import load_weights, read_state
 from rstan_lite.model import RSTAN, RSTANConfig
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.files import write_atomically

@@ -5,18 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rstan_lite.data.transforms import (
-    CORNERS,
-    JITTER,
-    VIEWS,
-    Geometry,
-    actor_crop,
-    crop,
-    random_colour,
-    random_crop,
-    view,
-)
+from rstan_lite.data.transforms import CORNERS, VIEWS, Geometry, crop, view
 from rstan_lite.features.flow import ZERO, encode
+from rstan_lite.lab.tuning_images import JITTER, actor_crop, random_colour, random_crop
 from rstan_lite.system.errors import ConfigError
 
 

@@ -9,10 +9,11 @@ from rstan_lite.features.backbones import (
     backbone,
     build,
     channels,
+    rescale,
+    to_motion,
 )
-from rstan_lite.features.first_convolution import rescale, to_motion
-from rstan_lite.features.pretrained import load_imagenet, load_start, load_tuned, read_state
-from rstan_lite.features.uninitialised import Uninitialised
+from rstan_lite.features.pretrained import load_imagenet, load_start, load_tuned
+from rstan_lite.features.tensor_files import read_state
 from rstan_lite.system.errors import CheckpointError, ConfigError
 
 SHAPES = {  # side: (P, d_fc, d_cv)
@@ -43,8 +44,7 @@ def test_vgg16_has_gpcnns_nodes():
 
     fc6 is a layer for 7 x 7 places: of 8 x 8 or 6 x 6 it sees averages of overlapping ones.
     """
-    with Uninitialised():
-        net = FeatureNet(backbone("vgg16"), "appearance").eval()
+    net = FeatureNet(backbone("vgg16"), "appearance").eval()
     for layer in net.trunk.modules():
         if isinstance(layer, torch.nn.Conv2d):
             torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")

@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 
 from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.bninception import BNInception
-from rstan_lite.features.pretrained import load_imagenet, read_state
+from rstan_lite.features.pretrained import load_imagenet
+from rstan_lite.features.tensor_files import read_state
 from rstan_lite.system.errors import CheckpointError, ConfigError
 
 # Columns as in the table of Ioffe and Szegedy, numbers of the released Caffe network: side is that

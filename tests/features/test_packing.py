@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from rstan_lite.features.packing import Images, pack
+from rstan_lite.features.inputs import Images, pack
 from rstan_lite.system.errors import StoreError
 
 

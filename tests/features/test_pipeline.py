@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,19 +14,17 @@ from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import view
-from rstan_lite.features import inputs as inputs_module
-from rstan_lite.features import store as store_module
+from rstan_lite.features import extraction, pipeline
 from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone, build
+from rstan_lite.features.extraction import FeatureSettings, fill_inputs
 from rstan_lite.features.flow import encode, flow_sequence, stack
-from rstan_lite.features.images import view_images
-from rstan_lite.features.inputs import fill_inputs, inputs_store
+from rstan_lite.features.inputs import inputs_store, stream_images
 from rstan_lite.features.networks import find_network, shipped, split_name
-from rstan_lite.features.pipeline import prepare
-from rstan_lite.features.pretrained import load_imagenet, read_state
-from rstan_lite.features.settings import FeatureSettings
-from rstan_lite.lab.tuning import tune as tune_module
-from rstan_lite.lab.tuning.samples import TuneSettings
-from rstan_lite.lab.tuning.tune import tuned_path
+from rstan_lite.features.pipeline import prepare_parts
+from rstan_lite.features.pretrained import load_imagenet
+from rstan_lite.features.tensor_files import read_state
+from rstan_lite.lab.network_tuning import tuned_path
+from rstan_lite.lab.tuning_images import TuneSettings
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
 
 
@@ -47,7 +46,7 @@ def test_inputs_are_the_clips_frames_flow_and_masks(data, inputs):
 def test_features_are_the_networks_on_the_views(data, inputs, cache, networks):
     """Cubes, vectors and M of one clip, mirrored view, computed again step by step."""
     settings = settings_for(networks)
-    found = prepare(data, "train", settings, cache, workers=1)
+    found = prepare_parts(data, ("train",), settings, cache, workers=1)["train"]
     clip, row = data.train[4], 4
     assert found.cubes["motion"].shape == (len(data.train), 2, 5, 36, 128)
     flow = inputs.read(clip, "flow").numpy()
@@ -77,7 +76,7 @@ def test_tsns_motion_network_sees_five_pairs(data, inputs, cache, tmp_path):
     weights = tmp_path / "w.safetensors"
     save_file(build(backbone("bninception")).state_dict(), weights)
     settings = settings_for(dict.fromkeys(STREAMS, weights), backbone="bninception", size=64)
-    found = prepare(data, "test", settings, cache, workers=1)
+    found = prepare_parts(data, ("test",), settings, cache, workers=1)["test"]
     clip = data.test[2]
     flow, index = inputs.read(clip, "flow").numpy(), inputs.read(clip, "index").tolist()
     seen = np.stack([stack(flow, t, view("centre", flow.shape[1:3], 64), 5) for t in index])
@@ -127,13 +126,11 @@ def test_sides_and_networks_are_checked_before_any_work(small_root, tmp_path, ca
 
 
 def test_tests_see_the_first_view_only(data, inputs, cache, networks):
-    found = prepare(data, "test", settings_for(networks), cache, workers=1)
+    found = prepare_parts(data, ("test",), settings_for(networks), cache, workers=1)["test"]
     assert found.cubes["appearance"].shape[:2] == (6, 1)
 
 
 def test_extraction_goes_on_where_it_stopped(data, inputs, cache, networks, monkeypatch):
-    from rstan_lite.features import extraction
-
     settings = settings_for(networks, views=("whole",))
     true, calls = extraction.image_features, []
 
@@ -145,12 +142,12 @@ def test_extraction_goes_on_where_it_stopped(data, inputs, cache, networks, monk
 
     monkeypatch.setattr(extraction, "image_features", stop_at_third)
     with pytest.raises(KeyboardInterrupt):
-        prepare(data, "test", settings, cache, workers=1)
+        prepare_parts(data, ("test",), settings, cache, workers=1)
     monkeypatch.setattr(extraction, "image_features", lambda *a: calls.append(1) or true(*a))
-    prepare(data, "test", settings, cache, workers=1)
+    prepare_parts(data, ("test",), settings, cache, workers=1)
     assert len(calls) == 3 + (2 * 6 - 2)  # two streams of six clips; two were done
     calls.clear()
-    prepare(data, "test", settings, cache, workers=1)
+    prepare_parts(data, ("test",), settings, cache, workers=1)
     assert not calls
 
 
@@ -159,14 +156,15 @@ def test_a_clip_is_read_once_for_all_streams_and_views(
     data, inputs, cache, networks, tmp_path, monkeypatch, stored
 ):
     """One decode and one fingerprint a clip; no decode where its inputs are stored."""
-    decoded, hashed, true = [], [], store_module.fingerprint
+    decoded, hashed, true = [], [], pipeline.fingerprint
     frames = JHMDB.frames
     monkeypatch.setattr(JHMDB, "frames", lambda s, c: decoded.append(c) or frames(s, c))
-    for module in (store_module, inputs_module):
+    for module in (pipeline, extraction):
         monkeypatch.setattr(module, "fingerprint", lambda p: hashed.append(p) or true(p))
     # other views than the other tests', so that the shared cache has none of them yet
     settings = settings_for(networks, views=("top-left", "top-left-mirror"))
-    found = prepare(data, "train", settings, cache if stored else tmp_path, workers=1)
+    folder = cache if stored else tmp_path
+    found = prepare_parts(data, ("train",), settings, folder, workers=1)["train"]
     assert found.cubes["motion"].shape[:2] == (len(data.train), 2)
     assert decoded == ([] if stored else data.train)
     assert sorted(hashed) == sorted(clip.path for clip in data.train)
@@ -237,20 +235,19 @@ def test_wrong_settings(wrong):
         FeatureSettings(**{"weights": {"motion": "x"}, **wrong})
 
 
-def test_view_images_follow_the_index(data, inputs):
+def test_images_follow_the_index(data, inputs):
     clip = data.test[0]
-    images = view_images(inputs, clip, "appearance", "whole", 40, [3])
+    images = stream_images(partial(inputs.lazy, clip), "appearance", "whole", 40, [3])
     frame = inputs.read(clip, "frames").numpy()[3]
     np.testing.assert_array_equal(images[0], view("whole", frame.shape, 40).frame(frame))
-    assert tune_module.VALIDATION_FRAMES > 1
 
 
 def test_streams_may_have_other_networks_but_not_other_grids(data, inputs, cache, networks):
     settings = settings_for(networks, motion_backbone="puppetnet", motion_size=80)
     with pytest.raises(ConfigError, match=r"'appearance': 36, 'motion': 25.* as many places"):
-        prepare(data, "test", settings, cache, workers=1)
+        prepare_parts(data, ("test",), settings, cache, workers=1)
     other = settings_for(networks, size=112, motion_size=100)  # 7 x 7 places both
-    found = prepare(data, "test", other, cache, workers=1)
+    found = prepare_parts(data, ("test",), other, cache, workers=1)["test"]
     assert {s: found.cubes[s].shape[3] for s in STREAMS} == {"appearance": 49, "motion": 49}
 
 

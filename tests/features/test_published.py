@@ -14,8 +14,8 @@ from rstan_lite.features.pretrained import (
     load_imagenet,
     load_start,
     published_file,
-    weights_hash,
 )
+from rstan_lite.features.tensor_files import weights_hash
 from rstan_lite.system.errors import CheckpointError
 
 ADDRESSES = {

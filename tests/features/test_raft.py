@@ -13,12 +13,12 @@ import torch
 from torchvision.models import get_model
 from torchvision.models.optical_flow import Raft_Small_Weights
 
-from rstan_lite.features import pretrained
+from rstan_lite.features import tensor_files
+from rstan_lite.features.extraction import FeatureSettings
 from rstan_lite.features.flow import estimator, flow_sequence
 from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.networks import shipped
-from rstan_lite.features.pipeline import prepare
-from rstan_lite.features.settings import FeatureSettings
+from rstan_lite.features.pipeline import prepare_parts
 from rstan_lite.system.errors import CheckpointError, ConfigError, StoreError
 
 
@@ -90,8 +90,8 @@ EXTRACT = """
 import sys
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.features.networks import shipped
-from rstan_lite.features.pipeline import prepare
-from rstan_lite.features.settings import FeatureSettings
+from rstan_lite.features.pipeline import prepare_parts
+from rstan_lite.features.extraction import FeatureSettings
 
 if __name__ == "__main__":
     root, weights, cache = sys.argv[1:]
@@ -99,7 +99,7 @@ if __name__ == "__main__":
         {"motion": shipped("motion")}, "puppetnet", ("whole",), 4, 96, flow="raft_small",
         flow_weights=weights, camera="none",
     )
-    prepare(JHMDB(root, validation=0.4), "test", settings, cache, workers=2)
+    prepare_parts(JHMDB(root, validation=0.4), ("test",), settings, cache, workers=2)
 """
 
 
@@ -123,8 +123,8 @@ def test_a_killed_extraction_goes_on_with_processes_that_only_decode(data, weigh
         {"motion": shipped("motion")}, "puppetnet", ("whole",), 4, 96,
         flow="raft_small", flow_weights=weights, camera="none",
     )  # fmt: skip
-    resumed = prepare(data, "test", names, cache, workers=1)
-    anew = prepare(data, "test", names, tmp_path / "other", workers=1)
+    resumed = prepare_parts(data, ("test",), names, cache, workers=1)["test"]
+    anew = prepare_parts(data, ("test",), names, tmp_path / "other", workers=1)["test"]
     assert {path: path.stat().st_mtime_ns for path in kept} == before
     for i in range(len(data.test)):
         assert torch.equal(resumed.cubes["motion"][i][0], anew.cubes["motion"][i][0])
@@ -149,7 +149,7 @@ def test_complaints_about_weights(weights, tmp_path, monkeypatch):
     with pytest.raises(CheckpointError, match="a file whose SHA-256 begins with"):
         estimator("raft_small")
     # put where the message says, it is found; as if it were the real one
-    monkeypatch.setattr(pretrained, "_sha256", lambda path: "01064c6d" + 56 * "0")
+    monkeypatch.setattr(tensor_files, "_sha256", lambda path: "01064c6d" + 56 * "0")
     assert estimator("raft_small").parameters == estimator("raft_small", weights).parameters
     with pytest.raises(CheckpointError, match=r"small\.pth: found other tensors .* of raft_large"):
         estimator("raft_large", weights)

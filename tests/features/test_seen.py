@@ -6,8 +6,7 @@ import shutil
 import pytest
 
 from rstan_lite.data.jhmdb import JHMDB
-from rstan_lite.features.networks import shipped, split_name
-from rstan_lite.features.seen import look
+from rstan_lite.features.networks import look, shipped, split_name
 
 
 @pytest.fixture

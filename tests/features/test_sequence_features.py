@@ -8,12 +8,11 @@ from rstan_lite.data import sampling as sequences
 from rstan_lite.data.sampling import ClipSequence
 from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import view
-from rstan_lite.features import sequences as module
+from rstan_lite.features import extraction as module
 from rstan_lite.features.backbones import STREAMS
+from rstan_lite.features.extraction import FeatureSettings
 from rstan_lite.features.flow import encode, flow_sequence, stack
-from rstan_lite.features.pipeline import prepare
-from rstan_lite.features.sequences import prepare_sequences
-from rstan_lite.features.settings import FeatureSettings
+from rstan_lite.features.pipeline import prepare_parts, prepare_sequences
 
 SIZE, FRAMES = 112, 4
 SOME = (
@@ -107,8 +106,8 @@ def test_training_clips_get_none_and_whole_crops_share_the_stores_of_training(
             if '"extent"' in (folder / "key.json").read_text():
                 assert not (folder / clip.action / f"{clip.name}.safetensors").exists()
     one = ClipSequence("centre", "whole", settings.frames)
-    prepare(data, "test", settings, cache, workers=1)  # as a training run leaves them
-    monkeypatch.setattr(module, "_fill", lambda *_: pytest.fail("made again"))
+    prepare_parts(data, ("test",), settings, cache, workers=1)  # as a training run leaves them
+    monkeypatch.setattr(module, "over_clips", lambda *_: pytest.fail("made again"))
     again = prepare_sequences(data, "test", settings, [one], cache)
     assert again[one].cubes["motion"].shape == (len(data.test), 1, settings.frames, 49, 128)
 

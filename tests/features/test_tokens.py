@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from rstan_lite.features.backbones import FeatureNet, backbone
-from rstan_lite.features.tokens import as_cube, as_vector
+from rstan_lite.features.backbones import FeatureNet, as_cube, as_vector, backbone
 from rstan_lite.system.errors import ConfigError
 
 

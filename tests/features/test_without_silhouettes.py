@@ -10,12 +10,12 @@ from small_runs import write_networks
 
 from rstan_lite.cli import main
 from rstan_lite.data.datasets import open_clips
-from rstan_lite.features.inputs import fill_inputs, has_masks, inputs_store
+from rstan_lite.features.extraction import FeatureSettings, fill_inputs
+from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.networks import split_name
-from rstan_lite.features.pipeline import prepare
-from rstan_lite.features.settings import FeatureSettings
-from rstan_lite.lab.tuning.samples import Samples, TuneSettings
-from rstan_lite.lab.tuning.tune import tune
+from rstan_lite.features.pipeline import prepare_parts
+from rstan_lite.lab.network_tuning import tune
+from rstan_lite.lab.tuning_images import Samples, TuneSettings
 from rstan_lite.system.errors import ConfigError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*lists of 3 of the:UserWarning")
@@ -37,7 +37,7 @@ def test_targets_are_zero(name, place):
     settings = FeatureSettings(
         {"motion": place / "motion.safetensors"}, "puppetnet", ("centre",), 4, 64
     )
-    found = prepare(data, "test", settings, place / "cache", workers=1)
+    found = prepare_parts(data, ("test",), settings, place / "cache", workers=1)["test"]
     assert found.cubes["motion"].shape[:3] == found.target.shape[:3] == (6, 1, 4)
     assert found.target.shape[3] == found.cubes["motion"].shape[3]
     assert not any(found.target[row][0].any() for row in range(6))
@@ -48,10 +48,10 @@ def test_tuning_takes_crops_of_the_scene(place):
     """With nobody's silhouette there is no actor to crop about, whatever share is asked for."""
     data = open_clips("ucf101", place / "ucf101")
     store = inputs_store(data, place / "cache", frames=4)
-    assert not has_masks(store)
+    assert not store.has_masks
     fill_inputs(store, data, data.train[:2], workers=1)
     drawn = [
-        Samples(store, data.train[:2], TuneSettings(size=32, segments=2, actor=actor), 0, k=3)[1]
+        Samples(store, data.train[:2], TuneSettings(size=32, segments=2, actor=actor), k=3)[0, 1]
         for actor in (1.0, 0.5)
     ]
     assert drawn[0][0].shape == (2, 32, 32, 3)
@@ -60,7 +60,9 @@ def test_tuning_takes_crops_of_the_scene(place):
     assert not drawn[0][2].any()
     split, settings = split_name(data), TuneSettings(places=1.0)
     with pytest.raises(ConfigError, match=r"places: found 1\.0; expected 0: the data set has no"):
-        tune(store, data.train, [], data.classes, split, settings, place / "tuned.safetensors")
+        tune(
+            store, data.train, data.test, data.classes, split, settings, place / "tuned.safetensors"
+        )
 
 
 def test_train_by_command(place):

@@ -18,13 +18,11 @@ from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.data.silhouettes import read_masks
 from rstan_lite.data.splits import read_split
 from rstan_lite.data.video import read_frames, read_images
-from rstan_lite.features.extraction import load_network
+from rstan_lite.features.extraction import FeatureSettings, load_network
 from rstan_lite.features.inputs import inputs_store
-from rstan_lite.features.networks import find_network
-from rstan_lite.features.pretrained import read_state
-from rstan_lite.features.seen import look
-from rstan_lite.features.settings import FeatureSettings
+from rstan_lite.features.networks import find_network, look
 from rstan_lite.features.store import Store
+from rstan_lite.features.tensor_files import read_state
 from rstan_lite.lab.idt.descriptors import SIZES
 from rstan_lite.lab.idt.encoding import EncodingSettings
 from rstan_lite.lab.idt.fisher_store import CODEBOOKS, fill_fisher, fisher_store

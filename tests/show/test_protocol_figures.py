@@ -5,8 +5,8 @@ import pytest
 
 from rstan_lite import show
 from rstan_lite.data import sampling as sequences
+from rstan_lite.features.extraction import FeatureSettings
 from rstan_lite.features.networks import shipped
-from rstan_lite.features.settings import FeatureSettings
 from rstan_lite.lab.protocols import sequence_rows
 from rstan_lite.show.preparation import runs_of
 

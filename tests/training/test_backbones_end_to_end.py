@@ -15,7 +15,6 @@ from safetensors.torch import load_file
 
 from rstan_lite.cli import main
 from rstan_lite.features.backbones import backbone, build
-from rstan_lite.features.uninitialised import Uninitialised
 
 BOTH = ("appearance", "motion")
 SIDES = {224: (7, BOTH), 256: (8, ("motion",)), 192: (6, ("appearance",))}  # K, streams
@@ -45,8 +44,7 @@ def root(tmp_path_factory):
 
 def write_weights(name, path):
     """A file of a network's whole state, random, and small even where its layers are big."""
-    with Uninitialised():
-        state = build(backbone(name)).state_dict()
+    state = build(backbone(name)).state_dict()
     for key, tensor in state.items():
         if not key.endswith("weight") or tensor.ndim < 2:
             if key.endswith("bias"):

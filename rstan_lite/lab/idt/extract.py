@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from rstan_lite.data.clips import Clip, ClipDataset
-from rstan_lite.features.parallel import over_clips
+from rstan_lite.features.extraction import over_clips
 from rstan_lite.features.store import Store, fingerprint
 from rstan_lite.lab.idt.descriptors import describe
 from rstan_lite.lab.idt.trajectories import TrackSettings, trajectories

@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from rstan_lite.data.transforms import actor_crop
-from rstan_lite.features.extraction import load_network
+from rstan_lite.cli import main
+from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.features.extraction import FeatureSettings, load_network
 from rstan_lite.features.networks import split_name
-from rstan_lite.features.pretrained import read_state
-from rstan_lite.features.settings import FeatureSettings
-from rstan_lite.lab.tuning.samples import Samples, TuneSettings
-from rstan_lite.lab.tuning.tune import tune
-from rstan_lite.lab.tuning.tuner import Tuner, places_loss
-from rstan_lite.system.errors import CheckpointError
+from rstan_lite.features.tensor_files import read_state
+from rstan_lite.lab.network_tuning import Tuner, places_loss, tune
+from rstan_lite.lab.tuning_images import Samples, TuneSettings, actor_crop
+from rstan_lite.system.errors import CheckpointError, ConfigError
 
 
 def tune_here(data, inputs, path, **more):
@@ -79,6 +78,31 @@ def test_tsns_network_is_tuned_on_its_own_stacks(data, inputs, tmp_path):
     torch.testing.assert_close(net.trunk.state_dict()["conv1_7x7_s2.weight"], first.float())
 
 
+def test_processes_are_spawned_and_change_nothing(data, inputs, tmp_path):
+    """A forked process may inherit a lock that a thread holds. Two epochs, one set of processes."""
+    paths = [tmp_path / f"{n}.safetensors" for n in (0, 2)]
+    for path, workers in zip(paths, (0, 2), strict=True):
+        settings = TuneSettings("motion", "puppetnet", "none", epochs=2, batch=4, size=48)
+        tune(
+            inputs, data.train, data.validation, data.classes, split_name(data), settings, path,
+            workers=workers,
+        )  # fmt: skip
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    tuner = Tuner(inputs, data.train, len(data.classes), settings, "cpu", workers=2)
+    assert tuner.loader.multiprocessing_context.get_start_method() == "spawn"
+
+
+def test_without_a_clip_to_choose_an_epoch_on_nothing_begins(small_root, inputs, tmp_path, capsys):
+    words = ["tune", "--root", str(small_root), "--cache", str(tmp_path), "--validation", "0"]
+    assert main([*words, "--weights", "none", "--backbone", "puppetnet", "--device", "cpu"]) == 2
+    assert "--validation: found no clip held out; expected some" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.safetensors"))
+    data = JHMDB(small_root)  # all of its validation clips may turn out to be damaged, too
+    settings, path = TuneSettings("motion", "puppetnet", "none"), tmp_path / "a.safetensors"
+    with pytest.raises(ConfigError, match="no clip held out"):
+        tune(inputs, data.train, [], data.classes, split_name(data), settings, path)
+
+
 def test_damaged_resume_file(data, inputs, tmp_path):
     path = tmp_path / "a.safetensors"
     path.with_suffix(".resume").write_bytes(b"half a file")
@@ -91,7 +115,7 @@ def test_crops_follow_the_actor_through_the_clip(data, inputs):
     settings = TuneSettings(
         "appearance", "puppetnet", "none", size=64, actor=1.0, segments=1, colour=0.0
     )
-    images, label, actor = Samples(inputs, data.train, settings, epoch=3, k=4)[2]
+    images, label, actor = Samples(inputs, data.train, settings, k=4)[3, 2]
     clip = data.train[2]
     assert label == clip.label
     rng = np.random.default_rng([0, 3, 2])
@@ -123,12 +147,13 @@ def test_places_loss_teaches_the_cube_where_the_actor_is(data, inputs):
     )
     tuner = Tuner(inputs, data.train, len(data.classes), settings, "cpu")
     for _ in range(settings.epochs):
-        tuner.run_epoch(workers=0)
+        tuner.run_epoch()
         tuner.note({"loss": 0.0})
     tuner.net.eval()
     right = []
     with torch.no_grad():
-        for images, _, actor in Samples(inputs, data.train, settings, epoch=99, k=tuner.k):
+        samples = Samples(inputs, data.train, settings, tuner.k)
+        for images, _, actor in (samples[99, i] for i in range(len(samples))):
             scores = tuner.local(tuner.net.vector_and_cube(images)[1].flatten(2))
             found = scores.argmax(1) < len(data.classes)  # some action rather than nobody
             right += [found[actor].float().mean(), (~found)[~actor].float().mean()]

@@ -12,11 +12,13 @@ from torch.utils.data import Dataset
 
 from rstan_lite.data.clips import Clip
 from rstan_lite.data.silhouettes import target
-from rstan_lite.data.transforms import Geometry, actor_crop, random_colour, random_crop
-from rstan_lite.features.backbones import FeatureNet, backbone
+from rstan_lite.data.transforms import CORNERS, Geometry, crop
+from rstan_lite.features.backbones import backbone
 from rstan_lite.features.flow import stack
-from rstan_lite.features.inputs import InputStore, has_masks
-from rstan_lite.features.uninitialised import Uninitialised
+from rstan_lite.features.inputs import InputStore
+
+# Crop sides of the scale jitter, as shares of the short side (256, 224, 192, 168 of 256 in [29]).
+JITTER = (1.0, 0.875, 0.75, 0.66)
 
 
 @dataclass(frozen=True)
@@ -44,43 +46,85 @@ class TuneSettings:
     dropout: float = 0.5
     actor: float = 0.7  # share of crops about the actor, by the training clips' silhouettes if any
     colour: float = 0.4  # strength of colour changes: scenes of few clips are soon known by heart
-    places: float = 0.0  # weight of the loss of each place, see `tuner.places_loss`
+    places: float = 0.0  # weight of the loss of each place, see `network_tuning.places_loss`
     average: float = 0.99  # decay of the running average of the weights, which is what is kept
     smoothing: float = 0.1
     validate_every: int = 4  # epochs between looks at the validation clips
     seed: int = 0
 
 
-def check(settings: TuneSettings) -> None:
-    """Raise ConfigError for an unknown network, or sides of images that it can't take."""
-    with Uninitialised():
-        net = FeatureNet(backbone(settings.backbone), settings.stream, side=settings.size)
-    net.sizes()
-    net.sizes(settings.test_size)
+def random_crop(shape: Sequence[int], size: int, rng: np.random.Generator) -> Geometry:
+    """Corner crop, scale jitter and mirroring, as the two-stream networks are trained with.
+
+    The box's two sides come from JITTER, at most one step apart; the position is one of CORNERS.
+    """
+    tall = int(rng.integers(len(JITTER)))
+    wide = int(np.clip(tall + rng.integers(-1, 2), 0, len(JITTER) - 1))
+    return crop(
+        shape,
+        size,
+        share=JITTER[tall],
+        corner=CORNERS[rng.integers(len(CORNERS))],
+        mirror=bool(rng.integers(2)),
+        aspect=JITTER[wide] / JITTER[tall],
+    )
+
+
+def actor_crop(mask: np.ndarray, size: int, rng: np.random.Generator) -> Geometry:
+    """A square box about the silhouette, 1.1 to 2 times as large, shifted and mirrored at random.
+
+    mask: uint8 (H, W) of {0, 1}, with someone in it. The box is cut off at the frame's edges.
+    """
+    height, width = mask.shape
+    rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
+    long = max(np.ptp(rows), np.ptp(columns)) + 1
+    side = long * rng.uniform(1.1, 2.0)
+    # the shift keeps the silhouette inside where the box leaves room for it
+    middle = np.array([rows[0] + rows[-1] + 1, columns[0] + columns[-1] + 1]) / 2
+    middle = middle + rng.uniform(-0.5, 0.5, 2) * (side - long)
+    tall, wide = min(side, height), min(side, width)
+    top = float(np.clip(middle[0] - tall / 2, 0, height - tall))
+    left = float(np.clip(middle[1] - wide / 2, 0, width - wide))
+    box = (top / height, left / width, tall / height, wide / width)
+    return Geometry(*box, size, bool(rng.integers(2)))
+
+
+def random_colour(frame: np.ndarray, rng: np.random.Generator, strength: float) -> np.ndarray:
+    """Change brightness, contrast, saturation and tint at random.
+
+    frame: uint8 (H, W, 3). strength: in [0, 1); each factor is drawn from 1 - strength to
+    1 + strength, the tint's from a third of that. Returns uint8 (H, W, 3).
+    """
+    bright, contrast, colour = rng.uniform(1 - strength, 1 + strength, 3)
+    tint = rng.uniform(1 - strength / 3, 1 + strength / 3, 3)
+    x = frame.astype(np.float32)
+    grey = x.mean(axis=2, keepdims=True)
+    x = (grey + colour * (x - grey)) * tint
+    middle = x.mean()
+    x = bright * (middle + contrast * (x - middle))
+    return np.clip(np.rint(x), 0, 255).astype(np.uint8)
 
 
 class Samples(Dataset[tuple[Tensor, int, Tensor]]):
     """Random images of a clip, one a segment, drawn from (seed, epoch, clip) alone.
 
-    k: K, the side of the cube that the network makes of an image.
+    `samples[epoch, i]` are those of clip i in an epoch. k: K, the side of the cube that the network
+    makes of an image.
     """
 
-    def __init__(
-        self, store: InputStore, clips: list[Clip], settings: TuneSettings, epoch: int, k: int
-    ):
-        self.store, self.clips, self.settings, self.epoch = store, clips, settings, epoch
-        self.k = k
+    def __init__(self, store: InputStore, clips: list[Clip], settings: TuneSettings, k: int):
+        self.store, self.clips, self.settings, self.k = store, clips, settings, k
 
     def __len__(self) -> int:
         return len(self.clips)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int, Tensor]:
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int, Tensor]:
         """Images uint8 (segments, size, size, channels), the label, and the actor's places.
 
         The places are bool (segments, K * K): those that the silhouette touches, as in Eq. 18.
         """
-        rng = np.random.default_rng([self.settings.seed, self.epoch, index])
-        clip = self.clips[index]
+        rng = np.random.default_rng([self.settings.seed, *key])
+        clip = self.clips[key[1]]
         draw = self._frame if self.settings.stream == "appearance" else self._flow
         drawn = [draw(clip, segment, rng) for segment in range(self.settings.segments)]
         images, masks = (np.stack(part) for part in zip(*drawn, strict=True))
@@ -109,7 +153,7 @@ class Samples(Dataset[tuple[Tensor, int, Tensor]]):
 
     def _mask(self, clip: Clip, row: int) -> np.ndarray:
         """The silhouette of a stored frame, empty in a data set that has none."""
-        if not has_masks(self.store):
+        if not self.store.has_masks:
             return np.zeros(self.store.lazy(clip, "frames").shape[1:3], np.uint8)
         return np.asarray(self.store.lazy(clip, "masks")[row])
 

@@ -1,0 +1,377 @@
+"""Fine-tune a stream's network on a split's training part: what GPCNN and TSN are to the paper."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sampler
+from tqdm.auto import tqdm
+
+from rstan_lite.data.clips import Clip
+from rstan_lite.data.sampling import equally_spaced
+from rstan_lite.features.backbones import FeatureNet, backbone
+from rstan_lite.features.extraction import START, one_thread
+from rstan_lite.features.inputs import InputStore, stream_images
+from rstan_lite.features.networks import SHIPPED
+from rstan_lite.features.pretrained import load_start
+from rstan_lite.features.store import digest
+from rstan_lite.features.tensor_files import weights_hash
+from rstan_lite.lab.tuning_images import Samples, TuneSettings
+from rstan_lite.system.errors import CheckpointError, ConfigError
+from rstan_lite.system.files import alone, clear_parts, write_atomically
+from rstan_lite.system.interruption import Keeper, starting_processes
+from rstan_lite.system.reading import read_json
+from rstan_lite.training.checkpoint import (
+    Versions,
+    random_states,
+    restore_random,
+    warn_of_threads,
+)
+
+# What the profile `course` uses. ImageNet's features are worth more than what a few hundred clips
+# can teach: the appearance network first gets its classifier, then moves with small steps. On
+# optical flow, a small normalised network that starts from puppets' movements learns in minutes; a
+# SqueezeNet that starts from ImageNet takes hours on a CPU.
+DEFAULTS = {
+    "appearance": TuneSettings(epochs=20, frozen=10, segments=2, lr=0.002, head_lr=0.005),
+    "motion": TuneSettings("motion", SHIPPED, epochs=40, size=112, test_size=112),
+}
+SAVE_SECONDS = 60.0  # what a kill may cost
+VALIDATION_FRAMES = 8  # a clip, equally spaced, centre crop: the early choice of an epoch
+CLIP_NORM = 5.0  # of the gradient: the first steps on flow are steep
+
+
+def check(settings: TuneSettings) -> None:
+    """Raise ConfigError for an unknown network, or sides of images that it can't take."""
+    with torch.device("meta"):
+        net = FeatureNet(backbone(settings.backbone), settings.stream, side=settings.size)
+    net.sizes()
+    net.sizes(settings.test_size)
+
+
+def check_validation(clips: Sequence[Clip]) -> None:
+    """Raise ConfigError where no clip is held out: the epoch to keep is chosen on those."""
+    if not clips:
+        raise ConfigError(
+            "--validation",
+            "no clip held out",
+            "some: the epoch whose weights are kept is the one that does best on them",
+            "Give a larger share, such as --validation 0.1.",
+        )
+
+
+def tuned_path(
+    cache: str | Path, store: InputStore, split: dict[str, Any], settings: TuneSettings
+) -> Path:
+    """Where a tuned network of these settings lies: `<cache>/tuned/<stream>-<hash>.safetensors`."""
+    name = f"{settings.stream}-{digest(_key(store, split, settings))}.safetensors"
+    return Path(cache) / "tuned" / name
+
+
+def _key(store: InputStore, split: dict[str, Any], settings: TuneSettings) -> dict[str, Any]:
+    start = settings.weights
+    if start not in ("none", "torchvision"):
+        start = weights_hash(start)  # the file's content counts, not where it lies
+    key = {"inputs": store.recipe, "split": split, **asdict(settings), "weights": start}
+    return key | backbone(settings.backbone).content(settings.stream)
+
+
+def tune(
+    store: InputStore,
+    train: list[Clip],
+    validation: list[Clip],
+    classes: Sequence[str],
+    split: dict[str, Any],
+    settings: TuneSettings,
+    path: Path,
+    device: str = "cpu",
+    workers: int = 1,
+    on_epoch: Callable[[dict[str, float]], None] | None = None,
+    save_seconds: float = SAVE_SECONDS,
+) -> dict[str, Any]:
+    """Train a stream's network and keep the weights of its best epoch on the validation clips.
+
+    store: the clips' inputs. train, validation: the two parts of the training list. split: what
+    names them, see `networks.split_name`. path: the result; beside it stand `<stem>.json`, a card
+    with settings and history, and, until the end, `<stem>.resume` and its version before (see
+    `Versions`), from which the same call goes on after an interruption, to the same weights.
+    save_seconds: between such saves; 0: only when a signal comes.
+    SGD with a cosine schedule after one warm-up epoch; the kept weights are a running average.
+    Returns the card. Raises CheckpointError for damaged resume files, ConfigError for no
+    validation clips, or a loss of places (`TuneSettings.places`) in a data set without silhouettes,
+    BusyError where another process tunes the same network, Interrupted (saved).
+    """
+    check_validation(validation)
+    if settings.places and not store.has_masks:
+        raise ConfigError("places", str(settings.places), "0: the data set has no silhouettes")
+    states = Versions(path.with_suffix(".resume"))
+    if not path.is_file() or states.exists():
+        with alone(path.parent, "the same network being tuned", lock=f".{path.stem}.lock"):
+            clear_parts(path.parent)
+            if not path.is_file():
+                state = Tuner(store, train, len(classes), settings, device, workers)
+                state.restore(states)
+                with Keeper(lambda: state.save(states), save_seconds) as keeper:
+                    _run(state, keeper, validation, on_epoch)
+                card = {
+                    **_key(store, split, settings),
+                    "trained_on": {**split, "clips": [clip.name for clip in train]},
+                    "classes": list(classes),
+                    "best": state.best["row"],
+                    "history": state.history,
+                    "torch": str(torch.__version__),
+                }
+                _write(path, card, state.best["state"])
+            states.remove()
+    return read_json(path.with_suffix(".json"), CheckpointError, "the card of a tuned network")
+
+
+def _run(
+    state: Tuner,
+    keeper: Keeper,
+    validation: list[Clip],
+    on_epoch: Callable[[dict[str, float]], None] | None,
+) -> None:
+    """The epochs that are left."""
+    settings = state.settings
+    bar = tqdm(range(settings.epochs), initial=state.epoch, desc=f"tuning {settings.stream}")
+    while state.epoch < settings.epochs:
+        row = {"epoch": state.epoch + 1, "loss": state.run_epoch(keeper.point)}
+        if row["epoch"] % settings.validate_every == 0 or row["epoch"] == settings.epochs:
+            averaged = cast(FeatureNet, state.mean.module)
+            with keeper.saved_if_left():  # a validation that is cut off is done again
+                row |= _validate(
+                    averaged, state.store, validation, settings.test_size, state.device
+                )
+        state.note(row)
+        bar.update()
+        bar.set_postfix({name: round(value, 3) for name, value in row.items() if name != "epoch"})
+        with keeper.saved_if_left(by=BaseException):
+            if on_epoch:
+                on_epoch(row)
+        keeper.point()
+
+
+def _write(path: Path, card: dict[str, Any], state: dict[str, Tensor]) -> None:
+    """The card and, last of all, the weights."""
+    kept = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
+    write_atomically(path.with_suffix(".json"), json.dumps(card, indent=1).encode())
+    write_atomically(path, save({k: v.cpu().contiguous() for k, v in kept.items()}))
+
+
+def _validate(
+    net: FeatureNet, store: InputStore, clips: list[Clip], size: int, device: str
+) -> dict[str, float]:
+    labels = torch.tensor([clip.label for clip in clips])
+    scores = clip_scores(net, store, clips, size, device)
+    return {
+        "validation_accuracy": float((scores.argmax(1) == labels).float().mean()),
+        "validation_loss": float(functional.nll_loss(scores.clamp_min(1e-9).log(), labels)),
+    }
+
+
+@torch.no_grad()
+def clip_scores(
+    net: FeatureNet, store: InputStore, clips: list[Clip], size: int, device: str = "cpu"
+) -> Tensor:
+    """Class scores of clips by the network alone: softmax averaged over some frames, (n, C)."""
+    net.eval()
+    scores = []
+    for clip in clips:
+        stored = len(store.read(clip, "index"))
+        frames = equally_spaced(stored, min(stored, VALIDATION_FRAMES)).tolist()
+        read = partial(store.lazy, clip)
+        images = stream_images(read, net.stream, "centre", size, frames, net.spec.pairs)
+        scores.append(net(images.to(device)).softmax(1).mean(0).cpu())
+    return torch.stack(scores)
+
+
+def places_loss(scores: Tensor, labels: Tensor, actor: Tensor) -> Tensor:
+    """Cross-entropy at every place of a cube: the action where the actor is, "nobody" elsewhere.
+
+    scores: (B, C + 1, P), the last one for nobody. labels: (B,). actor: bool (B, P).
+    Places with and without the actor count half each, however few the former are.
+    """
+    nobody = scores.shape[1] - 1
+    wanted = torch.where(actor, labels[:, None], nobody)  # (B, P)
+    loss = functional.cross_entropy(scores, wanted, reduction="none")
+    shares = [loss[here].mean() for here in (actor, ~actor) if here.any()]
+    return torch.stack(shares).mean()
+
+
+class Tuner:
+    """All that a tuning is made of, so that it can be saved after a mini-batch and taken up."""
+
+    def __init__(
+        self,
+        store: InputStore,
+        train: list[Clip],
+        classes: int,
+        settings: TuneSettings,
+        device: str,
+        workers: int = 0,
+    ):
+        torch.manual_seed(settings.seed)
+        net = FeatureNet(
+            backbone(settings.backbone), settings.stream, classes, settings.dropout, settings.size
+        )
+        load_start(net, settings.weights)
+        self.store, self.train, self.settings, self.device = store, train, settings, device
+        self.net = net.to(device).to(memory_format=torch.channels_last)
+        average = get_ema_multi_avg_fn(settings.average)
+        self.mean = AveragedModel(net, multi_avg_fn=average, use_buffers=True)
+        places, _, width = net.sizes(settings.size)
+        self.k = round(places**0.5)
+        # reads the class of each place while the network is tuned, and is left behind after it
+        self.local = nn.Conv1d(width, classes + 1, 1).to(device)
+        head = [p for name, p in net.named_parameters() if name.startswith("classifier.")]
+        head += self.local.parameters()
+        groups = [
+            {"params": list(net.trunk.parameters()), "lr": settings.lr},
+            {"params": head, "lr": settings.head_lr},
+        ]
+        self.optimizer = torch.optim.SGD(groups, momentum=0.9, weight_decay=settings.weight_decay)
+        batches = max(1, len(train) // settings.batch)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            self.optimizer, lambda i: _lr_factor(i, batches, settings.epochs * batches)
+        )
+        samples = Samples(store, train, settings, self.k)
+        self.batches = _Batches(samples, settings.batch)
+        # its processes stay from epoch to epoch, and draw nothing from torch's own source
+        self.loader = DataLoader(
+            samples,
+            batch_sampler=self.batches,
+            num_workers=workers,
+            worker_init_fn=one_thread,
+            multiprocessing_context=START if workers else None,
+            persistent_workers=workers > 0,
+            generator=torch.Generator(),
+        )
+        self.history: list[dict[str, float]] = []
+        self.best: dict[str, Any] = {}
+        self.losses: list[float] = []  # of the mini-batches since the last epoch's end
+        self._random: dict[str, Any] | None = None  # the state to go on with inside an epoch
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done."""
+        return len(self.history)
+
+    def run_epoch(self, after_batch: Callable[[], None] | None = None) -> float:
+        """Pass over the clips, from where a saved state stopped; returns the epoch's mean loss.
+
+        after_batch: called after each mini-batch, where the state may be saved.
+        """
+        settings = self.settings
+        torch.manual_seed((settings.seed << 20) + self.epoch)  # dropout and the order of clips
+        torch.empty((), dtype=torch.int64).random_()  # as loaders drew it before they had their own
+        self.net.train()
+        frozen = self.epoch < settings.frozen
+        self.net.trunk.requires_grad_(not frozen).train(not frozen)
+        self.batches.epoch, self.batches.first = self.epoch, len(self.losses)
+        with starting_processes():
+            batches = iter(self.loader)
+        for images, labels, actor in batches:  # images (B, segments, size, size, channels)
+            if self._random is not None:  # only now: the order of clips was drawn as at first
+                restore_random(self._random)
+                self._random = None
+            segments, labels = images.shape[1], labels.to(self.device)
+            vector, cube = self.net.vector_and_cube(images.flatten(0, 1).to(self.device))
+            logits = self.net.classify(vector).unflatten(0, (-1, segments)).mean(1)
+            loss = functional.cross_entropy(logits, labels, label_smoothing=settings.smoothing)
+            if settings.places:
+                scores, each = self.local(cube.flatten(2)), labels.repeat_interleave(segments)
+                here = actor.flatten(0, 1).to(self.device)
+                loss = loss + settings.places * places_loss(scores, each, here)
+            self.optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.net.parameters(), CLIP_NORM)
+            self.optimizer.step()
+            self.schedule.step()
+            self.mean.update_parameters(self.net)
+            self.losses.append(loss.item())
+            if after_batch:
+                after_batch()
+        self._random = None  # a state saved after the last mini-batch is of no further use
+        return float(np.mean(self.losses))
+
+    def note(self, row: dict[str, float]) -> None:
+        """Add an epoch to the history, and keep its averaged weights where it is the best."""
+        self.history.append(row)
+        self.losses = []
+        if "validation_accuracy" not in row:
+            return
+        # higher accuracy wins; among equals the lower loss
+        rank = (row["validation_accuracy"], -row["validation_loss"])
+        old = self.best.get("row")
+        if old is None or rank > (old["validation_accuracy"], -old["validation_loss"]):
+            weights = {k: v.detach().clone() for k, v in self.mean.module.state_dict().items()}
+            self.best = {"row": row, "state": weights}
+
+    def _parts(self) -> dict[str, Any]:
+        names = ("net", "mean", "local", "optimizer", "schedule")
+        return {name: getattr(self, name) for name in names}
+
+    def save(self, states: Versions) -> None:
+        """Write everything, whole or not at all, and keep the version before."""
+        states.save(
+            {
+                "parts": {name: part.state_dict() for name, part in self._parts().items()},
+                "history": self.history,
+                "best": self.best,
+                "losses": self.losses,
+                "random": random_states(),
+                "threads": torch.get_num_threads(),
+            }
+        )
+
+    def restore(self, states: Versions) -> None:
+        """Take up a saved state, where there is one.
+
+        A damaged version is named on stderr, and the one before it taken. Warns of another number
+        of threads. Raises CheckpointError where all versions are damaged.
+        """
+
+        def take(saved: dict[str, Any]) -> None:
+            for name, part in self._parts().items():
+                part.load_state_dict(saved["parts"][name])
+            self.history, self.best = saved["history"], saved["best"]
+            self.losses = saved["losses"]
+            self._random = saved["random"] if self.losses else None
+            warn_of_threads(states.path, saved["threads"])
+
+        states.load(take, self.device)
+
+
+class _Batches(Sampler[list[tuple[int, int]]]):
+    """The mini-batches of an epoch from number `first` on, as keys of the samples."""
+
+    def __init__(self, samples: Samples, size: int):
+        self.order = BatchSampler(RandomSampler(samples), size, drop_last=len(samples) >= size)
+        self.epoch = self.first = 0
+
+    def __len__(self) -> int:
+        return max(0, len(self.order) - self.first)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        for batch in itertools.islice(self.order, self.first, None):
+            yield [(self.epoch, index) for index in batch]
+
+
+def _lr_factor(iteration: int, warm_up: int, total: int) -> float:
+    if iteration < warm_up:
+        return (iteration + 1) / warm_up
+    done = (iteration - warm_up) / max(1, total - warm_up)
+    return 0.5 * (1 + float(np.cos(np.pi * min(1.0, done))))

@@ -1,1 +1,0 @@
-"""Fine-tuning a stream's network before the recurrence is trained."""
