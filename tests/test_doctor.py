@@ -299,7 +299,7 @@ def test_command_without_torch_or_libraries(
         machine, "probe_libraries", lambda names: dict.fromkeys(names, "") | {"scipy": lost}
     )
     parser = argparse.ArgumentParser()
-    doctor.add_parser(parser.add_subparsers())
+    doctor.add_parsers(parser.add_subparsers())
     arguments = parser.parse_args(["doctor", "--json", "--jhmdb", str(tmp_path)])
     assert arguments.func(arguments) == 1
     states = {row["name"]: row["state"] for row in json.loads(capsys.readouterr().out)}
@@ -320,7 +320,7 @@ def test_parser_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RSTAN_JHMDB", "somewhere")
     monkeypatch.setenv("RSTAN_HMDB51", "elsewhere")
     parser = argparse.ArgumentParser()
-    doctor.add_parser(parser.add_subparsers())
+    doctor.add_parsers(parser.add_subparsers())
     assert parser.parse_args(["doctor"]).jhmdb == "somewhere"
     assert parser.parse_args(["doctor"]).hmdb51 == "elsewhere"
     assert parser.parse_args(["doctor", "--ucf101", "here"]).ucf101 == "here"

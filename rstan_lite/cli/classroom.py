@@ -10,9 +10,14 @@ from rstan_lite.system.errors import ConfigError, NotebookError
 from rstan_lite.system.interruption import Interrupted
 
 
-def add_parser(subparsers: Any) -> argparse.ArgumentParser:
-    """Add the command `run`; its `func` takes the parsed arguments and returns an exit code."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
+def add_parsers(subparsers: Any) -> None:
+    """Add the three commands; each one's `func` takes the arguments and returns an exit code."""
+    _add_run(subparsers)
+    _add_for_classes(subparsers)
+
+
+def _add_run(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
         "run",
         help="execute a notebook with parameters, and make a page of it",
         description="Execute a notebook in the working directory. The executed copy and an HTML "
@@ -38,7 +43,6 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "--list", action="store_true", help="print the notebook's parameters and run nothing"
     )
     parser.set_defaults(func=main)
-    return parser
 
 
 def assignments(pairs: list[str]) -> dict[str, str]:
@@ -55,7 +59,7 @@ def assignments(pairs: list[str]) -> dict[str, str]:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Run what `add_parser` parsed; RstanError is the caller's to show."""
+    """Run a notebook; RstanError is the caller's to show."""
     from rstan_lite.classroom import notebook_parameters, run_notebook
 
     if arguments.list:
@@ -81,8 +85,7 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def add_class_parsers(subparsers: Any) -> None:
-    """Add the commands `copies` and `assignments`."""
+def _add_for_classes(subparsers: Any) -> None:
     copies = subparsers.add_parser(
         "copies",
         help="copies of notebooks for students, with blanks, or for teachers, with solutions",

@@ -36,7 +36,7 @@ WEIGHTS_HELP = (
 )
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parsers(subparsers: Any) -> None:
     """Add the command `doctor`; its `func` takes the parsed arguments and returns an exit code."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "doctor",

@@ -13,7 +13,7 @@ from rstan_lite.system.errors import ConfigError
 Number = TypeVar("Number", int, float)
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parsers(subparsers: Any) -> None:
     """Add the command; `func` takes the arguments and returns an exit code."""
     parser = subparsers.add_parser(
         "idt",

@@ -22,7 +22,7 @@ PUPPETS = "puppets"
 SMALL_NETWORKS = {"backbone": "puppetnet", "size": 112}
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parsers(subparsers: Any) -> None:
     """Add the command; its `func` takes the arguments and returns an exit code."""
     parser = subparsers.add_parser(
         "ledger",

@@ -10,17 +10,13 @@ from typing import Any
 from rstan_lite import __version__
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.interruption import run_command
+from rstan_lite.system.ranks import ranks_of_environment, refuse_several
+from rstan_lite.system.settings import nearest, one_of
 
 
 def build_parser() -> tuple[argparse.ArgumentParser, Any]:
     """The parser, and the action that holds the commands' own parsers."""
-    from rstan_lite.cli import classroom as run_cli
-    from rstan_lite.cli import doctor, puppets
-    from rstan_lite.cli import idt as idt_cli
-    from rstan_lite.cli import ledger as ledger_cli
-    from rstan_lite.cli import sweep as sweep_cli
-    from rstan_lite.cli import training as commands
-    from rstan_lite.cli import tuning as features_cli
+    from rstan_lite.cli import classroom, doctor, idt, ledger, puppets, sweep, training, tuning
 
     parser = argparse.ArgumentParser(
         prog="rstan-lite",
@@ -29,29 +25,18 @@ def build_parser() -> tuple[argparse.ArgumentParser, Any]:
     )
     parser.add_argument("--version", action="version", version=f"rstan-lite {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
-    doctor.add_parser(subparsers)
-    puppets.add_parser(subparsers)
-    features_cli.add_parsers(subparsers)
-    commands.add_parsers(subparsers)
-    idt_cli.add_parser(subparsers)
-    ledger_cli.add_parser(subparsers)
-    run_cli.add_parser(subparsers)
-    run_cli.add_class_parsers(subparsers)
-    sweep_cli.add_parser(subparsers)
+    for family in (doctor, puppets, tuning, training, idt, ledger, classroom, sweep):
+        family.add_parsers(subparsers)
     return parser, subparsers
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code, see `run_command`."""
-    from rstan_lite.system.ranks import ranks_of_environment
-
     ranks = ranks_of_environment()
     return run_command(lambda: _run(argv), ranks.complain, ranks.leads)
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    from rstan_lite.system.ranks import refuse_several
-
     parser, subparsers = build_parser()
     _check_command(sys.argv[1:] if argv is None else argv, list(subparsers.choices))
     arguments, unknown = parser.parse_known_args(argv)
@@ -67,27 +52,14 @@ def _run(argv: Sequence[str] | None) -> int:
 
 def _check_command(argv: Sequence[str], commands: list[str]) -> None:
     """Complain about a command that there isn't as about an option, not as argparse does."""
-    from rstan_lite.system.settings import nearest, one_of
-
     if argv and not argv[0].startswith("-") and argv[0] not in commands:
-        raise ConfigError(
-            "rstan-lite",
-            f"the command {argv[0]}",
-            one_of(commands),
-            nearest(argv[0], commands),
-        )
+        hint = nearest(argv[0], commands)
+        raise ConfigError("rstan-lite", f"the command {argv[0]}", one_of(commands), hint)
 
 
 def _unknown(unknown: list[str], command: str, parser: argparse.ArgumentParser) -> ConfigError:
     """The complaint about an option that a command lacks, with those that it has."""
-    from rstan_lite.system.settings import nearest, one_of
-
     options = [o for o in parser._option_string_actions if o.startswith("--")]
     name = unknown[0].partition("=")[0]
-    return ConfigError(
-        f"rstan-lite {command}", f"the option {name}", one_of(options), nearest(name, options)
-    )
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    hint = nearest(name, options)
+    return ConfigError(f"rstan-lite {command}", f"the option {name}", one_of(options), hint)

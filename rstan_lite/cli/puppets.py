@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parsers(subparsers: Any) -> None:
     """Add the command; `func` takes the arguments and returns an exit code."""
     parser = subparsers.add_parser(
         "puppets",

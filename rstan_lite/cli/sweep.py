@@ -12,7 +12,7 @@ FAILURES = 1  # exit code of a sweep with jobs that failed
 INTERRUPTED = 130
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parsers(subparsers: Any) -> None:
     """Add the command `sweep`; its `func` takes the parsed arguments and returns an exit code."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "sweep",

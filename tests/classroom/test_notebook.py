@@ -108,7 +108,7 @@ def test_bad_outputs_are_refused(tmp_path: Path) -> None:
 
 def _parse(*arguments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    cli.add_parser(parser.add_subparsers())
+    cli.add_parsers(parser.add_subparsers())
     return parser.parse_args(["run", *arguments])
 
 
