@@ -44,6 +44,10 @@ def test_is_a_valid_notebook_whose_cells_have_ids_of_their_own(path: Path) -> No
     ids = [cell.id for cell in notebook.cells]
     assert len(set(ids)) == len(ids)
     assert notebook.metadata.kernelspec.name == "python3"
+    for cell in notebook.cells:
+        assert set(tags(cell)) <= TAGS, cell.id  # something reads each
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"/(home|root|work|Users|tmp|mnt)/", text)  # a path of a machine
 
 
 def test_first_code_cell_installs_the_package_in_the_same_way_everywhere(path: Path) -> None:
@@ -70,24 +74,22 @@ def test_one_idea_a_cell(path: Path) -> None:
     assert max(len(cell.source.splitlines()) for cell in code(path)) <= LONGEST
 
 
+def test_every_figure_is_kept_and_asserts_something_about_its_data(path: Path) -> None:
+    figures = [cell.source for cell in code(path) if "show.keep(" in cell.source]
+    assert figures
+    assert all("assert" in source for source in figures)
+
+
 def test_stored_without_outputs_but_those_that_are_compared(path: Path) -> None:
     for cell in code(path):
         if COMPARED in tags(cell):
             assert cell.outputs, cell.id
-            assert all(
-                output.output_type in ("stream", "execute_result") for output in cell.outputs
-            )
+            kinds = {output.output_type for output in cell.outputs}
+            assert kinds <= {"stream", "execute_result"}
             assert cell.execution_count is not None
         else:
             assert not cell.outputs, cell.id
             assert cell.execution_count is None
-
-
-def test_every_figure_is_kept_and_asserts_something_about_its_data(path: Path) -> None:
-    figures = [cell.source for cell in code(path) if "show.keep(" in cell.source]
-    assert figures
-    for source in figures:
-        assert "assert" in source, source
 
 
 def test_code_is_tidy_python_within_the_line(path: Path) -> None:
@@ -95,12 +97,16 @@ def test_code_is_tidy_python_within_the_line(path: Path) -> None:
         ast.parse(cell.source)
         assert max(map(len, cell.source.splitlines())) <= 100, cell.source
         assert not re.search(r"\bimport \*|TODO|FIXME|^[!%]", cell.source, re.MULTILINE)
+        number = re.fullmatch(r"eq-(\d\d).*", cell.id)  # it stands beside the line
+        assert not number or re.search(rf"#.*\bEq\. {int(number[1])}\b", cell.source), cell.id
 
 
 def test_says_what_for_what_is_needed_and_where_to_go_on(path: Path) -> None:
     text = prose(path)
     for heading in ("will be able to", "What you need", "Exercises", "Summary", "Next"):
         assert heading in text, heading
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert target.startswith("https://") or (FOLDER / target).exists(), target
 
 
 def test_exercises_come_in_three_grades_each_with_a_blank_and_a_check(path: Path) -> None:
@@ -113,16 +119,15 @@ def test_exercises_come_in_three_grades_each_with_a_blank_and_a_check(path: Path
     assert set(grades) == set(range(len(GRADES)))
     for number in range(1, len(headings) + 1):
         blanks = [cell for cell in code(path) if re.fullmatch(rf"blank-{number}[a-z]?", cell.id)]
-        (check,) = (cell for cell in code(path) if cell.id == f"check-{number}")
         assert blanks
-        (hidden,) = (cell for cell in code(path) if cell.id == f"hidden-{number}")
-        for cell, tag in ((check, "check"), (hidden, "hidden")):
-            assert tag in tags(cell)
-            assert "assert" in cell.source
-        for cell in (*blanks, hidden):
-            assert cell.metadata.jupyter.source_hidden
         for cell in blanks:
             assert "blank" in tags(cell)
+            assert cell.metadata.jupyter.source_hidden
+        for tag in ("check", "hidden"):
+            (cell,) = (cell for cell in code(path) if cell.id == f"{tag}-{number}")
+            assert tag in tags(cell)
+            assert "assert" in cell.source
+            assert tag == "check" or cell.metadata.jupyter.source_hidden
 
 
 def test_nothing_but_exercises_follows_the_first_blank(path: Path) -> None:
@@ -138,11 +143,6 @@ def test_copies_can_be_made(path: Path, kind: str) -> None:
     copied = "".join("".join(cell["source"]) for cell in make_copy(path, kind)["cells"])
     assert "SOLUTION" not in copied
     assert ("your code here" in copied) == (kind == "student")
-
-
-def test_tags_are_those_that_something_reads(path: Path) -> None:
-    for cell in read(path).cells:
-        assert set(tags(cell)) <= TAGS, cell.id
 
 
 def test_what_is_made_by_hand_does_not_lean_on_the_package(path: Path) -> None:
@@ -161,13 +161,6 @@ def test_what_is_made_by_hand_does_not_lean_on_the_package(path: Path) -> None:
         used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         assert not used & (imported - defined), cell.id
         assert "rstan_lite" not in cell.source, cell.id
-
-
-def test_equations_are_numbered_beside_the_line(path: Path) -> None:
-    for cell in code(path):
-        number = re.fullmatch(r"eq-(\d\d).*", cell.id)
-        if number:
-            assert re.search(rf"#.*\bEq\. {int(number[1])}\b", cell.source), cell.id
 
 
 def test_every_explorer_has_a_static_figure_of_the_same_function(path: Path) -> None:
@@ -191,13 +184,3 @@ def test_lessons_name_their_symbols_and_compare_a_table(path: Path) -> None:
     assert {"dataset", "root", "out", "cache", "seed"} <= set(names)
     (out,) = (p.default for p in notebook_parameters(path) if p.name == "out")
     assert out == f"runs/{path.stem}"
-
-
-def test_links_to_files_lead_somewhere(path: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", prose(path)):
-        assert target.startswith("https://") or (FOLDER / target).exists(), target
-
-
-def test_names_no_path_of_a_machine(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert not re.search(r"/(home|root|work|Users|tmp|mnt)/", text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,12 @@ def seen(chromium: Any, site: Site) -> Seen:
     return crawl(chromium, site.out)
 
 
-def open_page(chromium: Any, site: Site, page: str) -> Any:
-    """A page of the site in a browser that is offline; to be closed."""
-    tab = chromium.new_context(offline=True).new_page()
-    tab.goto(f"{site.out.as_uri()}/{page}")
-    return tab
+@pytest.fixture
+def tab(chromium: Any, site: Site) -> Iterator[Any]:
+    """A page in a browser that is offline; addresses begin at the site's folder."""
+    context = chromium.new_context(offline=True, base_url=f"{site.out.as_uri()}/")
+    yield context.new_page()
+    context.close()
 
 
 def test_nothing_is_wrong_on_any_page(seen: Seen) -> None:
@@ -64,16 +66,15 @@ def test_the_crawl_finds_what_is_wrong(chromium: Any, site: Site, tmp_path: Path
     assert "too wide at 1280" not in found
 
 
-def test_search_finds_by_files_alone(chromium: Any, site: Site) -> None:
-    tab = open_page(chromium, site, "search.html?q=hand")
+def test_search_finds_by_files_alone(tab: Any) -> None:
+    tab.goto("search.html?q=hand")
     tab.wait_for_selector("#search-results li a")
     found = tab.eval_on_selector_all("#search-results li a", "all => all.map(a => a.href)")
     assert any(SCORES in address for address in found)
-    tab.close()
 
 
-def test_a_control_moves_by_keyboard_without_a_kernel(chromium: Any, site: Site) -> None:
-    tab = open_page(chromium, site, SCORES)
+def test_a_control_moves_by_keyboard_without_a_kernel(tab: Any) -> None:
+    tab.goto(SCORES)
     figure = tab.locator(".rstan-positions").first
     image, text = figure.locator("img"), figure.locator("figcaption")
     before = image.get_attribute("src")
@@ -86,11 +87,10 @@ def test_a_control_moves_by_keyboard_without_a_kernel(chromium: Any, site: Site)
     assert figure.locator("output").inner_text() == "1.5"
     tab.keyboard.press("ArrowLeft")
     assert image.get_attribute("src") == before
-    tab.close()
 
 
-def test_each_of_two_controls_moves_by_itself(chromium: Any, site: Site) -> None:
-    tab = open_page(chromium, site, SCORES)
+def test_each_of_two_controls_moves_by_itself(tab: Any) -> None:
+    tab.goto(SCORES)
     figure = tab.locator(".rstan-positions").nth(1)
     text, image = figure.locator("figcaption"), figure.locator("img")
     seen = [image.get_attribute("src")]
@@ -106,11 +106,10 @@ def test_each_of_two_controls_moves_by_itself(chromium: Any, site: Site) -> None
         seen.append(image.get_attribute("src"))
     assert len({*seen}) == 4  # 2 high are twice 1 and once 2
     assert figure.locator("output").all_inner_texts() == ["0", "1"]
-    tab.close()
 
 
-def test_an_equation_leads_to_its_cell_figure_function_and_code(chromium: Any, site: Site) -> None:
-    tab = open_page(chromium, site, "equations.html")
+def test_an_equation_leads_to_its_cell_figure_function_and_code(tab: Any) -> None:
+    tab.goto("equations.html")
     links = tab.eval_on_selector_all("tbody a", "all => all.map(a => a.href)")
     assert len(links) == 4
     shown = []
@@ -123,11 +122,10 @@ def test_an_equation_leads_to_its_cell_figure_function_and_code(chromium: Any, s
     assert "def draw(gamma)" in shown[1]
     assert shown[2].startswith("location_scores(")
     assert "def location_scores(" in shown[3]
-    tab.close()
 
 
-def test_a_notebook_page_shows_what_it_should(chromium: Any, site: Site) -> None:
-    tab = open_page(chromium, site, SCORES)
+def test_a_notebook_page_shows_what_it_should(tab: Any) -> None:
+    tab.goto(SCORES)
     text = tab.locator("article").inner_text()
     assert "read from /path/to/clips.npz" in text
     assert "noise of a library" not in "".join(tab.locator(".cell_output").all_inner_texts())
@@ -140,15 +138,13 @@ def test_a_notebook_page_shows_what_it_should(chromium: Any, site: Site) -> None
     tab.evaluate("document.fonts.ready")
     fonts = tab.evaluate("[...document.fonts].map(f => [f.family.replaceAll('\"', ''), f.status])")
     assert fonts == [["STIX Two Math", "loaded"]]
-    tab.close()
 
 
-def test_the_ledger_is_the_one_that_was_given(chromium: Any, site: Site) -> None:
-    tab = open_page(chromium, site, "ledger/index.html")
+def test_the_ledger_is_the_one_that_was_given(tab: Any) -> None:
+    tab.goto("ledger/index.html")
     text = tab.locator("article").inner_text()
     assert "Made of /path/to/puppets." in text
     assert tab.get_by_role("img", name="Two rows of a ledger.").count() == 2
-    tab.close()
 
 
 def test_what_has_not_changed_is_not_executed_again(site: Site) -> None:
