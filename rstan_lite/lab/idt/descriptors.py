@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
-from rstan_lite.lab.idt.trajectories import PATCH, Scale
+from rstan_lite.data.clips import Clip, ClipDataset
+from rstan_lite.features.extraction import over_clips
+from rstan_lite.features.store import Store, fingerprint
+from rstan_lite.lab.idt.trajectories import PATCH, Scale, TrackSettings, trajectories
+from rstan_lite.system.errors import DataError
+from rstan_lite.system.files import clear_parts
 
 CELLS, SPANS = 2, 3  # cells a side of the patch, and in time
 ORIENTATIONS = 8
@@ -25,9 +34,7 @@ def orientation_histogram(dx: np.ndarray, dy: np.ndarray, still: float = 0.0) ->
     dx, dy: float32 (h, w). Returns float32 (h, w, 8), or (h, w, 9) with `still`.
     """
     bins = ORIENTATIONS + (still > 0)
-    magnitude, place = (
-        np.asarray(part, dtype=np.float32).ravel() for part in cv2.cartToPolar(dx, dy)
-    )
+    magnitude, place = (np.float32(part).ravel() for part in cv2.cartToPolar(dx, dy))
     place *= np.float32(ORIENTATIONS / (2 * np.pi))  # in place throughout: this is where time goes
     low = place.astype(np.int32)
     place -= low
@@ -45,10 +52,8 @@ def orientation_histogram(dx: np.ndarray, dy: np.ndarray, still: float = 0.0) ->
 
 def gradient(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Differences of a pixel's two neighbours in x and in y, float32 (h, w) each."""
-    return (
-        cv2.Sobel(image, cv2.CV_32F, 1, 0, ksize=1),
-        cv2.Sobel(image, cv2.CV_32F, 0, 1, ksize=1),
-    )
+    dx, dy = (cv2.Sobel(image, cv2.CV_32F, x, 1 - x, ksize=1) for x in (1, 0))
+    return dx, dy
 
 
 def frame_votes(grey: np.ndarray, flow: np.ndarray) -> dict[str, np.ndarray]:
@@ -155,3 +160,45 @@ def volume_histograms(scale: Scale) -> dict[str, np.ndarray]:
                 sums[name] = np.zeros((n, SPANS, *cells.shape[1:]), dtype=np.float32)
             sums[name][rows, span[age]] += cells * weight[:, None, None, None]
     return {name: part.reshape(n, -1) for name, part in sums.items()}
+
+
+def descriptor_store(dataset: ClipDataset, cache: str | Path, settings: TrackSettings) -> Store:
+    """The store of a data set's descriptors, under `cache`.
+
+    Tensors of a clip: those of `describe`, as float16 (n, d).
+    """
+    key = {
+        "content": "improved dense trajectories 1",
+        "dataset": dataset.identity(),
+        "layout": dataset.layout,
+        **asdict(settings),
+    }
+    return Store.under(cache, "idt", key)
+
+
+def fill_descriptors(
+    store: Store, dataset: ClipDataset, clips: list[Clip], workers: int = 2
+) -> None:
+    """Make what the store lacks, several clips at a time.
+
+    A damaged clip does not stop the others. Raises DataError (damaged clips), StoreError (disk).
+    """
+    todo = store.missing(clips)
+    if todo:
+        clear_parts(store.folder)
+        settings = TrackSettings(**{name: store.key[name] for name in asdict(TrackSettings())})
+        step = partial(_store_clip, dataset, store, settings)
+        over_clips(todo, [step], [], workers, "trajectories", dataset)
+
+
+def _store_clip(
+    dataset: ClipDataset, store: Store, settings: TrackSettings, clip: Clip, _: None
+) -> None:
+    """The one step from a clip on disk to its stored descriptors."""
+    clip_print = fingerprint(clip.path)
+    try:
+        found = describe(trajectories(dataset.frames(clip), settings))
+    except DataError as error:  # knows nothing of files
+        raise DataError(clip.path, error.found, error.expected, error.hint) from error
+    tensors = {name: torch.from_numpy(part).half() for name, part in found.items()}
+    store.write(clip, tensors, clip_print)

@@ -3,21 +3,41 @@
 Perronnin et al., Improving the Fisher kernel for large-scale image classification (ECCV 2010), with
 the settings of Wang & Schmid (ICCV 2013): PCA to half the dimensions, a Gaussian mixture of
 diagonal covariances for each kind of descriptor, gradients for means and variances, power and L2
-normalisation.
+normalisation. The vectors lie in a store, and the codebooks that made them beside them.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+from tqdm.auto import tqdm
 
-from rstan_lite.lab.idt.libraries import check_libraries
-from rstan_lite.system.errors import DataError
-from rstan_lite.system.settings import check_count
+from rstan_lite.data.clips import Clip
+from rstan_lite.features.store import Store, digest
+from rstan_lite.lab.idt.descriptors import NAMES
+from rstan_lite.system.errors import DataError, StoreError
+from rstan_lite.system.files import clear_parts, write_atomically
+from rstan_lite.system.settings import check_count, require_libraries
+
+LIBRARIES = {"scikit-image": "skimage"}  # the optional ones: the extra `idt`
+CODEBOOKS = "codebooks.safetensors"
+
+
+def check_libraries() -> None:
+    """Raise ConfigError, saying how to install them, where a library is not there."""
+    require_libraries("iDT-FV", LIBRARIES, "idt")
 
 
 @dataclass(frozen=True)
@@ -39,6 +59,7 @@ class EncodingSettings:
             check_count(name, getattr(self, name), least)
 
 
+@dataclass(frozen=True)
 class Codebook:
     """PCA and Gaussian mixture of one kind of descriptor.
 
@@ -46,25 +67,20 @@ class Codebook:
     (K, d // 2). All float32.
     """
 
-    PARTS = ("mean", "axes", "weights", "means", "variances")
+    mean: np.ndarray
+    axes: np.ndarray
+    weights: np.ndarray
+    means: np.ndarray
+    variances: np.ndarray
 
-    def __init__(
-        self,
-        mean: np.ndarray,
-        axes: np.ndarray,
-        weights: np.ndarray,
-        means: np.ndarray,
-        variances: np.ndarray,
-    ):
-        check_libraries()
-        from sklearn.mixture import GaussianMixture
-
-        self.mean, self.axes = mean, axes
-        self.weights, self.means, self.variances = weights, means, variances
-        self._mixture: Any = GaussianMixture(len(weights), covariance_type="diag")
-        self._mixture.weights_, self._mixture.means_ = weights, means
-        self._mixture.covariances_ = variances
-        self._mixture.precisions_cholesky_ = 1 / np.sqrt(variances)
+    @cached_property
+    def mixture(self) -> Any:
+        """The Gaussians as scikit-learn's mixture, fitted."""
+        mixture: Any = GaussianMixture(len(self.weights), covariance_type="diag")
+        mixture.weights_, mixture.means_ = self.weights, self.means
+        mixture.covariances_ = self.variances
+        mixture.precisions_cholesky_ = 1 / np.sqrt(self.variances)
+        return mixture
 
     @classmethod
     def checked(cls, parts: Mapping[str, np.ndarray]) -> Codebook:
@@ -88,31 +104,25 @@ class Codebook:
 
         Raises DataError for fewer descriptors than components or dimensions.
         """
-        check_libraries()
-        from skimage.feature import learn_gmm
-        from sklearn.decomposition import PCA
-        from sklearn.exceptions import ConvergenceWarning
-
         kept = sample.shape[1] // 2
-        if len(sample) < max(settings.components, kept):
+        least = max(settings.components, kept)
+        if len(sample) < least:
             raise DataError(
                 "training trajectories",
                 f"{len(sample)} of them",
-                f"at least {max(settings.components, kept)}, for {settings.components} components",
+                f"at least {least}, for {settings.components} components",
                 "Give fewer --components, or more clips.",
             )
         pca = PCA(kept, random_state=settings.seed).fit(sample)
+        mixture = GaussianMixture(
+            settings.components,
+            covariance_type="diag",
+            max_iter=settings.iterations,
+            random_state=settings.seed,
+        )
         with warnings.catch_warnings():  # EM that is stopped early is a codebook as well
             warnings.simplefilter("ignore", ConvergenceWarning)
-            mixture = learn_gmm(
-                pca.transform(sample),
-                n_modes=settings.components,
-                gm_args={
-                    "covariance_type": "diag",
-                    "max_iter": settings.iterations,
-                    "random_state": settings.seed,
-                },
-            )
+            mixture.fit(pca.transform(sample))
         parts = (pca.mean_, pca.components_, mixture.weights_, mixture.means_, mixture.covariances_)
         return cls(*(np.asarray(part, dtype=np.float32) for part in parts))
 
@@ -122,14 +132,102 @@ class Codebook:
         First the gradients for the means, then those for the variances. A clip without descriptors
         has the zero vector.
         """
+        check_libraries()
         from skimage.feature import fisher_vector
 
         components, kept = self.means.shape
         if not len(descriptors):
             return np.zeros(2 * components * kept, dtype=np.float32)
         reduced = (descriptors - self.mean) @ self.axes.T  # (n, d // 2)
-        whole = fisher_vector(reduced, self._mixture)
-        gradients = whole[components:]  # the K for the weights add next to nothing
+        gradients = fisher_vector(reduced, self.mixture)[components:]  # without the weights' K
         rooted = np.sign(gradients) * np.sqrt(np.abs(gradients))
         # scikit-image's own normalisation would have the weights in, and divide zero by zero
         return (rooted / max(float(np.linalg.norm(rooted)), 1e-12)).astype(np.float32)
+
+
+PARTS = tuple(part.name for part in fields(Codebook))
+
+
+def fisher_store(
+    descriptors: Store, cache: str | Path, train: Sequence[Clip], settings: EncodingSettings
+) -> Store:
+    """The store of Fisher vectors, under `cache`. train: the clips that codebooks come from.
+
+    Tensors of a clip: one Fisher vector for each kind of descriptor.
+    """
+    key = {
+        "content": "fisher vectors 1",
+        "descriptors": descriptors.key,
+        "train": digest([clip.name for clip in train]),
+        **asdict(settings),
+    }
+    return Store.under(cache, "idt-fisher", key)
+
+
+def fill_fisher(
+    store: Store, descriptors: Store, train: list[Clip], clips: list[Clip],
+    settings: EncodingSettings, progress: bool = True,
+) -> None:  # fmt: skip
+    """Encode the clips that the store lacks, fitting codebooks to `train` first if it lacks those.
+
+    Raises DataError (too few trajectories), StoreError.
+    """
+    todo = store.missing(clips)
+    if not todo:
+        return
+    clear_parts(store.folder)
+    codebooks = _codebooks(store, descriptors, train, settings, progress)
+    title = f"Fisher vectors, {settings.components} components"
+    for clip in tqdm(todo, title, disable=not progress):
+        encoded = {
+            name: torch.from_numpy(codebook.encode(_read(descriptors, clip, name)))
+            for name, codebook in codebooks.items()
+        }
+        store.write(clip, encoded)
+
+
+def sample_rows(counts: Sequence[int], samples: int, seed: int) -> list[np.ndarray]:
+    """A random draw from the trajectories of all clips: each clip's row numbers, sorted.
+
+    counts: trajectories of each clip. At most `samples` in all, each trajectory equally likely.
+    """
+    edges = np.cumsum([0, *counts])
+    drawn = np.sort(np.random.default_rng(seed).permutation(edges[-1])[:samples])
+    parts = np.split(drawn, np.searchsorted(drawn, edges[1:-1]))
+    return [part - first for part, first in zip(parts, edges[:-1], strict=True)]
+
+
+def _read(descriptors: Store, clip: Clip, name: str) -> np.ndarray:
+    return descriptors.read(clip, name).float().numpy()
+
+
+def _codebooks(
+    store: Store, descriptors: Store, train: list[Clip], settings: EncodingSettings, progress: bool
+) -> dict[str, Codebook]:
+    """The codebook of each kind of descriptor: the store's own, or fitted and stored now."""
+    path = store.folder / CODEBOOKS
+    if path.is_file():
+        return _stored_codebooks(path)
+    counts = [len(descriptors.read(clip, NAMES[0])) for clip in train]
+    rows = sample_rows(counts, settings.samples, settings.seed)
+    codebooks = {}
+    for name in tqdm(NAMES, f"codebooks, {settings.components} components", disable=not progress):
+        parts = [_read(descriptors, c, name)[chosen] for c, chosen in zip(train, rows, strict=True)]
+        codebooks[name] = Codebook.fit(np.concatenate(parts), settings)
+    content = {
+        f"{name}.{part}": np.ascontiguousarray(getattr(codebook, part))
+        for name, codebook in codebooks.items()
+        for part in PARTS
+    }
+    write_atomically(path, save(content))
+    return codebooks
+
+
+def _stored_codebooks(path: Path) -> dict[str, Codebook]:
+    try:
+        found = load_file(path)
+        return {name: Codebook.checked({p: found[f"{name}.{p}"] for p in PARTS}) for name in NAMES}
+    except (OSError, SafetensorError, KeyError, ValueError, MemoryError) as error:
+        raise StoreError(
+            path, f"a damaged file ({error})", "codebooks", "Remove its folder to make them anew."
+        ) from error

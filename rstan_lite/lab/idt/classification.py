@@ -1,4 +1,4 @@
-"""iDT-FV on a data set's split: trajectories to numbers in a run folder, ready to be fused."""
+"""iDT-FV on a split: linear SVMs on Fisher vectors, and a run folder ready to be fused."""
 
 from __future__ import annotations
 
@@ -12,25 +12,75 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+from sklearn.svm import SVC
 
-from rstan_lite.data.jhmdb import JHMDB, Clip
+from rstan_lite.data.clips import Clip
+from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.features.store import Store
-from rstan_lite.lab.idt.classify import fit_temperature, margins, probabilities
-from rstan_lite.lab.idt.descriptors import NAMES
-from rstan_lite.lab.idt.encoding import EncodingSettings
-from rstan_lite.lab.idt.extract import descriptor_store, fill_descriptors
-from rstan_lite.lab.idt.fisher_store import fill_fisher, fisher_store, vectors
-from rstan_lite.lab.idt.libraries import MODULES, check_libraries
+from rstan_lite.lab.idt.descriptors import NAMES, descriptor_store, fill_descriptors
+from rstan_lite.lab.idt.encoding import (
+    LIBRARIES,
+    EncodingSettings,
+    check_libraries,
+    fill_fisher,
+    fisher_store,
+)
 from rstan_lite.lab.idt.trajectories import TrackSettings
 from rstan_lite.lab.scores import write_csv
-from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.errors import ConfigError, DataError
 from rstan_lite.system.files import alone, clear_parts, write_atomically
 from rstan_lite.system.reading import read_json
 from rstan_lite.training import run_folder as runs
 from rstan_lite.training.evaluation import accuracy, confusion, per_class
 from rstan_lite.training.run_folder import Predictions
 
+LOG_TEMPERATURE = (-6.0, 4.0)  # where it is sought
 CSV = {"test": "predictions.csv", "validation": "predictions_validation.csv"}
+
+
+def margins(
+    kernel: np.ndarray, labels: np.ndarray, rows: np.ndarray, classes: Sequence[str], c: float
+) -> np.ndarray:
+    """Each class's margin for some clips, by linear SVMs of one class against the rest.
+
+    The SVMs are fitted in the dual, on dot products: a clip's vector has many times more numbers
+    than there are clips.
+    kernel: (n, n), dot products of the training clips. labels: int (n,). rows: (m, n), dot products
+    of the clips in question with the training clips. c: weight of the errors.
+    Returns float64 (m, C).
+    Raises DataError for a class that no training clip or every training clip has.
+    """
+    found = np.zeros((len(rows), len(classes)))
+    for label, name in enumerate(classes):
+        own = labels == label
+        if own.all() or not own.any():
+            found_clips = f"{own.sum()} of the {len(own)} training clips"
+            raise DataError(name, found_clips, "some, but not all")
+        if len(rows):
+            machine = SVC(C=c, kernel="precomputed").fit(kernel, own)
+            found[:, label] = machine.decision_function(rows)
+    return found
+
+
+def fit_temperature(margin: np.ndarray, labels: np.ndarray) -> float:
+    """The temperature at which the margins' softmax gives labels the highest likelihood.
+
+    Guo et al., On calibration of modern neural networks (ICML 2017), for margins in place of
+    logits. margin: (n, C), of clips that the SVMs were not fitted to. labels: int (n,).
+    """
+
+    def loss(log_temperature: float) -> float:
+        scores = log_softmax(margin / np.exp(log_temperature), axis=1)
+        return -float(scores[np.arange(len(labels)), labels].mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=LOG_TEMPERATURE, method="bounded").x))
+
+
+def probabilities(margin: np.ndarray, temperature: float) -> np.ndarray:
+    """Softmax of margins (n, C) over a temperature, float32; rows sum to one."""
+    return softmax(margin / temperature, axis=1).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -62,15 +112,6 @@ class IdtConfig:
                 raise ConfigError(f"--{name}", repr(values), "one positive number or more")
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What validation chose: K, the SVM's C, and the accuracy there."""
-
-    components: int
-    cost: float
-    accuracy: float
-
-
 def run(
     config: IdtConfig, out: Path, cache: str | Path, workers: int = 2, progress: bool = True
 ) -> dict[str, Any]:
@@ -85,8 +126,7 @@ def run(
     """
     check_libraries()
     _check(out, config)
-    done = runs.read_metrics(out)
-    if done is not None:
+    if (done := runs.read_metrics(out)) is not None:
         return done
     with alone(out, "an iDT-FV run"):
         clear_parts(out)
@@ -108,45 +148,40 @@ def _run(
     fill_descriptors(descriptors, data, clips, workers)
     clips = data.train + data.validation + data.test  # without those that were left out
     write_atomically(out / runs.CONFIG, _json(config))
-    kernels = {
-        count: _kernel(config, count, descriptors, cache, data, progress)
-        for count in config.components
-    }
-    choice, margin = _choose(config, kernels, data)
-    kernel = kernels[choice.components]
-    truth = _labels(data.validation)
-    temperature = fit_temperature(margin, truth)
-    listed = len(data.train) + len(data.validation)  # rows of the kernel: train, validation, test
-    test = margins(
-        kernel[:listed, :listed],
-        _labels(clips[:listed]),
-        kernel[listed:, :listed],
-        data.classes,
-        choice.cost,
-    )
+    kernels = {}
+    for count in config.components:
+        settings = replace(config.encoding, components=count)
+        kernels[count] = _kernel(settings, descriptors, cache, data, progress)
+    right, components, cost, margin = _choose(config, kernels, data)
+    temperature = fit_temperature(margin, _labels(data.validation))
+    kernel, n = kernels[components], len(data.train) + len(data.validation)  # then the test clips
+    test = margins(kernel[:n, :n], _labels(clips[:n]), kernel[n:, :n], data.classes, cost)
     parts = {"validation": (data.validation, margin), "test": (data.test, test)}
     for part, (found, values) in parts.items():
-        _write(out, part, found, probabilities(values, temperature), data.classes)
+        names, scores = tuple(clip.name for clip in found), probabilities(values, temperature)
+        predictions = Predictions(names, _labels(found), scores, data.classes)
+        runs.write_predictions(out / runs.PREDICTIONS[part], predictions)
+        write_csv(out / CSV[part], predictions)
     counts = {clip.name: len(descriptors.read(clip, NAMES[0])) for clip in clips}
-    scores, labels = torch.from_numpy(test), torch.from_numpy(_labels(data.test))
-    runs.write_confusion(out / runs.CONFUSION, confusion(scores, labels), data.classes)
+    tested, labels = torch.from_numpy(test), torch.from_numpy(_labels(data.test))
+    runs.write_confusion(out / runs.CONFUSION, confusion(tested, labels), data.classes)
     metrics = {
-        "test_accuracy": accuracy(scores, labels),
-        "per_class": per_class(scores, labels, data.classes),
+        "test_accuracy": accuracy(tested, labels),
+        "per_class": per_class(tested, labels, data.classes),
         "n_test": len(data.test),
-        "validation_accuracy": choice.accuracy,
+        "validation_accuracy": right,
         "n_validation": len(data.validation),
         "n_train": len(data.train),
         "missing_clips": list(data.missing),
         "damaged_clips": data.damaged,
-        "components": choice.components,
-        "cost": choice.cost,
+        "components": components,
+        "cost": cost,
         "temperature": temperature,
         "trajectories_a_clip": float(np.mean(list(counts.values()))),
         "clips_without_trajectories": [name for name, count in counts.items() if not count],
         "seconds": round(time.monotonic() - began, 1),
         "seed": config.encoding.seed,
-        "versions": runs.versions() | {n: importlib.metadata.version(n) for n in MODULES},
+        "versions": runs.versions() | {n: importlib.metadata.version(n) for n in LIBRARIES},
     }
     runs.write_json(out / runs.METRICS, metrics)
     return metrics
@@ -168,12 +203,9 @@ def _check(out: Path, config: IdtConfig) -> None:
     found = {"damaged": "error"} | found  # earlier versions knew no other way
     names = sorted(n for n in {*found, *wanted} if found.get(n) != wanted.get(n))
     if names:
-        raise ConfigError(
-            out,
-            "a run with " + ", ".join(f"{name} {found.get(name)!r}" for name in names),
-            ", ".join(f"{name} {wanted.get(name)!r}" for name in names),
-            "Give another --out folder, or the settings that this run began with.",
-        )
+        there, here = (", ".join(f"{n} {one.get(n)!r}" for n in names) for one in (found, wanted))
+        hint = "Give another --out folder, or the settings that this run began with."
+        raise ConfigError(out, f"a run with {there}", here, hint)
 
 
 def _labels(clips: Sequence[Clip]) -> np.ndarray:
@@ -181,54 +213,35 @@ def _labels(clips: Sequence[Clip]) -> np.ndarray:
 
 
 def _kernel(
-    config: IdtConfig,
-    components: int,
-    descriptors: Store,
-    cache: str | Path,
-    data: JHMDB,
-    progress: bool,
+    settings: EncodingSettings, descriptors: Store, cache: str | Path, data: JHMDB, progress: bool
 ) -> np.ndarray:
     """Dot products of all clips' Fisher vectors, float64 (n, n): train, validation, test.
 
     The kinds of descriptors are concatenated, so their dot products add up.
     """
     clips = data.train + data.validation + data.test
-    settings = replace(config.encoding, components=components)
     store = fisher_store(descriptors, cache, data.train, settings)
     fill_fisher(store, descriptors, data.train, clips, settings, progress)
     kernel = np.zeros((len(clips), len(clips)))
     for name in NAMES:
-        rows = vectors(store, clips, name)
+        rows = np.stack([store.read(clip, name).numpy() for clip in clips])  # float32 (n, D)
         kernel += rows @ rows.T
     return kernel
 
 
 def _choose(
     config: IdtConfig, kernels: dict[int, np.ndarray], data: JHMDB
-) -> tuple[Choice, np.ndarray]:
-    """The settings with the best validation accuracy, and their margins there, (n, C).
+) -> tuple[float, int, float, np.ndarray]:
+    """The best validation accuracy, the K and C that gave it, and their margins there, (n, C).
 
     Ties go to fewer components, then to the smaller weight of errors.
     """
     n, m = len(data.train), len(data.validation)
-    truth = torch.from_numpy(_labels(data.validation))
+    labels, truth = _labels(data.train), torch.from_numpy(_labels(data.validation))
     tried = []
-    for components in sorted(kernels):
-        kernel = kernels[components]
+    for components, kernel in sorted(kernels.items(), key=lambda pair: pair[0]):
         for cost in sorted(config.costs):
-            margin = margins(
-                kernel[:n, :n], _labels(data.train), kernel[n : n + m, :n], data.classes, cost
-            )
+            margin = margins(kernel[:n, :n], labels, kernel[n : n + m, :n], data.classes, cost)
             right = accuracy(torch.from_numpy(margin), truth) or 0.0
-            tried.append((Choice(components, cost, right), margin))
-    return max(tried, key=lambda pair: pair[0].accuracy)  # the first of equals
-
-
-def _write(
-    out: Path, part: str, clips: Sequence[Clip], scores: np.ndarray, classes: tuple[str, ...]
-) -> None:
-    """Predictions of a part, as an archive and as a table."""
-    names = tuple(clip.name for clip in clips)
-    predictions = Predictions(names, _labels(clips), scores, classes)
-    runs.write_predictions(out / runs.PREDICTIONS[part], predictions)
-    write_csv(out / CSV[part], predictions)
+            tried.append((right, components, cost, margin))
+    return max(tried, key=lambda found: found[0])  # the first of equals
