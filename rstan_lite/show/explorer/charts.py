@@ -49,7 +49,7 @@ class Charts:
 
     def draw(self, step: int) -> NDArray[np.uint8]:
         """The charts at a step, counted from 0, uint8 (HEIGHT, COLUMN, 3)."""
-        with self._lock:  # steps are drawn ahead in one thread and saved in another
+        with self._lock:  # Jupyter may handle widgets in another thread than cells
             self.canvas.restore_region(self._still)
             if self.bars:
                 self._move_weights(step)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 from collections.abc import Callable
 from functools import cache, partial
 from html import escape
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -40,15 +38,12 @@ NOTE = (  # said beforehand, as nothing arrives here that could be complained ab
 KINDS = {"PNG": ".png", "GIF": ".gif", "MP4": ".mp4"}
 FILMS = (".gif", ".mp4")
 STEPS_A_SECOND = 2.0
-# Seconds without a press before a step is drawn ahead: the picture that was asked for is on its way
-# to the browser until then, and would have to share the processors.
-REST = 0.06
-BETWEEN = 0.005  # seconds between two steps, in which a press is answered
 PICTURES = 32  # of a page, where the first clip alone does not need more: some 3 MB
 LATER = (
     "Opened in Jupyter, the explorer has also each checkpoint by itself, the paper's figures, "
     "videos of your own and exports."
 )
+Kept = dict[int, tuple[bytes, str]]  # a view's steps, each drawn once: a file, and words
 
 
 def view_of(stage: Stage, title: str, figure: str = EVERYTHING, checkpoint: str = BOTH) -> View:
@@ -90,8 +85,7 @@ class Explorer:
         import ipywidgets
 
         self.stage, self.folder = stage, Path(folder)
-        self.screen, self._pictures, self._quiet = Screen("jpeg"), Pictures(), False
-        self._view: View | None = None  # the one that is shown
+        self.screen, self._quiet = Screen("jpeg"), False
         figures = [EVERYTHING, *(preset.name for preset in PRESETS)]
         names = [*stage.names, *([BOTH] if len(stage.names) > 1 else [])]
         self.step = widget_of(slider(1, max(2, stage.steps), 1, 1, "time step"), follow=True)
@@ -110,6 +104,7 @@ class Explorer:
         self.status, note = ipywidgets.HTML(""), ipywidgets.HTML(NOTE)
         self.screen.picture.layout.min_width = "640px"  # else its words are too small to be read
         self.screen.picture.layout.max_width = "100%"
+        self._view, self._kept = view_of(stage, stage.titles[0], EVERYTHING, names[-1]), Kept()
         self._changed()
         self.step.observe(self._watch(self._draw), names="value")
         for control in (self.title, self.checkpoint):
@@ -142,21 +137,24 @@ class Explorer:
         return watcher
 
     def _draw(self) -> None:
+        self._show()
+        self._drawn["step"] = self.step.value
+
+    def _show(self) -> None:
         step = self.step.value
-        self.screen.show(*self._pictures.of(step))
-        self._drawn["step"] = step
+        if step not in self._kept:
+            drawn = render(self._view, step)
+            self._kept[step] = encoded(drawn.pixels, "jpeg"), drawn.alt
+        self.screen.show(*self._kept[step])
 
     def _changed(self) -> None:
         chosen = {name: getattr(self, name).value for name in ("title", "figure", "checkpoint")}
-        before = self._view
-        self._view = view_of(self.stage, **chosen)
-        self._pictures.begin(self._view)
+        before = self._view, self._kept
+        self._view, self._kept = view_of(self.stage, **chosen), Kept()
         try:
-            self.screen.show(*self._pictures.of(self.step.value))
-        except Exception:
-            if before is not None:  # what is shown, and saved, stays the view before
-                self._view = before
-                self._pictures.begin(before)
+            self._show()
+        except Exception:  # what is shown, and saved, stays the view before
+            self._view, self._kept = before
             raise
         self._drawn: dict[str, Any] = {**chosen, "step": self.step.value}  # what the picture shows
 
@@ -186,10 +184,8 @@ class Explorer:
         self._changed()
 
     def _save(self, ending: str) -> None:
-        step = self.step.value
-        view = self._pictures.view
-        path = export(view, self.folder / export_name(view, ending, step), step)
-        self._say(f"saved: {path}")
+        path = self.folder / export_name(self._view, ending, self.step.value)
+        self._say(f"saved: {export(self._view, path, self.step.value)}")
 
     def _say(self, words: str) -> None:
         self.status.value = f'<p role="status" aria-live="polite">{escape(words)}</p>'
@@ -271,53 +267,3 @@ def encoded(pixels: NDArray[np.uint8], kind: str) -> bytes:
     options = {"jpeg": {"quality": 95, "subsampling": 0}, "webp": {"quality": 80}}[kind]
     Image.fromarray(pixels).save(buffer, kind, **options)
     return buffer.getvalue()
-
-
-class Pictures:
-    """The steps of the view that was begun with, as JPEG and words; each is drawn once.
-
-    After each `of`, the steps nearest to the one asked for are drawn too, one at a time, in pauses
-    of the event loop that runs there; without a loop none is. That shows nothing, and what can't be
-    drawn raises only when it is asked for. The next `begin` or `of` ends it.
-    """
-
-    view: View
-
-    def __init__(self) -> None:
-        self._lock = Lock()  # Jupyter may handle widgets in another thread than cells
-
-    def begin(self, view: View) -> None:
-        """Forget the pictures of the view before, and take another."""
-        with self._lock:
-            self.view, self._kept = view, dict[int, tuple[bytes, str]]()
-            self._turn = object()  # of the last press; the callbacks of others do nothing
-
-    def of(self, step: int) -> tuple[bytes, str]:
-        """The picture and words of a step, counted from 1. Raises as `render`."""
-        self._turn = turn = object()  # before the wait for a step that is being drawn
-        found = self._of(step)
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return found
-        loop.call_later(REST, self._ahead, loop, turn, step)
-        return found
-
-    def _of(self, step: int) -> tuple[bytes, str]:
-        with self._lock:
-            if step not in self._kept:
-                drawn = render(self.view, step)
-                self._kept[step] = encoded(drawn.pixels, "jpeg"), drawn.alt
-            return self._kept[step]
-
-    def _ahead(self, loop: asyncio.AbstractEventLoop, turn: object, near: int) -> None:
-        """Draw the missing step that is nearest, and come back for the one after that."""
-        with self._lock:
-            missing = set(range(1, self.view.scene.steps + 1)) - self._kept.keys()
-        if turn is not self._turn or not missing:
-            return
-        try:
-            self._of(min(missing, key=lambda step: (abs(step - near), -step)))
-        except Exception:  # is raised, and said, when the reader comes to that step
-            return
-        loop.call_later(BETWEEN, self._ahead, loop, turn, near)

@@ -1,4 +1,6 @@
-"""Overlays lie where the network looked, to the pixel; flow colours mean what they say."""
+"""Overlays lie where the network looked, to the pixel; films have every frame, in order."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,8 +9,17 @@ from hypothesis import strategies as st
 
 from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import Geometry, crop
-from rstan_lite.show import draw_contour, flow_to_colour, overlay, place_map
-from rstan_lite.show.frames import common_peak
+from rstan_lite.data.video import read_frames
+from rstan_lite.show.frames import (
+    common_peak,
+    draw_contour,
+    flow_to_colour,
+    overlay,
+    overlay_clip,
+    place_map,
+    write_animation,
+)
+from rstan_lite.system.errors import ConfigError
 
 GREY = np.array([0.299, 0.587, 0.114])
 
@@ -154,3 +165,30 @@ def test_flow_beyond_the_bound_is_drawn_at_it() -> None:
     assert len(np.unique(colours.reshape(-1, 3), axis=0)) == 1
     with pytest.raises(ValueError, match="flow"):
         flow_to_colour(np.zeros((2, 2, 3)))
+
+
+@pytest.mark.parametrize("ending", ["mp4", "avi", "gif"])
+def test_all_frames_arrive_in_order(tmp_path: Path, ending: str) -> None:
+    frames = np.stack([np.full((33, 49, 3), 30 * i, np.uint8) for i in range(7)])
+    back = read_frames(write_animation(frames, tmp_path / "new" / f"film.{ending}", fps=5))
+    assert back.shape == (7, 32, 48, 3)
+    means = back.reshape(7, -1).mean(axis=1)
+    np.testing.assert_allclose(means, 30 * np.arange(7), atol=20)
+
+
+def test_other_endings_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"\.mp4, \.avi, \.gif"):
+        write_animation(np.zeros((1, 8, 8, 3), np.uint8), tmp_path / "film.xyz")
+
+
+def test_maps_share_one_scale_and_an_even_map_stays_pale() -> None:
+    frames = np.zeros((2, 14, 14, 3), np.uint8)
+    even = np.full((2, 49), 1 / 49)
+    sharp = even.copy()
+    sharp[1] = 0
+    sharp[1, 24] = 1.0
+    film = overlay_clip(frames, sharp, smooth=False)
+    assert film.shape == frames.shape
+    assert film[1].max() > overlay_clip(frames, even)[1].max() > film[0].max()
+    with pytest.raises(ValueError, match="2 frames, but 1 maps"):
+        overlay_clip(frames, even[:1])
