@@ -5,19 +5,38 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from rstan_lite import __version__
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.interruption import run_command
 from rstan_lite.system.ranks import ranks_of_environment, refuse_several
-from rstan_lite.system.settings import nearest, one_of
+from rstan_lite.system.settings import check_choice, nearest, one_of
+
+FAMILIES = {  # the file of this folder that holds each command
+    "doctor": "doctor",
+    "puppets": "puppets",
+    "tune": "tuning",
+    "extract": "training",
+    "train": "training",
+    "predict": "training",
+    "evaluate": "testing",
+    "fuse": "testing",
+    "idt": "idt",
+    "ledger": "ledger",
+    "run": "classroom",
+    "copies": "classroom",
+    "assignments": "classroom",
+    "sweep": "sweep",
+}
 
 
-def build_parser() -> tuple[argparse.ArgumentParser, Any]:
-    """The parser, and the action that holds the commands' own parsers."""
-    from rstan_lite.cli import classroom, doctor, idt, ledger, puppets, sweep, training, tuning
+def build_parser(command: str = "") -> tuple[argparse.ArgumentParser, Any]:
+    """The parser, and the action that holds the commands' own parsers.
 
+    command: the only one that is wanted, with its family; any other text: all of them.
+    """
     parser = argparse.ArgumentParser(
         prog="rstan-lite",
         description="RSTAN: recurrent spatial-temporal attention for action recognition.",
@@ -25,8 +44,9 @@ def build_parser() -> tuple[argparse.ArgumentParser, Any]:
     )
     parser.add_argument("--version", action="version", version=f"rstan-lite {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for family in (doctor, puppets, tuning, training, idt, ledger, classroom, sweep):
-        family.add_parsers(subparsers)
+    wanted = [FAMILIES[command]] if command in FAMILIES else dict.fromkeys(FAMILIES.values())
+    for family in wanted:
+        import_module(f"rstan_lite.cli.{family}").add_parsers(subparsers)
     return parser, subparsers
 
 
@@ -37,8 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    parser, subparsers = build_parser()
-    _check_command(sys.argv[1:] if argv is None else argv, list(subparsers.choices))
+    command = next(iter(sys.argv[1:] if argv is None else argv), "")
+    if command and not command.startswith("-"):  # as about an option, not as argparse complains
+        check_choice("rstan-lite COMMAND", command, tuple(FAMILIES))
+    parser, subparsers = build_parser(command)
     arguments, unknown = parser.parse_known_args(argv)
     if arguments.command is None:
         parser.print_help()
@@ -48,13 +70,6 @@ def _run(argv: Sequence[str] | None) -> int:
     if arguments.command != "train":
         refuse_several(arguments.command)
     return int(arguments.func(arguments) or 0)
-
-
-def _check_command(argv: Sequence[str], commands: list[str]) -> None:
-    """Complain about a command that there isn't as about an option, not as argparse does."""
-    if argv and not argv[0].startswith("-") and argv[0] not in commands:
-        hint = nearest(argv[0], commands)
-        raise ConfigError("rstan-lite", f"the command {argv[0]}", one_of(commands), hint)
 
 
 def _unknown(unknown: list[str], command: str, parser: argparse.ArgumentParser) -> ConfigError:

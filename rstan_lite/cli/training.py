@@ -8,7 +8,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from rstan_lite.cli import testing as commands_of_runs
 from rstan_lite.cli.sweep import add_cluster_options, check_workers
 from rstan_lite.cli.testing import report
 from rstan_lite.system.ranks import ranks_of_environment, refuse_several
@@ -18,10 +17,7 @@ from rstan_lite.training.profiles import PROFILES, parsed, resolve, shown
 
 
 def add_parsers(subparsers: Any) -> None:
-    """Add these commands and those of finished runs.
-
-    Each one's `func` takes the arguments and returns an exit code.
-    """
+    """Add the three commands; each one's `func` takes the arguments and returns an exit code."""
     parser = subparsers.add_parser(
         "extract",
         help="make the features that train would make, without training",
@@ -48,8 +44,6 @@ def add_parsers(subparsers: Any) -> None:
     )
     add_options(parser)
     parser.set_defaults(func=_train)
-
-    commands_of_runs.add_parsers(subparsers)
 
     parser = subparsers.add_parser("predict", help="name the action in any video file")
     parser.add_argument("video", metavar="VIDEO", help="a video file")

@@ -75,12 +75,14 @@ class Parts:
 def load_parts(config: TrainConfig) -> Parts:
     """Features of all parts, and which networks made them: the first data set's, for both."""
     dataset, other, networks, shared = find_sources(config)
-    loaded = _load(config, PARTS, networks, dataset)
+    found = _prepare(config, PARTS, networks, dataset)
+    seen = networks_seen(networks, dataset, config.dataset)  # now: without damaged clips
     second = None if other is None else load_part(second_config(config), "train", networks, other)
+    train, validation, test = (_clip_features(dataset, part, found[part]) for part in PARTS)
     return Parts(
-        train=loaded["train"],
-        validation=loaded["validation"],
-        test=loaded["test"],
+        train,
+        validation,
+        test,
         missing=tuple(dataset.missing),
         networks={stream: (path, weights_hash(path)) for stream, path in networks.items()},
         damaged=dataset.damaged,
@@ -88,7 +90,7 @@ def load_parts(config: TrainConfig) -> Parts:
         second_damaged={} if other is None else other.damaged,
         second_missing=() if other is None else tuple(other.missing),
         second_shared=shared,
-        seen=networks_seen(networks, dataset, config.dataset),
+        seen=seen,
     )
 
 
@@ -263,7 +265,8 @@ def load_part(
     dataset: ClipDataset | None = None,
 ) -> ClipFeatures:
     """Features of one part ("train", "validation", "test"), made where the store lacks them."""
-    return _load(config, (part,), networks, dataset or open_dataset(config))[part]
+    dataset = dataset or open_dataset(config)
+    return _clip_features(dataset, part, _prepare(config, (part,), networks, dataset)[part])
 
 
 def load_sequences(
@@ -287,11 +290,11 @@ def load_sequences(
     return {one: _clip_features(dataset, part, features) for one, features in found.items()}
 
 
-def _load(
+def _prepare(
     config: TrainConfig, parts: Sequence[str], networks: Mapping[str, str], dataset: ClipDataset
-) -> dict[str, ClipFeatures]:
+) -> dict[str, Features]:
     """Parts by name; what several of them lack is made in one go, as starting costs seconds."""
-    found = prepare_parts(
+    return prepare_parts(
         dataset,
         parts,
         feature_settings(config, networks),
@@ -299,7 +302,6 @@ def _load(
         device=choose_device(config.device).type,
         workers=_workers(dataset, parts),
     )
-    return {part: _clip_features(dataset, part, found[part]) for part in parts}
 
 
 def _workers(dataset: ClipDataset, parts: Sequence[str]) -> int:

@@ -83,10 +83,10 @@ def train(
     with ExitStack() as stack:
         # Look at the folder, and prepare the features: from the store, or from the clips.
         with ranks.leader_first("features"):
-            device = choose_device(config.device)  # complain before the work, not after it
-            check_batch(ranks, config.batch_size)
             run_folder.check(out, config)
             done = _finished(out)
+            device = choose_device(config.device)  # complain before the work, not after it
+            check_batch(ranks, config.batch_size)
             if done is None and ranks.leads:
                 stack.enter_context(alone(out, "a run that is trained"))
                 done = _finished(out)  # by a process that was here until now
