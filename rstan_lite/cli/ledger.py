@@ -117,7 +117,7 @@ def write_files(found: Ledger | Pool, out: Path) -> list[Path]:
 def _plan(arguments: argparse.Namespace, out: Path, options: dict[str, Any]) -> Any:
     """What is to be run; complains before the first run."""
     from rstan_lite.lab.ledger.ledger_runs import Plan
-    from rstan_lite.training.paper_rows import rows_of
+    from rstan_lite.lab.paper_rows import rows_of
     from rstan_lite.training.parts import open_dataset
 
     if options.get("dataset", PUPPETS) == PUPPETS:

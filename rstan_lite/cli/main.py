@@ -57,8 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    command = next(iter(sys.argv[1:] if argv is None else argv), "")
-    if command and not command.startswith("-"):  # as about an option, not as argparse complains
+    words = sys.argv[1:] if argv is None else argv
+    command = words[0] if words else "--help"
+    if not command.startswith("-"):  # as about an option, not as argparse complains
         check_choice("rstan-lite COMMAND", command, tuple(FAMILIES))
     parser, subparsers = build_parser(command)
     arguments, unknown = parser.parse_known_args(argv)

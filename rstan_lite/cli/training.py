@@ -12,8 +12,7 @@ from rstan_lite.cli.sweep import add_cluster_options, check_workers
 from rstan_lite.cli.testing import report
 from rstan_lite.system.ranks import ranks_of_environment, refuse_several
 from rstan_lite.training.config import TrainConfig, default_of, value_types
-from rstan_lite.training.paper_rows import VARIANTS
-from rstan_lite.training.profiles import PROFILES, parsed, resolve, shown
+from rstan_lite.training.profiles import PROFILES, VARIANTS, parsed, resolve, shown
 
 
 def add_parsers(subparsers: Any) -> None:

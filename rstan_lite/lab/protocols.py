@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from rstan_lite.data.sampling import FRAMES, ClipSequence, test_sequences
 from rstan_lite.data.transforms import view, view_side
 from rstan_lite.features.extraction import FeatureSettings
@@ -21,7 +23,7 @@ from rstan_lite.system.settings import check_choice
 from rstan_lite.training import run_folder
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.config import TrainConfig, read_config
-from rstan_lite.training.evaluation import Evaluation, average, evaluate
+from rstan_lite.training.evaluation import Evaluation, evaluate
 from rstan_lite.training.parts import (
     feature_settings,
     load_part,
@@ -204,6 +206,26 @@ def evaluate_sequences(
         one: evaluate(model, of_one, head, one.frames, batch_size, precision)
         for one, of_one in features.items()
     }
+
+
+def average(results: Sequence[Evaluation]) -> Evaluation:
+    """The mean of several answers on the same clips: of scores, losses and shares.
+
+    results: one or more, with the same labels.
+    """
+    return Evaluation(
+        torch.stack([result.scores for result in results]).mean(0),
+        results[0].labels,
+        torch.stack([result.silhouettes for result in results]).mean(0),
+        _mean([result.loss for result in results]),
+        _mean([result.attention_share for result in results]),
+        _mean([result.area_share for result in results]),
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def judged(

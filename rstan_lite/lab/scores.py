@@ -7,6 +7,7 @@ import io
 import math
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from rstan_lite.training.run_folder import Predictions
 
 UNKNOWN = -1  # the label of a clip whose file does not say it
 ENDINGS = (".npz", ".csv")
+MAX_ARRAYS = 2**30  # bytes of a file of predictions: a million clips of a hundred classes take half
 # What becomes of scores that are no probabilities; those that are stay as they are.
 NORMALISE = ("softmax", "standardise", "none")
 
@@ -46,6 +48,52 @@ def read_scores(source: Path, part: str = "test") -> Predictions:
             path, f"a score of {found.names[bad[0]]} that is not finite", "finite numbers"
         )
     return found
+
+
+def read_predictions(path: Path) -> Predictions:
+    """The predictions of a run, with labels. Raises CheckpointError for anything else."""
+    found = predictions_of(path, read_arrays(path))
+    if not np.isfinite(found.scores).all():
+        raise CheckpointError(path, "scores that are not finite", "one finite row a clip")
+    return found
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file, without pickled objects; CheckpointError where it is damaged."""
+    check_regular(path, CheckpointError, "the predictions of a run")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            size = sum(entry.file_size for entry in file.zip.infolist())
+            if size > MAX_ARRAYS:
+                raise ValueError(f"{size} bytes once unpacked, more than {MAX_ARRAYS}")
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError) as error:
+        raise CheckpointError(path, str(error), "the predictions of a run") from error
+    except Exception as error:  # zipfile and zlib raise their own kinds for damaged archives
+        raise CheckpointError(
+            path, f"a damaged archive ({error})", "a run's predictions"
+        ) from error
+
+
+def predictions_of(path: Path, arrays: Mapping[str, np.ndarray]) -> Predictions:
+    """Predictions from arrays names, labels, scores, classes; CheckpointError where unfit."""
+    lacking = [name for name in ("names", "labels", "scores", "classes") if name not in arrays]
+    if lacking:
+        raise CheckpointError(path, f"no array {lacking[0]}", "the predictions of a run")
+    names, classes = arrays["names"], arrays["classes"]
+    labels, scores = arrays["labels"], arrays["scores"]
+    for name in ("names", "classes"):
+        if arrays[name].ndim != 1 or arrays[name].dtype.kind != "U":
+            found = f"{name} of shape {arrays[name].shape}, type {arrays[name].dtype}"
+            raise CheckpointError(path, found, f"{name} as a row of texts")
+    fits = scores.shape == (len(names), len(classes)) and labels.shape == (len(names),)
+    if not fits or labels.dtype.kind != "i" or scores.dtype.kind != "f":
+        found = f"scores {scores.shape} for {len(names)} names and {len(classes)} classes"
+        raise CheckpointError(path, found, "one row a clip, one column a class")
+    if len(labels) and not -1 <= labels.min() <= labels.max() < len(classes):
+        found = f"labels from {labels.min()} to {labels.max()}"
+        raise CheckpointError(path, found, f"indices of {len(classes)} classes, or -1: not known")
+    return Predictions(tuple(names.tolist()), labels, scores, tuple(classes.tolist()))
 
 
 def write_csv(path: Path, predictions: Predictions) -> None:
@@ -111,14 +159,14 @@ def _look(source: Path, part: str) -> Path:
 
 
 def _read_npz(path: Path) -> Predictions:
-    arrays = runs.read_arrays(path)
+    arrays = read_arrays(path)
     if "names" in arrays and arrays["names"].ndim:
         arrays.setdefault("labels", np.full(len(arrays["names"]), UNKNOWN))
-    return runs.predictions_of(path, arrays)
+    return predictions_of(path, arrays)
 
 
 def _read_csv(path: Path) -> Predictions:
-    check_regular(path, CheckpointError, "a CSV of scores", most=runs.MAX_ARRAYS)
+    check_regular(path, CheckpointError, "a CSV of scores", most=MAX_ARRAYS)
     try:
         with path.open(encoding="utf-8", newline="") as file:
             lines = list(csv.reader(file))

@@ -99,26 +99,6 @@ def evaluate(
     )
 
 
-def average(results: Sequence[Evaluation]) -> Evaluation:
-    """The mean of several answers on the same clips: of scores, losses and shares.
-
-    results: one or more, with the same labels.
-    """
-    return Evaluation(
-        torch.stack([result.scores for result in results]).mean(0),
-        results[0].labels,
-        torch.stack([result.silhouettes for result in results]).mean(0),
-        _mean([result.loss for result in results]),
-        _mean([result.attention_share for result in results]),
-        _mean([result.area_share for result in results]),
-    )
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
-
-
 def _check_finite(scores: Tensor, rows: Tensor, features: ClipFeatures) -> None:
     bad = rows[~torch.isfinite(scores[rows]).all(1).cpu()].tolist()
     if bad:

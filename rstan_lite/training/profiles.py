@@ -13,7 +13,6 @@ from typing import Any
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.settings import check_choice
 from rstan_lite.training.config import TrainConfig, from_mapping
-from rstan_lite.training.paper_rows import VARIANTS
 
 # Differences from TrainConfig's defaults, which are the profile `course`. The profile `paper` is
 # another for each data set, see PAPER and OURS.
@@ -39,6 +38,17 @@ PROFILES = (*SIZES, "paper")
 NOT_STATED = "not stated"
 LONGEST = 36  # characters of a value in a printed table
 
+
+# Rows of Tables I to III. "Two streams without fusion" averages two softmaxes there.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "lstm": {"attention": "none", "fusion": "none", "classifier": "score", "aa_kind": "none"},
+    "attention": {"fusion": "none", "classifier": "score", "aa_kind": "none"},
+    "fusion-mean": {"fusion": "mean", "classifier": "joint", "aa_kind": "none"},
+    "fusion-max": {"fusion": "max", "classifier": "joint", "aa_kind": "none"},
+    "silhouettes-ce": {"fusion": "max", "classifier": "joint", "aa_kind": "ce"},
+    "silhouettes": {"fusion": "max", "classifier": "joint", "aa_kind": "l2"},
+    "current-frame": {"attention": "current", "fusion": "max", "aa_kind": "l2"},
+}
 
 PAPER_DATASETS = ("ucf101", "hmdb51", "jhmdb")
 STANDS_FOR = {"puppets": "jhmdb"}  # generated clips take the settings of the data set they imitate

@@ -8,7 +8,7 @@ import io
 import json
 import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,6 @@ from rstan_lite.training.config import TrainConfig, differences, read_config
 CONFIG, METRICS, CONFUSION, LOG = "config.json", "metrics.json", "confusion.csv", "log.csv"
 WEIGHTS, DESCRIPTION = "checkpoint.safetensors", "checkpoint.json"
 PREDICTIONS = {"test": "predictions.npz", "validation": "predictions_validation.npz"}
-MAX_ARRAYS = 2**30  # bytes of a file of predictions: a million clips of a hundred classes take half
 _PACKAGES = ("torch", "torchvision", "numpy", "lightning-fabric", "lightning", "av",
              "opencv-contrib-python-headless", "safetensors", "scikit-learn")  # fmt: skip
 
@@ -107,52 +106,6 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
         classes=np.array(predictions.classes, dtype=np.str_),
     )
     write_atomically(path, buffer.getvalue())
-
-
-def read_predictions(path: Path) -> Predictions:
-    """Read what write_predictions wrote. Raises CheckpointError for anything else."""
-    found = predictions_of(path, read_arrays(path))
-    if not np.isfinite(found.scores).all():
-        raise CheckpointError(path, "scores that are not finite", "one finite row a clip")
-    return found
-
-
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file, without pickled objects; CheckpointError where it is damaged."""
-    check_regular(path, CheckpointError, "the predictions of a run")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            size = sum(entry.file_size for entry in file.zip.infolist())
-            if size > MAX_ARRAYS:
-                raise ValueError(f"{size} bytes once unpacked, more than {MAX_ARRAYS}")
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError) as error:
-        raise CheckpointError(path, str(error), "the predictions of a run") from error
-    except Exception as error:  # zipfile and zlib raise their own kinds for damaged archives
-        raise CheckpointError(
-            path, f"a damaged archive ({error})", "a run's predictions"
-        ) from error
-
-
-def predictions_of(path: Path, arrays: Mapping[str, np.ndarray]) -> Predictions:
-    """Predictions from arrays names, labels, scores, classes; CheckpointError where unfit."""
-    lacking = [name for name in ("names", "labels", "scores", "classes") if name not in arrays]
-    if lacking:
-        raise CheckpointError(path, f"no array {lacking[0]}", "the predictions of a run")
-    names, classes = arrays["names"], arrays["classes"]
-    labels, scores = arrays["labels"], arrays["scores"]
-    for name in ("names", "classes"):
-        if arrays[name].ndim != 1 or arrays[name].dtype.kind != "U":
-            found = f"{name} of shape {arrays[name].shape}, type {arrays[name].dtype}"
-            raise CheckpointError(path, found, f"{name} as a row of texts")
-    fits = scores.shape == (len(names), len(classes)) and labels.shape == (len(names),)
-    if not fits or labels.dtype.kind != "i" or scores.dtype.kind != "f":
-        found = f"scores {scores.shape} for {len(names)} names and {len(classes)} classes"
-        raise CheckpointError(path, found, "one row a clip, one column a class")
-    if len(labels) and not -1 <= labels.min() <= labels.max() < len(classes):
-        found = f"labels from {labels.min()} to {labels.max()}"
-        raise CheckpointError(path, found, f"indices of {len(classes)} classes, or -1: not known")
-    return Predictions(tuple(names.tolist()), labels, scores, tuple(classes.tolist()))
 
 
 def write_confusion(path: Path, counts: torch.Tensor, classes: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -38,23 +39,13 @@ def build_model(
     if second is not None:
         heads[config.second_head] = len(second.classes)
     torch.manual_seed(config.seed)
+    names = {spec.name for spec in fields(RSTANConfig)} & {spec.name for spec in fields(config)}
     return RSTAN(
         RSTANConfig(
-            streams=config.streams,
             d_cv={s: int(features.cubes[s].shape[-1]) for s in config.streams},
             d_fc={s: int(features.vectors[s].shape[-1]) for s in config.streams},
             heads=heads,
-            d_h=config.d_h,
-            d_att=config.d_att,
-            attention=config.attention,
-            window=config.window,
-            gamma_alpha=config.gamma_alpha,
-            gamma_beta=config.gamma_beta,
-            fusion=config.fusion,
-            classifier=config.classifier,
-            renormalize=config.renormalize,
-            dropout=config.dropout,
-            recurrence=config.recurrence,
+            **{name: getattr(config, name) for name in names},  # sizes and variant of both names
         )
     )
 

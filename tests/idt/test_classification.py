@@ -15,9 +15,9 @@ from rstan_lite.lab.idt.classification import fit_temperature, margins, probabil
 from rstan_lite.lab.idt.descriptors import descriptor_store, fill_descriptors
 from rstan_lite.lab.idt.trajectories import TrackSettings
 from rstan_lite.lab.late_fusion import fuse
+from rstan_lite.lab.scores import read_predictions
 from rstan_lite.puppets import generate
 from rstan_lite.system.errors import DataError
-from rstan_lite.training.run_folder import read_predictions
 
 CLASSES = ["clap", "jump", "run"]
 OPTIONS = ["--scales", "2", "--components", "2,4", "--samples", "2000", "--workers", "1",

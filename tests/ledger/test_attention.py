@@ -8,9 +8,10 @@ from small_runs import write_networks
 
 from rstan_lite.lab.ledger.ledger_attention import attended, row_sums
 from rstan_lite.lab.ledger.ledger_runs import Plan, make, read
+from rstan_lite.lab.paper_rows import rows_of
+from rstan_lite.lab.scores import read_predictions
 from rstan_lite.system.errors import CheckpointError
 from rstan_lite.training import run_folder as runs
-from rstan_lite.training.paper_rows import rows_of
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def test_what_is_drawn_is_what_was_measured_and_answered(ledger):
     (sums,) = row_sums(ledger, "am-max", (2,))
     found = attended(ledger, "am-max", 2, clips)
     assert [case.name for case in found] == [ledger.clips[clip] for clip in clips]
-    predictions = runs.read_predictions(ledger.plan.folder("am-max", 2) / "predictions.npz")
+    predictions = read_predictions(ledger.plan.folder("am-max", 2) / "predictions.npz")
     for clip, case in zip(clips, found, strict=True):
         np.testing.assert_allclose(case.maps.sum(-1), 1, atol=1e-5)
         inside = (case.maps * (case.target > 0)).sum()

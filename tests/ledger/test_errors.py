@@ -18,8 +18,8 @@ from rstan_lite.lab.ledger.error_analysis import (
     share_by_class,
 )
 from rstan_lite.lab.ledger.ledger_runs import Entry, Ledger, Plan
+from rstan_lite.lab.paper_rows import rows_of
 from rstan_lite.system.errors import CheckpointError
-from rstan_lite.training.paper_rows import rows_of
 
 ABC = ("a", "b", "c")
 LABELS = np.array([0, 0, 0, 1, 2])

@@ -13,12 +13,13 @@ from rstan_lite.cli.ledger import write_files
 from rstan_lite.lab.ledger.claims import CLAIMS
 from rstan_lite.lab.ledger.ledger_runs import CHOSEN, FAILURE, Plan, make, open_plan, read
 from rstan_lite.lab.ledger.ledger_tables import ledger_text
+from rstan_lite.lab.paper_rows import ROWS, rows_of
+from rstan_lite.lab.scores import read_predictions
 from rstan_lite.show.comparisons import claim_figure, row_figure
 from rstan_lite.show.style import alt_text
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.training import run_folder as runs
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.paper_rows import ROWS, rows_of
 from rstan_lite.training.profiles import resolve
 from rstan_lite.training.run_folder import Predictions
 
@@ -206,7 +207,7 @@ def test_make_goes_on_past_a_failure_and_does_nothing_twice(tmp_path, monkeypatc
     make(broken)
     assert [path.stat().st_mtime_ns for path in files] == before
     scores = [
-        runs.read_predictions(broken.folder(name, 0) / runs.PREDICTIONS["test"]).scores
+        read_predictions(broken.folder(name, 0) / runs.PREDICTIONS["test"]).scores
         for name in ("st", "appearance-st", "motion-st")
     ]
     np.testing.assert_allclose(scores[0], (scores[1] + scores[2]) / 2, atol=1e-6)

@@ -11,8 +11,8 @@ from rstan_lite.cli import main
 from rstan_lite.lab.ledger.claims import difference
 from rstan_lite.lab.ledger.ledger_runs import Plan, read
 from rstan_lite.lab.ledger.ledger_tables import Pool, pool_text, write_tables
+from rstan_lite.lab.paper_rows import rows_of
 from rstan_lite.system.errors import ConfigError
-from rstan_lite.training.paper_rows import rows_of
 
 CLIPS = {1: 20, 2: 30}
 RIGHT = {  # clips named rightly, of (split, row), by seed

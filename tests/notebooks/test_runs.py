@@ -33,11 +33,11 @@ from PIL import Image
 
 from rstan_lite.classroom import run_notebook
 from rstan_lite.classroom.lesson_config import lesson_config
+from rstan_lite.lab.scores import read_predictions
 from rstan_lite.puppets import generate
 from rstan_lite.show.results import RESULT_COLUMNS
 from rstan_lite.system.errors import NotebookError
 from rstan_lite.training.parts import load_parts
-from rstan_lite.training.run_folder import read_predictions
 from tests.site.crawl import DESK, LOOK, PHONE
 
 FOLDER = Path(__file__).parents[2] / "notebooks"

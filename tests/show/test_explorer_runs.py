@@ -17,6 +17,7 @@ from small_runs import train_command, write_networks
 
 from rstan_lite.cli import main
 from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.lab.scores import read_predictions
 from rstan_lite.model.rstan import fuse_scores
 from rstan_lite.show.explorer import (
     BOTH,
@@ -35,7 +36,6 @@ from rstan_lite.show.explorer import (
 from rstan_lite.show.explorer.widget import EVERYTHING, Explorer
 from rstan_lite.show.style import Drawing
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
-from rstan_lite.training.run_folder import read_predictions
 
 widgets = pytest.importorskip("ipywidgets")
 

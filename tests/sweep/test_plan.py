@@ -10,9 +10,9 @@ import pytest
 
 from rstan_lite.cli import build_parser, main
 from rstan_lite.cli.training import from_arguments
+from rstan_lite.lab.paper_rows import SHARPNESS
 from rstan_lite.lab.sweep.sweep_plan import describe, job_name, plan, split_values, train_config
 from rstan_lite.system.errors import ConfigError, NotebookError
-from rstan_lite.training.paper_rows import SHARPNESS
 from tests.classroom.made import write
 
 CELL = "split: int = 1\nsizes: list[int] = [1]\nout: str = 'runs/n'"

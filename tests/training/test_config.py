@@ -10,9 +10,8 @@ import pytest
 from rstan_lite.cli.training import add_options, from_arguments
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.training.config import TrainConfig, differences, from_mapping, read_config
-from rstan_lite.training.paper_rows import VARIANTS
 from rstan_lite.training.parts import feature_settings
-from rstan_lite.training.profiles import PROFILES, SIZES, resolve
+from rstan_lite.training.profiles import PROFILES, SIZES, VARIANTS, resolve
 
 
 def parse(*argv: str) -> TrainConfig:

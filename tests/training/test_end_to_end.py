@@ -15,8 +15,8 @@ from small_runs import train_command, write_networks
 from rstan_lite.cli import main
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.data.video import read_frames
+from rstan_lite.lab.scores import read_predictions
 from rstan_lite.puppets import generate
-from rstan_lite.training import run_folder as runs
 from rstan_lite.training.parts import find_sources
 from rstan_lite.training.profiles import resolve
 
@@ -40,7 +40,7 @@ def trained(place: Path) -> Path:
 
 def test_train_writes_the_run_folder(trained: Path, place: Path):
     metrics = json.loads((trained / "metrics.json").read_text())
-    predictions = runs.read_predictions(trained / "predictions.npz")
+    predictions = read_predictions(trained / "predictions.npz")
     assert metrics["n_test"] == len(predictions.names) > 0
     assert set(metrics["per_class"]) == set(CLASSES)
     assert 0 < metrics["silhouette_area"] < 1
@@ -196,7 +196,7 @@ def test_a_network_that_has_seen_test_clips_is_said_once_and_recorded(
     trained: Path, place: Path, capsys
 ):
     card = place / "appearance.json"
-    clips = runs.read_predictions(trained / "predictions.npz").names[:1]
+    clips = read_predictions(trained / "predictions.npz").names[:1]
     identity = JHMDB(place / "clips").identity()
     try:
         card.write_text(json.dumps({"trained_on": {"dataset": identity, "clips": clips}}))
@@ -253,7 +253,7 @@ def test_predict_names_classes_and_draws_overlays(trained: Path, tmp_path: Path,
 
 
 def test_predict_gives_a_clip_the_scores_of_the_test(trained: Path, place: Path, tmp_path: Path):
-    predictions = runs.read_predictions(trained / "predictions.npz")
+    predictions = read_predictions(trained / "predictions.npz")
     name = predictions.names[0]
     action = predictions.classes[predictions.labels[0]]
     clip = place / "clips" / "ReCompress_Videos" / action / f"{name}.avi"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rstan_lite.lab.late_fusion import fuse, save_fused
+from rstan_lite.lab.scores import read_predictions
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.training import run_folder as runs
 from rstan_lite.training.run_folder import Predictions, write_predictions
@@ -60,7 +61,7 @@ def test_the_fused_result_is_written_like_a_runs(tmp_path):
     assert json.loads((tmp_path / "out" / "metrics.json").read_text()) == metrics
     assert metrics["test_accuracy"] == 0.5
     assert metrics["per_class"] == {"run": 0.5, "walk": 0.5}
-    assert len(runs.read_predictions(tmp_path / "out" / "predictions.npz").names) == 4
+    assert len(read_predictions(tmp_path / "out" / "predictions.npz").names) == 4
 
 
 def test_differing_clips_labels_and_classes_are_named(tmp_path):

@@ -12,11 +12,12 @@ from training.synthetic import make_features, make_parts
 from rstan_lite.cli.training import from_arguments
 from rstan_lite.data import sampling as sequences
 from rstan_lite.data.transforms import view_side
-from rstan_lite.lab.protocols import evaluate_run, evaluate_sequences
+from rstan_lite.lab.protocols import average, evaluate_run, evaluate_sequences
+from rstan_lite.lab.scores import read_predictions
 from rstan_lite.lab.splits import command, evaluate_splits, find_runs
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.training import run_folder as runs
-from rstan_lite.training.evaluation import average, evaluate
+from rstan_lite.training.evaluation import evaluate
 from rstan_lite.training.profiles import resolve
 from rstan_lite.training.run_folder import load_model
 from rstan_lite.training.train import train
@@ -66,7 +67,7 @@ def test_the_last_steps_softmax_is_averaged_over_sequences_of_any_size(folder, o
         right = (shares.argmax(1).numpy() == features.labels).mean()
         assert listed["accuracy"] == pytest.approx(right)
         assert listed["places"] == features.target.shape[3]
-    found = runs.read_predictions(path.with_suffix(".npz"))
+    found = read_predictions(path.with_suffix(".npz"))
     np.testing.assert_allclose(found.scores, total, atol=1e-5)
     assert metrics["test_accuracy"] == pytest.approx((total.argmax(1) == found.labels).mean())
     assert {row["places"] for row in metrics["sequences"]} == {36, 49, 64}

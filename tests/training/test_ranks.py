@@ -19,6 +19,7 @@ from small_runs import train_command, write_networks
 from training import shared_work
 
 from rstan_lite import cli
+from rstan_lite.lab.scores import read_predictions
 from rstan_lite.puppets import generate
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.ranks import ALONE, Ranks, check_batch, ranks_of_environment
@@ -188,7 +189,7 @@ def check_same_run(found: Path, expected: Path, world_size: int) -> None:
     names = {path.name for path in expected.iterdir() if "tfevents" not in path.name}
     assert {path.name for path in found.iterdir() if "tfevents" not in path.name} == names
     for part in ("test", "validation"):
-        ours, theirs = (runs.read_predictions(run / runs.PREDICTIONS[part])
+        ours, theirs = (read_predictions(run / runs.PREDICTIONS[part])
                         for run in (found, expected))  # fmt: skip
         assert ours.names == theirs.names
         np.testing.assert_array_equal(ours.labels, theirs.labels)

@@ -11,9 +11,9 @@ import torch
 from training.synthetic import SMALL, make_features, make_parts
 
 from rstan_lite.lab.protocols import evaluate_run
+from rstan_lite.lab.scores import read_predictions
 from rstan_lite.system.devices import make_fabric
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
-from rstan_lite.training import run_folder as runs
 from rstan_lite.training.batches import ClipFeatures, endless_rows, training_batch
 from rstan_lite.training.config import read_config
 from rstan_lite.training.evaluation import evaluate
@@ -147,7 +147,7 @@ def test_the_first_head_predicts_and_the_second_is_tested_when_asked(finished):
     clips = make_features(12, classes=3, seed=9)
     found, path = evaluate_run(out, features=clips, device="cpu", second=True)
     assert (path.name, found["head"]) == ("evaluation-jhmdb-test-4.json", "jhmdb")
-    assert runs.read_predictions(path.with_suffix(".npz")).scores.shape == (12, 3)
+    assert read_predictions(path.with_suffix(".npz")).scores.shape == (12, 3)
     with pytest.raises(ConfigError, match="training part trains"):
         evaluate_run(out, "validation", device="cpu", second=True)
     with pytest.raises(ConfigError, match="classes"):

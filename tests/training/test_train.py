@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from safetensors.torch import load_file
 from training.synthetic import make_features, make_parts
 
 from rstan_lite.lab.protocols import evaluate_run
+from rstan_lite.lab.scores import read_predictions
+from rstan_lite.model import rstan
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.training import run_folder as runs
 from rstan_lite.training.profiles import resolve
@@ -52,6 +55,20 @@ def test_metrics_hold_what_a_reader_looks_for(finished):
     assert metrics["versions"]["torch"] == torch.__version__.split("+")[0]
 
 
+@pytest.mark.parametrize("equation", ["location_scores", "frame_scores"])
+def test_what_is_written_is_what_trains(equation: str, tmp_path, monkeypatch):
+    """Somebody who changes an equation of `rstan.py` sees other numbers in the next training."""
+    config = replace(CONFIG, iterations=4)
+    assert config.recurrence == "plain"
+    before = train(config, tmp_path / "before", make_parts(), progress=False)
+    assert before["recurrence"] == "plain (as asked)"
+    written = getattr(rstan, equation)
+    monkeypatch.setattr(rstan, equation, lambda *given: 3 * written(*given))
+    train(config, tmp_path / "after", make_parts(), progress=False)
+    losses = [read_log(tmp_path / name / "log.csv")[-1].main_loss for name in ("before", "after")]
+    assert losses[0] != losses[1]
+
+
 def test_predictions_are_plain_arrays_that_give_the_accuracy(finished):
     out, metrics = finished
     with np.load(out / "predictions.npz", allow_pickle=False) as file:
@@ -61,7 +78,7 @@ def test_predictions_are_plain_arrays_that_give_the_accuracy(finished):
     assert names.tolist() == list(make_parts().test.names)
     assert np.allclose(scores.sum(1), 1, atol=1e-5)
     assert (scores.argmax(1) == labels).mean() == pytest.approx(metrics["test_accuracy"])
-    assert len(runs.read_predictions(out / "predictions_validation.npz").names) == 24
+    assert len(read_predictions(out / "predictions_validation.npz").names) == 24
 
 
 def test_confusion_matrix_counts_the_test_clips(finished):
@@ -95,8 +112,8 @@ def test_the_saved_model_gives_the_saved_predictions(finished):
     again, path = evaluate_run(out, features=make_parts().test, device="cpu")
     assert again["test_accuracy"] == metrics["test_accuracy"]
     first, second = (
-        runs.read_predictions(out / "predictions.npz"),
-        runs.read_predictions(path.with_suffix(".npz")),
+        read_predictions(out / "predictions.npz"),
+        read_predictions(path.with_suffix(".npz")),
     )
     assert np.array_equal(first.scores, second.scores)
 
@@ -195,7 +212,7 @@ def test_damaged_runs_are_named(finished, tmp_path):
         load_model(tmp_path)
     (tmp_path / "predictions.npz").write_bytes((out / "predictions.npz").read_bytes()[:300])
     with pytest.raises(CheckpointError, match=r"predictions\.npz"):
-        runs.read_predictions(tmp_path / "predictions.npz")
+        read_predictions(tmp_path / "predictions.npz")
     (tmp_path / "metrics.json").write_text("[")
     with pytest.raises(CheckpointError, match=r"metrics\.json"):
         runs.read_metrics(tmp_path)

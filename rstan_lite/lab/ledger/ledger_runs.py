@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from rstan_lite.lab.ledger.claims import Difference, difference
+from rstan_lite.lab.paper_rows import ROWS, Row, rows_of
+from rstan_lite.lab.scores import read_predictions
 from rstan_lite.system.errors import CheckpointError, RstanError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import read_json
 from rstan_lite.training import run_folder as runs
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.paper_rows import ROWS, Row, rows_of
 from rstan_lite.training.profiles import resolve
 from rstan_lite.training.run_folder import Predictions
 
@@ -216,7 +217,7 @@ def read(plan: Plan) -> Ledger:
                 shared = shared or metrics
                 networks |= metrics["networks"]
             path = folder / runs.PREDICTIONS["test"]
-            predictions = runs.read_predictions(path)
+            predictions = read_predictions(path)
             first = first or predictions
             answers.append(_answers(path, predictions, first))
             seeds.append(seed)

@@ -58,16 +58,14 @@ SMALLEST = 1 << 17
 
 
 def choose_plan(config: Config, device: torch.device, scores_with_gradient: bool = False) -> Plan:
-    """How to run.
+    """How to run, where the plain recurrence is not asked for.
 
-    config: its `recurrence` says what is asked for.
+    config: its `recurrence` is "fast" or "auto".
     scores_with_gradient: the scores of all steps are asked for while gradients are recorded.
         Somebody may differentiate them, which only the plain recurrence can.
     Raises ConfigError where "fast" was demanded with such scores.
     """
     recurrence = config.recurrence
-    if recurrence == "plain":
-        return Plan("plain", "", "as asked")
     if scores_with_gradient:
         if recurrence == "fast":
             raise ConfigError(

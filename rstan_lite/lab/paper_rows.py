@@ -1,6 +1,6 @@
 """The rows of the paper's tables for JHMDB: what each trains with, and its number. No torch.
 
-The one table that `train --variant`, `sweep ablations` and `ledger` read.
+The one table that `sweep ablations` and `ledger` read; its variants are those of `train --variant`.
 """
 
 from __future__ import annotations
@@ -10,17 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rstan_lite.system.errors import ConfigError
+from rstan_lite.training.profiles import VARIANTS
 
-# Options of TrainConfig by name of a model. "Two streams without fusion" averages two softmaxes.
-VARIANTS: dict[str, dict[str, Any]] = {
-    "lstm": {"attention": "none", "fusion": "none", "classifier": "score", "aa_kind": "none"},
-    "attention": {"fusion": "none", "classifier": "score", "aa_kind": "none"},
-    "fusion-mean": {"fusion": "mean", "classifier": "joint", "aa_kind": "none"},
-    "fusion-max": {"fusion": "max", "classifier": "joint", "aa_kind": "none"},
-    "silhouettes-ce": {"fusion": "max", "classifier": "joint", "aa_kind": "ce"},
-    "silhouettes": {"fusion": "max", "classifier": "joint", "aa_kind": "l2"},
-    "current-frame": {"attention": "current", "fusion": "max", "aa_kind": "l2"},
-}
 FULL = "silhouettes"  # the variant of all parts, which Table III and Fig. 6 start from
 SHARPNESS = (2.0, 5.0, 10.0)  # beside 1; ours: Fig. 6 draws its values, the text names none
 
