@@ -31,8 +31,7 @@ from rstan_lite.lab.scores import read_scores
 from rstan_lite.training import run_folder as runs
 from rstan_lite.training.config import read_config
 from rstan_lite.training.profiles import resolve
-from rstan_lite.training.run_folder import load_model
-from rstan_lite.training.run_folder import read_log as read_csv
+from rstan_lite.training.run_folder import load_model, read_log
 from rstan_lite.training.train import train
 from tests.hostile.damage import BYTES
 from tests.hostile.world import COMPONENTS, SIZE
@@ -181,7 +180,7 @@ ENTRIES: dict[str, Entry] = {
     "scores .npz": Entry("run/predictions.npz", lambda c, f: read_scores(f), weight=6),
     "scores .csv": Entry("scores.csv", lambda c, f: read_scores(f), ("lines",), weight=6),
     "fuse": Entry("scores.csv", _fuse, ("lines",)),
-    "log.csv": Entry("log.csv", lambda c, f: read_csv(f), ("lines",), weight=2),
+    "log.csv": Entry("log.csv", lambda c, f: read_log(f), ("lines",), weight=2),
     "resumed training": Entry("resume.pt", _resume, (), "stopped", 3),
     "codebooks": Entry("codebooks.safetensors", _fisher, weight=3),
     "notebook": Entry("n.ipynb", _notebook, ("json",), weight=8),

@@ -25,9 +25,9 @@ from rstan_lite.system.interruption import Interrupted, Keeper
 from rstan_lite.training import loop
 from rstan_lite.training import results as finish_module
 from rstan_lite.training import run_folder as runs
-from rstan_lite.training.checkpoint import Versions as Generations
+from rstan_lite.training.checkpoint import Versions
 from rstan_lite.training.profiles import resolve
-from rstan_lite.training.run_folder import read_log as read_csv
+from rstan_lite.training.run_folder import read_log
 from rstan_lite.training.train import train
 
 # four mini-batches an epoch; the last one ends in the middle; dropout draws from torch's source
@@ -72,7 +72,7 @@ def test_ctrl_c_at_every_safe_point(parts, whole, tmp_path, ctrl_c_at, monkeypat
     with pytest.raises(Interrupted):
         train(CONFIG, tmp_path, parts, progress=False)
     monkeypatch.undo()
-    assert read_csv(tmp_path / "log.csv") == read_csv(whole[0] / "log.csv")[: number // 5]
+    assert read_log(tmp_path / "log.csv") == read_log(whole[0] / "log.csv")[: number // 5]
     torch.manual_seed(99)  # another process has another state
     check(whole, tmp_path, train(CONFIG, tmp_path, parts, progress=False))
 
@@ -105,7 +105,7 @@ def test_ctrl_c_during_each_validation(parts, whole, tmp_path, monkeypatch):
     for epochs in range(3):
         with pytest.raises(Interrupted):
             train(CONFIG, tmp_path, parts, progress=False)
-        assert len(read_csv(tmp_path / "log.csv")) == epochs
+        assert len(read_log(tmp_path / "log.csv")) == epochs
     check(whole, tmp_path, train(CONFIG, tmp_path, parts, progress=False))
 
 
@@ -119,7 +119,7 @@ def test_a_kill_while_the_results_are_written(parts, whole, tmp_path, monkeypatc
     if write == "metrics":
         monkeypatch.setattr(runs, "write_json", die)
     elif write == "remove":
-        monkeypatch.setattr(Generations, "remove", die)
+        monkeypatch.setattr(Versions, "remove", die)
     elif write == "write_csv":
         monkeypatch.setattr(finish_module, "save_model", die)
     else:
@@ -137,7 +137,7 @@ def test_a_log_that_lags_behind_the_checkpoint_catches_up(parts, whole, tmp_path
     train(config, tmp_path, parts, **stop)
     (tmp_path / "log.csv").write_bytes(b"")  # the checkpoint was written, then came the kill
     train(config, tmp_path, parts, **stop)
-    assert read_csv(tmp_path / "log.csv") == read_csv(whole[0] / "log.csv")[:2]
+    assert read_log(tmp_path / "log.csv") == read_log(whole[0] / "log.csv")[:2]
 
 
 def test_tensorboard_shows_each_epoch_once(parts, whole, tmp_path):
@@ -317,7 +317,7 @@ def test_a_kill_just_after_a_network_is_written(clips, network, tmp_path, monkey
 
     path = tmp_path / "a.safetensors"
     with monkeypatch.context() as patched:
-        patched.setattr(Generations, "remove", die)
+        patched.setattr(Versions, "remove", die)
         with pytest.raises(KeyboardInterrupt):
             tuned(clips, path, save_seconds=1e-9)
     assert path.exists()

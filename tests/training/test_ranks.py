@@ -24,7 +24,7 @@ from rstan_lite.puppets import generate
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.ranks import ALONE, Ranks, check_batch, ranks_of_environment
 from rstan_lite.training import run_folder as runs
-from rstan_lite.training.run_folder import read_log as read_csv
+from rstan_lite.training.run_folder import read_log
 
 TESTS = Path(__file__).resolve().parents[1]
 # Sums over two parts are rounded in another order than sums over all: a last digit at each
@@ -194,7 +194,7 @@ def check_same_run(found: Path, expected: Path, world_size: int) -> None:
         assert ours.names == theirs.names
         np.testing.assert_array_equal(ours.labels, theirs.labels)
         np.testing.assert_allclose(ours.scores, theirs.scores, **LATER)
-    for ours, theirs in zip(read_csv(found / "log.csv"), read_csv(expected / "log.csv"),
+    for ours, theirs in zip(read_log(found / "log.csv"), read_log(expected / "log.csv"),
                             strict=True):  # fmt: skip
         check_rows(vars(ours), vars(theirs), LATER)
     ours, theirs = (load_file(run / "checkpoint.safetensors") for run in (found, expected))

@@ -20,8 +20,7 @@ from rstan_lite.training.evaluation import evaluate
 from rstan_lite.training.loop import Objective, Task, fit, train_step
 from rstan_lite.training.parts import Parts, second_config
 from rstan_lite.training.profiles import resolve
-from rstan_lite.training.run_folder import load_model
-from rstan_lite.training.run_folder import read_log as read_csv
+from rstan_lite.training.run_folder import load_model, read_log
 from rstan_lite.training.train import _second_task, build_model, train
 
 OPTIONS = {
@@ -105,7 +104,7 @@ def finished(tmp_path_factory):
 def test_the_run_records_what_the_second_data_set_was(finished):
     out, metrics = finished
     second = metrics["second"]
-    log = read_csv(out / "log.csv")
+    log = read_log(out / "log.csv")
     assert (second["dataset"], second["split"], second["n_train"]) == ("jhmdb", 1, 36)
     assert (second["n_classes"], second["batch_size"], second["weight"]) == (3, 8, 0.1)
     assert second["missing_clips"] == ["gone"]
@@ -121,7 +120,7 @@ def test_the_run_records_what_the_second_data_set_was(finished):
 def test_a_run_of_one_data_set_says_so(tmp_path):
     config = replace(CONFIG, second_dataset="none", second_root="", iterations=4)
     assert train(config, tmp_path, make_parts(16, 8, 8), progress=False)["second"] is None
-    assert read_csv(tmp_path / "log.csv")[0].second_loss is None
+    assert read_log(tmp_path / "log.csv")[0].second_loss is None
     assert load_model(tmp_path)[1].second_head == ""
     with pytest.raises(ConfigError, match="--second-dataset: found none"):
         evaluate_run(tmp_path, second=True, device="cpu")

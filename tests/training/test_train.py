@@ -18,8 +18,7 @@ from rstan_lite.model import rstan
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.training import run_folder as runs
 from rstan_lite.training.profiles import resolve
-from rstan_lite.training.run_folder import load_model
-from rstan_lite.training.run_folder import read_log as read_csv
+from rstan_lite.training.run_folder import load_model, read_log
 from rstan_lite.training.train import train
 
 OPTIONS = {
@@ -93,7 +92,7 @@ def test_confusion_matrix_counts_the_test_clips(finished):
 
 def test_the_log_has_a_row_an_epoch(finished):
     out, metrics = finished
-    log = read_csv(out / "log.csv")
+    log = read_log(out / "log.csv")
     assert [row.epoch for row in log] == list(range(1, metrics["epochs"] + 1))
     assert log[-1].iteration == 40
     assert log[metrics["best_epoch"] - 1].validation_accuracy == metrics["validation_accuracy"]
@@ -218,7 +217,7 @@ def test_damaged_runs_are_named(finished, tmp_path):
         runs.read_metrics(tmp_path)
     (tmp_path / "log.csv").write_text("epoch,what\n1,2\n")
     with pytest.raises(CheckpointError, match=r"log\.csv"):
-        read_csv(tmp_path / "log.csv")
+        read_log(tmp_path / "log.csv")
 
 
 def test_missing_clips_are_recorded(tmp_path):

@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 
 from rstan_lite.system.errors import CheckpointError
 from rstan_lite.training.checkpoint import (
-    Versions as Generations,
-)
-from rstan_lite.training.checkpoint import (
+    Versions,
     random_states,
     restore_random,
     warn_of_threads,
@@ -29,14 +27,14 @@ def number_of(found: dict) -> int:
     return found["number"]
 
 
-def loaded(states: Generations) -> int | None:
-    return Generations(states.path).load(number_of)
+def loaded(states: Versions) -> int | None:
+    return Versions(states.path).load(number_of)
 
 
 @pytest.fixture
 def states(tmp_path):
     """Versions 1 and 2."""
-    found = Generations(tmp_path / "s.pt")
+    found = Versions(tmp_path / "s.pt")
     for number in (1, 2):
         found.save(state(number))
     return found
@@ -44,7 +42,7 @@ def states(tmp_path):
 
 def test_the_newest_is_taken_and_the_one_before_kept(states, capsys):
     assert loaded(states) == 2
-    assert Generations(states.previous).load(number_of) == 1
+    assert Versions(states.previous).load(number_of) == 1
     assert capsys.readouterr().err == ""
     states.remove()
     assert not states.exists()
@@ -54,7 +52,7 @@ def test_the_newest_is_taken_and_the_one_before_kept(states, capsys):
 @given(data=st.data())
 @settings(max_examples=40)
 def test_every_changed_bit_is_noticed(tmp_path_factory, data):
-    states = Generations(tmp_path_factory.mktemp("bits") / "s.pt")
+    states = Versions(tmp_path_factory.mktemp("bits") / "s.pt")
     states.save(state(1))
     content = bytearray(states.path.read_bytes())
     place = data.draw(st.integers(0, len(content) - 1))
@@ -67,7 +65,7 @@ def test_every_changed_bit_is_noticed(tmp_path_factory, data):
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b[1:]])
 def test_a_damaged_newest_is_named_and_the_one_before_taken(states, capsys, damage):
     states.path.write_bytes(damage(states.path.read_bytes()))
-    goes_on = Generations(states.path)
+    goes_on = Versions(states.path)
     assert goes_on.load(number_of) == 1
     assert "s.pt: found a damaged file (" in (said := capsys.readouterr().err)
     assert "going on from s.pt.previous" in said
@@ -107,7 +105,7 @@ def test_what_cannot_be_taken_is_damaged_but_a_complaint_is_not(states, capsys):
 
 
 def test_code_in_a_state_is_not_run(tmp_path):
-    states = Generations(tmp_path / "s.pt")
+    states = Versions(tmp_path / "s.pt")
     states.save({"code": print})
     with pytest.raises(CheckpointError, match="damaged"):
         loaded(states)
