@@ -23,7 +23,7 @@ from rstan_lite.lab.tuning_images import TuneSettings
 from rstan_lite.system.errors import BusyError, CheckpointError, ConfigError
 from rstan_lite.system.interruption import Interrupted, Keeper
 from rstan_lite.training import loop
-from rstan_lite.training import results as finish_module
+from rstan_lite.training import results as results
 from rstan_lite.training import run_folder as runs
 from rstan_lite.training.checkpoint import Versions
 from rstan_lite.training.profiles import resolve
@@ -121,9 +121,9 @@ def test_a_kill_while_the_results_are_written(parts, whole, tmp_path, monkeypatc
     elif write == "remove":
         monkeypatch.setattr(Versions, "remove", die)
     elif write == "write_csv":
-        monkeypatch.setattr(finish_module, "save_model", die)
+        monkeypatch.setattr(runs, "save_model", die)
     else:
-        monkeypatch.setattr(finish_module, write, die)
+        monkeypatch.setattr(results, write, die)
     with pytest.raises(KeyboardInterrupt):
         train(CONFIG, tmp_path, parts, progress=False)
     assert (tmp_path / "resume.pt").exists()
@@ -203,7 +203,7 @@ def test_how_often_is_saved_may_change_underway(parts, whole, tmp_path):
 def test_parts_that_a_kill_left_are_cleared_and_never_read(parts, whole, tmp_path):
     train(CONFIG, tmp_path, parts, progress=False, stop_after=1)
     code = (
-        "import os, sys, pathlib; from rstan_lite import files\n"
+        "import os, sys, pathlib; from rstan_lite.system import files\n"
         "files.os.replace = lambda *_: os.kill(os.getpid(), 9)\n"
         "files.write_whole(pathlib.Path(sys.argv[1]), b'half')\n"
     )

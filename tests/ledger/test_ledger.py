@@ -183,7 +183,7 @@ def test_runs_of_other_clips_or_settings_are_refused(plan):
 def test_make_goes_on_past_a_failure_and_does_nothing_twice(tmp_path, monkeypatch):
     options = {**SMALL, "iterations": 4, "validation": 0.0}
     parts = make_parts()
-    monkeypatch.setattr("rstan_lite.training.parts.load_parts", lambda config: parts)
+    monkeypatch.setattr("rstan_lite.training.train.load_parts", lambda config: parts)
     broken = Plan(tmp_path, rows_of(["st"]), (0,), options={**options, "frames": 3})
     said = []
     real = Plan.config
