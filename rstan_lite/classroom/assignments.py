@@ -40,7 +40,6 @@ from rstan_lite.classroom.parameters import (
     tagged,
 )
 from rstan_lite.system.errors import NotebookError
-from rstan_lite.system.settings import require_libraries
 
 POINTS = {"easy": 2, "medium": 4, "hard": 6}  # of an exercise; half of them for hidden tests
 CONFIG, GRADEBOOK = "nbgrader_config.py", "gradebook.db"
@@ -204,11 +203,6 @@ def write_course(
 def _notebook(folder: Path, step: str, name: str) -> Path:
     """Where nbgrader has an assignment's notebook: step is `source`, `release`, ..."""
     return folder / step / name / f"{name}.ipynb"
-
-
-def check_nbgrader() -> None:
-    """Raise ConfigError, saying how to install it, where nbgrader is not there."""
-    require_libraries("rstan-lite assignments", {"nbgrader": "nbgrader"}, "class")
 
 
 def release(folder: Path, names: Iterable[str], overwrite: bool = False) -> list[Path]:

@@ -29,8 +29,10 @@ from rstan_lite.classroom.parameters import (
 )
 from rstan_lite.system.errors import NotebookError
 from rstan_lite.system.interruption import SafePoints
+from rstan_lite.system.settings import require_libraries
 
-INSTALL_HINT = "Install the notebook extra: pip install 'rstan-lite[notebooks]'."
+LIBRARIES = {"papermill": "papermill", "ipykernel": "ipykernel"}
+PAGE_LIBRARIES = {"nbconvert": "nbconvert", "latex2mathml": "latex2mathml"}
 INJECTED_TAG = "injected-parameters"
 ENGINE = "rstan-lite"  # the name that papermill knows the engine below by
 # No estimate of the time left: one cell trains for a minute, and fifty take no time at all.
@@ -59,10 +61,11 @@ def run_notebook(
     parameters: values by name; strings are parsed by the type that the notebook declares.
     output: the executed copy (.ipynb); its folder is made. None: see `default_output`.
     html: also write a page beside it, of the same name, that needs no internet.
-    Raises NotebookError for a name or value that the notebook does not take, before anything runs,
-    and for a cell that fails, with its notebook, index, line and error; the copy then holds all
-    cells up to that one.
+    Raises ConfigError where a library is absent and NotebookError for a name or value that the
+    notebook does not take, before anything runs; NotebookError for a cell that fails, with its
+    notebook, index, line and error: the copy then holds all cells up to that one.
     """
+    require_libraries("rstan-lite run", LIBRARIES | (PAGE_LIBRARIES if html else {}), "notebooks")
     path = Path(path)
     declared = notebook_parameters(path)
     values = check_parameters(path, declared, parameters or {})
@@ -88,12 +91,10 @@ def run_notebook(
 def _execute(
     path: Path, chosen: list[Parameter], values: Mapping[str, Any], output: Path, progress: bool
 ) -> None:
-    try:
-        import nbformat
-        import papermill
-        from papermill.exceptions import PapermillExecutionError
-    except ImportError as error:
-        raise NotebookError(path, f"no {error.name} here", "papermill", INSTALL_HINT) from None
+    import nbformat
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
     content = load_notebook(path)
     origin = _inject(content, chosen, values)
     growing = output.with_name(f".{output.name}.part.ipynb")  # written again after each cell
@@ -113,8 +114,6 @@ def _execute(
         cell = content["cells"][error.cell_index]
         number = f"cell {origin[error.cell_index]} (counted from 0; id {cell.get('id', 'none')})"
         raise _cell_error(path, output, number, error) from None
-    except NotebookError:
-        raise
     except Exception as error:  # the kernel's and papermill's own failures have no common base
         raise NotebookError(
             path,

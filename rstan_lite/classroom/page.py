@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from rstan_lite.system.errors import NotebookError, StoreError
+from rstan_lite.system.errors import NotebookError
 from rstan_lite.system.files import write_atomically
 
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
@@ -55,51 +55,34 @@ def mathml(tex: str, display: bool = False) -> str:
 
 
 def write_page(notebook: str | PathLike[str], page: str | PathLike[str]) -> Path:
-    """Write the HTML page of an executed notebook; needs nbconvert and latex2mathml.
+    """Write the HTML page of an executed notebook.
 
-    Raises NotebookError where they are absent, the notebook is none or the page can't be written.
+    Raises NotebookError where the notebook is none, StoreError where the page can't be written.
     """
-    notebook, page = Path(notebook), Path(page)
-    try:
-        import nbformat
+    import nbformat
 
-        exporter = _exporter()
-    except ImportError as error:
-        raise NotebookError(
-            page,
-            f"no {error.name} here",
-            "nbconvert and latex2mathml",
-            "Install the notebook extra: pip install 'rstan-lite[notebooks]'.",
-        ) from None
+    notebook, page = Path(notebook), Path(page)
     try:
         node = nbformat.read(notebook, as_version=4)
     except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
         raise NotebookError(notebook, f"an unreadable file ({error})", "a notebook") from None
     node.metadata.pop("widgets", None)
-    node.metadata.setdefault("title", _heading(node) or notebook.stem)
+    words = "\n".join(cell.source for cell in node.cells if cell.cell_type == "markdown")
+    heading = re.search(r"^# (.+)", words, re.MULTILINE)
+    node.metadata.setdefault("title", heading[1].strip() if heading else notebook.stem)
     for cell in node.cells:
         if cell.cell_type == "code":
             cell.outputs = [shown for output in cell.outputs if (shown := still(output))]
     resources = {"metadata": {"name": notebook.stem, "path": str(notebook.resolve().parent)}}
-    text, _ = exporter.from_notebook_node(node, resources=resources)
+    text, _ = _exporter().from_notebook_node(node, resources=resources)
     text = _LINK.sub(lambda link: _kept(link, page.parent), text)
-    try:
-        write_atomically(page, text.encode())
-    except StoreError as error:
-        raise NotebookError(error.where, error.found, error.expected, error.hint) from None
+    write_atomically(page, text.encode())
     return page
 
 
 def _kept(link: re.Match[str], folder: Path) -> str:
     """A link to a file that lies where the page goes, or its words alone."""
     return link[0] if (folder / unquote(html_text.unescape(link[1]))).exists() else link[2]
-
-
-def _heading(node: Any) -> str:
-    """A notebook's first heading, without its mark."""
-    words = (cell.source for cell in node.cells if cell.cell_type == "markdown")
-    found = (line for text in words for line in text.splitlines() if line.startswith("# "))
-    return next(found, "").removeprefix("# ").strip()
 
 
 def still(output: Any) -> Any:

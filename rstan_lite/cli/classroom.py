@@ -8,6 +8,7 @@ from typing import Any
 
 from rstan_lite.system.errors import ConfigError, NotebookError
 from rstan_lite.system.interruption import Interrupted
+from rstan_lite.system.settings import require_libraries
 
 
 def add_parsers(subparsers: Any) -> None:
@@ -138,9 +139,9 @@ def _notebooks(given: list[str]) -> list[str | Path]:
 
 
 def _assignments(arguments: argparse.Namespace) -> int:
-    from rstan_lite.classroom.assignments import check_nbgrader, release, trial, write_course
+    from rstan_lite.classroom.assignments import release, trial, write_course
 
-    check_nbgrader()
+    require_libraries("rstan-lite assignments", {"nbgrader": "nbgrader"}, "class")
     folder = Path(arguments.folder)
     names = write_course(_notebooks(arguments.notebooks), folder, arguments.overwrite)
     for path in release(folder, names, arguments.overwrite):

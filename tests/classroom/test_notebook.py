@@ -88,6 +88,16 @@ def test_a_kernel_that_dies_is_an_error_that_says_so(tmp_path: Path) -> None:
     assert "memory" in raised.value.hint
 
 
+def test_absent_libraries_are_said_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "n.ipynb", "open('ran', 'w').close()")
+    monkeypatch.setattr("rstan_lite.system.settings.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"no nbconvert.*rstan-lite\[notebooks\]"):
+        run_notebook(path, {}, tmp_path / "out" / "o.ipynb", progress=False)
+    assert not (tmp_path / "out").exists()
+
+
 def test_unknown_names_are_refused_before_anything_runs(tmp_path: Path) -> None:
     path = write(tmp_path / "n.ipynb", "open('ran', 'w').close()")
     with pytest.raises(NotebookError, match="unknown parameter spilt"):
