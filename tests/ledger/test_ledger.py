@@ -34,32 +34,30 @@ PAPER = {
 def test_rows_have_the_papers_numbers_and_a_configuration_each():
     assert {row.name: row.paper for row in ROWS if row.paper is not None} == PAPER
     plan = Plan(Path("out"), ROWS, (0, 1))
-    seen = {}
-    for row in ROWS:
-        if row.fused:
-            assert all(name in {other.name for other in ROWS} for name in row.fused)
-            continue
-        config = plan.config(row, 1)
-        assert config.seed == 1
-        twin = seen.setdefault(config, row.name)
-        assert twin == row.name, "two rows of the same settings"
-    full = plan.config(rows_of(["aa-l2"])[0], 0)
-    assert full.lambda_aa == TrainConfig.lambda_aa
+    trained = [row for row in ROWS if not row.fused]
+    configs = {row.name: plan.config(row, 1) for row in trained}
+    assert len(set(configs.values())) == len(trained), "two rows of the same settings"
+    full, sharp = configs["aa-l2"], configs["gamma-beta-5"]
+    assert (full.seed, full.lambda_aa) == (1, TrainConfig.lambda_aa)
     assert (full.fusion, full.classifier, full.aa_kind, full.attention) == (
         "max", "joint", "l2", "window",
     )  # fmt: skip
-    assert plan.config(rows_of(["gamma-beta-5"])[0], 0).gamma_beta == 5
+    assert (sharp.gamma_alpha, sharp.gamma_beta) == (1, 5)
+    assert [row.name for row in rows_of(["st"])] == ["appearance-st", "motion-st", "st"]
+    with pytest.raises(ConfigError, match="appearance-lstm"):
+        rows_of(["sharp"])
 
 
 def test_what_was_chosen_for_a_row_yields_to_the_users_options():
-    (row,) = rows_of(["aa-l2"])
-    jhmdb = {"dataset": "jhmdb", "root": "x"}
+    (row,), jhmdb = rows_of(["aa-l2"]), {"dataset": "jhmdb", "root": "x"}
+
+    def weight(profile="course", **options):
+        plan = Plan(Path("out"), [row], (0,), profile, {**jhmdb, **options})
+        return plan.config(row, 0).lambda_aa
+
     (chosen,) = CHOSEN["jhmdb", "course"]["aa-l2"].values()
-    assert Plan(Path("out"), [row], (0,), options=jhmdb).config(row, 0).lambda_aa == chosen
-    mine = Plan(Path("out"), [row], (0,), options={**jhmdb, "lambda_aa": 3.0}).config(row, 0)
-    assert mine.lambda_aa == 3
-    tiny = Plan(Path("out"), [row], (0,), "tiny", jhmdb).config(row, 0)
-    assert tiny.lambda_aa == resolve("tiny").lambda_aa
+    assert (weight(), weight(lambda_aa=3.0)) == (chosen, 3)
+    assert weight("tiny") == resolve("tiny").lambda_aa
 
 
 def test_claims_and_choices_name_rows():
@@ -69,12 +67,6 @@ def test_claims_and_choices_name_rows():
         papers = [PAPER.get(name) for name in (claim.better, claim.worse)]
         assert None in papers or papers[0] > papers[1], "the paper says so itself"
     assert all(set(chosen) <= names for chosen in CHOSEN.values())
-
-
-def test_some_rows_bring_what_they_fuse():
-    assert [row.name for row in rows_of(["st"])] == ["appearance-st", "motion-st", "st"]
-    with pytest.raises(ConfigError, match="appearance-lstm"):
-        rows_of(["sharp"])
 
 
 def write_run(plan, row, seed, right, names, share=None):
@@ -165,10 +157,7 @@ def test_a_row_that_was_not_run_says_so_and_why(plan):
     assert ledger.entries["all"].failed == {0: "disk full", 1: "not run"}
     assert "| III | attention to all frames |  | disk full; not run | 0 |" in ledger_text(ledger)
     assert ledger.difference("all", "am-max") is None
-
-
-def test_only_seeds_that_both_rows_have_are_compared(plan):
-    (plan.folder("am-max", 0) / runs.METRICS).unlink()
+    (plan.folder("am-max", 0) / runs.METRICS).unlink()  # only seeds that both have are compared
     assert read(plan).difference("aa-ce", "am-max").by_seed == (pytest.approx(0.4),)
 
 

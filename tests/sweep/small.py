@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -40,18 +41,12 @@ def until(condition: Callable[[], object], seconds: float = 120) -> object:
     raise AssertionError(f"not within {seconds} s")
 
 
-def job_processes(*roots: psutil.Process) -> list[psutil.Process]:
-    """The processes of jobs under some processes."""
+def job_processes(root: psutil.Process) -> list[psutil.Process]:
+    """The processes of jobs under a process."""
     found = []
-    for root in roots:
-        try:
-            below = root.children(recursive=True)
-        except psutil.Error:
-            continue
-        for process in below:
-            try:
+    with suppress(psutil.Error):
+        for process in root.children(recursive=True):
+            with suppress(psutil.Error):  # ended meanwhile
                 if CHILD in process.cmdline():
                     found.append(process)
-            except psutil.Error:  # ended meanwhile
-                continue
     return found

@@ -60,7 +60,7 @@ def test_a_trains_command_is_its_configuration(tmp_path: Path) -> None:
 
 
 def test_a_file_describes_several_grids_and_the_command_line_adds(tmp_path: Path) -> None:
-    file = tmp_path / "sweep.toml"
+    file, same = tmp_path / "sweep.toml", tmp_path / "sweep.json"
     file.write_text(
         'run = "train"\nseeds = [0, 1]\n[common]\nprofile = "tiny"\n'
         '[[grid]]\nvariant = ["lstm", "attention"]\nstreams = [["motion"]]\n'
@@ -73,9 +73,7 @@ def test_a_file_describes_several_grids_and_the_command_line_adds(tmp_path: Path
     }  # fmt: skip
     assert jobs[0].name.startswith("variant=lstm,streams=motion,seed=0-")
     more = plan(describe(str(file), ["profile=course", "root=r"], "7"), tmp_path / "out")
-    assert len(more) == 4
-    assert {(j.parameters["profile"], j.parameters["seed"]) for j in more} == {("course", 7)}
-    same = tmp_path / "sweep.json"
+    assert [(j.parameters["profile"], j.parameters["seed"]) for j in more] == 4 * [("course", 7)]
     found = {"run": "train", "common": {"profile": "tiny"}, "grid": {"gamma_alpha": [0.5, 2]}}
     same.write_text(json.dumps(found | {"seeds": [0, 1]}))
     assert [j.name for j in plan(describe(str(same), []), tmp_path)] == [j.name for j in jobs[4:]]
@@ -99,36 +97,30 @@ def test_a_file_that_is_no_description(text: str, words: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("pairs", "words"),
+    ("what", "pairs", "words"),
     [
-        (["sead=1"], "Did you mean seed"),
-        (["seed=one"], "a value of type int"),
-        (["renormalize=perhaps"], "true or false"),
-        (["variant=lstm", "fusion=max"], "--attention"),
-        (["seed=0,0"], "which are the same run"),
-        (["dropout=0.5,0.50"], "which are the same run"),
-        (["cache=a,b"], "which are the same run"),
-        (["seed=1", "seed=2"], "seed twice"),
-        (["seed"], "NAME=V1,V2"),
+        ("train", "sead=1", "Did you mean seed"),
+        ("train", "seed=one", "a value of type int"),
+        ("train", "renormalize=perhaps", "true or false"),
+        ("train", "variant=lstm fusion=max", "--attention"),
+        ("train", "seed=0,0", "which are the same run"),
+        ("train", "dropout=0.5,0.50", "which are the same run"),
+        ("train", "cache=a,b", "which are the same run"),
+        ("train", "seed=1 seed=2", "seed twice"),
+        ("train", "seed", "NAME=V1,V2"),
+        ("n.ipynb", "spilt=1", "unknown parameter spilt"),
+        ("n.ipynb", "split=1,two", "split of type int"),
+        ("n.ipynb", "out=x", "a folder of its own"),
+        ("n.ipynb", "split=2,02", "same run"),
+        ("trian", "", "a notebook"),
     ],
 )
-def test_options_of_train_are_refused(pairs: list[str], words: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError) as raised:
-        plan(describe("train", pairs), tmp_path)
+def test_parameters_are_refused(
+    what: str, pairs: str, words: str, notebook: str, tmp_path: Path
+) -> None:
+    with pytest.raises((ConfigError, NotebookError)) as raised:
+        plan(describe(what.replace("n.ipynb", notebook), pairs.split()), tmp_path)
     assert words in str(raised.value)
-
-
-def test_parameters_of_a_notebook_are_refused(notebook: str, tmp_path: Path) -> None:
-    with pytest.raises(NotebookError, match="unknown parameter spilt"):
-        plan(describe(notebook, ["spilt=1"]), tmp_path)
-    with pytest.raises(NotebookError, match="split of type int"):
-        plan(describe(notebook, ["split=1,two"]), tmp_path)
-    with pytest.raises(ConfigError, match="a folder of its own"):
-        plan(describe(notebook, ["out=x"]), tmp_path)
-    with pytest.raises(ConfigError, match="same run"):
-        plan(describe(notebook, ["split=2,02"]), tmp_path)
-    with pytest.raises(ConfigError, match="a notebook"):
-        plan(describe("trian", []), tmp_path)
 
 
 def test_names_of_folders_hold_no_odd_letters() -> None:

@@ -86,12 +86,18 @@ def sweep(
     out, limits = Path(out), limits or Limits()
     jobs = plan(description, out)
     _claim(out, description)
-    table = Table(out, [job.name for job in jobs])
-    done = {name for name, row in table.rows.items() if not retry_failed or row["status"] == DONE}
+    rows, order = _read_rows(out), [job.name for job in jobs]
+    done = {name for name, row in rows.items() if not retry_failed or row["status"] == DONE}
     todo = [job for job in jobs if job.name not in done]
+    due = 0.0  # when the table is written next
 
     def keep(row: Row) -> None:
-        table.add(row)
+        nonlocal due
+        rows[row["job"]] = row
+        start = time.monotonic()
+        if start >= due:
+            _write_table(out, rows, order)
+            due = time.monotonic() + (time.monotonic() - start) * (1 / SHARE - 1)
         if on_row is not None:
             on_row(row)
 
@@ -107,11 +113,11 @@ def sweep(
 
                     prepare(client, todo, limits, progress)
                 run_jobs(client, todo, limits, retries, keep, progress=progress)
-    finally:
-        table.read()  # also what ended while it was stopped, or while no one was there to be told
-        if table.rows:
-            table.write()
-    return Report({job.name: table.rows[job.name] for job in jobs}, len(todo))
+    finally:  # also rows of what ended while it was stopped, or while no one was there to be told
+        rows |= _read_rows(out)
+        if rows:
+            _write_table(out, rows, order)
+    return Report({name: rows[name] for name in order}, len(todo))
 
 
 def _claim(out: Path, description: Description) -> None:
@@ -130,42 +136,24 @@ def _claim(out: Path, description: Description) -> None:
         raise ConfigError(out, f"a sweep of {found}", str(record), hint)
 
 
-class Table:
-    """The rows in a sweep's folder, written to both files as they come.
+def _read_rows(out: Path) -> dict[str, Row]:
+    """The rows that lie in the jobs' folders. Raises CheckpointError for a damaged one."""
+    found = (read_row(path.parent) for path in sorted(out.glob(f"*/{ROW}")))
+    return {row["job"]: row for row in found if row is not None}
 
-    order: names of jobs; their rows stand first. Rows of jobs of earlier calls are kept.
+
+def _write_table(out: Path, rows: Mapping[str, Row], order: Sequence[str]) -> None:
+    """Write both files where they change, each whole or not at all. Raises StoreError (disk).
+
+    order: names of jobs, whose rows stand first; those of jobs of earlier calls follow.
     """
-
-    def __init__(self, out: Path, order: Sequence[str]):
-        self.out, self.order = out, list(order)
-        self.rows: dict[str, Row] = {}
-        self._next = 0.0
-        self.read()
-
-    def read(self) -> None:
-        """Take the rows that lie in the jobs' folders. Raises CheckpointError for a damaged one."""
-        found = (read_row(path.parent) for path in sorted(self.out.glob(f"*/{ROW}")))
-        self.rows |= {row["job"]: row for row in found if row is not None}
-
-    def add(self, row: Row) -> None:
-        """Take a row; the files follow at once unless they were written just now."""
-        self.rows[row["job"]] = row
-        if time.monotonic() >= self._next:
-            self.write()
-
-    def write(self) -> None:
-        """Write both files where they change, each whole or not at all. StoreError (disk)."""
-        start = time.monotonic()
-        others = sorted(set(self.rows) - set(self.order))
-        names = [name for name in (*self.order, *others) if name in self.rows]
-        table, parquet = frame([self.rows[name] for name in names]), io.BytesIO()
-        table.to_parquet(parquet, index=False)
-        csv = table.to_csv(index=False).encode()
-        for path, content in ((self.out / PARQUET, parquet.getvalue()), (self.out / CSV, csv)):
-            if not path.exists() or path.read_bytes() != content:
-                write_atomically(path, content)
-        end = time.monotonic()
-        self._next = end + (end - start) * (1 / SHARE - 1)
+    names = [*order, *sorted(set(rows) - set(order))]
+    table, parquet = frame([rows[name] for name in names if name in rows]), io.BytesIO()
+    table.to_parquet(parquet, index=False)
+    csv = table.to_csv(index=False).encode()
+    for path, content in ((out / PARQUET, parquet.getvalue()), (out / CSV, csv)):
+        if not path.exists() or path.read_bytes() != content:
+            write_atomically(path, content)
 
 
 def frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from rstan_lite.lab.ledger.claims import mcnemar
 from rstan_lite.lab.ledger.error_analysis import (
     Comparison,
     changed_between_seeds,
@@ -26,17 +25,14 @@ LABELS = np.array([0, 0, 0, 1, 2])
 ANSWERS = np.array([[0, 1, 1, 0, 0], [0, 0, 1, 1, 1]])  # of two seeds
 
 
-def test_counts_have_the_true_class_by_row_and_add_up_over_seeds():
+def test_counts_have_the_true_class_by_row_and_classes_a_row_and_a_column():
     counts = confusion_counts(LABELS, ANSWERS, 3)
     assert counts.tolist() == [[3, 3, 0], [1, 1, 0], [1, 1, 0]]
     assert not confusion_counts(LABELS, ANSWERS[:0], 3).any()
-
-
-def test_a_class_that_is_never_named_has_no_precision_and_one_without_clips_no_recall():
-    a, b, c = of_classes(confusion_counts(LABELS, ANSWERS, 3), ABC)
+    a, b, c = of_classes(counts, ABC)
     assert (a.answers, a.right, a.named, a.recall, a.precision) == (6, 3, 5, 0.5, 0.6)
     assert (b.recall, b.precision) == (0.5, 0.2)
-    assert (c.answers, c.named, c.recall, c.precision) == (2, 0, 0.0, None)
+    assert (c.answers, c.named, c.recall, c.precision) == (2, 0, 0.0, None)  # never named
     only = of_classes(confusion_counts(np.array([0]), np.array([[2]]), 3), ABC)
     assert (only[2].recall, only[2].precision, only[1].recall) == (None, 0.0, None)
 
@@ -51,12 +47,8 @@ def test_pairs_have_two_directions_and_the_most_errors_first():
     no_clips = confused_pairs(np.array([[0, 2], [0, 0]]), "ab")
     assert no_clips[0].shares == (1.0, None)
     assert confused_pairs(np.diag([3, 2]), "ab") == []
-
-
-def test_equal_pairs_keep_the_order_of_the_classes():
-    counts = np.array([[0, 2, 1], [2, 0, 3], [3, 1, 0]])  # each pair has four errors
-    pairs = confused_pairs(counts, ABC)
-    assert [(p.first, p.second) for p in pairs] == [("a", "b"), ("c", "a"), ("b", "c")]
+    equal = confused_pairs(np.array([[0, 2, 1], [2, 0, 3], [3, 1, 0]]), ABC)  # four errors each
+    assert [(p.first, p.second) for p in equal] == [("a", "b"), ("c", "a"), ("b", "c")]
 
 
 @given(st.data())
@@ -83,14 +75,6 @@ def test_counts_that_do_not_fit():
         confused_pairs(np.eye(3, dtype=int), "ab")
 
 
-@pytest.mark.parametrize(
-    ("fixed", "broken", "p"),
-    [(5, 1, 14 / 64), (1, 5, 14 / 64), (5, 0, 2 / 32), (3, 3, 1.0), (0, 0, 1.0), (1, 0, 1.0)],
-)
-def test_mcnemar_by_hand(fixed, broken, p):
-    assert mcnemar(fixed, broken) == pytest.approx(p)
-
-
 # Two seeds, six clips of two classes; the first two clips are cut from one video.
 COMPARISON = Comparison(
     seeds=(3, 5),
@@ -112,9 +96,6 @@ def test_fixed_and_broken_by_seed_clip_and_video():
     assert found.p == 1.0
     assert found.gain.by_seed == pytest.approx((1 / 6, 0.0))
     assert found.gain.mean == pytest.approx(1 / 12)
-
-
-def test_a_table_of_how_many_seeds_are_right():
     # clips by seeds right before and after: (0, 2), (0, 1), (2, 0), (1, 2), (1, 0), (2, 2)
     assert COMPARISON.table().tolist() == [[0, 1, 1], [1, 0, 1], [1, 0, 1]]
 
