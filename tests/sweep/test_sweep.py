@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +21,7 @@ import pytest
 from distributed import LocalCluster
 
 from rstan_lite.lab.sweep import sweeping
-from rstan_lite.lab.sweep.job_process import Limits, run_job
+from rstan_lite.lab.sweep.job_process import JobStoppedError, Limits, run_job, stop_jobs
 from rstan_lite.lab.sweep.sweep_plan import Description, Job, describe, plan, read_row
 from rstan_lite.lab.sweep.sweeping import frame, read_table, sweep
 from rstan_lite.system.errors import ConfigError
@@ -149,6 +150,19 @@ def test_a_job_that_can_not_end_is_ended(
     assert row["where"] == job.command
     assert read_row(Path(job.folder)) == row
     until(lambda: not job_processes(psutil.Process()))
+
+
+def test_a_job_that_is_told_to_stop_has_no_row(tmp_path: Path) -> None:
+    job = one_job(tmp_path, "how=stuck")
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(run_job, job, Limits(), "the token")
+        (process,) = until(lambda: job_processes(psutil.Process()))
+        stop_jobs("another")
+        assert process.is_running()
+        stop_jobs("the token")
+        with pytest.raises(JobStoppedError, match=job.name):
+            running.result(60)
+    assert read_row(Path(job.folder)) is None
 
 
 def test_threads_of_a_job_are_limited_and_a_done_one_is_not_repeated(tmp_path: Path) -> None:
