@@ -21,16 +21,7 @@ from PIL import Image, ImageDraw, ImageFont
 from rstan_lite.show.explorer.charts import COLUMN, GREY, NAMES, PALE, Charts
 from rstan_lite.show.explorer.scenes import Look, Preset, Scene, positions, with_step
 from rstan_lite.show.frames import HEAT_COLOURS, draw_contour, flow_to_colour, overlay
-from rstan_lite.show.style import (
-    BLACK,
-    LINES,
-    ORANGE,
-    STYLE,
-    VERMILION,
-    Drawing,
-    percent,
-    plain,
-)
+from rstan_lite.show.style import BLACK, LINES, ORANGE, STYLE, VERMILION, Drawing, percent, plain
 
 EDGE, GAP, LINE = 12, 10, 16  # pixels about a page, between pictures, of a line of small words
 LABEL = 150  # pixels of rows' names
