@@ -10,7 +10,7 @@ its own of. Sizes: T time steps, N attended frames, K x K = P places, C actions.
 from __future__ import annotations
 
 import difflib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -130,7 +130,6 @@ def symbols(*names: str) -> Table:
     return Table(COLUMNS, tuple((s.paper, name, s.meaning, s.shape, s.first) for name, s in rows))
 
 
-Point = tuple[float, float]
 ROW = {"appearance": 2.0, "fused": 1.0, "motion": 0.0}
 # name, text, equation, column; one box for each stream
 STREAM_BOXES = (
@@ -147,11 +146,12 @@ FUSED_BOXES = (
     ("beta_com", "max of both\n$\\beta_t^{com}$", "Eq. 15", 4.8),
     ("y", "action\n$\\hat y_t$", "Eq. 16, 17", 7.5),
 )
-STREAM_ARROWS = (("cnn", "cube"), ("cube", "alpha"), ("L", "beta"), ("Phi", "lstm"))
-CROSS_ARROWS = (("alpha", "alpha_com"), ("beta", "beta_com"), ("lstm", "y"))
-BACK_ARROWS = (("alpha_com", "L"), ("beta_com", "Phi"))
-GREY = "#444444"
-HALF = (0.40, 0.33)  # half the width and height of a box
+ARROWS = (
+    ("cnn", "cube"), ("cube", "alpha"), ("L", "beta"), ("Phi", "lstm"), ("alpha", "alpha_com"),
+    ("alpha_com", "L"), ("beta", "beta_com"), ("beta_com", "Phi"), ("lstm", "y"),
+)  # fmt: skip
+WIDTH, HEIGHT, GREY = 0.80, 0.66, "#444444"  # of a box; of arrows
+ARROW: Any = {"arrowstyle": "-|>", "color": GREY, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 1}
 
 
 @styled
@@ -165,28 +165,21 @@ def step_diagram(silhouettes: bool = True) -> Figure:
     axes = figure.subplots()
     axes.set(xlim=(-0.55, 8.05), ylim=(-0.85, 2.85))
     axes.axis("off")
-    at: dict[str, Point] = {}
-    for stream, source in (("appearance", "RGB"), ("motion", "flow")):
+    fused = {
+        name: _box(axes, (x, ROW["fused"]), text, equation, STREAM_COLOURS["fused"])
+        for name, text, equation, x in FUSED_BOXES
+    }
+    for stream, source, side in (("appearance", "RGB", 1), ("motion", "flow", -1)):
+        y, colour, boxes = ROW[stream], STREAM_COLOURS[stream], dict(fused)
         for name, text, equation, x in STREAM_BOXES:
-            at[f"{name}/{stream}"] = (x, ROW[stream])
-            _box(axes, at[f"{name}/{stream}"], text.replace("{input}", source), equation, stream)
-    for name, text, equation, x in FUSED_BOXES:
-        at[name] = (x, ROW["fused"])
-        _box(axes, at[name], text, equation, "fused")
-    for stream in ("appearance", "motion"):
-        for a, b in STREAM_ARROWS:
-            _arrow(axes, at[f"{a}/{stream}"], at[f"{b}/{stream}"])
-        for a, b in CROSS_ARROWS:
-            _arrow(axes, at[f"{a}/{stream}"], at[b])
-        for a, b in BACK_ARROWS:
-            _arrow(axes, at[a], at[f"{b}/{stream}"])
-        outside = 1 if stream == "appearance" else -1
-        _loop(axes, at[f"lstm/{stream}"], [at[f"{b}/{stream}"] for b in ("alpha", "beta")], outside)
-        axes.text(-HALF[0], ROW[stream] + 0.45, stream, color=STREAM_COLOURS[stream], weight="bold")
-        _input(axes, at[f"lstm/{stream}"], -outside)
+            boxes[name] = _box(axes, (x, y), text.replace("{input}", source), equation, colour)
+        for start, end in ARROWS:
+            _arrow(axes, boxes[start], boxes[end])
+        axes.text(-WIDTH / 2, y + 0.45, stream, color=colour, weight="bold")
+        _around(axes, y, side)
     if silhouettes:
-        _box(axes, (1.3, 1.0), "silhouette\n$M_t$", "Eq. 18", None)
-        _arrow(axes, (1.3, 1.0), at["alpha_com"], dashed=True)
+        person = _box(axes, (1.3, ROW["fused"]), "silhouette\n$M_t$", "Eq. 18", BLACK)
+        _arrow(axes, person, fused["alpha_com"], linestyle="--")
     return describe(
         figure,
         "Diagram of one step. Two rows, appearance and motion: a CNN gives a cube and a vector "
@@ -198,56 +191,40 @@ def step_diagram(silhouettes: bool = True) -> Figure:
     )
 
 
-def _box(axes: Axes, centre: Point, text: str, equation: str, stream: str | None) -> None:
+def _box(
+    axes: Axes, centre: tuple[float, float], text: str, equation: str, colour: str
+) -> FancyBboxPatch:
     """Draw one labelled box, its equation in small letters at the bottom."""
-    colour = BLACK if stream is None else STREAM_COLOURS[stream]
-    corner = (centre[0] - HALF[0], centre[1] - HALF[1])
-    axes.add_patch(
-        FancyBboxPatch(
-            corner, 2 * HALF[0], 2 * HALF[1], boxstyle="round,pad=0,rounding_size=0.08",
-            facecolor="white", edgecolor=colour, linewidth=1.8, zorder=2,
-        )
-    )  # fmt: skip
     x, y = centre
-    raised = y + 0.07 if equation else y
-    axes.text(x, raised, text, ha="center", va="center", fontsize=8, zorder=3, linespacing=1.4)
-    axes.text(x, y - 0.24, equation, ha="center", va="center", fontsize=7, color=colour, zorder=3)
+    middle: Any = {"ha": "center", "va": "center", "zorder": 3}
+    axes.text(x, y + (0.07 if equation else 0), text, fontsize=8, linespacing=1.4, **middle)
+    axes.text(x, y - 0.24, equation, fontsize=7, color=colour, **middle)
+    look: Any = {"facecolor": "white", "edgecolor": colour, "linewidth": 1.8, "zorder": 2}
+    corner, style = (x - WIDTH / 2, y - HEIGHT / 2), "round,pad=0,rounding_size=0.08"
+    box = FancyBboxPatch(corner, WIDTH, HEIGHT, boxstyle=style, **look)
+    axes.add_patch(box)
+    return box
 
 
-def _arrow(axes: Axes, start: Point, end: Point, dashed: bool = False) -> None:
-    """Draw an arrow from box to box; slanted ones leave and arrive at the boxes' corners."""
-    (x0, y0), (x1, y1) = start, end
-    if y0 == y1:
-        tail, head = (x0 + HALF[0], y0), (x1 - HALF[0], y1)
-    else:
-        rise = HALF[1] if y1 > y0 else -HALF[1]
-        tail, head = (x0 + 0.8 * HALF[0], y0 + rise), (x1 - 0.8 * HALF[0], y1 - rise)
-    _line(axes, tail, head, "--" if dashed else "-")
+def _arrow(axes: Axes, start: FancyBboxPatch, end: FancyBboxPatch, **look: Any) -> None:
+    """Draw an arrow between two boxes, on the line through their middles."""
+    tail, head = ((box.get_x() + WIDTH / 2, box.get_y() + HEIGHT / 2) for box in (start, end))
+    arrow = {**ARROW, "patchA": start, "patchB": end, **look}
+    axes.annotate("", head, tail, zorder=1, arrowprops=arrow)
 
 
-def _line(axes: Axes, tail: Point, head: Point, dash: str = "-") -> None:
-    """Draw one straight arrow."""
-    look = {"arrowstyle": "-|>", "color": GREY, "linewidth": 1.2, "linestyle": dash}
-    axes.annotate("", head, tail, zorder=1, arrowprops={**look, "shrinkA": 0, "shrinkB": 1})
-
-
-def _input(axes: Axes, lstm: Point, side: int) -> None:
-    """Draw the LSTM's own input, the frame's vector, on the inner side of the row."""
-    x, edge = lstm[0] - 0.15, lstm[1] + side * HALF[1]
-    far = edge + side * 0.2
-    _line(axes, (x, far), (x, edge))
-    vertical = "bottom" if side > 0 else "top"
-    axes.text(x, far + side * 0.03, "$x_t = FC_t$", ha="center", va=vertical, fontsize=8)
-
-
-def _loop(axes: Axes, start: Point, ends: list[Point], side: int) -> None:
-    """Draw the way of the hidden state into the next step's attention, outside the row."""
-    far, y = start[1] + side * 0.6, start[1] + side * HALF[1]
-    last = ends[0][0]
-    axes.plot([start[0], start[0], last], [y, far, far], color=GREY, linewidth=1.2, zorder=1)
-    for x, _ in ends:
-        _line(axes, (x, far), (x, y))
-    axes.text(
-        (start[0] + last) / 2, far + side * 0.04, "$h_{t-1}$: the state of the step before",
-        ha="center", va="bottom" if side > 0 else "top", fontsize=8,
-    )  # fmt: skip
+def _around(axes: Axes, row: float, side: int) -> None:
+    """Draw a row's own input of the LSTM, and outside the row the state's way to the next step."""
+    at = {name: x for name, _, _, x in STREAM_BOXES}
+    inner, outer, far = row - side * HEIGHT / 2, row + side * HEIGHT / 2, row + side * 0.6
+    away, towards = ("bottom", "top") if side > 0 else ("top", "bottom")
+    words: Any = {"ha": "center", "fontsize": 8}
+    x = at["lstm"] - 0.15
+    below = (x, inner - side * 0.2)
+    axes.annotate("$x_t = FC_t$", (x, inner), below, va=towards, arrowprops=ARROW, **words)
+    ends = [at["lstm"], at["lstm"], at["alpha"]]
+    axes.plot(ends, [outer, far, far], color=GREY, linewidth=1.2, zorder=1)
+    for name in ("alpha", "beta"):
+        axes.annotate("", (at[name], outer), (at[name], far), zorder=1, arrowprops=ARROW)
+    state = "$h_{t-1}$: the state of the step before"
+    axes.text((at["lstm"] + at["alpha"]) / 2, far + side * 0.04, state, va=away, **words)
