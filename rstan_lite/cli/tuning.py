@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from rstan_lite.data.datasets import DATASETS, damage_lines
-from rstan_lite.system.errors import ConfigError
-from rstan_lite.system.settings import default_cache
+from rstan_lite.system.settings import check_names, default_cache
 
 
 def add_parsers(subparsers: Any) -> None:
@@ -67,12 +66,11 @@ def add_parsers(subparsers: Any) -> None:
 
 def _tune(arguments: argparse.Namespace) -> int:
     from rstan_lite.data.datasets import open_clips
-    from rstan_lite.features.backbones import STREAMS, backbone
+    from rstan_lite.features.backbones import STREAMS
     from rstan_lite.features.extraction import fill_inputs
     from rstan_lite.features.flow import estimator
     from rstan_lite.features.inputs import inputs_store
     from rstan_lite.features.networks import SHIPPED, shipped, split_name
-    from rstan_lite.features.pretrained import check_start
     from rstan_lite.lab.network_tuning import (
         DEFAULTS,
         check,
@@ -84,9 +82,12 @@ def _tune(arguments: argparse.Namespace) -> int:
     from rstan_lite.system.devices import choose_device
 
     streams = [name.strip() for name in arguments.streams.split(",")]
-    for stream in streams:
-        if stream not in STREAMS:
-            raise ConfigError("--streams", repr(stream), f"some of {', '.join(STREAMS)}")
+    check_names("--streams", tuple(streams), STREAMS)
+    data = open_clips(
+        arguments.dataset, arguments.root, arguments.split, arguments.missing,
+        arguments.validation, arguments.damaged, arguments.fold,
+    )  # fmt: skip
+    check_validation(data.validation)
     chosen = []
     for stream in streams:
         names = ("backbone", "epochs", "batch", "size", "test_size", "lr", "seed")
@@ -100,15 +101,9 @@ def _tune(arguments: argparse.Namespace) -> int:
             shipped(stream) if settings.backbone == SHIPPED else arguments.weights
         )
         chosen.append(replace(settings, weights=str(start)))
-        check(chosen[-1])  # complain before the work, not after it
-        check_start(backbone(settings.backbone), str(start))
+        check(chosen[-1])
     device = choose_device(arguments.device)
     cache = arguments.cache or default_cache()
-    data = open_clips(
-        arguments.dataset, arguments.root, arguments.split, arguments.missing,
-        arguments.validation, arguments.damaged, arguments.fold,
-    )  # fmt: skip
-    check_validation(data.validation)
     split = split_name(data)  # with damaged clips in it: `train` looks for it before it finds them
     flow = estimator(arguments.flow, arguments.flow_weights, device.type)
     store = inputs_store(data, cache, arguments.frames, flow, arguments.camera)

@@ -16,8 +16,9 @@ import numpy as np
 
 from rstan_lite.data.splits import FOLDS, TEST, TRAIN
 from rstan_lite.data.video import read_frames, read_images
-from rstan_lite.system.errors import ConfigError, DataError
+from rstan_lite.system.errors import DataError
 from rstan_lite.system.reading import disk_errors
+from rstan_lite.system.settings import check_choice, check_count, check_real
 
 NAMED_IN_ERROR = 5
 
@@ -73,15 +74,11 @@ class ClipDataset(ABC):
         damaged: str = "error",
         fold: int = 0,
     ):
-        for name, value, fits, expected in (
-            ("split", split, split in (1, 2, 3), "1, 2 or 3"),
-            ("missing", missing, missing in ("error", "skip"), "'error' or 'skip'"),
-            ("validation", validation, 0 <= validation <= 0.5, "a share between 0 and 0.5"),
-            ("damaged", damaged, damaged in ("error", "skip"), "'error' or 'skip'"),
-            ("fold", fold, fold in range(FOLDS + 1), f"0 (none) to {FOLDS}"),
-        ):
-            if not fits:
-                raise ConfigError(name, repr(value), expected)
+        check_count("split", split, 1, 3)
+        check_choice("missing", missing, ("error", "skip"))
+        check_choice("damaged", damaged, ("error", "skip"))
+        check_real("validation", validation, 0, 0.5)
+        check_count("fold", fold, 0, FOLDS)
         self.root, self.split, self.fold = Path(root), split, fold
         self._skip_damaged = damaged == "skip"
         self.missing: tuple[str, ...] = ()

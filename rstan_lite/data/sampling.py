@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rstan_lite.data.transforms import CORNERS, read_view
-from rstan_lite.system.errors import ConfigError
+from rstan_lite.data.transforms import read_view
+from rstan_lite.system.settings import check_choice, check_count
 
 
 def equally_spaced(n_frames: int, steps: int, phase: float | np.ndarray = 0.5) -> np.ndarray:
@@ -19,10 +19,8 @@ def equally_spaced(n_frames: int, steps: int, phase: float | np.ndarray = 0.5) -
     Returns int64 (T,) or (B, T), ascending, in [0, n_frames). A clip with fewer than T frames
     repeats some.
     """
-    if n_frames < 1:
-        raise ConfigError("n_frames", str(n_frames), "at least one frame")
-    if steps < 1:
-        raise ConfigError("steps", str(steps), "at least one time step")
+    check_count("n_frames", n_frames)
+    check_count("steps", steps)
     starts = np.arange(steps) + np.asarray(phase, np.float64)[..., None]
     index = (starts * n_frames / steps).astype(np.int64)
     return np.minimum(index, n_frames - 1)  # (steps - 1 + phase) * n / steps can round up to n
@@ -42,8 +40,7 @@ def extent_range(n_frames: int, extent: str) -> tuple[int, int]:
     n_frames: frames in the clip. extent: one of EXTENTS. Two thirds are rounded up, so that "first"
     and "last" are of equal length and together leave no frame out.
     """
-    if extent not in EXTENTS:
-        raise ConfigError("extent", repr(extent), f"one of {', '.join(EXTENTS)}")
+    check_choice("extent", extent, EXTENTS)
     if extent == "whole":
         return 0, n_frames
     length = -(-2 * n_frames // 3)
@@ -56,9 +53,7 @@ def spaced_in_extent(n_frames: int, steps: int, extent: str = "whole") -> np.nda
     return start + equally_spaced(end - start, steps)
 
 
-PROTOCOLS = ("centre", "22")
 FRAMES = 32  # T of a test sequence in the paper
-SCALES = (256, 192)  # pixels of frames whose short side is 256
 
 
 @dataclass(frozen=True)
@@ -95,29 +90,3 @@ class ClipSequence:
     def index(self, n_frames: int) -> np.ndarray:
         """The frames, int64 (T,), in a clip of so many; a short extent repeats some."""
         return spaced_in_extent(n_frames, self.frames, self.extent)
-
-
-def test_sequences(protocol: str = "22", frames: int = FRAMES) -> tuple[ClipSequence, ...]:  # noqa: PT028
-    """The sequences of a test protocol, in a fixed order.
-
-    protocol: "centre" is one centre crop of the whole clip (Section IV-C). "22" (Section IV-D) has
-    ten crops of 224 pixels of the whole clip (centre and corners, then mirrored), and, for each
-    extent (whole, first and last two thirds) and scale (256, 192), a centre crop and its mirror.
-    frames: T of every sequence.
-    Raises ConfigError for another protocol or no frame.
-    """
-    if protocol not in PROTOCOLS:
-        raise ConfigError("--protocol", repr(protocol), f"one of {', '.join(PROTOCOLS)}")
-    if frames < 1:
-        raise ConfigError("--frames", str(frames), "at least 1")
-    if protocol == "centre":
-        return (ClipSequence("centre", frames=frames),)
-    crops = [corner + mirror for mirror in ("", "-mirror") for corner in CORNERS]
-    scaled = [
-        (f"centre@{scale}{mirror}", extent)
-        for extent in EXTENTS
-        for scale in SCALES
-        for mirror in ("", "-mirror")
-    ]
-    whole = [(name, "whole") for name in crops]
-    return tuple(ClipSequence(name, extent, frames) for name, extent in [*whole, *scaled])

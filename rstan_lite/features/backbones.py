@@ -224,16 +224,11 @@ def as_cube(output: Tensor, side: int, node: str) -> Tensor:
         first = _class_tokens(shape[1], side, node)
         k = isqrt(shape[1] - first)
         return output[:, first:].transpose(1, 2).unflatten(2, (k, k))
-    if output.ndim != 4:
-        raise _unlike(node, f"an output of shape {shape}", "a map of places or tokens")
-    usual, last = shape[2] == shape[3], shape[1] == shape[2]
-    if usual and last and shape[1] > 1:
-        raise _unlike(node, f"a map of shape {shape}", "other numbers of channels than of rows")
-    if usual:
-        return output
-    if last:
-        return output.permute(0, 3, 1, 2)
-    raise _unlike(node, f"a map of shape {shape}", "as many rows as columns of places")
+    usual, last = shape[2:3] == shape[3:], shape[1:2] == shape[2:3]
+    if output.ndim == 4 and (usual != last or shape[1:] == (1, 1, 1)):
+        return output if usual else output.permute(0, 3, 1, 2)
+    expected = "tokens, or a map of as many rows as columns, other numbers of channels than of rows"
+    raise _unlike(node, f"an output of shape {shape}", expected)
 
 
 def as_vector(output: Tensor, side: int, node: str) -> Tensor:
@@ -303,7 +298,7 @@ class FeatureNet(nn.Module):
             ("mean", pixels.mean if rgb else [ZERO / 255]),
             ("std", pixels.std if rgb else [pixels.flow_unit / 255]),
         ):
-            # on the CPU even if the network is built on "meta": no file of weights brings them
+            # on the CPU even if the network is built on "meta": ImageNet's files do not bring them
             self.register_buffer(name, torch.tensor(values, device="cpu").view(-1, 1, 1))
         self.dropout = nn.Dropout(dropout)
         self.norm: nn.BatchNorm1d | None = None

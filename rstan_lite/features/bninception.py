@@ -35,10 +35,6 @@ class Block(NamedTuple):
     def stride(self) -> int:
         return 1 if self.one else 2
 
-    def outputs(self, inputs: int) -> int:
-        """Channels of the concatenation."""
-        return self.one + self.three[1] + self.double[1] + (self.project or inputs)
-
 
 BLOCKS = {
     "3a": Block(64, (64, 64), (64, 96), "average", 32),
@@ -87,7 +83,7 @@ class BNInception(nn.Module):
             if block.project:
                 self._add(at + "pool_proj", width, block.project)
             self.add_module(at + "output", Concatenation())
-            width = block.outputs(width)
+            width = block.one + block.three[1] + block.double[1] + (block.project or width)
         self.global_pool = nn.AdaptiveAvgPool2d(1)
         self.last_linear = nn.Linear(width, classes)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -96,12 +96,9 @@ class FeatureSettings:
             size = self.size_of(stream)
             with torch.device("meta"):
                 net = FeatureNet(backbone(self.backbone_of(stream)), stream, side=size)
-            known: dict[int, int] = {}
+            sizes = cache(net.sizes)  # many views are of one side
             for name in views:
-                side = view_side(name, size)
-                if side not in known:
-                    known[side] = net.sizes(side)[0]
-                found[name][stream] = known[side]
+                found[name][stream] = sizes(view_side(name, size))[0]
         for name, of_view in found.items():
             if len(set(of_view.values())) > 1:
                 raise ConfigError(

@@ -1,4 +1,4 @@
-"""What a stream's network starts from: published ImageNet weights, a file, or a tuned network."""
+"""A stream's network from a file: published ImageNet weights, or a network tuned before."""
 
 from __future__ import annotations
 
@@ -14,35 +14,8 @@ from rstan_lite.features import bninception
 from rstan_lite.features.backbones import Backbone, FeatureNet, build, rescale, to_motion
 from rstan_lite.features.tensor_files import hub_file, load_weights, read_state
 from rstan_lite.system.errors import CheckpointError
-from rstan_lite.system.reading import check_regular
 
 POSITIONS = "encoder.pos_embedding"  # of a vision transformer
-
-
-def check_start(spec: Backbone, weights: str) -> None:
-    """Raise CheckpointError where `load_start` would find no file; fetch published weights."""
-    if weights == "torchvision":
-        published_file(spec)
-    elif weights != "none":
-        check_regular(Path(weights), CheckpointError, "weights to start from")
-
-
-def load_start(net: FeatureNet, weights: str | Path) -> None:
-    """Give a network that is to be tuned its first weights.
-
-    weights: "none" (they stay random), "torchvision" (the published ImageNet weights, see
-    `published_file`), a file of ImageNet weights, or a tuned network of the same backbone and
-    stream, whose classifier is left behind.
-    Raises CheckpointError for a missing, damaged or unlike file.
-    """
-    if weights == "none":
-        return
-    path = published_file(net.spec) if weights == "torchvision" else Path(weights)
-    trunk = tuned_trunk(read_state(path))
-    if trunk:
-        load_weights(net.trunk, for_side(trunk, net.side, str(path)), str(path))
-    else:
-        load_imagenet(net, path)
 
 
 def tuned_trunk(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

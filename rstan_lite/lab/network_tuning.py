@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sampler
+from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from rstan_lite.data.clips import Clip
@@ -25,14 +24,19 @@ from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.extraction import START, one_thread
 from rstan_lite.features.inputs import InputStore, stream_images
 from rstan_lite.features.networks import SHIPPED
-from rstan_lite.features.pretrained import load_start
+from rstan_lite.features.pretrained import (
+    for_side,
+    load_imagenet,
+    published_file,
+    tuned_trunk,
+)
 from rstan_lite.features.store import digest
-from rstan_lite.features.tensor_files import weights_hash
-from rstan_lite.lab.tuning_images import Samples, TuneSettings
+from rstan_lite.features.tensor_files import load_weights, read_state, weights_hash
+from rstan_lite.lab.tuning_images import Batches, Samples, TuneSettings
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.files import alone, clear_parts, write_atomically
 from rstan_lite.system.interruption import Keeper, starting_processes
-from rstan_lite.system.reading import read_json
+from rstan_lite.system.reading import check_regular, read_json
 from rstan_lite.training.checkpoint import (
     Versions,
     random_states,
@@ -48,17 +52,43 @@ DEFAULTS = {
     "appearance": TuneSettings(epochs=20, frozen=10, segments=2, lr=0.002, head_lr=0.005),
     "motion": TuneSettings("motion", SHIPPED, epochs=40, size=112, test_size=112),
 }
-SAVE_SECONDS = 60.0  # what a kill may cost
 VALIDATION_FRAMES = 8  # a clip, equally spaced, centre crop: the early choice of an epoch
 CLIP_NORM = 5.0  # of the gradient: the first steps on flow are steep
 
 
 def check(settings: TuneSettings) -> None:
-    """Raise ConfigError for an unknown network, or sides of images that it can't take."""
+    """Complain of a network before the work, not after it; published weights are fetched.
+
+    Raises ConfigError for an unknown network, or sides of images that it can't take, and
+    CheckpointError where there are no weights to start from.
+    """
+    spec = backbone(settings.backbone)
     with torch.device("meta"):
-        net = FeatureNet(backbone(settings.backbone), settings.stream, side=settings.size)
+        net = FeatureNet(spec, settings.stream, side=settings.size)
     net.sizes()
     net.sizes(settings.test_size)
+    if settings.weights == "torchvision":
+        published_file(spec)
+    elif settings.weights != "none":
+        check_regular(Path(settings.weights), CheckpointError, "weights to start from")
+
+
+def load_start(net: FeatureNet, weights: str | Path) -> None:
+    """Give a network that is to be tuned its first weights.
+
+    weights: "none" (they stay random), "torchvision" (the published ImageNet weights, see
+    `published_file`), a file of ImageNet weights, or a tuned network of the same backbone and
+    stream, whose classifier is left behind.
+    Raises CheckpointError for a missing, damaged or unlike file.
+    """
+    if weights == "none":
+        return
+    path = published_file(net.spec) if weights == "torchvision" else Path(weights)
+    trunk = tuned_trunk(read_state(path))
+    if trunk:
+        load_weights(net.trunk, for_side(trunk, net.side, str(path)), str(path))
+    else:
+        load_imagenet(net, path)
 
 
 def check_validation(clips: Sequence[Clip]) -> None:
@@ -99,7 +129,7 @@ def tune(
     device: str = "cpu",
     workers: int = 1,
     on_epoch: Callable[[dict[str, float]], None] | None = None,
-    save_seconds: float = SAVE_SECONDS,
+    save_seconds: float = 60.0,
 ) -> dict[str, Any]:
     """Train a stream's network and keep the weights of its best epoch on the validation clips.
 
@@ -133,7 +163,11 @@ def tune(
                     "history": state.history,
                     "torch": str(torch.__version__),
                 }
-                _write(path, card, state.best["state"])
+                best: dict[str, Tensor] = state.best["state"]
+                kept = {k: v.half() if v.is_floating_point() else v for k, v in best.items()}
+                write_atomically(path.with_suffix(".json"), json.dumps(card, indent=1).encode())
+                # last of all: who finds the weights finds the card as well
+                write_atomically(path, save({k: v.cpu().contiguous() for k, v in kept.items()}))
             states.remove()
     return read_json(path.with_suffix(".json"), CheckpointError, "the card of a tuned network")
 
@@ -162,13 +196,6 @@ def _run(
             if on_epoch:
                 on_epoch(row)
         keeper.point()
-
-
-def _write(path: Path, card: dict[str, Any], state: dict[str, Tensor]) -> None:
-    """The card and, last of all, the weights."""
-    kept = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
-    write_atomically(path.with_suffix(".json"), json.dumps(card, indent=1).encode())
-    write_atomically(path, save({k: v.cpu().contiguous() for k, v in kept.items()}))
 
 
 def _validate(
@@ -248,7 +275,7 @@ class Tuner:
             self.optimizer, lambda i: _lr_factor(i, batches, settings.epochs * batches)
         )
         samples = Samples(store, train, settings, self.k)
-        self.batches = _Batches(samples, settings.batch)
+        self.batches = Batches(samples, settings.batch)
         # its processes stay from epoch to epoch, and draw nothing from torch's own source
         self.loader = DataLoader(
             samples,
@@ -353,21 +380,6 @@ class Tuner:
             warn_of_threads(states.path, saved["threads"])
 
         states.load(take, self.device)
-
-
-class _Batches(Sampler[list[tuple[int, int]]]):
-    """The mini-batches of an epoch from number `first` on, as keys of the samples."""
-
-    def __init__(self, samples: Samples, size: int):
-        self.order = BatchSampler(RandomSampler(samples), size, drop_last=len(samples) >= size)
-        self.epoch = self.first = 0
-
-    def __len__(self) -> int:
-        return max(0, len(self.order) - self.first)
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        for batch in itertools.islice(self.order, self.first, None):
-            yield [(self.epoch, index) for index in batch]
 
 
 def _lr_factor(iteration: int, warm_up: int, total: int) -> float:

@@ -12,14 +12,14 @@ from typing import Any
 
 import torch
 
-from rstan_lite.data.sampling import FRAMES, ClipSequence, test_sequences
-from rstan_lite.data.transforms import view, view_side
+from rstan_lite.data.sampling import EXTENTS, FRAMES, ClipSequence
+from rstan_lite.data.transforms import CORNERS, view, view_side
 from rstan_lite.features.extraction import FeatureSettings
 from rstan_lite.features.networks import check_networks
 from rstan_lite.model import RSTAN
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import ConfigError
-from rstan_lite.system.settings import check_choice
+from rstan_lite.system.settings import check_choice, check_count
 from rstan_lite.training import run_folder
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.config import TrainConfig, read_config
@@ -36,6 +36,32 @@ from rstan_lite.training.parts import (
 from rstan_lite.training.results import part_metrics, save_predictions
 
 PARTS = ("test", "validation")
+PROTOCOLS = ("centre", "22")
+SCALES = (256, 192)  # pixels of frames whose short side is 256
+
+
+def test_sequences(protocol: str = "22", frames: int = FRAMES) -> tuple[ClipSequence, ...]:  # noqa: PT028
+    """The sequences of a test protocol, in a fixed order.
+
+    protocol: "centre" is one centre crop of the whole clip (Section IV-C). "22" (Section IV-D) has
+    ten crops of 224 pixels of the whole clip (centre and corners, then mirrored), and, for each
+    extent (whole, first and last two thirds) and scale (256, 192), a centre crop and its mirror.
+    frames: T of every sequence.
+    Raises ConfigError for another protocol or no frame.
+    """
+    check_choice("--protocol", protocol, PROTOCOLS)
+    check_count("--frames", frames)
+    if protocol == "centre":
+        return (ClipSequence("centre", frames=frames),)
+    crops = [corner + mirror for mirror in ("", "-mirror") for corner in CORNERS]
+    scaled = [
+        (f"centre@{scale}{mirror}", extent)
+        for extent in EXTENTS
+        for scale in SCALES
+        for mirror in ("", "-mirror")
+    ]
+    whole = [(name, "whole") for name in crops]
+    return tuple(ClipSequence(name, extent, frames) for name, extent in [*whole, *scaled])
 
 
 def evaluate_run(
@@ -54,7 +80,7 @@ def evaluate_run(
     frames: T; None for the run's own, and for the 32 of the paper with protocol "22". root, cache:
     where clips and features lie now; None for where they were. features: of that part, or
     of each sequence; None reads or makes what is needed.
-    protocol: see `sampling.test_sequences`. Of several sequences the last step's softmax scores
+    protocol: see `test_sequences`. Of several sequences the last step's softmax scores
     are averaged; each one's accuracy is listed under "sequences".
     second: test the classifier of the run's second data set on that data set's clips, which root
     then means; the files are named `evaluation-...-<data set>-...`.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import BatchSampler, Dataset, RandomSampler, Sampler
 
 from rstan_lite.data.clips import Clip
 from rstan_lite.data.silhouettes import target
@@ -167,3 +168,18 @@ class Samples(Dataset[tuple[Tensor, int, Tensor]]):
         if rng.random() < self.settings.actor and mask.any():
             return actor_crop(mask, self.settings.size, rng)
         return random_crop(shape, self.settings.size, rng)
+
+
+class Batches(Sampler[list[tuple[int, int]]]):
+    """The mini-batches of an epoch from number `first` on, as keys of the samples."""
+
+    def __init__(self, samples: Samples, size: int):
+        self.order = BatchSampler(RandomSampler(samples), size, drop_last=len(samples) >= size)
+        self.epoch = self.first = 0
+
+    def __len__(self) -> int:
+        return max(0, len(self.order) - self.first)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        for batch in itertools.islice(self.order, self.first, None):
+            yield [(self.epoch, index) for index in batch]

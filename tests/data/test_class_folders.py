@@ -82,15 +82,6 @@ def test_no_silhouettes(name, roots):
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_validation_shares_no_source_with_training(name, roots):
-    data = open_clips(name, roots[name], validation=0.4)
-    train, held = {c.source for c in data.train}, {c.source for c in data.validation}
-    assert held
-    assert not train & held
-    assert {c.action for c in data.train} == set(data.classes)
-
-
-@pytest.mark.parametrize("name", WRITERS)
 def test_case_of_files_and_folders_does_not_matter(name, own):
     data = open_clips(name, own[name])
     folder = data.test[0].path.parent
@@ -102,29 +93,6 @@ def test_case_of_files_and_folders_does_not_matter(name, own):
     assert not again.missing
     assert again.frames(again.test[0]).shape == data.frames(data.test[2]).shape
     assert [c.name for c in again.test] == [c.name for c in data.test]
-
-
-@pytest.mark.parametrize("name", WRITERS)
-def test_missing_clips(name, own):
-    data = open_clips(name, own[name])
-    for clip in (data.test[0], data.train[0]):
-        clip.path.unlink()
-    with pytest.raises(DataError, match="2 of the 24 clips of split 1 missing"):
-        open_clips(name, own[name])
-    skipped = open_clips(name, own[name], missing="skip")
-    assert len(skipped.missing) == 2
-    assert skipped.identity() == data.identity()
-
-
-@pytest.mark.parametrize("name", WRITERS)
-def test_wrong_roots(name, own, tmp_path):
-    with pytest.raises(DataError, match="no such folder"):
-        open_clips(name, tmp_path / "absent")
-    with pytest.raises(DataError, match="no folder"):
-        open_clips(name, tmp_path)
-    shutil.move(own[name] / VIDEOS[name], own[name] / "clips")
-    with pytest.raises(DataError, match=rf"neither {VIDEOS[name]} nor frames \(but clips"):
-        open_clips(name, own[name])
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rstan_lite.data import sampling
 from rstan_lite.data.sampling import (
     EXTENTS,
     ClipSequence,
@@ -15,11 +14,12 @@ from rstan_lite.data.sampling import (
     spaced_in_extent,
 )
 from rstan_lite.data.transforms import view, view_side
+from rstan_lite.lab import protocols
 from rstan_lite.system.errors import ConfigError
 
 counts = st.integers(1, 400)
 steps = st.integers(1, 64)
-ALL = sampling.test_sequences()
+ALL = protocols.test_sequences()
 WHOLE, SCALED = ALL[:10], ALL[10:]
 
 
@@ -86,10 +86,10 @@ def test_there_are_ten_crops_and_three_extents_by_two_scales_by_two_mirrors():
 
 
 def test_the_protocol_centre_is_one_crop_of_the_whole_clip():
-    assert sampling.test_sequences("centre", 8) == (ClipSequence("centre", "whole", 8),)
-    for options, words in (({"protocol": "23"}, "one of centre, 22"), ({"frames": 0}, "at least")):
+    assert protocols.test_sequences("centre", 8) == (ClipSequence("centre", "whole", 8),)
+    for options, words in (({"protocol": "23"}, "one of centre, 22"), ({"frames": 0}, "1 or more")):
         with pytest.raises(ConfigError, match=words):
-            sampling.test_sequences(**options)
+            protocols.test_sequences(**options)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.bninception import BNInception
 from rstan_lite.features.pretrained import load_imagenet
 from rstan_lite.features.tensor_files import read_state
-from rstan_lite.system.errors import CheckpointError, ConfigError
+from rstan_lite.system.errors import CheckpointError
 
 # Columns as in the table of Ioffe and Szegedy, numbers of the released Caffe network: side is that
 # of the block's output for 224 pixels, pool "avg" or "max", "pass" a pooling without projection.
@@ -176,20 +176,10 @@ def test_shapes_of_blocks_at_224_pixels():
 @pytest.mark.parametrize("stream", ["appearance", "motion"])
 def test_tsns_nodes_and_pairs(stream):
     net = FeatureNet(backbone("bninception"), stream)
-    assert [net.sizes(side)[0] for side in (224, 256, 192)] == [49, 64, 36]
-    assert net.sizes()[1:] == (1024, 1024)
     assert net.inputs == (3 if stream == "appearance" else 10)
     other = FeatureNet(backbone("bninception:inception_4e_output:global_pool"), stream)
     assert (other.inputs, other.spec.pixels) == (net.inputs, net.spec.pixels)
     assert other.sizes() == (49, 1024, 1056)
-
-
-def test_sides_whose_halves_do_not_fit_are_refused():
-    net = FeatureNet(backbone("bninception"), "motion", classes=3)
-    with pytest.raises(ConfigError, match="side of 112 pixels; expected a multiple of 32"):
-        net(torch.zeros(1, 112, 112, 10, dtype=torch.uint8))
-    with pytest.raises(ConfigError, match="side of 240 pixels"):
-        net.sizes(240)
 
 
 def test_images_are_bgr_less_a_mean_and_flow_is_less_128():

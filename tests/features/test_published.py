@@ -8,14 +8,9 @@ import torch
 
 from rstan_lite.features import pretrained
 from rstan_lite.features.backbones import FeatureNet, backbone, build
-from rstan_lite.features.pretrained import (
-    POSITIONS,
-    for_side,
-    load_imagenet,
-    load_start,
-    published_file,
-)
+from rstan_lite.features.pretrained import POSITIONS, for_side, load_imagenet, published_file
 from rstan_lite.features.tensor_files import weights_hash
+from rstan_lite.lab.network_tuning import load_start
 from rstan_lite.system.errors import CheckpointError
 
 ADDRESSES = {

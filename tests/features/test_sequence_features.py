@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from rstan_lite.data import sampling as sequences
 from rstan_lite.data.sampling import ClipSequence
 from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import view
@@ -13,6 +12,7 @@ from rstan_lite.features.backbones import STREAMS
 from rstan_lite.features.extraction import FeatureSettings
 from rstan_lite.features.flow import encode, flow_sequence, stack
 from rstan_lite.features.pipeline import prepare_parts, prepare_sequences
+from rstan_lite.lab import protocols as sequences
 
 SIZE, FRAMES = 112, 4
 SOME = (

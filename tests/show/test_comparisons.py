@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from rstan_lite import show
-from rstan_lite.data import sampling as sequences
 from rstan_lite.data.transforms import crop
 from rstan_lite.features.extraction import FeatureSettings
 from rstan_lite.features.networks import shipped
+from rstan_lite.lab import protocols as sequences
 from rstan_lite.lab.ledger.claims import Difference
 from rstan_lite.lab.ledger.error_analysis import Change, Pair
 from rstan_lite.lab.ledger.ledger_attention import Attended

@@ -10,8 +10,8 @@ import torch
 from training.synthetic import make_features, make_parts
 
 from rstan_lite.cli.training import from_arguments
-from rstan_lite.data import sampling as sequences
 from rstan_lite.data.transforms import view_side
+from rstan_lite.lab import protocols as sequences
 from rstan_lite.lab.protocols import average, evaluate_run, evaluate_sequences
 from rstan_lite.lab.scores import read_predictions
 from rstan_lite.lab.splits import command, evaluate_splits, find_runs
