@@ -77,20 +77,14 @@ def test_layout_is_jhmdbs(small: Path) -> None:
             assert text == "".join(f"{line}\n" for line in lines)
             assert sorted(line.split()[0] for line in lines) == [p.name for p in videos]
             assert {line.split()[1] for line in lines} == {"1", "2"}
+    data = JHMDB(small, split=1, validation=0.0)
+    assert data.classes == SOME
+    assert len(data.train) + len(data.test) == 12
+    assert data.test[0].source == data.test[0].name.split(f"_{data.test[0].action}_")[0]
     assert json.loads((small / "puppets.json").read_text()) == {
         "data": "puppets", "version": dataset.VERSION, "seed": 3, "clips_per_class": 4,
         "classes": list(SOME), "size": list(SIZE), "rivals": [0, 0],
     }  # fmt: skip
-
-
-def test_the_jhmdb_reader_reads_them(small: Path) -> None:
-    data = JHMDB(small, split=1, validation=0.0)
-    assert data.classes == SOME
-    assert len(data.train) + len(data.test) == 12
-    clip = data.test[0]
-    assert clip.source == clip.name.split(f"_{clip.action}_")[0]
-    frames = data.frames(clip)
-    assert data.silhouettes(clip, frames).shape == frames.shape[:3]
 
 
 def test_same_seed_same_bytes_whatever_the_workers_and_the_company(
