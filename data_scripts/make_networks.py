@@ -23,7 +23,7 @@ from rstan_lite.features.networks import SHIPPED, shipped, split_name
 from rstan_lite.lab.network_tuning import tune, tuned_path
 from rstan_lite.lab.tuning_images import TuneSettings
 from rstan_lite.puppets import generate
-from rstan_lite.system.errors import RstanError
+from rstan_lite.system.interruption import run_command
 
 SEED = 1000
 CLIPS_PER_CLASS = 60
@@ -57,29 +57,29 @@ def main() -> int:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--streams", default=",".join(STREAMS), help="which networks")
-    a = parser.parse_args()
-    try:
-        cache = a.folder / "cache"
-        for stream in a.streams.split(","):
-            fewest, most = RIVALS[stream]
-            folder = a.folder / f"puppets-{fewest}-{most}"
-            generate(folder, CLIPS_PER_CLASS, seed=SEED, workers=a.workers, rivals=(fewest, most))
-            data = JHMDB(folder)
-            store = inputs_store(data, cache, FRAMES, camera="similarity")
-            fill_inputs(store, data, data.train + data.validation, a.workers)
-            settings = replace(SETTINGS, stream=stream, **STREAMS[stream])
-            path = tuned_path(cache, store, split_name(data), settings)
-            card = tune(
-                store, data.train, data.validation, data.classes, split_name(data), settings, path,
-                device=a.device, workers=a.workers,
-            )  # fmt: skip
-            shipped(stream).parent.mkdir(exist_ok=True)
-            for file in (path, path.with_suffix(".json")):
-                shutil.copyfile(file, shipped(stream).with_suffix(file.suffix))
-            print(f"{shipped(stream)}: validation {card['best']['validation_accuracy']:.1%}")
-    except RstanError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    arguments = parser.parse_args()
+    return run_command(lambda: _make(arguments))
+
+
+def _make(a: argparse.Namespace) -> int:
+    cache = a.folder / "cache"
+    for stream in a.streams.split(","):
+        fewest, most = RIVALS[stream]
+        folder = a.folder / f"puppets-{fewest}-{most}"
+        generate(folder, CLIPS_PER_CLASS, seed=SEED, workers=a.workers, rivals=(fewest, most))
+        data = JHMDB(folder)
+        store = inputs_store(data, cache, FRAMES, camera="similarity")
+        fill_inputs(store, data, data.train + data.validation, a.workers)
+        settings = replace(SETTINGS, stream=stream, **STREAMS[stream])
+        path = tuned_path(cache, store, split_name(data), settings)
+        card = tune(
+            store, data.train, data.validation, data.classes, split_name(data), settings, path,
+            device=a.device, workers=a.workers,
+        )  # fmt: skip
+        shipped(stream).parent.mkdir(exist_ok=True)
+        for file in (path, path.with_suffix(".json")):
+            shutil.copyfile(file, shipped(stream).with_suffix(file.suffix))
+        print(f"{shipped(stream)}: validation {card['best']['validation_accuracy']:.1%}")
     return 0
 
 
