@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from rstan_lite.cli.training import add_cluster_options, check_workers
 from rstan_lite.system.errors import ConfigError
 
 FAILURES = 1  # exit code of a sweep with jobs that failed
@@ -48,27 +49,6 @@ def add_parsers(subparsers: Any) -> None:
     parser.add_argument("--memory", metavar="SIZE", help="of a job's processes: 4GB (no limit)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(func=main)
-
-
-def add_cluster_options(parser: argparse.ArgumentParser, workers: str) -> None:
-    """Where to run: on this machine, in as many processes as the option `workers` says, or not."""
-    parser.add_argument(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="a Dask scheduler that runs already, tcp://host:8786, or its file (.json)",
-    )
-    parser.add_argument(
-        workers, dest="cluster_workers", type=int, metavar="N",
-        help="processes of a Dask cluster on this machine, which ends with the command",
-    )  # fmt: skip
-
-
-def check_workers(scheduler: str | None, workers: int | None) -> None:
-    """Raise ConfigError for a number of processes that can't be."""
-    if workers is not None and scheduler is not None:
-        raise ConfigError("--scheduler", "a number of workers with it", "one of both")
-    if workers is not None and workers < 1:
-        raise ConfigError("workers", str(workers), "at least 1")
 
 
 def main(arguments: argparse.Namespace) -> int:

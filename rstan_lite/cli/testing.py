@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from rstan_lite.data.datasets import damage_lines
+from rstan_lite.cli.training import report
 from rstan_lite.system.errors import ConfigError
 
 
@@ -150,27 +150,3 @@ def _weights(words: list[str]) -> str | list[float]:
         return [float(word) for word in words]
     except ValueError:
         return " ".join(words)  # "equal", "validation", or what the complaint will name
-
-
-def report(metrics: dict[str, Any]) -> None:
-    """Print the numbers that a person looks for first."""
-    for part in ("test", "validation"):
-        found = metrics.get(f"{part}_accuracy")
-        if found is not None:
-            clips, ends = metrics.get(f"n_{part}"), metrics.get(f"{part}_interval")
-            line = f"{part} accuracy {found:.1%}" + (f" of {clips} clips" if clips else "")
-            print(line + (f" (95 %: {ends[0]:.1%} to {ends[1]:.1%})" if ends else ""))
-    share, area = metrics.get("attention_on_silhouette"), metrics.get("silhouette_area")
-    if share is not None and area is not None:
-        print(f"attention on the silhouette {share:.1%} (even attention: {area:.1%})")
-    second = metrics.get("second")
-    if second:
-        found = f"{second['train_accuracy']:.1%} of {second['n_train']} training clips"
-        print(f"beside it {second['dataset']}: {found} named rightly in the last epoch")
-    if metrics.get("missing_clips"):
-        print(f"{len(metrics['missing_clips'])} clips of the lists are missing on this disk")
-    for line in damage_lines(metrics.get("damaged_clips") or {}):
-        print(line)
-    if second:
-        for line in damage_lines(second.get("damaged_clips") or {}, f" of {second['dataset']}"):
-            print(line)

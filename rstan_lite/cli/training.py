@@ -8,8 +8,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from rstan_lite.cli.sweep import add_cluster_options, check_workers
-from rstan_lite.cli.testing import report
+from rstan_lite.data.datasets import damage_lines
+from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.ranks import ranks_of_environment, refuse_several
 from rstan_lite.training.config import TrainConfig, default_of, value_types
 from rstan_lite.training.profiles import PROFILES, VARIANTS, parsed, resolve, shown
@@ -154,3 +154,48 @@ def overrides_of(arguments: argparse.Namespace) -> dict[str, Any]:
     types = value_types()
     given = {k: v for k, v in vars(arguments).items() if k in types}
     return {name: parsed(name, value, types[name]) for name, value in given.items()}
+
+
+def report(metrics: dict[str, Any]) -> None:
+    """Print the numbers that a person looks for first."""
+    for part in ("test", "validation"):
+        found = metrics.get(f"{part}_accuracy")
+        if found is not None:
+            clips, ends = metrics.get(f"n_{part}"), metrics.get(f"{part}_interval")
+            line = f"{part} accuracy {found:.1%}" + (f" of {clips} clips" if clips else "")
+            print(line + (f" (95 %: {ends[0]:.1%} to {ends[1]:.1%})" if ends else ""))
+    share, area = metrics.get("attention_on_silhouette"), metrics.get("silhouette_area")
+    if share is not None and area is not None:
+        print(f"attention on the silhouette {share:.1%} (even attention: {area:.1%})")
+    second = metrics.get("second")
+    if second:
+        found = f"{second['train_accuracy']:.1%} of {second['n_train']} training clips"
+        print(f"beside it {second['dataset']}: {found} named rightly in the last epoch")
+    if metrics.get("missing_clips"):
+        print(f"{len(metrics['missing_clips'])} clips of the lists are missing on this disk")
+    for line in damage_lines(metrics.get("damaged_clips") or {}):
+        print(line)
+    if second:
+        for line in damage_lines(second.get("damaged_clips") or {}, f" of {second['dataset']}"):
+            print(line)
+
+
+def add_cluster_options(parser: argparse.ArgumentParser, workers: str) -> None:
+    """Where to run: on this machine, in as many processes as the option `workers` says, or not."""
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="a Dask scheduler that runs already, tcp://host:8786, or its file (.json)",
+    )
+    parser.add_argument(
+        workers, dest="cluster_workers", type=int, metavar="N",
+        help="processes of a Dask cluster on this machine, which ends with the command",
+    )  # fmt: skip
+
+
+def check_workers(scheduler: str | None, workers: int | None) -> None:
+    """Raise ConfigError for a number of processes that can't be."""
+    if workers is not None and scheduler is not None:
+        raise ConfigError("--scheduler", "a number of workers with it", "one of both")
+    if workers is not None and workers < 1:
+        raise ConfigError("workers", str(workers), "at least 1")

@@ -1,9 +1,12 @@
-"""The device that a command computes on, and a training's devices as Lightning Fabric has them."""
+"""The device that a command computes on, the memory it took, and a training's Lightning Fabric."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any, Literal
 
+import psutil
 import torch
 
 from rstan_lite.system.errors import DeviceError
@@ -61,3 +64,21 @@ def make_fabric(device: str, precision: str, ranks: Ranks = ALONE) -> Any:
     )
     fabric.launch()
     return fabric
+
+
+def peak_memory() -> int:
+    """Largest resident memory of this process so far, MiB.
+
+    Linux: VmHWM of /proc. Windows: the peak of the working set. Elsewhere no peak is kept that
+    psutil could read: there it is what is resident now.
+    """
+    status = Path("/proc/self/status")
+    if status.exists() and (found := re.search(r"^VmHWM:\s*(\d+) kB", status.read_text(), re.M)):
+        return int(found[1]) >> 10
+    memory = psutil.Process().memory_info()
+    return int(getattr(memory, "peak_wset", memory.rss)) >> 20
+
+
+def peak_gpu_memory() -> int | None:
+    """Largest memory that tensors took on the GPU so far, MiB; None without one."""
+    return torch.cuda.max_memory_allocated() >> 20 if torch.cuda.is_available() else None

@@ -234,21 +234,6 @@ def check_memory() -> Check:
     return Check("Memory", "ok" if enough else "warn", f"{available:.1f} GiB available", advice)
 
 
-def peak_memory() -> int:
-    """Largest resident memory of this process so far, MiB.
-
-    Linux: VmHWM of /proc. Windows: the peak of the working set. Elsewhere no peak is kept that
-    psutil could read: there it is what is resident now.
-    """
-    import psutil
-
-    status = Path("/proc/self/status")
-    if status.exists() and (found := re.search(r"^VmHWM:\s*(\d+) kB", status.read_text(), re.M)):
-        return int(found[1]) >> 10
-    memory = psutil.Process().memory_info()
-    return int(getattr(memory, "peak_wset", memory.rss)) >> 20
-
-
 def check_disk(folder: str | os.PathLike[str]) -> Check:
     """Room for stores and runs in a folder."""
     free = shutil.disk_usage(folder).free / 2**30

@@ -19,6 +19,7 @@ import numpy as np
 from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.datasets import DATASETS, open_clips
 from rstan_lite.data.sampling import ClipSequence
+from rstan_lite.data.transforms import view_side
 from rstan_lite.features.backbones import backbone
 from rstan_lite.features.extraction import FeatureSettings
 from rstan_lite.features.networks import find_network, look
@@ -129,6 +130,8 @@ def find_sources(config: TrainConfig) -> Sources:
     Raises ConfigError, DataError (clips) and CheckpointError (networks) for what does not fit.
     """
     dataset = open_dataset(config)
+    for name in config.views:
+        view_side(name, config.size)  # one that there isn't is said before networks are looked for
     other, shared = _open_second(config, dataset)
     named = {"appearance": config.appearance_weights, "motion": config.motion_weights}
     networks = {}

@@ -7,12 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from rstan_lite.data.splits import part_name
 from rstan_lite.model import RSTAN
+from rstan_lite.system.devices import peak_gpu_memory, peak_memory
 from rstan_lite.system.files import write_atomically
-from rstan_lite.system.machine import peak_memory
 from rstan_lite.system.tables import markdown
 from rstan_lite.training import run_folder
 from rstan_lite.training.batches import ClipFeatures
@@ -72,9 +70,7 @@ def write_results(
         "parameters": sum(p.numel() for p in model.parameters()),
         "seconds": round(trained.seconds, 1),
         "peak_memory": peak_memory(),
-        "peak_gpu_memory": torch.cuda.max_memory_allocated() >> 20  # MiB, of tensors
-        if torch.cuda.is_available()
-        else None,
+        "peak_gpu_memory": peak_gpu_memory(),
         "device": str(device),
         "recurrence": str(model.plan(device)),
         "world_size": processes,

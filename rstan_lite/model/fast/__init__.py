@@ -31,7 +31,8 @@ once: second derivatives, torch.func and forward-mode differentiation need recur
 choice.py chooses, and says what it chose; benchmarks/README.md has the figures.
 """
 
-from rstan_lite.model.fast.choice import Plan, choose_plan
+from rstan_lite.model.fast.choice import choose_plan
 from rstan_lite.model.fast.recurrence import run_fast
+from rstan_lite.model.output import Plan
 
 __all__ = ["Plan", "choose_plan", "run_fast"]

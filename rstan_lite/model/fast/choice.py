@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,6 +10,7 @@ from torch import Tensor
 from rstan_lite.model.fast.inputs import Config
 from rstan_lite.model.fast.places import BlockKernel, Kernel
 from rstan_lite.model.fast.product import has_onednn
+from rstan_lite.model.output import Plan
 from rstan_lite.system.errors import ConfigError
 
 BLOCKS, TRITON = "blocks", "triton"
@@ -35,22 +35,6 @@ def open_kernel(name: str, held: Tensor, v: Tensor, product_form: bool) -> Kerne
 
         return TritonKernel(held, v)
     return BlockKernel(held, v, product_form)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A choice.
-
-    name: "plain" or "fast".  kernel: Eq. 2's in the fast one, see below.  why: in words.
-    """
-
-    name: str
-    kernel: str
-    why: str
-
-    def __str__(self) -> str:
-        kernel = f", kernel {self.kernel}" if self.kernel else ""
-        return f"{self.name}{kernel} ({self.why})"
 
 
 # Multiplications a video and step below which both recurrences take what their calls take.
