@@ -22,8 +22,7 @@ from rstan_lite.lab.network_tuning import tune
 from rstan_lite.lab.tuning_images import TuneSettings
 from rstan_lite.system.errors import BusyError, CheckpointError, ConfigError
 from rstan_lite.system.interruption import Interrupted, Keeper
-from rstan_lite.training import loop
-from rstan_lite.training import results as results
+from rstan_lite.training import loop, results
 from rstan_lite.training import run_folder as runs
 from rstan_lite.training.checkpoint import Versions
 from rstan_lite.training.profiles import resolve

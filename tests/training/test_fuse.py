@@ -35,12 +35,6 @@ def test_scores_are_averaged_by_clip_name(tmp_path):
     assert fused.weights == (0.5, 0.5)
 
 
-def test_a_file_of_another_methods_scores_can_be_fused(tmp_path):
-    one = write(tmp_path / "one", [0.9, 0.6, 0.4, 0.2], [0, 1, 0, 1])
-    other = write(tmp_path / "two", [0.9, 0.1, 0.9, 0.1], [0, 1, 0, 1]) / runs.PREDICTIONS["test"]
-    assert fuse([one, other]).accuracy == 1.0
-
-
 def test_weights_are_chosen_on_validation_and_ties_go_to_equal_ones(tmp_path):
     labels = [0, 1, 0, 1]
     one = write(tmp_path / "one", [0.9, 0.1, 0.9, 0.1], labels)

@@ -6,11 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from training.synthetic import SMALL, make_features
 
-from rstan_lite.system.devices import choose_device
-from rstan_lite.system.errors import DataError, DeviceError
+from rstan_lite.system.errors import DataError
 from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.evaluation import evaluate
@@ -102,33 +100,6 @@ def test_without_validation_clips_the_last_epoch_is_kept(data):
     assert outcome.log[-1].validation_accuracy is None
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.3])
-def test_a_resumed_training_is_the_uninterrupted_one_bit_for_bit(data, tmp_path, dropout: float):
-    config = small(iterations=36, dropout=dropout, lr=0.02)
-    whole = build_model(config, data[0])
-    expected = fit(whole, *data, config, progress=False)
-    resume = tmp_path / "resume.pt"
-    log = []
-    for stop in (1, 3, None):  # each call stands for a new process
-        torch.manual_seed(99)
-        model = build_model(config, data[0])
-        found = fit(
-            model,
-            *data,
-            config,
-            resume=resume,
-            run="same",
-            progress=False,
-            stop_after=stop,
-            on_epoch=log.append,
-        )
-    assert found.finished
-    assert found.log == expected.log == log
-    assert found.best_epoch == expected.best_epoch
-    for name, value in whole.state_dict().items():
-        assert torch.equal(value, model.state_dict()[name]), name
-
-
 def test_bfloat16_trains_too(data):
     _, found = trained(small(precision="bf16", iterations=60), data)
     assert found.accuracy > 0.8
@@ -166,10 +137,3 @@ def test_a_rate_that_diverges_is_said(data):
     config = small(iterations=30, lr=1e30, clip_norm=0.0)
     with pytest.raises(DataError, match="Lower --lr"):
         fit(build_model(config, data[0]), *data, config, progress=False)
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
-def test_an_absent_gpu_is_said():
-    with pytest.raises(DeviceError, match="--device cuda"):
-        choose_device("cuda")
-    assert choose_device("auto").type == "cpu"
