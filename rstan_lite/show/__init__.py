@@ -18,7 +18,7 @@ _HOME = {
     "weights": "sharpness_figure sharpness_curves features_figure effective_number fused_bars "
     "fusion_figure trained_maps frame_sharpness",
     "steps": "beta_heatmap by_frame attended_figure step_attention memory_figure accuracy_by_step",
-    "results": "curves LiveCurves result_table confusion_figure line_chart number_grid "
+    "charts": "curves LiveCurves result_table confusion_figure line_chart number_grid "
     "seeds_figure differences_figure sharpness_seeds",
     "comparisons": "interval_figure row_figure claim_figure pair_figure change_figure share_figure",
     "notation": "symbols step_diagram",

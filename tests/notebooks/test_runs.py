@@ -35,7 +35,7 @@ from rstan_lite.classroom import run_notebook
 from rstan_lite.classroom.lesson_config import lesson_config
 from rstan_lite.lab.scores import read_predictions
 from rstan_lite.puppets import generate
-from rstan_lite.show.results import RESULT_COLUMNS
+from rstan_lite.show.charts import RESULT_COLUMNS
 from rstan_lite.system.errors import NotebookError
 from rstan_lite.training.parts import load_parts
 from tests.site.crawl import DESK, LOOK, PHONE

@@ -11,7 +11,7 @@ from PIL import Image
 
 from rstan_lite import show
 from rstan_lite.data.transforms import crop
-from rstan_lite.show.results import RESULT_COLUMNS
+from rstan_lite.show.charts import RESULT_COLUMNS
 
 RNG = np.random.default_rng(0)
 N, K = 3, 4

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from rstan_lite.show.explorer.charts import COLUMN, GREY, NAMES, PALE, Charts
 from rstan_lite.show.explorer.scenes import Look, Preset, Scene, positions, with_step
+from rstan_lite.show.explorer.step_charts import COLUMN, GREY, NAMES, PALE, Charts
 from rstan_lite.show.frames import HEAT_COLOURS, draw_contour, flow_to_colour, overlay
 from rstan_lite.show.style import BLACK, LINES, ORANGE, STYLE, VERMILION, Drawing, percent, plain
 
@@ -140,9 +140,17 @@ class Page:
         *,
         bold: bool = False,
         room: float = 0,
+        centred: bool = False,
     ) -> None:
-        """Write a line, cut with an ellipsis where it is wider than a room of so many pixels."""
+        """Write a line, cut with an ellipsis where it is wider than a room of so many pixels.
+
+        centred: about a position, in front of what is there.
+        """
         font = _font(size, bold)
+        if centred:
+            left -= font.getlength(text) / 2
+            right = left + font.getlength(text)
+            self.pen.rectangle((left - 2, top, right + 2, top + size + 2), "white")
         while room and font.getlength(text) > room:
             text = text.removesuffix("…")[:-1].rstrip() + "…"
         self.pen.text((left, top), text, colour, font)
@@ -242,9 +250,13 @@ def _column(page: Page, view: View, i: int, step: int, left: int, top: int, smal
     if look.rows:
         text = f"beta: weights of the frames at step {step + 1}"
         page.words(left + 30, top, text, colour=GREY)
+    below = (str(scene.numbers[step]) if look.rows else "", f"step {step + 1}")
+    for text, (at, high, wide) in zip(below, Charts.BOXES, strict=True):
+        middle = left + 30 + (step + 0.5) * wide / scene.steps
+        page.words(middle, top + at + high + 3, text, 10, bold=True, centred=True)
     for j, c in enumerate(view.classes):
         name, value = plain(scene.classes[c]), percent(look.scores[step, c])
-        where = left + COLUMN - NAMES + 26, top + Charts.LOW + 6 + 22 * j
+        where = left + COLUMN - NAMES + 26, top + Charts.BOXES[1][0] + 6 + 22 * j
         how: Any = {"colour": LINES[j]["color"], "bold": scene.classes[c] == scene.action}
         page.words(*where, f"{value} {name}", room=NAMES - 26, **how)
 

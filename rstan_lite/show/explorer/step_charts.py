@@ -32,7 +32,8 @@ BARS: dict[str, dict[str, Any]] = {  # no colour is needed to tell the bars apar
 class Charts:
     """A checkpoint's frame weights at a step, and its answers over all steps, as one figure."""
 
-    HEIGHT, LOW = 300, 166  # pixels; where the answers begin
+    HEIGHT = 300  # pixels
+    BOXES = ((26, 78, COLUMN - 30), (166, 114, COLUMN - 30 - NAMES))  # top, height, width
 
     def __init__(self, scene: Scene, look: Look, classes: Sequence[int]) -> None:
         self.scene, self.look, self.classes, self._lock = scene, look, classes, Lock()
@@ -40,8 +41,8 @@ class Charts:
             self.figure = Figure((COLUMN / 72, self.HEIGHT / 72), dpi=72)  # a point is a pixel
             self.canvas = FigureCanvasAgg(self.figure)
             self.moving: list[Artist] = []
-            self.bars = self._weights(self._axes(26, 78, COLUMN - 30)) if look.rows else {}
-            self._answers(self._axes(self.LOW, 114, COLUMN - 30 - NAMES))
+            self.bars = self._weights(self._axes(*self.BOXES[0])) if look.rows else {}
+            self._answers(self._axes(*self.BOXES[1]))
             for artist in self.moving:
                 artist.set_animated(True)
             self.canvas.draw()
@@ -55,7 +56,6 @@ class Charts:
                 self._move_weights(step)
             self.line.set_xdata([step + 1] * 2)
             self.dots.set_offsets([(step + 1, self.look.scores[step, c]) for c in self.classes])
-            self.step.set(x=step + 1, text=f"step {step + 1}")
             for artist in self.moving:
                 self.figure.draw_artist(artist)
             return np.asarray(self.canvas.buffer_rgba())[..., :3].copy()
@@ -68,13 +68,6 @@ class Charts:
         axes.tick_params(length=0, labelsize=10, labelcolor=GREY, pad=4)
         axes.spines["left"].set_visible(False)
         return axes
-
-    def _below(self, axes: Axes) -> Any:
-        """Bold words below axes, in front of their numbers."""
-        ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-        look: Any = {"transform": axes.get_xaxis_transform(), "fontsize": 10, "weight": "bold"}
-        self.moving.append(axes.text(0, -0.05, "", ha="center", va="top", bbox=ground, **look))
-        return self.moving[-1]
 
     def _weights(self, axes: Axes) -> dict[str, Any]:
         """Bars of each frame's weight: a bar a stream and one for both, on all steps' scale."""
@@ -94,13 +87,11 @@ class Charts:
         axes.set_xlabel("frame of the video", loc="left", fontsize=10, color=GREY, labelpad=2)
         small: Any = {"ncols": 3, "fontsize": 10, "borderpad": 0, "handlelength": 1}
         axes.legend(loc="upper right", bbox_to_anchor=(1, -0.24), **small)
-        self.number = self._below(axes)
         return bars
 
     def _move_weights(self, step: int) -> None:
         look, scene = self.look, self.scene
         self.own.set_x(step)
-        self.number.set(x=step + 0.5, text=str(scene.numbers[step]))
         unseen = [t for t in range(scene.steps) if look.slot(step, t) is None]
         self.crosses.set_data(np.array(unseen) + 0.5, [0.06 * scene.most] * len(unseen))
         for row, bars in self.bars.items():
@@ -124,4 +115,3 @@ class Charts:
         colours = [LINES[i]["color"] for i in range(len(self.classes))]
         self.dots = axes.scatter([0] * len(colours), [0] * len(colours), 50, colours, zorder=3)
         self.moving += [self.line, self.dots]
-        self.step = self._below(axes)
