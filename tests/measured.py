@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import nbformat
 import psutil
@@ -136,7 +136,7 @@ def with_attempt(path: Path, folder: Path) -> Path:
         if {"blank", "check", "hidden"} & tags:
             exercises.append(one or cell)
     first = [cell["id"] for cell in teacher["cells"]].index(exercises[0]["id"])
-    tried = [(cell["id"], "".join(cell["source"])) for cell in exercises]
+    tried = [(cell["id"], cell["source"]) for cell in exercises]
     cell = nbformat.v4.new_code_cell(_TRY.replace("EXERCISES", repr(json.dumps(tried))), id=ATTEMPT)
     teacher["cells"].insert(first, cell)
     made = folder / path.name
@@ -165,17 +165,14 @@ _try()
 """
 
 
-def attempt(output: Path) -> dict[str, str]:
-    """How each of the student copy's exercise cells ended in an executed `with_attempt` copy."""
+def check_attempt(output: Path) -> None:
+    """Assert how the student copy's exercises ended in an executed `with_attempt` copy.
+
+    Blanks run, and each check fails in a blank.
+    """
     cells = nbformat.read(output, as_version=4).cells
     (cell,) = (cell for cell in cells if cell.id == ATTEMPT)
-    ends: dict[str, Any] = json.loads(cell.outputs[-1].text.splitlines()[-1])
-    return ends
-
-
-def check_attempt(output: Path) -> None:
-    """Assert that blanks of the student copy run, and that each check fails in a blank."""
-    ends = attempt(output)
+    ends: dict[str, str] = json.loads(cell.outputs[-1].text.splitlines()[-1])
     assert len(ends) >= 9  # three exercises
     for id_, end in ends.items():
         if id_.startswith("blank"):
