@@ -10,37 +10,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "rstan_lite"
 FILES = sorted(PACKAGE.rglob("*.py"))
-SAY_NOTHING = set(
-    [
-        "again",
-        "second",
-        "finish",
-        "outcome",
-        "align",
-        "sums",
-        "saving",
-        "seen",
-        "generations",
-        "samples",
-        "tuner",
-        "tune",
-        "packing",
-        "features_source",
-        "commands_of_runs",
-        "lessons",
-        "device",
-        "changes",
-        "write",
-        "child",
-        "driver",
-        "supervise",
-        "when",
-        "memory",
-        "plan",
-        "daily",
-        "strikes",
-    ]
-)
+SAY_NOTHING = {
+    "again", "second", "finish", "outcome", "align", "sums", "saving", "seen", "generations",
+    "samples", "tuner", "tune", "packing", "features_source", "commands_of_runs", "lessons",
+    "device", "changes", "write", "child", "driver", "supervise", "when", "memory", "plan", "daily",
+    "strikes",
+}  # fmt: skip
 UNIX_ALONE = ("fcntl", "resource", "pwd", "grp", "termios")
 
 

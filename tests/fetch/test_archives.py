@@ -68,7 +68,7 @@ def test_folders_as_members(kind, tmp_path, target):
     [
         "../out.avi", "clips/../../out.avi", "clips/a/..", "/etc/out.avi", "//out.avi",
         "C:out.avi", "c:/out.avi", "clips/new\nline.avi", "", "clips\\..\\..\\out.avi",
-        "\\\\host\\share\\x.avi",
+        "\\\\host\\share\\x.avi", "clips/" + "d/" * 200 + "x", "clips/" + "x" * 1500,
     ],
 )  # fmt: skip
 def test_names_that_lead_out(kind, name, tmp_path, target):
