@@ -31,7 +31,7 @@ from rstan_lite.classroom.copies import (
     unfold,
     write_texts,
 )
-from rstan_lite.classroom.parameters import (
+from rstan_lite.classroom.notebook_parameters import (
     TAG,
     check_parameters,
     load_notebook,

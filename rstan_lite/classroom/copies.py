@@ -15,7 +15,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from rstan_lite.classroom.parameters import load_notebook, notebook_text, tagged
+from rstan_lite.classroom.notebook_parameters import load_notebook, notebook_text, tagged
 from rstan_lite.system.errors import NotebookError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import disk_errors

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from rstan_lite.classroom.parameters import (
+from rstan_lite.classroom.notebook_parameters import (
     TAG,
     Parameter,
     check_parameters,

@@ -85,7 +85,7 @@ def add_parsers(subparsers: Any) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from rstan_lite.lab import splits
+    from rstan_lite.lab import over_splits as splits
     from rstan_lite.lab.protocols import evaluate_run
 
     names = ("part", "frames", "root", "cache", "device", "protocol", "second")

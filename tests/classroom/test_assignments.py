@@ -23,7 +23,7 @@ from rstan_lite.classroom.assignments import (
     trial,
     write_course,
 )
-from rstan_lite.classroom.parameters import load_notebook
+from rstan_lite.classroom.notebook_parameters import load_notebook
 from rstan_lite.cli import main
 from rstan_lite.system.errors import NotebookError
 from tests.classroom.made import BLANK, code, words, write

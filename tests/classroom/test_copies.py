@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rstan_lite.classroom.copies import make_copy, write_copies
-from rstan_lite.classroom.parameters import load_notebook
+from rstan_lite.classroom.notebook_parameters import load_notebook
 from rstan_lite.cli import main
 from rstan_lite.system.errors import ConfigError, NotebookError
 from tests.classroom.made import BLANK, code, words, write

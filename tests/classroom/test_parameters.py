@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rstan_lite.classroom.parameters import (
+from rstan_lite.classroom.notebook_parameters import (
     Parameter,
     check_parameters,
     convert,

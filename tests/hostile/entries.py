@@ -11,7 +11,7 @@ import torch
 
 from data_scripts.fetch.archives import extract
 from rstan_lite.classroom.copies import make_copy
-from rstan_lite.classroom.parameters import notebook_parameters
+from rstan_lite.classroom.notebook_parameters import notebook_parameters
 from rstan_lite.cli.doctor import check_puppets, check_tuned
 from rstan_lite.data.datasets import open_clips
 from rstan_lite.data.jhmdb import JHMDB

@@ -12,7 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rstan_lite.classroom.parameters import Parameter, check_parameters, notebook_parameters
+from rstan_lite.classroom.notebook_parameters import (
+    Parameter,
+    check_parameters,
+    notebook_parameters,
+)
 from rstan_lite.data.splits import read_split
 from rstan_lite.data.video import read_frames
 from rstan_lite.lab.scores import read_scores, write_csv

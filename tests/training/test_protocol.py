@@ -12,9 +12,9 @@ from training.synthetic import make_features, make_parts
 from rstan_lite.cli.training import from_arguments
 from rstan_lite.data.transforms import view_side
 from rstan_lite.lab import protocols as sequences
+from rstan_lite.lab.over_splits import command, evaluate_splits, find_runs
 from rstan_lite.lab.protocols import average, evaluate_run, evaluate_sequences
 from rstan_lite.lab.scores import read_predictions
-from rstan_lite.lab.splits import command, evaluate_splits, find_runs
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.training import run_folder as runs
 from rstan_lite.training.evaluation import evaluate
@@ -102,7 +102,7 @@ def test_runs_of_splits_are_found_by_pattern_or_by_name(folder):
 
 
 def test_the_mean_counts_every_split_alike(folder, tmp_path, monkeypatch):
-    from rstan_lite.lab import splits
+    from rstan_lite.lab import over_splits as splits
 
     true = splits.evaluate_run
 

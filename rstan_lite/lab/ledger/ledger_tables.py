@@ -13,8 +13,8 @@ import numpy as np
 from rstan_lite.data.splits import part_name
 from rstan_lite.lab.ledger.claims import CLAIMS, NO_NUMBER, NOT_RUN, Claim, Difference, difference
 from rstan_lite.lab.ledger.ledger_runs import Entry, Ledger
+from rstan_lite.lab.over_splits import command, over_splits
 from rstan_lite.lab.paper_rows import ROWS, Row
-from rstan_lite.lab.splits import command, over_splits
 from rstan_lite.system import tables
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.files import write_atomically

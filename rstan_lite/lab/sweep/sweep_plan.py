@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from rstan_lite.classroom.parameters import (
+from rstan_lite.classroom.notebook_parameters import (
     Parameter,
     check_parameters,
     load_notebook,

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from rstan_lite.model.fast.choice import open_kernel
 from rstan_lite.model.fast.forward import Tensors, recurrent_weights
-from rstan_lite.model.fast.inputs import Kept, Setup
 from rstan_lite.model.fast.pooling import (
     fuse,
     fuse_backward,
@@ -21,6 +20,7 @@ from rstan_lite.model.fast.pooling import (
     softmax_backward,
 )
 from rstan_lite.model.fast.product import product
+from rstan_lite.model.fast.tape import Kept, Setup
 
 
 def backward(

@@ -7,9 +7,9 @@ import importlib.util
 import torch
 from torch import Tensor
 
-from rstan_lite.model.fast.inputs import Config
 from rstan_lite.model.fast.places import BlockKernel, Kernel
 from rstan_lite.model.fast.product import has_onednn
+from rstan_lite.model.fast.tape import Config
 from rstan_lite.model.output import Plan
 from rstan_lite.system.errors import ConfigError
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from rstan_lite.model.fast.choice import TRITON, open_kernel, prepare_kernel
-from rstan_lite.model.fast.inputs import Kept, Setup
 from rstan_lite.model.fast.pooling import fuse, pooled, softmax
 from rstan_lite.model.fast.product import product
+from rstan_lite.model.fast.tape import Kept, Setup
 
 Tensors = dict[str, list[Tensor]]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rstan_lite.model.fast.inputs import Config
+from rstan_lite.model.fast.tape import Config
 
 
 def fuse(config: Config, weights: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch.nn import functional
 from rstan_lite.model.fast.backward import backward
 from rstan_lite.model.fast.choice import kernel_for
 from rstan_lite.model.fast.forward import Scores, forward
-from rstan_lite.model.fast.inputs import Config, Kept, Setup
+from rstan_lite.model.fast.tape import Config, Kept, Setup
 from rstan_lite.model.output import Attended, Recurred
 
 
