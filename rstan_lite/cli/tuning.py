@@ -83,11 +83,7 @@ def _tune(arguments: argparse.Namespace) -> int:
 
     streams = [name.strip() for name in arguments.streams.split(",")]
     check_names("--streams", tuple(streams), STREAMS)
-    data = open_clips(
-        arguments.dataset, arguments.root, arguments.split, arguments.missing,
-        arguments.validation, arguments.damaged, arguments.fold,
-    )  # fmt: skip
-    check_validation(data.validation)
+    check_validation(arguments.validation)
     chosen = []
     for stream in streams:
         names = ("backbone", "epochs", "batch", "size", "test_size", "lr", "seed")
@@ -104,6 +100,11 @@ def _tune(arguments: argparse.Namespace) -> int:
         check(chosen[-1])
     device = choose_device(arguments.device)
     cache = arguments.cache or default_cache()
+    data = open_clips(
+        arguments.dataset, arguments.root, arguments.split, arguments.missing,
+        arguments.validation, arguments.damaged, arguments.fold,
+    )  # fmt: skip
+    check_validation(data.validation)
     split = split_name(data)  # with damaged clips in it: `train` looks for it before it finds them
     flow = estimator(arguments.flow, arguments.flow_weights, device.type)
     store = inputs_store(data, cache, arguments.frames, flow, arguments.camera)

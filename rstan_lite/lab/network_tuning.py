@@ -91,9 +91,12 @@ def load_start(net: FeatureNet, weights: str | Path) -> None:
         load_imagenet(net, path)
 
 
-def check_validation(clips: Sequence[Clip]) -> None:
-    """Raise ConfigError where no clip is held out: the epoch to keep is chosen on those."""
-    if not clips:
+def check_validation(held_out: float | Sequence[Clip]) -> None:
+    """Raise ConfigError where no clip is held out: the epoch to keep is chosen on those.
+
+    held_out: the share that is asked for, or the clips.
+    """
+    if not held_out:
         raise ConfigError(
             "--validation",
             "no clip held out",
