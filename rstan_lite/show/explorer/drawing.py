@@ -6,6 +6,7 @@ that is held down leaves a tenth of a second for all of a page.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -71,21 +72,29 @@ class View:
 
     def frame(self, step: int, width: int) -> NDArray[np.uint8]:
         """A sampled frame that fits into a box of a width and three quarters of it."""
-        if (step, width) not in self._frames:
-            self._frames[step, width] = fitted(self.scene.film[step], width)
-        return self._frames[step, width]
-
-    @cached_property
-    def _frames(self) -> dict[tuple[int, int], NDArray[np.uint8]]:
-        return {}
+        return self._once((step, width), lambda: fitted(self.scene.film[step], width))
 
     def map(self, look: Look, row: str, step: int, frame: int, width: int) -> NDArray[np.uint8]:
         """A step's map over a frame; the frame without colour where the step doesn't look at it."""
-        picture, weights = self.frame(frame, width), look.map(row, step, frame)
-        if weights is None:
-            grey = picture.mean(axis=-1, keepdims=True).astype(np.uint8)
-            return np.repeat(grey // 3 + 150, 3, axis=-1)
-        return overlay(picture, weights, self.scene.crop, peak=self.scene.peak)
+
+        def draw() -> NDArray[np.uint8]:
+            picture, weights = self.frame(frame, width), look.map(row, step, frame)
+            if weights is None:
+                grey = picture.mean(axis=-1, keepdims=True).astype(np.uint8)
+                return np.repeat(grey // 3 + 150, 3, axis=-1)
+            return overlay(picture, weights, self.scene.crop, peak=self.scene.peak)
+
+        return self._once((look.name, row, step, frame, width), draw)
+
+    def _once(self, key: tuple, draw: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        """A picture that several steps show, drawn for the first of them."""
+        if key not in self._drawn:
+            self._drawn[key] = draw()
+        return self._drawn[key]
+
+    @cached_property
+    def _drawn(self) -> dict[tuple, NDArray[np.uint8]]:
+        return {}
 
     def seen(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A frame with a dashed line about what the networks see of it."""
