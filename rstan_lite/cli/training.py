@@ -11,8 +11,9 @@ from typing import Any
 from rstan_lite.data.datasets import damage_lines
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.ranks import ranks_of_environment, refuse_several
+from rstan_lite.system.settings import parsed, shown
 from rstan_lite.training.config import TrainConfig, default_of, value_types
-from rstan_lite.training.profiles import PROFILES, VARIANTS, parsed, resolve, shown
+from rstan_lite.training.profiles import PROFILES, VARIANTS, resolve
 
 
 def add_parsers(subparsers: Any) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from rstan_lite.data.splits import part_name
-from rstan_lite.system.settings import default_cache
+from rstan_lite.system.settings import default_cache, short, shown
 from rstan_lite.system.tables import aligned
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.profiles import NOT_STATED, beside_paper, column, of_second, short, shown
+from rstan_lite.training.profiles import NOT_STATED, beside_paper, column, of_second
 
 DIFFERS = "*"
 

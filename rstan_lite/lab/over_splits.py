@@ -13,9 +13,9 @@ from typing import Any
 from rstan_lite.data.splits import part_name
 from rstan_lite.lab.protocols import evaluate_run
 from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.settings import option_words
 from rstan_lite.training import run_folder as runs
 from rstan_lite.training.config import TrainConfig, default_of, differences, read_config
-from rstan_lite.training.profiles import option_words
 
 PATTERN = "{split}"  # stands for the split's number in a run's name
 # What runs of one table may differ in: a network is tuned anew for each split.

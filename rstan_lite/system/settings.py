@@ -7,10 +7,12 @@ import importlib.util
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from rstan_lite.system.errors import ConfigError
 
 CACHE = "runs/cache"
+LONGEST = 36  # characters of a value in a printed table
 
 
 def default_cache() -> str:
@@ -83,3 +85,40 @@ def require_libraries(title: str, modules: Mapping[str, str], extra: str) -> Non
     if absent:
         found, hint = f"no {' and no '.join(absent)} installed", f"pip install rstan-lite[{extra}]"
         raise ConfigError(title, found, " and ".join(modules), f"Install them: {hint}")
+
+
+def shown(value: Any) -> str:
+    """A value as the command line takes it; `none` for an empty text."""
+    return ",".join(value) if isinstance(value, tuple) else (str(value) if value != "" else "none")
+
+
+def short(value: Any) -> str:
+    """`shown`, cut to LONGEST characters for a cell of a table."""
+    text = shown(value)
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+
+
+def parsed(name: str, text: Any, kind: type) -> Any:
+    """Text of the command line as a value of the field's type."""
+    if kind is tuple:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if kind is str or isinstance(text, bool):
+        return text
+    try:
+        return kind(text)
+    except ValueError as error:
+        where = "--" + name.replace("_", "-")
+        raise ConfigError(where, repr(text), f"a value of type {kind.__name__}") from error
+
+
+def option_words(values: Mapping[str, Any]) -> list[str]:
+    """Words of a command line that say values of options."""
+    words = []
+    for name, value in values.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            text = shown(tuple(value) if isinstance(value, list) else value)
+            words += [f"--{flag}", "" if value == "" else text]
+    return words

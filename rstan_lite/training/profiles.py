@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from rstan_lite.system.errors import ConfigError
-from rstan_lite.system.settings import check_choice
+from rstan_lite.system.settings import check_choice, short, shown
 from rstan_lite.training.config import TrainConfig, from_mapping
 
 # Differences from TrainConfig's defaults, which are the profile `course`. The profile `paper` is
@@ -36,7 +35,6 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 PROFILES = (*SIZES, "paper")
 NOT_STATED = "not stated"
-LONGEST = 36  # characters of a value in a printed table
 
 
 # Rows of Tables I to III. "Two streams without fusion" averages two softmaxes there.
@@ -271,40 +269,3 @@ def _reason(setting: str, dataset: str, value: Any) -> str:
     ours = OURS[setting]
     text, taken = f"ours: {ours.reason}", ours.values.get(dataset, value)
     return text if taken == value else f"{text} (profile paper: {short(taken)})"
-
-
-def shown(value: Any) -> str:
-    """A value as the command line takes it; `none` for an empty text."""
-    return ",".join(value) if isinstance(value, tuple) else (str(value) if value != "" else "none")
-
-
-def short(value: Any) -> str:
-    """`shown`, cut to LONGEST characters for a cell of a table."""
-    text = shown(value)
-    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
-
-
-def option_words(values: Mapping[str, Any]) -> list[str]:
-    """Words of a command line that say values of options."""
-    words = []
-    for name, value in values.items():
-        flag = name.replace("_", "-")
-        if isinstance(value, bool):
-            words.append(f"--{flag}" if value else f"--no-{flag}")
-        else:
-            text = shown(tuple(value) if isinstance(value, list) else value)
-            words += [f"--{flag}", "" if value == "" else text]
-    return words
-
-
-def parsed(name: str, text: Any, kind: type) -> Any:
-    """Text of the command line as a value of the field's type."""
-    if kind is tuple:
-        return tuple(part.strip() for part in text.split(",") if part.strip())
-    if kind is str or isinstance(text, bool):
-        return text
-    try:
-        return kind(text)
-    except ValueError as error:
-        where = "--" + name.replace("_", "-")
-        raise ConfigError(where, repr(text), f"a value of type {kind.__name__}") from error

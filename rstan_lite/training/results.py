@@ -11,6 +11,7 @@ from rstan_lite.data.splits import part_name
 from rstan_lite.model import RSTAN
 from rstan_lite.system.devices import peak_gpu_memory, peak_memory
 from rstan_lite.system.files import write_atomically
+from rstan_lite.system.settings import shown
 from rstan_lite.system.tables import markdown
 from rstan_lite.training import run_folder
 from rstan_lite.training.batches import ClipFeatures
@@ -18,7 +19,7 @@ from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.evaluation import Evaluation, accuracy_interval, confusion, per_class
 from rstan_lite.training.loop import Fit
 from rstan_lite.training.parts import Parts
-from rstan_lite.training.profiles import NOT_STATED, beside_paper, shown
+from rstan_lite.training.profiles import NOT_STATED, beside_paper
 
 CARD = "MODEL_CARD.md"
 NAMED = 3  # best and worst classes

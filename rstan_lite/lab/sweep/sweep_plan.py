@@ -23,9 +23,9 @@ from rstan_lite.classroom.notebook_parameters import (
 from rstan_lite.lab.paper_rows import ROWS, SHARPNESS, sharper
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.reading import read_json
-from rstan_lite.system.settings import check_choice, nearest, one_of
+from rstan_lite.system.settings import check_choice, nearest, one_of, option_words, parsed
 from rstan_lite.training.config import TrainConfig, value_types
-from rstan_lite.training.profiles import column, option_words, parsed, resolve
+from rstan_lite.training.profiles import column, resolve
 
 TRAIN, ABLATIONS = "train", "ablations"  # what the command line calls them
 SUFFIXES = (".toml", ".json")
