@@ -14,7 +14,7 @@ from rstan_lite.data.splits import part_name
 from rstan_lite.lab.protocols import evaluate_run
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.settings import option_words
-from rstan_lite.training import run_folder as runs
+from rstan_lite.training import run_folder
 from rstan_lite.training.config import TrainConfig, default_of, differences, read_config
 
 PATTERN = "{split}"  # stands for the split's number in a run's name
@@ -38,17 +38,17 @@ def find_runs(given: Sequence[str], splits: Sequence[int] | None = None) -> list
         folders = {Path(pattern.replace(PATTERN, str(k))): k for k in splits}
     else:
         folders = dict.fromkeys(map(Path, given), 0)
-    there = {path: read_config(path / runs.CONFIG) for path in folders if _begun(path)}
+    there = {path: read_config(path / run_folder.CONFIG) for path in folders if _begun(path)}
     if pattern is None and len(there) < len(given):
         lost = next((name for name in given if not _begun(Path(name))), "a run twice")
-        raise ConfigError("evaluate", lost, f"different run folders, each with {runs.CONFIG}")
+        raise ConfigError("evaluate", lost, f"different run folders, each with {run_folder.CONFIG}")
     _check_alike(there)
     for path, config in there.items():
         if folders[path] not in (0, config.split):
             raise ConfigError(path, f"a run of split {config.split}", f"split {folders[path]}")
     wanted = sorted(set(splits or (config.split for config in there.values())))
     chosen = {path: config for path, config in there.items() if config.split in wanted}
-    done = {path for path in chosen if (path / runs.METRICS).exists()}
+    done = {path for path in chosen if (path / run_folder.METRICS).exists()}
     absent = [k for k in wanted if k not in {config.split for config in chosen.values()}]
     if absent or len(done) < len(chosen):
         raise _missing(absent, [path for path in chosen if path not in done], folders, there)
@@ -81,7 +81,7 @@ def evaluate_splits(found: Iterable[Path], out: Path, **how: Any) -> tuple[dict[
     """
     rows = []
     for folder in found:
-        config = read_config(folder / runs.CONFIG)
+        config = read_config(folder / run_folder.CONFIG)
         if config.fold:
             part = part_name(config.split, config.fold)
             hint = "rstan-lite ledger --pool puts folds together."
@@ -116,10 +116,10 @@ def evaluate_splits(found: Iterable[Path], out: Path, **how: Any) -> tuple[dict[
         },
         "runs": rows,
         **{name: metrics[name] for name in ("protocol", "part", "frames")},
-        "versions": runs.versions(),
+        "versions": run_folder.versions(),
     }
     name = f"splits-{metrics['protocol']}-{metrics['part']}-{metrics['frames']}.json"
-    runs.write_json(out / name, summary)
+    run_folder.write_json(out / name, summary)
     return summary, out / name
 
 
@@ -131,7 +131,7 @@ def command(config: TrainConfig, out: Path) -> str:
 
 
 def _begun(folder: Path) -> bool:
-    return (folder / runs.CONFIG).is_file()
+    return (folder / run_folder.CONFIG).is_file()
 
 
 def _check_alike(there: Mapping[Path, TrainConfig]) -> None:

@@ -23,7 +23,7 @@ from rstan_lite.model.rstan import RSTAN
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
 from rstan_lite.system.reading import check_regular
-from rstan_lite.training import run_folder as runs
+from rstan_lite.training import run_folder
 from rstan_lite.training.batches import ClipFeatures, ordered_batches
 from rstan_lite.training.config import TrainConfig, read_config
 from rstan_lite.training.parts import feature_settings
@@ -53,7 +53,7 @@ def predict(
         raise ConfigError("--top", str(top), "at least 1")
     where = choose_device(device)
     check_regular(video, DataError, "a video")  # before the networks are loaded
-    config = replace(read_config(run / runs.CONFIG), device=device)
+    config = replace(read_config(run / run_folder.CONFIG), device=device)
     model, description = load_model(run)
     frames = read_frames(video)
     if len(frames) < 2:
@@ -83,9 +83,9 @@ def predict(
         "run": str(run),
         "classes": probabilities,
         "overlays": overlays,
-        "versions": runs.versions(),
+        "versions": run_folder.versions(),
     }
-    runs.write_json(path, answer)
+    run_folder.write_json(path, answer)
     best = dict(list(probabilities.items())[:top])
     return {"classes": best, "predictions": str(path), "overlays": overlays}
 

@@ -16,7 +16,7 @@ from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import check_regular, disk_errors
 from rstan_lite.system.settings import check_choice
-from rstan_lite.training import run_folder as runs
+from rstan_lite.training import run_folder
 from rstan_lite.training.run_folder import Predictions
 
 UNKNOWN = -1  # the label of a clip whose file does not say it
@@ -138,7 +138,7 @@ def _file(source: Path, part: str) -> Path:
 
 def _look(source: Path, part: str) -> Path:
     if source.is_dir() or not source.suffix:
-        stem = source / Path(runs.PREDICTIONS[part]).stem
+        stem = source / Path(run_folder.PREDICTIONS[part]).stem
         tried = [stem.with_name(stem.name + ending) for ending in ENDINGS]
         found = next((path for path in tried if path.is_file()), None)
         if found is None:

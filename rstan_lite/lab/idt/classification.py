@@ -32,7 +32,7 @@ from rstan_lite.lab.scores import write_csv
 from rstan_lite.system.errors import ConfigError, DataError
 from rstan_lite.system.files import alone, clear_parts, write_atomically
 from rstan_lite.system.reading import read_json
-from rstan_lite.training import run_folder as runs
+from rstan_lite.training import run_folder
 from rstan_lite.training.evaluation import accuracy, confusion, per_class
 from rstan_lite.training.run_folder import Predictions
 
@@ -126,7 +126,7 @@ def run(
     """
     check_libraries()
     _check(out, config)
-    if (done := runs.read_metrics(out)) is not None:
+    if (done := run_folder.read_metrics(out)) is not None:
         return done
     with alone(out, "an iDT-FV run"):
         clear_parts(out)
@@ -147,7 +147,7 @@ def _run(
     descriptors = descriptor_store(data, cache, config.tracks)
     fill_descriptors(descriptors, data, clips, workers)
     clips = data.train + data.validation + data.test  # without those that were left out
-    write_atomically(out / runs.CONFIG, _json(config))
+    write_atomically(out / run_folder.CONFIG, _json(config))
     kernels = {}
     for count in config.components:
         settings = replace(config.encoding, components=count)
@@ -160,11 +160,11 @@ def _run(
     for part, (found, values) in parts.items():
         names, scores = tuple(clip.name for clip in found), probabilities(values, temperature)
         predictions = Predictions(names, _labels(found), scores, data.classes)
-        runs.write_predictions(out / runs.PREDICTIONS[part], predictions)
+        run_folder.write_predictions(out / run_folder.PREDICTIONS[part], predictions)
         write_csv(out / CSV[part], predictions)
     counts = {clip.name: len(descriptors.read(clip, NAMES[0])) for clip in clips}
     tested, labels = torch.from_numpy(test), torch.from_numpy(_labels(data.test))
-    runs.write_confusion(out / runs.CONFUSION, confusion(tested, labels), data.classes)
+    run_folder.write_confusion(out / run_folder.CONFUSION, confusion(tested, labels), data.classes)
     metrics = {
         "test_accuracy": accuracy(tested, labels),
         "per_class": per_class(tested, labels, data.classes),
@@ -181,9 +181,9 @@ def _run(
         "clips_without_trajectories": [name for name, count in counts.items() if not count],
         "seconds": round(time.monotonic() - began, 1),
         "seed": config.encoding.seed,
-        "versions": runs.versions() | {n: importlib.metadata.version(n) for n in LIBRARIES},
+        "versions": run_folder.versions() | {n: importlib.metadata.version(n) for n in LIBRARIES},
     }
-    runs.write_json(out / runs.METRICS, metrics)
+    run_folder.write_json(out / run_folder.METRICS, metrics)
     return metrics
 
 
@@ -193,7 +193,7 @@ def _json(config: IdtConfig) -> bytes:
 
 def _check(out: Path, config: IdtConfig) -> None:
     """Raise ConfigError where a folder holds results of another run, naming what differs."""
-    path = out / runs.CONFIG
+    path = out / run_folder.CONFIG
     if not path.exists():
         return
     found = read_json(path, ConfigError, "a run's config.json")

@@ -17,7 +17,7 @@ from rstan_lite.model.output import last_step
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import CheckpointError
-from rstan_lite.training import run_folder as runs
+from rstan_lite.training import run_folder
 from rstan_lite.training.batches import ClipFeatures, read_batch
 from rstan_lite.training.config import TrainConfig, read_config
 from rstan_lite.training.evaluation import attention_maps, evaluate
@@ -137,7 +137,7 @@ def _open(
         raise CheckpointError(folder, f"averaged scores of {rows}", "a row with a model of its own")
     if seed not in entry.seeds:
         raise CheckpointError(folder, "no finished run", f"one of the seeds {list(entry.seeds)}")
-    config = read_config(folder / runs.CONFIG)
+    config = read_config(folder / run_folder.CONFIG)
     config = replace(config, root=root or config.root, cache=cache or config.cache)
     model, description = load_model(folder)
     model = model.to(choose_device(config.device))

@@ -15,7 +15,7 @@ from rstan_lite.lab.scores import read_predictions
 from rstan_lite.system.errors import CheckpointError, RstanError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import read_json
-from rstan_lite.training import run_folder as runs
+from rstan_lite.training import run_folder
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.profiles import resolve
 from rstan_lite.training.run_folder import Predictions
@@ -70,7 +70,7 @@ class Plan:
             "seeds": list(self.seeds),
             "sources": dict(self.sources),
         }
-        runs.write_json(self.out / FILE, content)
+        run_folder.write_json(self.out / FILE, content)
 
 
 def open_plan(out: Path) -> Plan:
@@ -181,7 +181,7 @@ def make(plan: Plan, after: Callable[[Row, int, str], None] | None = None) -> No
             try:
                 if not row.fused:
                     train(plan.config(row, seed), out, progress=False)
-                elif runs.read_metrics(out) is None:
+                elif run_folder.read_metrics(out) is None:
                     sources = [plan.folder(name, seed) for name in row.fused]
                     save_fused(out, fuse(sources), sources, "equal")
             except RstanError as error:
@@ -207,16 +207,16 @@ def read(plan: Plan) -> Ledger:
         seeds, answers, share, failed = [], [], [], {}
         for seed in plan.seeds:
             folder = plan.folder(row.name, seed)
-            metrics = runs.read_metrics(folder)
+            metrics = run_folder.read_metrics(folder)
             if metrics is None:
                 said = folder / FAILURE
                 failed[seed] = said.read_text("utf-8").strip() if said.exists() else "not run"
                 continue
             if not row.fused:
-                runs.check(folder, plan.config(row, seed))
+                run_folder.check(folder, plan.config(row, seed))
                 shared = shared or metrics
                 networks |= metrics["networks"]
-            path = folder / runs.PREDICTIONS["test"]
+            path = folder / run_folder.PREDICTIONS["test"]
             predictions = read_predictions(path)
             first = first or predictions
             answers.append(_answers(path, predictions, first))
