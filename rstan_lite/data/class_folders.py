@@ -119,14 +119,11 @@ class UCF101(ClassFolders):
         lists: dict[str, dict[str, int]] = {action: {} for action, _ in classes.values()}
         for part, file in ((TRAIN, "trainlist"), (TEST, "testlist")):
             path = folder / f"{file}0{self.split}.txt"
-            where = ""
-            for where, line in list_lines(path):
+            for where, line in list_lines(path, "lines '<class>/<clip>.avi'"):
                 action, name = _read_line(where, line, classes, labelled=part == TRAIN)
                 if name in lists[action]:
                     raise DataError(where, f"{name} a second time", "each clip in one list, once")
                 lists[action][name] = part
-            if not where:
-                raise DataError(path, "an empty list", "lines '<class>/<clip>.avi'")
         return lists
 
 
@@ -153,7 +150,7 @@ class HMDB51(ClassFolders):
 def _read_classes(path: Path) -> dict[str, tuple[str, str]]:
     """{class, without case: its name and number} of `classInd.txt`, which counts from 1."""
     classes: dict[str, tuple[str, str]] = {}
-    for where, line in list_lines(path):
+    for where, line in list_lines(path, "lines '<label> <class>', counted from 1"):
         number, _, name = line.partition(" ")
         name = name.strip()
         if number != str(len(classes) + 1):
@@ -162,8 +159,6 @@ def _read_classes(path: Path) -> dict[str, tuple[str, str]]:
         if name.casefold() in classes:
             raise DataError(where, f"{name} a second time", "each class once")
         classes[name.casefold()] = name, number
-    if not classes:
-        raise DataError(path, "an empty list", "lines '<label> <class>', counted from 1")
     return classes
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.settings import check_choice
 
 if TYPE_CHECKING:
     from rstan_lite.data.clips import ClipDataset
@@ -42,8 +42,6 @@ def open_clips(
     from rstan_lite.data.class_folders import HMDB51, UCF101
     from rstan_lite.data.jhmdb import JHMDB
 
-    readers: tuple[type[ClipDataset], ...] = (JHMDB, JHMDB, UCF101, HMDB51)
-    if name not in DATASETS:
-        raise ConfigError("dataset", repr(name), f"one of {', '.join(DATASETS)}")
-    reader = dict(zip(DATASETS, readers, strict=True))[name]
-    return reader(root, split, missing, validation, damaged=damaged, fold=fold)
+    check_choice("dataset", name, DATASETS)
+    others: dict[str, type[ClipDataset]] = {"ucf101": UCF101, "hmdb51": HMDB51}
+    return others.get(name, JHMDB)(root, split, missing, validation, damaged=damaged, fold=fold)

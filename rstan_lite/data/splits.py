@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from rstan_lite.system.errors import DataError
@@ -22,25 +21,23 @@ def part_name(split: int, fold: int = 0) -> str:
     return f"split {split}, fold {fold}" if fold else f"split {split}"
 
 
-def read_split(path: str | Path, suffix: str = ".avi") -> dict[str, int]:
+def read_split(path: str | Path) -> dict[str, int]:
     """Read `<class>_test_split<k>.txt`: a clip and 1 (train), 2 (test) or 0 (unused) a line.
 
-    Returns {clip name without its suffix: 1, 2 or 0}, in the list's order.
+    Returns {clip name without `.avi`: 1, 2 or 0}, in the list's order.
     Raises DataError with the line's number for a bad line, a bad number or a clip named twice.
     """
     parts: dict[str, int] = {}
-    for where, line in list_lines(path):
-        name, _, part = line.rpartition(" ")
-        name = name.strip()
-        if not name.endswith(suffix) or part not in ("0", "1", "2"):
-            raise DataError(where, repr(line[:120]), f"'<clip>{suffix} 1' (train) or '... 2'")
-        name = name.removesuffix(suffix)
+    form = "'<clip>.avi 1' (train) or '... 2'"
+    for where, line in list_lines(path, f"lines {form}"):
+        file, _, part = line.rpartition(" ")
+        name = file.strip().removesuffix(".avi")
+        if name == file.strip() or part not in ("0", "1", "2"):
+            raise DataError(where, repr(line[:120]), form)
         check_name(where, name)
         if name in parts:
             raise DataError(where, f"{name} a second time", "each clip once")
         parts[name] = int(part)
-    if not parts:
-        raise DataError(path, "an empty list", f"lines '<clip>{suffix} 1' or '... 2'")
     return parts
 
 
@@ -61,15 +58,16 @@ def read_class_lists(folder: Path, split: int) -> dict[str, dict[str, int]]:
     return {action: read_split(folder / f"{action}{end}") for action in classes}
 
 
-def list_lines(path: str | Path) -> Iterator[tuple[str, str]]:
+def list_lines(path: str | Path, expected: str) -> list[tuple[str, str]]:
     """The lines of a list that are not blank, each with its place for an error message.
 
-    Raises DataError for a file that can't be read.
+    Raises DataError for a file that can't be read, or without such a line.
     """
     lines = read_text(Path(path), DataError, "a UTF-8 split list").splitlines()
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            yield f"{path}, line {number}", line.strip()
+    found = [(f"{path}, line {i}", x.strip()) for i, x in enumerate(lines, start=1) if x.strip()]
+    if not found:
+        raise DataError(path, "an empty list", expected)
+    return found
 
 
 def check_name(where: str, name: str) -> None:
