@@ -41,8 +41,9 @@ def plans(tmp_path):
 def test_means_are_of_splits_and_differences_of_clips(plans):
     pool = Pool([read(plan) for plan in plans])
     assert pool.parts == ["split 1", "split 2"]
-    np.testing.assert_allclose(pool.accuracies("aa-ce"), [[0.6, 0.7], [0.6, 0.8]])
-    found = pool.difference("aa-ce", "am-max")
+    accuracies = {row.name: values for row, values in pool.accuracies()}
+    np.testing.assert_allclose(accuracies["aa-ce"], [[0.6, 0.7], [0.6, 0.8]])
+    found = pool.whole.difference("aa-ce", "am-max")
     np.testing.assert_allclose(found.by_seed, [7 / 50, 13 / 50])  # 4 + 3 and 4 + 9 clips
     right = {
         name: np.array([
@@ -59,13 +60,14 @@ def test_means_are_of_splits_and_differences_of_clips(plans):
 def test_seeds_that_one_split_lacks_do_not_count(plans):
     (plans[1].folder("aa-ce", 0) / "metrics.json").unlink()
     pool = Pool([read(plan) for plan in plans])
-    assert pool.seeds("aa-ce") == [1]
-    assert pool.seeds("am-max") == [0, 1]
-    np.testing.assert_allclose(pool.difference("aa-ce", "am-max").by_seed, [13 / 50])
+    assert {name: e.seeds for name, e in pool.whole.entries.items()} == {
+        "aa-ce": (1,), "am-max": (0, 1),
+    }  # fmt: skip
+    np.testing.assert_allclose(pool.whole.difference("aa-ce", "am-max").by_seed, [13 / 50])
     (plans[1].folder("aa-ce", 1) / "metrics.json").unlink()
     pool = Pool([read(plan) for plan in plans])
-    assert pool.difference("aa-ce", "am-max") is None
-    assert [row.name for row in pool.rows] == ["am-max"]
+    assert pool.whole.difference("aa-ce", "am-max") is None
+    assert [row.name for row, _ in pool.accuracies()] == ["am-max"]
 
 
 def test_command(plans, tmp_path, capsys):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from rstan_lite.data.splits import part_name
-from rstan_lite.lab.ledger.claims import CLAIMS, NO_NUMBER, NOT_RUN, Claim, Difference, difference
+from rstan_lite.lab.ledger.claims import CLAIMS, NO_NUMBER, NOT_RUN, Claim, Difference
 from rstan_lite.lab.ledger.ledger_runs import Entry, Ledger
 from rstan_lite.lab.over_splits import command, over_splits
 from rstan_lite.lab.paper_rows import ROWS, Row
@@ -59,39 +59,33 @@ class Pool:
         return [_part(ledger) for ledger in self.ledgers]
 
     @property
-    def rows(self) -> list[Row]:
-        """The rows that have a seed which is finished in every part."""
-        return [e.row for e in self.ledgers[0].entries.values() if self.seeds(e.row.name)]
-
-    def seeds(self, *names: str) -> list[int]:
-        """The seeds that rows share in all parts."""
-        entries = [ledger.entries.get(name) for ledger in self.ledgers for name in names]
-        return sorted(set.intersection(*(set(entry.seeds if entry else ()) for entry in entries)))
-
-    def right(self, name: str, seeds: Sequence[int]) -> list[np.ndarray]:
-        """Of each part, which clips a row's runs name rightly: bool (seeds, clips)."""
-        return [ledger.entries[name].right_of(seeds) for ledger in self.ledgers]
-
-    def accuracies(self, name: str) -> np.ndarray:
-        """Test accuracies of a row, (parts, seeds)."""
-        return np.stack([right.mean(1) for right in self.right(name, self.seeds(name))])
-
-    def difference(self, better: str, worse: str) -> Difference | None:
-        """Of two rows over all parts' clips; None where no seed has both in every part.
+    def whole(self) -> Ledger:
+        """All parts' clips as one ledger, over the seeds that a row has finished in every part.
 
         A clip that two splits test counts twice in the mean; the bootstrap draws its video once,
         with all that was cut from it.
         """
-        seeds = self.seeds(better, worse)
-        if not seeds:
-            return None
-        first, second = (np.hstack(self.right(name, seeds)) for name in (better, worse))
-        return difference(first, second, [s for ledger in self.ledgers for s in ledger.sources])
+        entries = {}
+        for name, entry in self.ledgers[0].entries.items():
+            parts = [ledger.entries[name] for ledger in self.ledgers if name in ledger.entries]
+            seeds = tuple(sorted(set.intersection(*(set(part.seeds) for part in parts))))
+            if seeds and len(parts) == len(self.ledgers):
+                right = np.hstack([part.right_of(seeds) for part in parts])
+                entries[name] = replace(entry, seeds=seeds, right=right)
+        sources = tuple(source for ledger in self.ledgers for source in ledger.sources)
+        return replace(self.ledgers[0], entries=entries, sources=sources)
+
+    def accuracies(self) -> Iterator[tuple[Row, np.ndarray]]:
+        """Each row with a seed that is finished in every part; its accuracies (parts, seeds)."""
+        for name, entry in self.whole.entries.items():
+            of_row = [ledger.entries[name].right_of(entry.seeds) for ledger in self.ledgers]
+            yield entry.row, np.stack([right.mean(1) for right in of_row])
 
 
 def judged(found: Ledger | Pool) -> list[tuple[Claim, Difference]]:
     """The claims both of whose rows have runs, with the difference that was found."""
-    every = ((claim, found.difference(claim.better, claim.worse)) for claim in CLAIMS)
+    ledger = found.whole if isinstance(found, Pool) else found
+    every = ((claim, ledger.difference(claim.better, claim.worse)) for claim in CLAIMS)
     return [(claim, it) for claim, it in every if it is not None]
 
 
@@ -135,9 +129,8 @@ def pool_text(pool: Pool) -> str:
     dataset, profile, tested = _common(pool.ledgers[0])
     clips = " + ".join(str(len(ledger.clips)) for ledger in pool.ledgers)
     rows = []
-    for row in pool.rows:
-        values = 100 * pool.accuracies(row.name)  # (parts, seeds)
-        by_part, mean, spread = over_splits(values.tolist())
+    for row, values in pool.accuracies():
+        by_part, mean, spread = over_splits((100 * values).tolist())
         here = f"{mean:.1f}" + ("" if spread is None else f" ± {spread:.1f}")
         rows.append((row.label, *map(_number, by_part), here, str(values.shape[1])))
     heads = ("model", *pool.parts, "mean of these", "seeds")
@@ -232,9 +225,8 @@ def _claim_cells(found: Judged) -> Iterator[Sequence[object]]:
 def _pool_cells(pool: Pool) -> Iterator[Sequence[object]]:
     parts = (part.replace(", ", "_").replace(" ", "_") for part in pool.parts)
     yield ("row", "model", *parts, "mean", "seeds")
-    for row in pool.rows:
-        values = 100 * pool.accuracies(row.name)
-        by_part, mean, _ = over_splits(values.tolist())
+    for row, values in pool.accuracies():
+        by_part, mean, _ = over_splits((100 * values).tolist())
         cells = [round(value, 2) for value in (*by_part, mean)]
         yield (row.name, row.label, *cells, values.shape[1])
 

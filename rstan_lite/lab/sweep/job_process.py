@@ -33,6 +33,7 @@ from rstan_lite.lab.sweep.sweep_plan import (
     Row,
     notebook_values,
     read_row,
+    shown,
     train_config,
 )
 from rstan_lite.system.errors import ConfigError, RstanError
@@ -139,8 +140,8 @@ def write_row(
         "error_type": kind or None,
     }
     row: Row = {"job": job.name, "status": FAILED if error else DONE}
-    for name, value in job.shown.items():
-        row[f"parameters.{name}" if name in (*row, *ends) else name] = value
+    for name, value in job.parameters.items():
+        row[f"parameters.{name}" if name in (*row, *ends) else name] = shown(value)
     row |= ends
     for name, value in metrics.items():
         row[f"metrics.{name}" if name in row else name] = value

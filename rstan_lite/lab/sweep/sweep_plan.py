@@ -72,15 +72,14 @@ class Job:
 
     kind: "notebook", "train" or "extract". name: of its folder. folder: absolute, on a file system
     that all workers share. target: the notebook's absolute path, "" without one. parameters: JSON
-    values. shown: those that the table has a column for. command: what runs the same by hand. cwd:
-    where it runs. cache: for RSTAN_CACHE, "" where it is not set.
+    values. command: what runs the same by hand. cwd: where it runs. cache: for RSTAN_CACHE, ""
+    where it is not set.
     """
 
     kind: str
     name: str
     folder: str
     parameters: Mapping[str, Any]
-    shown: Mapping[str, Any] = field(default_factory=dict)
     target: str = ""
     command: str = ""
     cwd: str = "."
@@ -221,7 +220,6 @@ def plan(description: Description, out: Path) -> list[Job]:
             name=name,
             folder=str(folder.absolute()),
             parameters=given,
-            shown={key: shown(value) for key, value in given.items()},
             target="" if train else str(Path(run).absolute()),
             command=shlex.join(["rstan-lite", *words]),
             cwd=os.getcwd(),
