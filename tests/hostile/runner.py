@@ -15,7 +15,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSOR = 10.0  # seconds of processor time that a case may take
-WALL = 30.0  # seconds that it may wait besides: for ever, if it reads a pipe
+WALL = 30.0  # seconds that it may wait without computing: for ever, if it reads a pipe
 START = 300.0  # seconds in which a worker must be ready, on however busy a machine
 
 
@@ -33,13 +33,16 @@ class Worker:
         process = self._process
         assert process is not None
         assert process.stdin is not None
-        began, spent = time.monotonic(), self._spent()
+        began = moved = time.monotonic()
+        spent = last = self._spent()
         process.stdin.write(json.dumps(case) + "\n")
         process.stdin.flush()
         while not self._answered(0.2):
             if process.poll() is not None:
                 return self._lost(case, f"the process died (code {process.returncode})")
-            if self._spent() - spent > PROCESSOR or time.monotonic() - began > WALL:
+            if (now := self._spent()) > last:  # on a busy machine it may get there late
+                last, moved = now, time.monotonic()
+            if now - spent > PROCESSOR or time.monotonic() - moved > WALL:
                 return self._lost(case, f"a hang of {time.monotonic() - began:.0f} s")
         line = process.stdout.readline() if process.stdout else ""
         if not line:

@@ -80,16 +80,14 @@ def _mat(**variables: Any) -> Place:
 
 def _nested_cells(file: Path, data: bytes) -> None:
     """A cell in a cell in a cell: a reader that calls itself for each ends in a crash."""
-    body = b""
-    for _ in range(DEEP):
-        size = len(body)
+    pieces: list[bytes] = []
+    size = 0
+    while size < 5_000_000:  # from the innermost
         head = struct.pack("<IIII", 6, 8, 1, 0) + struct.pack("<IIII", 5, 8, 1, 1)
-        head += struct.pack("<II", 1, 0 if _ < DEEP - 1 else 9)
-        name = b"part_mask".ljust(16, b"\0") if _ == DEEP - 1 else b""
-        body = struct.pack("<II", 14, len(head) + len(name) + size) + head + name + body
-        if len(body) > 5_000_000:  # quadratic otherwise
-            break
-    file.write_bytes(data[:128] + body)
+        head += struct.pack("<II", 1, 0)
+        pieces.append(struct.pack("<II", 14, len(head) + size) + head)
+        size += len(pieces[-1])
+    file.write_bytes(data[:128] + b"".join(reversed(pieces)))
 
 
 def _mat_bomb(file: Path, data: bytes) -> None:
