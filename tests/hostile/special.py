@@ -84,7 +84,9 @@ def _nested_cells(file: Path, data: bytes) -> None:
     size = 0
     while size < 5_000_000:  # from the innermost
         head = struct.pack("<IIII", 6, 8, 1, 0) + struct.pack("<IIII", 5, 8, 1, 1)
-        head += struct.pack("<II", 1, 0)
+        outermost = size + 100 > 5_000_000
+        head += struct.pack("<II", 1, 9 if outermost else 0)
+        head += b"part_mask".ljust(16, b"\0") if outermost else b""
         pieces.append(struct.pack("<II", 14, len(head) + size) + head)
         size += len(pieces[-1])
     file.write_bytes(data[:128] + b"".join(reversed(pieces)))
