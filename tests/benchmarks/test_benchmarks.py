@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from benchmarks import explorer
-from benchmarks.__main__ import merged
 from benchmarks.cases import WAYS, Bench, Sizes
 from benchmarks.floor import attended, floor, work
 from benchmarks.growth import exponent
@@ -78,12 +77,6 @@ def test_memory_is_measured_in_a_process_of_its_own():
     kept = 2 * 16 * 4 * 16 * 49 * 256 * 4 / 2**20  # the tanh of each stream and step, MiB
     assert plain > kept
     assert fast < 0.35 * plain
-
-
-def test_a_setting_measured_again_replaces_its_row():
-    keys = {"size": "a", "device": "cpu", "precision": "32", "threads": 1, "pass": "forward"}
-    old, other = keys | {"floor": 1}, keys | {"threads": 2}
-    assert merged([old, other], [keys | {"floor": 2}]) == [keys | {"floor": 2}, other]
 
 
 def test_the_explorers_moves_are_drawn_and_compared(monkeypatch):

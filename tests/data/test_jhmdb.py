@@ -41,15 +41,6 @@ def test_png_folders_read_like_avis(small_root, tmp_path):
     assert np.abs(frames.astype(int) - other).mean() < 25
 
 
-def test_validation_shares_no_source_with_training(small_root):
-    data = JHMDB(small_root, validation=0.4)
-    train, held = {c.source for c in data.train}, {c.source for c in data.validation}
-    assert held
-    assert not train & held
-    assert len(data.train) + len(data.validation) == 12
-    assert JHMDB(small_root, validation=0.4).validation == data.validation
-
-
 clips = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 6)), min_size=1, max_size=60).map(
     lambda pairs: [
         Clip(f"{i}", action, 0, None, None, f"{source}") for i, (action, source) in enumerate(pairs)
@@ -106,11 +97,6 @@ def test_a_fold_is_tested_in_the_place_of_the_test_list(tmp_path):
     assert less.test == data.test[1:]  # the others are where they were
     with pytest.raises(ConfigError, match="fold: found 6"):
         JHMDB(root, fold=6)
-
-
-def test_every_class_keeps_a_source_to_train_on(small_root):
-    data = JHMDB(small_root, validation=0.5)
-    assert {c.action for c in data.train} == set(data.classes)
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,8 @@ def test_the_protocol_centre_is_one_crop_of_the_whole_clip():
     [  # of a frame of 320 x 240 pixels: 256 of the paper's pixels are 240 of these
         ("centre", (15, 225, 55, 265), 224),
         ("top-left", (0, 210, 0, 210), 224),
+        ("top-right", (0, 210, 110, 320), 224),
+        ("bottom-left", (30, 240, 0, 210), 224),
         ("bottom-right-mirror", (30, 240, 110, 320), 224),
         ("centre@256", (0, 240, 40, 280), 256),
         ("centre@192-mirror", (30, 210, 70, 250), 192),

@@ -29,12 +29,6 @@ def test_target_against_loops(masks, k):
         assert np.isclose(m[t].sum(), 1 if n_box else 0)
 
 
-def test_target_by_hand():
-    masks = np.zeros((1, 4, 4), dtype=np.uint8)
-    masks[0, 0, 0] = masks[0, 3, 3] = 1
-    assert target(masks, 2).tolist() == [[0.5, 0, 0, 0.5]]
-
-
 @pytest.mark.parametrize("k", [0, 5, -1])
 def test_target_refuses_an_impossible_k(k):
     with pytest.raises(ConfigError, match="between"):
@@ -75,23 +69,22 @@ def test_too_few_masks(tmp_path, some):
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "key", "message"),
     [
-        (lambda m: m.transpose(0, 2, 1), r"shape \(16, 12, 5\)"),
-        (lambda m: m * 0, "empty silhouette"),
-        (lambda m: m[:, :6], r"shape \(6, 16, 5\)"),
+        (lambda m: m.transpose(0, 2, 1), "part_mask", r"shape \(16, 12, 5\)"),
+        (lambda m: m * 0, "part_mask", "empty silhouette"),
+        (lambda m: m[:, :6], "part_mask", r"shape \(6, 16, 5\)"),
+        (lambda m: m, "mask", "no key part_mask"),
     ],
 )
-def test_wrong_content(tmp_path, some, change, message):
+def test_wrong_content(tmp_path, some, change, key, message):
     with pytest.raises(DataError, match=message):
-        read_masks(masks_file(tmp_path / "m.mat", change(some)), some.shape)
+        read_masks(masks_file(tmp_path / "m.mat", change(some), key), some.shape)
 
 
 def test_wrong_files(tmp_path, some):
     with pytest.raises(DataError, match="no such file"):
         read_masks(tmp_path / "absent.mat", some.shape)
-    with pytest.raises(DataError, match="no key part_mask"):
-        read_masks(masks_file(tmp_path / "k.mat", some, key="mask"), some.shape)
     (tmp_path / "bad.mat").write_bytes(b"MATLAB 5.0 MAT-file" + bytes(200))
     with pytest.raises(DataError, match=r"bad\.mat: found an unreadable file"):
         read_masks(tmp_path / "bad.mat", some.shape)

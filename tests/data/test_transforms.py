@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rstan_lite.data.transforms import CORNERS, VIEWS, Geometry, crop, view
+from rstan_lite.data.transforms import VIEWS, Geometry, crop, view
 from rstan_lite.features.flow import ZERO, encode
 from rstan_lite.lab.tuning_images import JITTER, actor_crop, random_colour, random_crop
 from rstan_lite.system.errors import ConfigError
@@ -53,22 +53,6 @@ def test_flow_of_another_size_is_cut_alike():
     frame, small = block(96, 140, side=32), block(72, 105, 180, 240, side=24)
     geometry = crop(frame.shape, 112, corner="top-right")
     assert (geometry.mask(frame) != geometry.mask(small)).mean() < 0.02
-
-
-@pytest.mark.parametrize("corner", CORNERS)
-def test_crops_reach_their_corner(corner):
-    top, bottom, left, right = crop((240, 320), 224, 0.5, corner).box(240, 320)
-    assert (bottom - top, right - left) == (120, 120)
-    expected = {
-        "centre": (60, 100), "top-left": (0, 0), "top-right": (0, 200),
-        "bottom-left": (120, 0), "bottom-right": (120, 200),
-    }  # fmt: skip
-    assert (top, left) == expected[corner]
-
-
-def test_centre_view_is_the_papers_crop():
-    """224 of 256 on the short side: 210 of 240 pixels."""
-    assert view("centre", (240, 320), 224).box(240, 320) == (15, 225, 55, 265)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(40, 400), st.integers(40, 400))

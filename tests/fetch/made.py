@@ -35,11 +35,16 @@ def write_zip(path: Path, *members: tuple[str, bytes], mode: int = FILE) -> Path
 def write_tar(
     path: Path, *members: tuple[str, bytes], kind: bytes = tarfile.REGTYPE, target: str = ""
 ) -> Path:
-    """A tar.gz archive of (name, content); kind: of every member; target: of links."""
+    """A tar.gz archive of (name, content); kind: of every member; target: of links.
+
+    A name that ends in a slash is a folder's.
+    """
     with tarfile.open(path, "w:gz") as archive:
         for name, content in members:
             entry = tarfile.TarInfo(name)
             entry.type, entry.linkname = kind, target
+            if name.endswith("/"):
+                entry.type, entry.mode = tarfile.DIRTYPE, 0o755
             entry.size = len(content)
             archive.addfile(entry, io.BytesIO(content))
     return path

@@ -1,6 +1,5 @@
 """Archives that climb out, link, bomb, collide or break: nothing of them reaches the target."""
 
-import io
 import shutil
 import stat
 import struct
@@ -38,28 +37,14 @@ def refuse(archive: Path, target: Path, match: str, **options) -> None:
 
 @kinds
 def test_a_good_archive(kind, tmp_path, target):
-    archive = WRITERS[kind](tmp_path / f"good{kind}", *GOOD, ("other/readme.txt", b"not wanted"))
+    """With folders as members, too, which in a tar have a point before them."""
+    folders = [(name, b"") for name in ("./", "./clips/") if kind == ".tar.gz"]
+    folders += [("clips/", b""), ("clips/a/", b"")]
+    more = ("other/readme.txt", b"not wanted")
+    archive = WRITERS[kind](tmp_path / f"good{kind}", *folders, *GOOD, more)
     assert extract(archive, target, "clips", progress=False) == target / "clips"
     found = {str(p.relative_to(target)): p.read_bytes() for p in target.rglob("*") if p.is_file()}
     assert found == dict(GOOD)  # and no hidden folder
-
-
-@kinds
-def test_folders_as_members(kind, tmp_path, target):
-    archive = tmp_path / f"folders{kind}"
-    if kind == ".tar.gz":
-        with tarfile.open(archive, "w:gz") as opened:
-            for name in (".", "./clips", "./clips/a"):
-                entry = tarfile.TarInfo(name)
-                entry.type, entry.mode = tarfile.DIRTYPE, 0o755
-                opened.addfile(entry)
-            entry = tarfile.TarInfo("./clips/a/x.avi")
-            entry.size = 1
-            opened.addfile(entry, io.BytesIO(b"x"))
-    else:
-        WRITERS[kind](archive, ("clips/", b""), ("clips/a/", b""), ("clips/a/x.avi", b"x"))
-    extract(archive, target, "clips", progress=False)
-    assert (target / "clips/a/x.avi").read_bytes() == b"x"
 
 
 @pytest.mark.parametrize("kind", WRITERS)
@@ -149,14 +134,8 @@ def test_damaged_archives(kind, tmp_path, target):
     refuse(archive, target, "damaged")
 
 
-def test_unknown_kinds_and_no_file(tmp_path, target):
-    (tmp_path / "a.xz").write_bytes(b"x")
-    refuse(tmp_path / "a.xz", target, "unknown kind of archive")
-    refuse(tmp_path / "none.zip", target, "no such file")
-
-
-def test_encrypted_zip(tmp_path, target):
-    archive = write_zip(tmp_path / "secret.zip", *GOOD)
+def encrypted(archive: Path) -> Path:
+    """The same zip with every member's flag of encryption set."""
     content = bytearray(archive.read_bytes())
     for sign, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         start = content.find(sign)
@@ -164,21 +143,23 @@ def test_encrypted_zip(tmp_path, target):
             content[start + place] |= 1
             start = content.find(sign, start + 1)
     archive.write_bytes(content)
-    refuse(archive, target, "encrypted")
+    return archive
 
 
-def test_without_the_wanted_folder(tmp_path, target):
-    archive = write_zip(tmp_path / "other.zip", ("films/x", b"1"))
-    refuse(archive, target, "an archive with films; expected one with the folder clips")
-
-
-def test_a_full_disk_is_seen_before(tmp_path, target, monkeypatch):
-    archive = write_zip(tmp_path / "good.zip", *GOOD)
-    usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, 50))
-    with pytest.raises(DataError, match="GiB free"):
-        extract(archive, target, "clips", progress=False)
+def test_what_can_not_be_unpacked_is_said(tmp_path, target, monkeypatch):
+    (tmp_path / "a.xz").write_bytes(b"x")
+    refuse(tmp_path / "a.xz", target, "unknown kind of archive")
+    refuse(tmp_path / "none.zip", target, "no such file")
+    refuse(encrypted(write_zip(tmp_path / "secret.zip", *GOOD)), target, "encrypted")
+    other = write_zip(tmp_path / "other.zip", ("films/x", b"1"))
+    refuse(other, target, "an archive with films; expected one with the folder clips")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: namedtuple("usage", "free")(50))
+    refuse(write_zip(tmp_path / "good.zip", *GOOD), target, "GiB free")
     assert not list(target.iterdir())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    rar = write_rar(tmp_path / "good.rar", *GOOD)
+    with pytest.raises(DataError, match=r"one of unrar, unar, .*libarchive-tools.*--adopt"):
+        extract(rar, target, "clips", progress=False)
 
 
 def test_what_is_in_the_place_stays(tmp_path, target):
@@ -248,13 +229,6 @@ def test_bad_rars_in_a_rar(tmp_path, target):
     assert not list(target.iterdir())
 
 
-def test_no_program_for_rar(tmp_path, target, monkeypatch):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    archive = write_rar(tmp_path / "good.rar", *GOOD)
-    with pytest.raises(DataError, match=r"one of unrar, unar, .*libarchive-tools.*--adopt"):
-        extract(archive, target, "clips", progress=False)
-
-
 def test_small_files_may_shrink_a_lot(tmp_path, target):
     """Split lists repeat themselves: they are not bombs."""
     archive = write_zip(tmp_path / "lists.zip", ("clips/list.txt", b"x" * 500_000))
@@ -270,33 +244,3 @@ def test_zip_names_cut_at_a_zero_byte(tmp_path, target):
     with zipfile.ZipFile(archive) as opened:
         assert "clips/okay" in opened.namelist()
     refuse(archive, target, "a member named")
-
-
-@kinds
-def test_any_damage_ends_in_our_error_or_harms_nothing(kind, tmp_path, target):
-    """Bytes changed, cut out and repeated at random places: never another error or other files."""
-    archive = WRITERS[kind](tmp_path / f"good{kind}", *GOOD)
-    whole, rng = archive.read_bytes(), np.random.default_rng(1)
-    refused = 0
-    rounds = 15 if kind == ".rar" else 60  # each of these starts a program
-    for _ in range(rounds):
-        content = bytearray(whole)
-        for place in rng.integers(0, len(whole), rng.integers(1, 4)):
-            change = rng.integers(3)
-            if change == 0:
-                content[place % len(content)] = rng.integers(256)
-            elif change == 1:
-                del content[place : place + rng.integers(1, 40)]
-            else:
-                content[place:place] = content[place : place + rng.integers(1, 40)]
-        archive.write_bytes(content)
-        try:
-            extract(archive, target, "clips", progress=False)
-        except DataError:
-            refused += 1
-            assert not list(target.iterdir())
-        else:
-            found = {str(p.relative_to(target)): p for p in target.rglob("*") if p.is_file()}
-            assert {name: path.read_bytes() for name, path in found.items()} == dict(GOOD)
-            shutil.rmtree(target)
-    assert refused > rounds / 2

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import struct
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rstan_lite.classroom.notebook_parameters import (
     Parameter,
     check_parameters,
-    notebook_parameters,
 )
 from rstan_lite.data.splits import read_split
-from rstan_lite.data.video import read_frames
 from rstan_lite.lab.scores import read_scores, write_csv
 from rstan_lite.system.errors import ConfigError, DataError, RstanError
 from rstan_lite.training.config import TrainConfig, from_mapping, read_config
@@ -64,29 +60,6 @@ def test_options_of_any_value(tmp_path: Path, name: str, value: object) -> None:
     with suppress(ConfigError):
         config = read_config(path)
         assert from_mapping(json.loads(config.to_json())) == config
-
-
-@here
-@given(st.binary(max_size=200))
-def test_files_of_any_bytes(tmp_path: Path, data: bytes) -> None:
-    for name, read in (
-        ("a.json", read_config), ("a.csv", read_scores), ("a.npz", read_scores),
-        ("a.ipynb", notebook_parameters), ("a.txt", read_split),
-    ):  # fmt: skip
-        (tmp_path / name).write_bytes(data)
-        with suppress(RstanError):
-            read(tmp_path / name)
-
-
-@here
-@given(st.integers(0, 2**32 - 1), st.binary(max_size=60))
-def test_riff_sizes(tmp_path: Path, size: int, body: bytes) -> None:
-    path = tmp_path / "a.avi"
-    path.write_bytes(b"RIFF" + struct.pack("<I", size) + b"AVI " + body)
-    with pytest.raises(DataError) as caught:
-        read_frames(path)
-    if size + 8 > 12 + len(body):
-        assert "cut short" in caught.value.found
 
 
 @here

@@ -16,6 +16,7 @@ from small_runs import write_networks
 
 from rstan_lite.cli import main
 from rstan_lite.puppets import generate
+from rstan_lite.system.errors import ConfigError
 
 CLASSES = ["run", "wave"]
 
@@ -115,5 +116,7 @@ def test_puppets_that_are_interrupted_are_the_same_clips(tmp_path, number, code)
     found, error = interrupted(command, number, root, "*.mat")
     assert found == code
     assert "Traceback" not in error
+    with pytest.raises(ConfigError, match="seed = "):
+        generate(root, 4, CLASSES, seed=3, workers=1, progress=False)
     generate(root, 4, CLASSES, workers=1, progress=False)
     assert stored(root) == stored(whole)

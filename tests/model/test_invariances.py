@@ -79,26 +79,6 @@ def test_the_diagonal_is_the_steps_own_frame(case, attention):
     close(quick.alpha_diagonal, output.alpha_diagonal)
 
 
-def test_current_frame_attention_is_a_window_of_one(case):
-    current, one = case(attention="current").run(), case(attention="window", window=1).run()
-    close(current.logits, one.logits)
-    close(current.attention.beta, torch.ones(2, 4, 1).double())
-
-
-def test_a_window_over_all_later_frames_differs_from_all(case):
-    window, whole = case(attention="window", window=4).run(), case(attention="all").run()
-    close(window.logits[:, 0], whole.logits[:, 0])
-    assert not torch.allclose(window.logits[:, 1:], whole.logits[:, 1:])
-
-
-def test_one_stream_has_nothing_to_fuse(case):
-    outputs = [
-        case(streams=("motion",), fusion=fusion).run().logits for fusion in ("none", "mean", "max")
-    ]
-    close(outputs[1], outputs[0])
-    close(outputs[2], outputs[0])
-
-
 @pytest.mark.parametrize("attention", CHOICES["attention"])
 @pytest.mark.parametrize("fusion", ["none", "max"])
 def test_padding_changes_nothing(case, attention, fusion):
@@ -178,30 +158,6 @@ def test_the_score_classifier_is_two_single_streams_averaged(case, attention):
         losses.append(main_loss(single, both.labels))
     close(torch.softmax(output.logits, -1), (scores[0] + scores[1]) / 2)
     close(main_loss(output, both.labels), losses[0] + losses[1])
-
-
-@pytest.mark.parametrize("stream", STREAMS)
-def test_without_attention_it_is_torchs_lstm(case, stream):
-    given = case(attention="none", streams=(stream,), steps=6)
-    width, d_h = given.config.d_fc[stream], given.config.d_h
-    p = given.model.streams[stream]
-    lstm = nn.LSTM(width, d_h, batch_first=True).double()
-
-    def reorder(blocks: torch.Tensor) -> torch.Tensor:
-        i, f, o, g = blocks.detach().chunk(4)
-        return torch.cat([i, f, g, o])
-
-    lstm.load_state_dict(
-        {
-            "weight_ih_l0": reorder(p.U_x),
-            "weight_hh_l0": reorder(p.U_h),
-            "bias_ih_l0": reorder(p.b),
-            "bias_hh_l0": torch.zeros(4 * d_h).double(),
-        }
-    )
-    hidden, _ = lstm(given.vectors[stream])
-    head = given.model.heads["jhmdb"]
-    close(given.run().logits, nn.functional.linear(hidden, head.W[stream], head.b))
 
 
 def test_fresh_parameters_are_as_documented():

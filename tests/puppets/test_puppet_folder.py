@@ -7,7 +7,6 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -15,7 +14,6 @@ import numpy as np
 import pytest
 from scipy.io import loadmat
 
-from rstan_lite import cli
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.puppets import CLASSES, dataset, generate
 from rstan_lite.system.errors import ConfigError, DataError, StoreError
@@ -117,34 +115,6 @@ def test_same_bytes_on_an_older_processor(small: Path, tmp_path: Path) -> None:
         assert path.read_bytes() == (small / path.relative_to(root)).read_bytes()
 
 
-def test_interrupted_work_is_continued(
-    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made: list[str] = []
-    real = dataset.make_clip
-
-    def counted(most: int) -> Callable:
-        def make_clip(*args):
-            if len(made) == most:
-                raise KeyboardInterrupt
-            made.append(args[0])
-            return real(*args)
-
-        return make_clip
-
-    root = tmp_path / "broken"
-    monkeypatch.setattr(dataset, "make_clip", counted(5))
-    with pytest.raises(KeyboardInterrupt):
-        make(root)
-    assert not (root / "puppets.json").exists()
-    with pytest.raises(ConfigError, match="seed = 3"):
-        make(root, seed=5)
-    monkeypatch.setattr(dataset, "make_clip", counted(12))
-    make(root)
-    assert len(made) == 12
-    assert contents(root) == contents(small)
-
-
 def test_a_complete_folder_is_kept_and_a_lost_clip_made_again(
     small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,13 +162,6 @@ def test_bad_options_are_named(tmp_path: Path, options: dict, message: str) -> N
     with pytest.raises(ConfigError, match=message):
         generate(tmp_path / "none", **{"progress": False, **options})
     assert not (tmp_path / "none").exists()
-
-
-def test_the_command_reports_errors_in_words(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli.main(["puppets", str(tmp_path / "x"), "--classes", "walk, fly", "--quiet"]) == 2
-    assert capsys.readouterr().err.startswith("error: classes: found fly")
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 16, 40])
