@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import write_hmdb51, write_ucf101
+from clips import write_dataset, write_hmdb51, write_ucf101
 from safetensors.numpy import save_file
 
 from rstan_lite.cli import doctor
@@ -146,80 +146,50 @@ def test_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sys.executable in machine.check_compiler().found
 
 
-def _jhmdb(root: Path, layout: str = "ReCompress_Videos") -> Path:
-    """Two classes of four clips each; the reader looks at names here, not into the files."""
-    (root / "splits").mkdir(parents=True)
-    for action in ("clap", "wave"):
-        names = [f"{action}_{i}" for i in range(4)]
-        for name in names:
-            path = root / layout / action / name
-            if layout == "ReCompress_Videos":
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.with_name(f"{name}.avi").touch()
-            else:
-                path.mkdir(parents=True)
-            mask = root / "puppet_mask" / action / name / "puppet_mask.mat"
-            mask.parent.mkdir(parents=True)
-            mask.touch()
-        lines = "\n".join(f"{name}.avi {1 + (i > 1)}" for i, name in enumerate(names))
-        for split in (1, 2, 3):
-            (root / "splits" / f"{action}_test_split{split}.txt").write_text(lines)
-    return root
+def write_jhmdb(root: Path, images: bool = False) -> Path:
+    return write_dataset(root, per_class=4, frames=2, images=images)
 
 
-@pytest.mark.parametrize("layout", ["ReCompress_Videos", "Rename_Images"])
-def test_complete_jhmdb(tmp_path: Path, layout: str) -> None:
-    checks = doctor.check_clips("jhmdb", str(_jhmdb(tmp_path, layout)))
-    assert [check.name for check in checks] == [f"JHMDB split {k}" for k in (1, 2, 3)]
-    expected = f"{layout}: 4 training and 4 test clips, 8 silhouettes"
+WRITERS = {"jhmdb": write_jhmdb, "ucf101": write_ucf101, "hmdb51": write_hmdb51}
+
+
+@pytest.mark.parametrize("images", [False, True])
+def test_complete_jhmdb(tmp_path: Path, images: bool) -> None:
+    checks = doctor.check_clips("jhmdb", str(write_jhmdb(tmp_path / "own", images)))
+    layout = "Rename_Images" if images else "ReCompress_Videos"
+    expected = f"{layout}: 6 training and 6 test clips, 12 silhouettes"
     assert {(check.state, check.found) for check in checks} == {("ok", expected)}
 
 
-def test_jhmdb_with_gaps(tmp_path: Path) -> None:
-    root = _jhmdb(tmp_path)
-    (root / "ReCompress_Videos" / "clap" / "clap_3.avi").unlink()
-    (root / "puppet_mask" / "wave" / "wave_0" / "puppet_mask.mat").unlink()
-    (root / "splits" / "wave_test_split2.txt").write_text("nonsense\n")
-    first, second, _ = doctor.check_clips("jhmdb", str(root))
-    assert first.state == "warn"
-    assert "1 clips that the lists name are not there (clap 1)" in first.found
-    assert "1 clips have no silhouette" in first.found
-    assert "--missing skip" in first.advice
-    assert second.state == "fail"
-    assert "wave_test_split2.txt" in second.found
-
-
-def test_no_jhmdb(tmp_path: Path) -> None:
-    assert {check.state for check in doctor.check_clips("jhmdb", str(tmp_path / "none"))} == {
-        "fail"
-    }
-    root = _jhmdb(tmp_path)
-    for path in (root / "ReCompress_Videos").rglob("*.avi"):
-        path.unlink()
-    assert doctor.check_clips("jhmdb", str(root))[0].state == "fail"
-
-
-@pytest.mark.parametrize("name", ["ucf101", "hmdb51"])
-def test_ucf101_and_hmdb51(name: str, tmp_path: Path, quick: None) -> None:
+@pytest.mark.parametrize("name", WRITERS)
+def test_gaps_in_a_data_set(name: str, tmp_path: Path, quick: None) -> None:
     """A part of a data set is said to be one; gaps are counted; a lost list is a failure."""
-    root = {"ucf101": write_ucf101, "hmdb51": write_hmdb51}[name](tmp_path / name, frames=2)
+    root = WRITERS[name](tmp_path / name)
     checks = doctor.check_clips(name, str(root))
     title = name.upper()
     assert [check.name for check in checks] == [f"{title} split {k}" for k in (1, 2, 3)]
-    assert {check.state for check in checks} == {"warn"}
-    assert f"classes of {title}" in checks[0].advice
-    assert "silhouette" not in checks[0].found
-    clip = next(root.rglob("*_4.avi" if name == "hmdb51" else "*_g02_c01.avi"))
+    if name != "jhmdb":
+        assert {check.state for check in checks} == {"warn"}
+        assert f"classes of {title}" in checks[0].advice
+        assert "silhouette" not in checks[0].found
+    clip = next(root.rglob("*_g02_c01.avi" if name == "ucf101" else "*_3.avi"))
     clip.unlink()
-    check = doctor.check_clips(name, str(root))[0]
-    assert f"1 clips that the lists name are not there ({clip.parent.name} 1)" in check.found
-    assert "--missing skip" in check.advice
-    next(root.glob("*/*1.txt")).write_text("nonsense\n")
-    assert doctor.check_clips(name, str(root))[0].state == "fail"
-    assert doctor.check_clips(name, str(tmp_path / "none"))[0].state == "fail"
-    names = [check.name for check in doctor.examine({name: str(root)})]
-    assert f"{title} split 3" in names
-    assert not any(title in check.name for check in doctor.examine({name: None}))
+    for mask in list(root.rglob("puppet_mask.mat"))[:1]:
+        mask.unlink()
+    next(root.glob("*/*2.txt")).write_text("nonsense\n")
+    first, second, _ = doctor.check_clips(name, str(root))
+    assert first.state == "warn"
+    assert f"1 clips that the lists name are not there ({clip.parent.name} 1)" in first.found
+    assert ("1 clips have no silhouette" in first.found) == (name == "jhmdb")
+    assert "--missing skip" in first.advice
+    assert second.state == "fail"
+    assert "2.txt" in second.found
+    for path in root.rglob("*.avi"):
+        path.unlink()
+    for folder in (root, tmp_path / "none"):
+        assert {check.state for check in doctor.check_clips(name, str(folder))} == {"fail"}
+    assert f"{title} split 3" in [check.name for check in doctor.examine({name: str(root)})]
+    assert not any(f"{title} split" in check.name for check in doctor.examine({name: None}))
 
 
 def test_all_puppets_of_a_cache_are_looked_at(tmp_path: Path) -> None:
@@ -233,12 +203,12 @@ def test_all_puppets_of_a_cache_are_looked_at(tmp_path: Path) -> None:
 
 def test_puppets(tmp_path: Path) -> None:
     assert doctor.check_puppets(str(tmp_path / "none")).found.startswith("none yet")
-    root = _jhmdb(tmp_path)
+    root = write_jhmdb(tmp_path / "own")
     assert "unfinished" in doctor.check_puppets(str(root)).found
     (root / "puppets.json").write_text('{"seed": 7}')
     check = doctor.check_puppets(str(root))
-    assert (check.state, check.found) == ("ok", f"8 clips in {root}, seed 7")
-    (root / "ReCompress_Videos" / "clap" / "clap_3.avi").unlink()
+    assert (check.state, check.found) == ("ok", f"12 clips in {root}, seed 7")
+    next(root.rglob("*.avi")).unlink()
     assert doctor.check_puppets(str(root)).state == "warn"
     (root / "puppets.json").write_text("{")
     assert doctor.check_puppets(str(root)).state == "warn"
@@ -246,13 +216,12 @@ def test_puppets(tmp_path: Path) -> None:
 
 def test_weights(tmp_path: Path) -> None:
     assert doctor.check_weights(None).state == "warn"
-    assert doctor.check_weights(str(tmp_path / "none.safetensors")).state == "fail"
-    broken = tmp_path / "broken.safetensors"
-    broken.write_bytes(b"no weights")
-    assert doctor.check_weights(str(broken)).state == "fail"
-    other = tmp_path / "other.safetensors"
-    save_file({"x": np.zeros(2, np.float32)}, other)
-    check = doctor.check_weights(str(other))
+    path = tmp_path / "own.safetensors"
+    assert doctor.check_weights(str(path)).state == "fail"
+    path.write_bytes(b"no weights")
+    assert doctor.check_weights(str(path)).state == "fail"
+    save_file({"x": np.zeros(2, np.float32)}, path)
+    check = doctor.check_weights(str(path))
     assert check.state == "fail"
     assert "other tensors" in check.found
 
