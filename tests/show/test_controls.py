@@ -72,6 +72,7 @@ def test_controls_are_labelled_and_can_be_focused() -> None:
     assert (gamma.min, gamma.max, gamma.step) == (0.0, 4.0, 0.5)
     assert isinstance(gamma, widgets.FloatSlider)
     assert isinstance(way, widgets.SelectionSlider)
+    assert any(TEXT_CLASS in child._dom_classes for child in box.children)
 
 
 def test_whole_numbers_stay_whole() -> None:
@@ -97,40 +98,25 @@ def test_what_draw_raises_is_shown_until_the_next_change() -> None:
     assert picture_of(box).layout.display is None
 
 
-def test_what_draw_raises_at_first_is_raised() -> None:
-    with pytest.raises(ValueError, match="large"):
-        show.explore(draw, gamma=show.slider(0.0, 4.0, 0.5, 3.0, "sharpness"))
-
-
-def test_a_figure_without_text_is_refused() -> None:
-    with pytest.raises(ValueError, match="text alternative"):
-        show.explore(lambda t: new_figure(1, 1), t=show.slider(0, 3, 1, 0, "step"))
-
-
-def test_text_can_be_found_by_its_class() -> None:
-    assert any(TEXT_CLASS in child._dom_classes for child in box_of().children)
-
-
 @pytest.mark.parametrize(
-    "numbers", [(1, 1, 1, 1), (0, 1, 0, 0), (0, 1, 2, 0), (0, 1, 1, 2), (0, 1, 0.001, 0)]
-)
-def test_a_slider_that_cannot_be_walked_is_refused(numbers: tuple) -> None:
-    with pytest.raises(ValueError, match="'gamma'"):
-        show.slider(*numbers, "gamma")
-
-
-@pytest.mark.parametrize(
-    ("options", "value", "label"),
-    [(["a", "b"], "c", "x"), (["a", "a"], "a", "x"), (["a", "b"], "a", " ")],
-)
-def test_a_choice_that_is_none_is_refused(options: list, value: str, label: str) -> None:
-    with pytest.raises(ValueError, match=r"choice|label"):
-        show.choice(options, value, label)
-
-
-def test_nothing_to_explore_is_refused() -> None:
-    with pytest.raises(ValueError, match="no controls"):
-        show.explore(draw)
+    ("make", "words"),
+    [
+        *((lambda n=n: show.slider(*n, "gamma"), "'gamma'") for n in (
+            (1, 1, 1, 1), (0, 1, 0, 0), (0, 1, 2, 0), (0, 1, 1, 2), (0, 1, 0.001, 0)
+        )),  # sliders that cannot be walked
+        (lambda: show.choice(["a", "b"], "c", "x"), "choice"),
+        (lambda: show.choice(["a", "a"], "a", "x"), "choice"),
+        (lambda: show.choice(["a", "b"], "a", " "), "label"),
+        (lambda: show.explore(draw), "no controls"),
+        (lambda: show.every_position(shown), "no controls"),
+        (lambda: show.explore(draw, gamma=show.slider(0.0, 4.0, 0.5, 3.0, "sharpness")), "large"),
+        (lambda: show.explore(lambda t: new_figure(1, 1), t=show.slider(0, 3, 1, 0, "step")),
+         "text alternative"),
+    ],
+)  # fmt: skip
+def test_what_can_not_be_explored_is_refused(make, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        make()
 
 
 def shown(gamma: float) -> Figure:
@@ -203,8 +189,3 @@ def test_a_grid_of_several_is_thinned_about_their_values(value: float) -> None:
         f"{value:g}", "max", "4",
     ]  # fmt: skip
     assert made._repr_html_().count(f"gamma {value}, way max, t 4</figcaption>") == 1
-
-
-def test_no_control_is_too_few() -> None:
-    with pytest.raises(ValueError, match="no controls"):
-        show.every_position(shown)
