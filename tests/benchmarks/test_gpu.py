@@ -14,12 +14,6 @@ from benchmarks.cases import Sizes
 TINY = Sizes(2, 3, 6, 5, "window", places=9, d_h=8, d_att=4, classes=21)
 
 
-def test_relative_error_by_hand():
-    assert gpu.relative_error(torch.tensor([3.0, 5.0]), torch.tensor([3.0, 4.0])) == pytest.approx(
-        0.2
-    )
-
-
 def test_agreement_orders_the_precisions():
     rows = gpu.agreement("cpu", TINY)
     assert [row["recurrence"] for row in rows] == ["plain", "fast"] * 3

@@ -173,15 +173,6 @@ def test_shapes_of_blocks_at_224_pixels():
         assert found[node].shape == (2, int(out), int(side), int(side))
 
 
-@pytest.mark.parametrize("stream", ["appearance", "motion"])
-def test_tsns_nodes_and_pairs(stream):
-    net = FeatureNet(backbone("bninception"), stream)
-    assert net.inputs == (3 if stream == "appearance" else 10)
-    other = FeatureNet(backbone("bninception:inception_4e_output:global_pool"), stream)
-    assert (other.inputs, other.spec.pixels) == (net.inputs, net.spec.pixels)
-    assert other.sizes() == (49, 1024, 1056)
-
-
 def test_images_are_bgr_less_a_mean_and_flow_is_less_128():
     image = torch.tensor([128, 117, 104], dtype=torch.uint8).expand(1, 4, 4, 3).clone()
     image[0, 0, 0, 0] += 9  # red

@@ -13,7 +13,7 @@ from rstan_lite.features.networks import split_name
 from rstan_lite.features.tensor_files import read_state
 from rstan_lite.lab.network_tuning import Tuner, places_loss, tune
 from rstan_lite.lab.tuning_images import Samples, TuneSettings, actor_crop
-from rstan_lite.system.errors import CheckpointError, ConfigError
+from rstan_lite.system.errors import ConfigError
 
 
 def tune_here(data, inputs, path, **more):
@@ -38,29 +38,6 @@ def test_tuning_learns_and_writes_its_card(data, inputs, tmp_path):
     best = max(row.get("validation_accuracy", 0) for row in card["history"])
     assert card["best"]["validation_accuracy"] == best
     assert not path.with_suffix(".resume").exists()
-
-
-def test_tuning_resumes_to_the_same_weights(data, inputs, tmp_path):
-    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
-    tune_here(data, inputs, whole)
-
-    class StopError(Exception):
-        pass
-
-    def stop(row):
-        if row["epoch"] == 2:
-            raise StopError
-
-    settings = TuneSettings(
-        "appearance", "puppetnet", "none", epochs=3, batch=4, size=48, test_size=64
-    )
-    args = (inputs, data.train, data.validation, data.classes, split_name(data), settings, parts)
-    with pytest.raises(StopError):
-        tune(*args, workers=0, on_epoch=stop)
-    assert not parts.exists()
-    tune(*args, workers=0)
-    one, other = read_state(whole), read_state(parts)
-    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_tsns_network_is_tuned_on_its_own_stacks(data, inputs, tmp_path):
@@ -103,13 +80,6 @@ def test_without_a_clip_to_choose_an_epoch_on_nothing_begins(small_root, inputs,
         tune(inputs, data.train, [], data.classes, split_name(data), settings, path)
 
 
-def test_damaged_resume_file(data, inputs, tmp_path):
-    path = tmp_path / "a.safetensors"
-    path.with_suffix(".resume").write_bytes(b"half a file")
-    with pytest.raises(CheckpointError, match=r"a\.resume: found a damaged file"):
-        tune_here(data, inputs, path)
-
-
 def test_crops_follow_the_actor_through_the_clip(data, inputs):
     """An image of a training clip, drawn again from its seed, epoch and place."""
     settings = TuneSettings(
@@ -139,22 +109,3 @@ def test_places_loss_counts_actor_and_nobody_half_each():
     torch.testing.assert_close(places_loss(scores, labels, actor), (on + off) / 2)
     alone = places_loss(scores, labels, torch.zeros_like(actor))
     torch.testing.assert_close(alone, -log[:, 3].mean())
-
-
-def test_places_loss_teaches_the_cube_where_the_actor_is(data, inputs):
-    settings = TuneSettings(
-        "appearance", "puppetnet", "none", epochs=30, batch=4, size=64, lr=0.03, places=2.0
-    )
-    tuner = Tuner(inputs, data.train, len(data.classes), settings, "cpu")
-    for _ in range(settings.epochs):
-        tuner.run_epoch()
-        tuner.note({"loss": 0.0})
-    tuner.net.eval()
-    right = []
-    with torch.no_grad():
-        samples = Samples(inputs, data.train, settings, tuner.k)
-        for images, _, actor in (samples[99, i] for i in range(len(samples))):
-            scores = tuner.local(tuner.net.vector_and_cube(images)[1].flatten(2))
-            found = scores.argmax(1) < len(data.classes)  # some action rather than nobody
-            right += [found[actor].float().mean(), (~found)[~actor].float().mean()]
-    assert torch.stack(right).mean() > 0.75  # chance: 1/2

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from functools import partial
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from rstan_lite.features import extraction, pipeline
 from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone, build
 from rstan_lite.features.extraction import FeatureSettings, fill_inputs
 from rstan_lite.features.flow import encode, flow_sequence, stack
-from rstan_lite.features.inputs import inputs_store, stream_images
+from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.networks import find_network, shipped, split_name
 from rstan_lite.features.pipeline import prepare_parts
 from rstan_lite.features.pretrained import load_imagenet
@@ -130,27 +129,6 @@ def test_tests_see_the_first_view_only(data, inputs, cache, networks):
     assert found.cubes["appearance"].shape[:2] == (6, 1)
 
 
-def test_extraction_goes_on_where_it_stopped(data, inputs, cache, networks, monkeypatch):
-    settings = settings_for(networks, views=("whole",))
-    true, calls = extraction.image_features, []
-
-    def stop_at_third(*args):
-        calls.append(1)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return true(*args)
-
-    monkeypatch.setattr(extraction, "image_features", stop_at_third)
-    with pytest.raises(KeyboardInterrupt):
-        prepare_parts(data, ("test",), settings, cache, workers=1)
-    monkeypatch.setattr(extraction, "image_features", lambda *a: calls.append(1) or true(*a))
-    prepare_parts(data, ("test",), settings, cache, workers=1)
-    assert len(calls) == 3 + (2 * 6 - 2)  # two streams of six clips; two were done
-    calls.clear()
-    prepare_parts(data, ("test",), settings, cache, workers=1)
-    assert not calls
-
-
 @pytest.mark.parametrize("stored", [False, True], ids=["from the files", "from stored inputs"])
 def test_a_clip_is_read_once_for_all_streams_and_views(
     data, inputs, cache, networks, tmp_path, monkeypatch, stored
@@ -235,13 +213,6 @@ def test_wrong_settings(wrong):
         FeatureSettings(**{"weights": {"motion": "x"}, **wrong})
 
 
-def test_images_follow_the_index(data, inputs):
-    clip = data.test[0]
-    images = stream_images(partial(inputs.lazy, clip), "appearance", "whole", 40, [3])
-    frame = inputs.read(clip, "frames").numpy()[3]
-    np.testing.assert_array_equal(images[0], view("whole", frame.shape, 40).frame(frame))
-
-
 def test_streams_may_have_other_networks_but_not_other_grids(data, inputs, cache, networks):
     settings = settings_for(networks, motion_backbone="puppetnet", motion_size=80)
     with pytest.raises(ConfigError, match=r"'appearance': 36, 'motion': 25.* as many places"):
@@ -249,23 +220,3 @@ def test_streams_may_have_other_networks_but_not_other_grids(data, inputs, cache
     other = settings_for(networks, size=112, motion_size=100)  # 7 x 7 places both
     found = prepare_parts(data, ("test",), other, cache, workers=1)["test"]
     assert {s: found.cubes[s].shape[3] for s in STREAMS} == {"appearance": 49, "motion": 49}
-
-
-def test_the_command_tunes_and_then_finds_what_it_made(small_root, tmp_path, capsys):
-    options = {
-        "--root": str(small_root), "--streams": "motion", "--weights": "none", "--epochs": "1",
-        "--size": "48", "--test-size": "64", "--batch": "4", "--frames": "5", "--workers": "1",
-        "--validation": "0.4", "--cache": str(tmp_path), "--device": "cpu",
-    }  # fmt: skip
-    words = [word for pair in options.items() for word in pair]
-    assert main(["tune", *words]) == 0
-    said = capsys.readouterr().out
-    assert "motion: validation accuracy" in said
-    data = JHMDB(small_root, validation=0.4)
-    found = find_network(data, "puppetnet", "motion", tmp_path)
-    assert str(found) in said
-    before = found.stat().st_mtime_ns
-    assert main(["tune", *words]) == 0
-    assert found.stat().st_mtime_ns == before
-    assert main(["tune", *words, "--backbone", "resnet99"]) == 2
-    assert "error: backbone: found 'resnet99'" in capsys.readouterr().err

@@ -1,9 +1,5 @@
 """Stores: atomic, keyed, resumed, refused; and the packed images in them."""
 
-import errno
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -15,7 +11,6 @@ from rstan_lite.data.jhmdb import Clip
 from rstan_lite.features.inputs import Images, pack
 from rstan_lite.features.store import Store
 from rstan_lite.system.errors import StoreError
-from rstan_lite.system.files import write_atomically
 
 
 @pytest.fixture
@@ -61,45 +56,6 @@ def test_damaged_file(stored, clip):
     (stored.folder / "key.json").write_text("{")
     with pytest.raises(StoreError, match=r"key\.json: found an unreadable file"):
         Store(stored.folder, {"size": 224})
-
-
-def test_full_disk(stored, clip, monkeypatch, tmp_path):
-    """The file in the making goes, the ones before stay, and the same call goes on later."""
-    other = Clip("b", "wave", 0, clip.path, clip.path, "src")
-    true = os.fsync
-
-    def full(handle):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(StoreError, match=r"b\.safetensors: found a full disk .*Make room"):
-        stored.write(other, {"cubes": torch.zeros(3)})
-    monkeypatch.setattr(os, "fsync", true)
-    assert [p.name for p in stored.folder.rglob("*.part")] == []
-    assert stored.missing([clip, other]) == [other]
-    stored.write(other, {"cubes": torch.zeros(3)})
-    assert stored.missing([clip, other]) == []
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_full_disk_for_real(monkeypatch):
-    """The system's own ENOSPC, from a device that is always full."""
-    opened = Path.open
-
-    def open_full(self, *args, **options):
-        return opened(Path("/dev/full") if self.name.endswith(".part") else self, *args, **options)
-
-    monkeypatch.setattr(Path, "open", open_full)
-    with pytest.raises(StoreError, match="full disk"):
-        write_atomically(Path("whatever.bin"), b"x" * 100)
-    assert not Path("whatever.bin").exists()
-
-
-def test_unwritable_folder(tmp_path):
-    blocked = tmp_path / "file"
-    blocked.write_text("not a folder")
-    with pytest.raises(StoreError, match="can't be written"):
-        Store(blocked / "store", {"a": 1})
 
 
 def unpack(stored, name="flow"):

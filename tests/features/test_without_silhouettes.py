@@ -10,10 +10,9 @@ from small_runs import write_networks
 
 from rstan_lite.cli import main
 from rstan_lite.data.datasets import open_clips
-from rstan_lite.features.extraction import FeatureSettings, fill_inputs
+from rstan_lite.features.extraction import fill_inputs
 from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.networks import split_name
-from rstan_lite.features.pipeline import prepare_parts
 from rstan_lite.lab.network_tuning import tune
 from rstan_lite.lab.tuning_images import Samples, TuneSettings
 from rstan_lite.system.errors import ConfigError
@@ -29,19 +28,6 @@ def place(tmp_path_factory):
     write_hmdb51(folder / "hmdb51")
     write_networks(folder)
     return folder
-
-
-@pytest.mark.parametrize("name", ["ucf101", "hmdb51"])
-def test_targets_are_zero(name, place):
-    data = open_clips(name, place / name)
-    settings = FeatureSettings(
-        {"motion": place / "motion.safetensors"}, "puppetnet", ("centre",), 4, 64
-    )
-    found = prepare_parts(data, ("test",), settings, place / "cache", workers=1)["test"]
-    assert found.cubes["motion"].shape[:3] == found.target.shape[:3] == (6, 1, 4)
-    assert found.target.shape[3] == found.cubes["motion"].shape[3]
-    assert not any(found.target[row][0].any() for row in range(6))
-    assert all(found.cubes["motion"][row][0].any() for row in range(6))
 
 
 def test_tuning_takes_crops_of_the_scene(place):

@@ -16,7 +16,7 @@ from rstan_lite.classroom.notebook_parameters import (
 )
 from rstan_lite.data.splits import read_split
 from rstan_lite.lab.scores import read_scores, write_csv
-from rstan_lite.system.errors import ConfigError, DataError, RstanError
+from rstan_lite.system.errors import ConfigError, RstanError
 from rstan_lite.training.config import TrainConfig, from_mapping, read_config
 from rstan_lite.training.run_folder import Predictions
 
@@ -28,18 +28,6 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
 )
-
-
-@here
-@given(st.lists(texts, max_size=5))
-def test_split_lists_of_any_lines(tmp_path: Path, lines: list[str]) -> None:
-    path = tmp_path / "list.txt"
-    path.write_bytes("\n".join(lines).encode())
-    with suppress(DataError):
-        for name, part in read_split(path).items():
-            assert name
-            assert not set(name) & set("/\\")
-            assert part in (0, 1, 2)
 
 
 @here

@@ -58,12 +58,6 @@ def test_fisher_vector_against_its_formula(codebook, sample):
     assert np.linalg.norm(found) == pytest.approx(1, abs=1e-5)
 
 
-def test_a_clip_without_trajectories_has_the_zero_vector(codebook):
-    found = codebook.encode(np.zeros((0, 8), np.float32))
-    assert found.shape == (24,)
-    assert not found.any()
-
-
 def test_fitting_is_deterministic_and_silent_when_stopped_early(sample):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

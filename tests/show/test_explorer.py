@@ -14,9 +14,7 @@ from PIL import Image
 
 from rstan_lite.data.transforms import crop
 from rstan_lite.data.video import read_frames
-from rstan_lite.show import keep
 from rstan_lite.show.explorer import PRESETS, Look, Scene, View, export, render
-from rstan_lite.show.explorer.drawing import Page, fitted
 from rstan_lite.show.explorer.scenes import positions, with_step
 from rstan_lite.show.explorer.widget import export_name
 from rstan_lite.system.errors import ConfigError, StoreError
@@ -161,17 +159,6 @@ def test_a_figures_steps_include_the_sliders(steps: int, data: st.DataObject) ->
     assert with_step([], step) == [step]  # a clip of fewer steps than a figure shows
 
 
-def test_pictures_are_fitted_and_words_are_cut() -> None:
-    tall, wide = (np.zeros((*size, 3), np.uint8) for size in ((100, 20), (20, 100)))
-    assert fitted(tall, 40).shape == (30, 6, 3)
-    assert fitted(wide, 40).shape == (8, 40, 3)
-    page = Page(VIEWS[0], 0, 300, 90)
-    page.words(10, 60, "a name that is far too long", room=60)
-    dark = np.flatnonzero((page.finish().pixels[58:, :, 0] < 128).any(0))
-    assert 10 <= dark.min() < 20
-    assert 50 < dark.max() < 70
-
-
 def test_bars_and_dots_stand_at_their_values() -> None:
     (chart, windowed), look = VIEWS[0].charts, BOTH.looks[0]
     chart.draw(2)
@@ -182,14 +169,6 @@ def test_bars_and_dots_stand_at_their_values() -> None:
     assert set(at[:, 0]) == {3}
     windowed.draw(2)
     np.testing.assert_array_equal(windowed.crosses.get_xdata(), [0.5, 1.5, 4.5])  # not looked at
-
-
-def test_a_kept_drawing_holds_its_pixels_and_its_words(tmp_path: Path) -> None:
-    drawn = render(VIEWS[0], 1)
-    keep(drawn, tmp_path / "view.png")
-    with Image.open(tmp_path / "view.png") as image:
-        assert image.info["Description"] == drawn.alt
-        np.testing.assert_array_equal(np.asarray(image), drawn.pixels)
 
 
 def test_exports_can_be_read_again(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from rstan_lite.show.frames import (
     place_map,
     write_animation,
 )
-from rstan_lite.system.errors import ConfigError
 
 GREY = np.array([0.299, 0.587, 0.114])
 
@@ -67,14 +66,6 @@ def test_blocks_hold_the_weights_themselves() -> None:
     np.testing.assert_array_equal(full, np.kron(weights.reshape(2, 2), np.ones((2, 3))))
 
 
-def test_mirrored_crop_is_mirrored_back() -> None:
-    weights = np.arange(9.0)
-    plain = place_map(weights.reshape(3, 3)[:, ::-1], (30, 30), Geometry(0, 0, 1, 1, 9))
-    np.testing.assert_array_equal(
-        place_map(weights, (30, 30), Geometry(0, 0, 1, 1, 9, True)), plain
-    )
-
-
 def test_smooth_map_keeps_the_values_at_the_centres() -> None:
     weights = np.random.default_rng(0).random((3, 3))
     full = place_map(weights, (15, 15), smooth=True)
@@ -96,27 +87,10 @@ def test_overlay_darkens_what_the_network_did_not_see() -> None:
     assert (laid[:, 20:60] @ GREY).min() > (laid[:, :20] @ GREY).max()
 
 
-def test_peak_sets_one_scale_for_several_maps() -> None:
-    frame = np.zeros((20, 20, 3), np.uint8)
-    weak, strong = np.full(4, 0.1), np.full(4, 0.4)
-    own = [overlay(frame, w, outline=False) for w in (weak, strong)]
-    np.testing.assert_array_equal(*own)
-    shared = [overlay(frame, w, peak=0.4, outline=False) for w in (weak, strong)]
-    assert (shared[0] @ GREY).mean() < (shared[1] @ GREY).mean()
-
-
 def test_common_peak_is_typical_and_keeps_even_maps_pale() -> None:
     even, sharp, sharpest = np.full(9, 1 / 9), one_hot(3, 0) / 2, one_hot(3, 0)
     assert common_peak([sharp, sharp, sharpest]) == 0.5
     assert common_peak([even]) == pytest.approx(3 / 9)
-
-
-def test_overlay_does_not_touch_its_inputs_and_stands_a_map_of_zeros() -> None:
-    frame = np.full((8, 8, 3), 7, np.uint8)
-    before = frame.copy()
-    laid = overlay(frame, np.zeros(4))
-    np.testing.assert_array_equal(frame, before)
-    assert laid.std() == 0
 
 
 @pytest.mark.parametrize(
@@ -174,11 +148,6 @@ def test_all_frames_arrive_in_order(tmp_path: Path, ending: str) -> None:
     assert back.shape == (7, 32, 48, 3)
     means = back.reshape(7, -1).mean(axis=1)
     np.testing.assert_allclose(means, 30 * np.arange(7), atol=20)
-
-
-def test_other_endings_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"\.mp4, \.avi, \.gif"):
-        write_animation(np.zeros((1, 8, 8, 3), np.uint8), tmp_path / "film.xyz")
 
 
 def test_maps_share_one_scale_and_an_even_map_stays_pale() -> None:

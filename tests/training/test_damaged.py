@@ -104,6 +104,9 @@ def test_tuning_leaves_damaged_clips_out_and_train_finds_its_network(small_root,
     (card,) = (cache / "tuned").glob("motion-*.json")
     content = json.loads(card.read_text())
     assert path.stem not in content["trained_on"]["clips"]
+    before = card.stat().st_mtime_ns
+    assert main([*tune, "--damaged", "skip"]) == 0  # again: it only reports
+    assert card.stat().st_mtime_ns == before
     assert list(content["split"]["damaged"]["train"]) == [f"{path.parent.name}/{path.stem}"]
     train = [
         "train", *words, "--dataset", "jhmdb", "--damaged", "skip", "--profile", "tiny", "--quiet",

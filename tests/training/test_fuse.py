@@ -25,16 +25,6 @@ def write(folder, scores, labels, names=("a", "b", "c", "d"), classes=CLASSES, p
     return folder
 
 
-def test_scores_are_averaged_by_clip_name(tmp_path):
-    one = write(tmp_path / "one", [0.9, 0.6, 0.4, 0.2], [0, 1, 0, 1])
-    two = write(tmp_path / "two", [0.0, 0.9, 0.1, 1.0], [1, 0, 1, 0], names=("d", "c", "b", "a"))
-    fused = fuse([one, two])
-    assert fused.predictions.names == ("a", "b", "c", "d")
-    assert np.allclose(fused.predictions.scores[:, 0], [0.95, 0.35, 0.65, 0.1])
-    assert fused.accuracy == 1.0
-    assert fused.weights == (0.5, 0.5)
-
-
 def test_weights_are_chosen_on_validation_and_ties_go_to_equal_ones(tmp_path):
     labels = [0, 1, 0, 1]
     one = write(tmp_path / "one", [0.9, 0.1, 0.9, 0.1], labels)

@@ -117,12 +117,6 @@ def test_what_the_second_data_set_shares_is_said_where_the_paper_has_another_val
         assert "one recurrence" not in "".join(steps(config, Path("run")))
 
 
-def test_settings_of_ours_are_no_copy_of_stated_ones():
-    for name, ours in paper.OURS.items():
-        stated = paper.PAPER[name].values if name in paper.PAPER else {}
-        assert not set(ours.values) & set(stated), name
-
-
 def test_puppets_take_jhmdbs_settings_alone():
     puppets, jhmdb = resolve("paper"), resolve("paper", {"dataset": "jhmdb"})
     differing = {

@@ -184,12 +184,3 @@ def test_normalised_rows_are_probabilities_that_keep_the_order():
     )
     np.testing.assert_allclose(normalise(np.ones((1, 4)), "standardise"), 0.25)
     np.testing.assert_array_equal(normalise(scores, "none"), scores)
-
-
-def test_scores_survive_a_csv(tmp_path):
-    scores = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
-    write_csv(tmp_path / "x.csv", Predictions(NAMES, LABELS, scores, CLASSES))
-    found = read_scores(tmp_path / "x.csv")
-    np.testing.assert_array_equal(found.scores, scores)
-    assert found.names == NAMES
-    assert (found.labels == -1).all()
