@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 from scipy.io import savemat
 
@@ -25,6 +26,14 @@ def clip_arrays(action: str, seed: int, frames: int) -> tuple[np.ndarray, np.nda
         video[t, top : top + 14, left : left + 14] = rng.integers(160, 255, 3)
         masks[t, top : top + 14, left : left + 14] = 1
     return video, masks
+
+
+def texture(height: int = 120, width: int = 160, seed: int = 0) -> np.ndarray:
+    """Smooth random grey, uint8 (height, width, 3)."""
+    noise = np.random.default_rng(seed).uniform(0, 255, (height, width)).astype(np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 2)
+    smooth = (smooth - smooth.min()) / np.ptp(smooth) * 255
+    return np.repeat(smooth[..., None], 3, axis=2).astype(np.uint8)
 
 
 def write_avi(path: Path, frames: np.ndarray) -> Path:
@@ -50,8 +59,6 @@ def write_dataset(root: Path, per_class: int = 6, frames: int = 14, images: bool
             name = f"src{i // 2}_{action}_f_nm_np1_fr_med_{i}"
             video, masks = clip_arrays(action, 100 * i + len(action), frames + i % 3)
             if images:
-                import cv2
-
                 folder = root / "Rename_Images" / action / name
                 folder.mkdir(parents=True)
                 for t, frame in enumerate(video):
@@ -125,8 +132,6 @@ def _write_clip(
     if not images:
         write_avi(root / videos / action / f"{name}.avi", video)
         return
-    import cv2
-
     folder = root / "frames" / action / name
     folder.mkdir(parents=True)
     for t, frame in enumerate(video, start=1):  # not padded: frame10 must not follow frame1

@@ -4,9 +4,9 @@ import os
 import subprocess
 import sys
 
-import cv2
 import numpy as np
 import pytest
+from clips import texture
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -22,14 +22,6 @@ from rstan_lite.features.flow import (
     stack_indices,
 )
 from rstan_lite.system.errors import ConfigError, DataError
-
-
-def texture(height=120, width=160, seed=0):
-    rng = np.random.default_rng(seed)
-    noise = rng.uniform(0, 255, (height, width)).astype(np.float32)
-    smooth = cv2.GaussianBlur(noise, (0, 0), 2)
-    smooth = (smooth - smooth.min()) / np.ptp(smooth) * 255
-    return np.repeat(smooth[..., None], 3, axis=2).astype(np.uint8)
 
 
 @pytest.mark.parametrize("method", ["dis", "tvl1"])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from features.test_flow import texture
+from clips import texture
 
 from rstan_lite.features.flow import OPENCV, estimator
 from rstan_lite.lab.flow_truth import end_point_error, judge, moved, smooth_field, warping_error

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
+from clips import texture
 
 FRAMES, SPEED, SIDE, LEFT, TOP = 20, 3, 48, 20, 30
-
-
-def texture(height: int, width: int, seed: int) -> np.ndarray:
-    """Smooth random grey, uint8 (height, width, 3)."""
-    noise = np.random.default_rng(seed).uniform(0, 255, (height, width)).astype(np.float32)
-    smooth = cv2.GaussianBlur(noise, (0, 0), 2)
-    smooth = (smooth - smooth.min()) / np.ptp(smooth) * 255
-    return np.repeat(smooth[..., None], 3, axis=2).astype(np.uint8)
 
 
 def square_clip(frames: int = FRAMES, pan: int = 0) -> np.ndarray:

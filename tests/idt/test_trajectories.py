@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from idt.moving import SPEED, inside_square, square_clip, texture
+from clips import texture
+from idt.moving import SPEED, inside_square, square_clip
 
 from rstan_lite.lab.idt.trajectories import (
     TrackSettings,

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from interruption.test_files import HOLD
 from training.synthetic import SMALL, make_parts
 
 from rstan_lite.data.jhmdb import JHMDB
@@ -213,15 +214,10 @@ def test_parts_that_a_kill_left_are_cleared_and_never_read(parts, whole, tmp_pat
 
 
 def test_a_second_process_in_a_run_folder_is_refused(parts, tmp_path):
-    code = (
-        "import sys, pathlib; from rstan_lite.system.files import alone\n"
-        "with alone(pathlib.Path(sys.argv[1]), 'a run that is trained'):\n"
-        "    print(); sys.stdout.flush(); sys.stdin.read()\n"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
         other.stdout.readline()
-        with pytest.raises(BusyError, match=f"a run that is trained by process {other.pid}"):
+        with pytest.raises(BusyError, match=f"a run by process {other.pid}"):
             train(CONFIG, tmp_path, parts, progress=False)
         other.kill()
     assert train(CONFIG, tmp_path, parts, progress=False, stop_after=1) is None

@@ -213,9 +213,9 @@ GATES_OF = {
 }
 
 
-def _gates(arrays: list[np.ndarray], video: int) -> dict[str, np.ndarray]:
+def _gates(arrays: list[np.ndarray], video: int, context: bool = True) -> dict[str, np.ndarray]:
     x, phi, h, *parameters, _ = arrays
-    parts = (x[video], phi[video], h[video], *parameters)
+    parts = (x[video], phi[video] if context else None, h[video], *parameters)
     return {name: gate(*parts) for name, gate in GATES_OF.items()}
 
 
@@ -228,83 +228,42 @@ def _open(arrays: list[np.ndarray], width: int, shut: dict[str, float]) -> list[
     return [*arrays[:6], b, arrays[7]]
 
 
+@pytest.mark.parametrize(
+    ("gate", "shut"),
+    [
+        ("i", {"f": -60, "g": 60}),  # the past forgotten, the candidate at 1: c is the gate
+        ("f", {"i": -60}),  # nothing let in: c is the gate times the old memory
+        ("o", {"f": -60, "i": 60, "g": 60}),  # the memory held at 1: h is the gate times tanh(1)
+        ("g", {"f": -60, "i": 60}),  # the past forgotten, the input gate open: c is the candidate
+    ],
+)
 @few
 @given(seed=seeds, videos=small, width=small)
-def test_eq08_input_gate(seed, videos, width):
-    """With the past forgotten and the candidate at 1, the memory is the input gate."""
-    arrays = _open(_lstm(Draw(seed), videos, width), width, {"f": -60, "g": 60})
-    _, c = _package_step(*map(torch.tensor, arrays))
-    same(c, [_gates(arrays, v)["i"] for v in range(videos)])
+def test_eq08_to_eq11_each_gate_by_itself(gate, shut, seed, videos, width):
+    arrays = _open(_lstm(Draw(seed), videos, width), width, shut)
+    h, c = _package_step(*map(torch.tensor, arrays))
+    shown, factor = (h, np.tanh(1)) if gate == "o" else (c, arrays[7] if gate == "f" else 1.0)
+    same(shown, factor * np.array([_gates(arrays, v)[gate] for v in range(videos)]))
     assert gradcheck(_package_step, leaves(*arrays))
-
-
-@few
-@given(seed=seeds, videos=small, width=small)
-def test_eq09_forget_gate(seed, videos, width):
-    """With nothing let in, the memory is the forget gate times the old memory."""
-    arrays = _open(_lstm(Draw(seed), videos, width), width, {"i": -60})
-    _, c = _package_step(*map(torch.tensor, arrays))
-    same(c, [_gates(arrays, v)["f"] * arrays[7][v] for v in range(videos)])
-    assert gradcheck(_package_step, leaves(*arrays))
-
-
-@few
-@given(seed=seeds, videos=small, width=small)
-def test_eq10_output_gate(seed, videos, width):
-    """With the memory held at 1, the hidden state is the output gate times tanh(1)."""
-    arrays = _open(_lstm(Draw(seed), videos, width), width, {"f": -60, "i": 60, "g": 60})
-    h, _ = _package_step(*map(torch.tensor, arrays))
-    same(h, [_gates(arrays, v)["o"] * np.tanh(1) for v in range(videos)])
-    assert gradcheck(_package_step, leaves(*arrays))
-
-
-@few
-@given(seed=seeds, videos=small, width=small)
-def test_eq11_candidate(seed, videos, width):
-    """With the past forgotten and the input gate open, the memory is the candidate."""
-    arrays = _open(_lstm(Draw(seed), videos, width), width, {"f": -60, "i": 60})
-    _, c = _package_step(*map(torch.tensor, arrays))
-    same(c, [_gates(arrays, v)["g"] for v in range(videos)])
-    assert gradcheck(_package_step, leaves(*arrays))
-
-
-@few
-@given(seed=seeds, videos=small, width=small)
-def test_eq12_memory(seed, videos, width):
-    arrays = _lstm(Draw(seed), videos, width)
-    _, c = _package_step(*map(torch.tensor, arrays))
-    gates = [_gates(arrays, v) for v in range(videos)]
-    same(c, [oracle.eq12_memory(g["f"], arrays[7][v], g["i"], g["g"]) for v, g in enumerate(gates)])
-    assert gradcheck(lambda *a: _package_step(*a)[1], leaves(*arrays))
 
 
 @few
 @given(seed=seeds, videos=small, width=small, context=st.booleans())
-def test_eq13_hidden_state(seed, videos, width, context):
+def test_eq12_and_eq13_memory_and_hidden_state(seed, videos, width, context):
     arrays = _lstm(Draw(seed), videos, width)
-    expected = []
-    for v in range(videos):
-        x, phi, h, U_x, U_phi, U_h, b, c = arrays
-        parts = (x[v], phi[v] if context else None, h[v], U_x, U_phi, U_h, b)
-        g = {name: gate(*parts) for name, gate in GATES_OF.items()}
-        expected.append(
-            oracle.eq13_hidden(g["o"], oracle.eq12_memory(g["f"], c[v], g["i"], g["g"]))
-        )
+    gates = [_gates(arrays, v, context) for v in range(videos)]
+    memory = [
+        oracle.eq12_memory(g["f"], c, g["i"], g["g"]) for g, c in zip(gates, arrays[7], strict=True)
+    ]
 
-    def hidden(x, phi, h, U_x, U_phi, U_h, b, c):
-        extra = (phi, U_phi) if context else (None, None)
-        return lstm_step(x @ U_x.T, h, c, U_h, b, *extra)[0]
+    def step(x, h, U_x, U_h, b, c, *seen):
+        return lstm_step(x @ U_x.T, h, c, U_h, b, *(seen or (None, None)))
 
-    same(hidden(*map(torch.tensor, arrays)), expected)
-    used = leaves(*arrays)
-    assert (
-        gradcheck(hidden, used)
-        if context
-        else gradcheck(
-            lambda x, h, U_x, U_h, b, c: hidden(x, None, h, U_x, None, U_h, b, c),
-            [used[i] for i in (0, 2, 3, 5, 6, 7)],
-        )
-    )
+    used = [arrays[i] for i in (0, 2, 3, 5, 6, 7, *((1, 4) if context else ()))]
+    found_h, found_c = step(*map(torch.tensor, used))
+    same(found_c, memory)
+    same(found_h, [oracle.eq13_hidden(g["o"], c) for g, c in zip(gates, memory, strict=True)])
+    assert gradcheck(step, leaves(*used))
 
 
 @pytest.mark.parametrize("fusion", ["max", "mean"])

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from lightning_fabric.plugins.precision import MixedPrecision
 from torch import nn
 
 from rstan_lite.model import (
@@ -170,14 +169,8 @@ def test_fresh_parameters_are_as_documented():
     i, f, o, g = stream.b.detach().chunk(4)
     assert f.unique().tolist() == [1.0]
     assert torch.cat([i, o, g, stream.b_a.detach(), stream.b_b.detach()]).unique().tolist() == [0]
-    for name, bound in {
-        "U_x": 50,
-        "U_phi": 50,
-        "A_h": 30,
-        "A_cv": 40,
-        "B_L": 40,
-        "v_a": 11,
-    }.items():
+    bounds = {"U_x": 50, "U_phi": 50, "A_h": 30, "A_cv": 40, "B_L": 40, "v_a": 11}
+    for name, bound in bounds.items():
         largest = getattr(stream, name).abs().max().item()
         limit = math.sqrt(6 / bound)
         assert 0.7 * limit < largest <= limit * (1 + 1e-6), name
@@ -190,13 +183,6 @@ def test_dropout_works_in_training_alone(case):
     torch.manual_seed(0)
     first, second = given.run().logits, given.run().logits
     assert not torch.allclose(first, second)
-
-
-def test_half_precision_features_are_read_in_the_models_type(case):
-    given = case()
-    stored = {s: x.half() for s, x in given.cubes.items()}
-    read = given.model(stored, given.vectors).logits
-    close(read, given.model({s: x.double() for s, x in stored.items()}, given.vectors).logits)
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.float16])
@@ -214,13 +200,6 @@ def test_bfloat16_autocast_stays_near_float32(case, kind):
     torch.testing.assert_close(rough.logits, exact.logits, atol=0.1, rtol=0.05)
     assert not torch.equal(rough.logits, exact.logits)
     assert all(bool(p.grad.isfinite().all()) for p in model.parameters())
-
-
-def test_fabric_can_convert_what_the_model_returns(case):
-    """It converts the floats of dataclasses, but only of those that aren't frozen."""
-    output = MixedPrecision("bf16-mixed", "cpu").convert_output(case().run())
-    assert output.logits.dtype == output.attention.alpha.dtype == torch.float32
-    assert output.attention.frames.dtype == torch.int64
 
 
 def test_projections_are_computed_once_a_video(case, monkeypatch):

@@ -65,52 +65,44 @@ def compare(case, output, expected) -> None:
             same(output.alpha_diagonal, expected.diagonal[s])
 
 
-@pytest.mark.parametrize(("attention", "fusion", "classifier", "renormalize", "streams"), VARIANTS)
-def test_every_variant_equals_the_oracle(case, attention, fusion, classifier, renormalize, streams):
-    agree(
-        case,
-        seed=len(attention) + 10 * len(fusion),
-        lengths=(4, 2),
-        attention=attention,
-        fusion=fusion,
-        classifier=classifier,
-        renormalize=renormalize,
-        streams=streams,
-    )
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_every_variant_equals_the_oracle(case, variant):
+    names = ("attention", "fusion", "classifier", "renormalize", "streams")
+    options = dict(zip(names, variant, strict=True))
+    seed = len(options["attention"]) + 10 * len(options["fusion"])
+    agree(case, seed=seed, lengths=(4, 2), **options)
+
+
+def like(*values) -> dict:
+    """An example of the shapes below, gamma_alpha and gamma_beta being the last two."""
+    names = ("seed", "videos", "steps", "places", "attention", "fusion", "window")
+    return dict(zip((*names, "gamma_alpha", "gamma_beta"), values, strict=True))
 
 
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(
-    seed=st.integers(0, 2**32 - 1),
-    videos=st.integers(1, 2),
-    steps=st.integers(1, 5),
-    places=st.sampled_from([1, 4, 9]),
-    attention=st.sampled_from(CHOICES["attention"]),
-    fusion=st.sampled_from(CHOICES["fusion"]),
-    window=st.integers(1, 6),
-    gammas=st.tuples(st.sampled_from([0.0, 1.0, 5.0]), st.sampled_from([0.0, 1.0, 10.0])),
-)
-@example(0, 1, 2, 36, "all", "max", 2, (5.0, 10.0))
-@example(0, 1, 2, 49, "all", "max", 2, (1.0, 1.0))
-@example(0, 1, 2, 49, "window", "max", 2, (1.0, 1.0))
-@example(0, 2, 1, 9, "all", "max", 2, (1.0, 1.0))
-@example(0, 2, 1, 9, "window", "mean", 3, (1.0, 1.0))
-@example(0, 2, 5, 4, "window", "max", 3, (1.0, 1.0))
-def test_random_shapes_equal_the_oracle(
-    case, seed, videos, steps, places, attention, fusion, window, gammas
-):
-    agree(
-        case,
-        seed=seed,
-        videos=videos,
-        steps=steps,
-        places=places,
-        attention=attention,
-        fusion=fusion,
-        window=window,
-        gamma_alpha=gammas[0],
-        gamma_beta=gammas[1],
+    options=st.fixed_dictionaries(
+        like(
+            st.integers(0, 2**32 - 1),
+            st.integers(1, 2),
+            st.integers(1, 5),
+            st.sampled_from([1, 4, 9]),
+            st.sampled_from(CHOICES["attention"]),
+            st.sampled_from(CHOICES["fusion"]),
+            st.integers(1, 6),
+            st.sampled_from([0.0, 1.0, 5.0]),
+            st.sampled_from([0.0, 1.0, 10.0]),
+        )
     )
+)
+@example(like(0, 1, 2, 36, "all", "max", 2, 5.0, 10.0))
+@example(like(0, 1, 2, 49, "all", "max", 2, 1.0, 1.0))
+@example(like(0, 1, 2, 49, "window", "max", 2, 1.0, 1.0))
+@example(like(0, 2, 1, 9, "all", "max", 2, 1.0, 1.0))
+@example(like(0, 2, 1, 9, "window", "mean", 3, 1.0, 1.0))
+@example(like(0, 2, 5, 4, "window", "max", 3, 1.0, 1.0))
+def test_random_shapes_equal_the_oracle(case, options):
+    agree(case, **options)
 
 
 @pytest.mark.parametrize("attention", CHOICES["attention"])

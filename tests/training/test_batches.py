@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -76,13 +78,8 @@ def test_scales_bring_features_to_a_root_mean_square_of_one():
     features.cubes["motion"] *= 8
     scales = measure_scales(features)
     features.scales = scales
-    batch = read_batch(
-        features,
-        torch.arange(12),
-        torch.zeros(12, dtype=torch.long),
-        torch.arange(4).expand(12, -1),
-        "cpu",
-    )
+    rows, views, frames = torch.arange(12), torch.zeros(12).long(), torch.arange(4).expand(12, -1)
+    batch = read_batch(features, rows, views, frames, "cpu")
     for tensors in (batch.cubes, batch.vectors):
         for x in tensors.values():
             assert float(x.square().mean().sqrt()) == pytest.approx(1.0, rel=1e-3)
@@ -92,11 +89,4 @@ def test_scales_bring_features_to_a_root_mean_square_of_one():
 def test_features_that_do_not_fit_each_other_are_refused():
     features = make_features(4)
     with pytest.raises(DataError, match="stream motion"):
-        type(features)(
-            features.names,
-            features.labels,
-            features.cubes,
-            dict(features.vectors, motion=features.vectors["motion"][:3]),
-            features.target,
-            features.classes,
-        )
+        replace(features, vectors={s: x[:3] for s, x in features.vectors.items()})

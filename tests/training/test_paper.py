@@ -20,49 +20,20 @@ from rstan_lite.training.profiles import resolve
 
 # Sections IV-B and IV-C, word by word. Not to be taken from the package.
 EVERYWHERE = {
-    "split": 1,
-    "size": 224,
-    "streams": ("appearance", "motion"),
-    "d_h": 1024,
-    "fusion": "max",
-    "classifier": "joint",
-    "renormalize": False,
-    "test_frames": 32,
-    "lr": 0.01,
-    "iterations": 20000,
-    "milestone": 12000,
-    "momentum": 0.9,
-    "weight_decay": 0.0005,
-}
+    "split": 1, "size": 224, "streams": ("appearance", "motion"), "d_h": 1024, "fusion": "max",
+    "classifier": "joint", "renormalize": False, "test_frames": 32, "lr": 0.01,
+    "iterations": 20000, "milestone": 12000, "momentum": 0.9, "weight_decay": 0.0005,
+}  # fmt: skip
 UCF101 = {
-    "backbone": "vgg16",
-    "batch_size": 16,
-    "frames": 16,
-    "attention": "all",
-    "gamma_alpha": 5,
-    "gamma_beta": 10,
-    "aa_kind": "none",
-    "second_dataset": "none",
-}
-HMDB51 = {
-    **UCF101,
-    "backbone": "bninception",
-    "batch_size": 32,
-    "frames": 8,
-}
+    "backbone": "vgg16", "batch_size": 16, "frames": 16, "attention": "all", "gamma_alpha": 5,
+    "gamma_beta": 10, "aa_kind": "none", "second_dataset": "none",
+}  # fmt: skip
+HMDB51 = {**UCF101, "backbone": "bninception", "batch_size": 32, "frames": 8}
 JHMDB = {
-    "backbone": "vgg16",
-    "batch_size": 8,
-    "attention": "window",
-    "window": 2,
-    "gamma_alpha": 1,
-    "gamma_beta": 1,
-    "aa_kind": "l2",
-    "lambda_aa": 0.5,
-    "second_dataset": "ucf101",
-    "second_batch_size": 8,
-    "second_weight": 0.1,
-}
+    "backbone": "vgg16", "batch_size": 8, "attention": "window", "window": 2, "gamma_alpha": 1,
+    "gamma_beta": 1, "aa_kind": "l2", "lambda_aa": 0.5, "second_dataset": "ucf101",
+    "second_batch_size": 8, "second_weight": 0.1,
+}  # fmt: skip
 WRITTEN = {"ucf101": UCF101, "hmdb51": HMDB51, "jhmdb": JHMDB}
 each = pytest.mark.parametrize("dataset", WRITTEN)
 

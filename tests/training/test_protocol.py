@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from training.synthetic import make_features, make_parts
+from training.synthetic import SMALL, make_features, make_parts
 
 from rstan_lite.cli.training import from_arguments
 from rstan_lite.data.transforms import view_side
@@ -22,10 +22,7 @@ from rstan_lite.training.profiles import resolve
 from rstan_lite.training.run_folder import load_model
 from rstan_lite.training.train import train
 
-OPTIONS = {
-    "iterations": 8, "frames": 3, "test_frames": 4, "stored_frames": 4, "d_h": 16, "d_att": 8,
-    "lr": 0.05, "device": "cpu", "scale": "none",
-}  # fmt: skip
+OPTIONS = {**SMALL, "iterations": 8, "d_h": 16, "d_att": 8, "scale": "none"}
 
 
 @pytest.fixture(scope="module")

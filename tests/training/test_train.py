@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from training.synthetic import make_features, make_parts
+from training.synthetic import SMALL, make_features, make_parts
 
 from rstan_lite.lab.protocols import evaluate_run
 from rstan_lite.lab.scores import read_predictions
@@ -21,16 +23,7 @@ from rstan_lite.training.profiles import resolve
 from rstan_lite.training.run_folder import load_model, read_log
 from rstan_lite.training.train import train
 
-OPTIONS = {
-    "iterations": 40,
-    "frames": 3,
-    "test_frames": 4,
-    "stored_frames": 4,
-    "d_h": 16,
-    "d_att": 8,
-    "lr": 0.05,
-    "device": "cpu",
-}
+OPTIONS = {**SMALL, "iterations": 40, "d_h": 16, "d_att": 8}
 CONFIG = resolve("tiny", OPTIONS)
 
 
@@ -160,26 +153,20 @@ def test_other_clips_are_not_continued(tmp_path):
 
 
 def test_damaged_runs_are_named(finished, tmp_path):
-    out, _ = finished
     with pytest.raises(CheckpointError, match="finished run"):
-        load_model(tmp_path)
-    for name in ("checkpoint.json", "checkpoint.safetensors"):
-        (tmp_path / name).write_bytes((out / name).read_bytes())
-    (tmp_path / "checkpoint.safetensors").write_bytes(b"\x08" + bytes(60))
-    with pytest.raises(CheckpointError, match=r"checkpoint\.safetensors"):
-        load_model(tmp_path)
-    (tmp_path / "checkpoint.json").write_text('{"model": {}}')
-    with pytest.raises(CheckpointError, match=r"checkpoint\.json"):
-        load_model(tmp_path)
-    (tmp_path / "predictions.npz").write_bytes((out / "predictions.npz").read_bytes()[:300])
-    with pytest.raises(CheckpointError, match=r"predictions\.npz"):
-        read_predictions(tmp_path / "predictions.npz")
-    (tmp_path / "metrics.json").write_text("[")
-    with pytest.raises(CheckpointError, match=r"metrics\.json"):
-        runs.read_metrics(tmp_path)
-    (tmp_path / "log.csv").write_text("epoch,what\n1,2\n")
-    with pytest.raises(CheckpointError, match=r"log\.csv"):
-        read_log(tmp_path / "log.csv")
+        load_model(tmp_path / "none")
+    out = shutil.copytree(finished[0], tmp_path / "damaged")
+    for name, content, read in (
+        ("checkpoint.safetensors", b"\x08" + bytes(60), load_model),
+        ("checkpoint.json", b'{"model": {}}', load_model),
+        ("predictions.npz", (out / "predictions.npz").read_bytes()[:300],
+         lambda run: read_predictions(run / "predictions.npz")),
+        ("metrics.json", b"[", runs.read_metrics),
+        ("log.csv", b"epoch,what\n1,2\n", lambda run: read_log(run / "log.csv")),
+    ):  # fmt: skip
+        (out / name).write_bytes(content)
+        with pytest.raises(CheckpointError, match=re.escape(name)):
+            read(out)
 
 
 def test_missing_clips_are_recorded(tmp_path):
