@@ -89,4 +89,4 @@ def test_scales_bring_features_to_a_root_mean_square_of_one():
 def test_features_that_do_not_fit_each_other_are_refused():
     features = make_features(4)
     with pytest.raises(DataError, match="stream motion"):
-        replace(features, vectors={s: x[:3] for s, x in features.vectors.items()})
+        replace(features, vectors=features.vectors | {"motion": features.vectors["motion"][:3]})

@@ -114,7 +114,7 @@ def test_evaluation_with_other_frames_and_parts(finished):
     assert found["frames"] == 2
     for options, words in (
         ({"frames": 9}, "at most the 4 stored"),
-        ({"frames": 0}, "at least 1"),
+        ({"frames": 0}, "1 or more"),
         ({"part": "train"}, "test, validation"),
     ):
         with pytest.raises(ConfigError, match=words):
