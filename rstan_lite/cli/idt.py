@@ -7,10 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from rstan_lite.cli.training import add_fields, values_of
 from rstan_lite.data.datasets import damage_lines
 from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.settings import default_cache
 
 Number = TypeVar("Number", int, float)
+SHARED = ("split", "missing", "damaged", "validation", "cache")
 
 
 def add_parsers(subparsers: Any) -> None:
@@ -23,30 +26,25 @@ def add_parsers(subparsers: Any) -> None:
         "`rstan-lite fuse` takes. The same command goes on where it was interrupted. Needs the "
         "extra `idt`: pip install rstan-lite[idt].",
     )
-    parser.add_argument("--root", required=True, help="folder of the clips, in JHMDB's layout")
-    parser.add_argument("--split", type=int, default=1, help="1, 2 or 3 (1)")
-    parser.add_argument("--missing", default="error", help="clips not on the disk: error, skip")
-    parser.add_argument("--damaged", default="error", help="clips that can't be read: error, skip")
-    parser.add_argument("--validation", type=float, default=0.1, help="share held out (0.1)")
-    parser.add_argument("--out", metavar="RUN", help="run folder (runs/idt-<split>)")
-    parser.add_argument("--length", type=int, help="steps of a trajectory (15)")
-    parser.add_argument("--height", type=int, help="shrink taller clips to so many pixels (240)")
-    parser.add_argument("--step", type=int, help="pixels between sampled points (5)")
-    parser.add_argument("--scales", type=int, help="spatial scales at most (8)")
-    parser.add_argument("--camera", help="camera motion: homography, or none to leave it in")
-    parser.add_argument(
+    add_fields(parser, SHARED)
+    add = parser.add_argument
+    add("--root", required=True, help="folder of the clips, in JHMDB's layout")
+    add("--out", metavar="RUN", help="run folder (runs/idt-<split>)")
+    add("--length", type=int, help="steps of a trajectory (15)")
+    add("--height", type=int, help="shrink taller clips to so many pixels (240)")
+    add("--step", type=int, help="pixels between sampled points (5)")
+    add("--scales", type=int, help="spatial scales at most (8)")
+    add("--camera", help="camera motion: homography, or none to leave it in")
+    add(
         "--components",
         default="64,128,256",
         help="Gaussians of the mixtures; of several, the validation clips choose (64,128,256)",
     )
-    parser.add_argument(
-        "--costs", default="0.1,1,10,100", help="the SVM's C; the same (0.1,1,10,100)"
-    )
-    parser.add_argument("--samples", type=int, help="trajectories to fit mixtures to (100000)")
-    parser.add_argument("--seed", type=int, help="of samples and mixtures (0)")
-    parser.add_argument("--cache", help="folder of stores ($RSTAN_CACHE, runs/cache)")
-    parser.add_argument("--workers", type=int, default=2, help="processes that read clips (2)")
-    parser.add_argument("--quiet", action="store_true", help="no progress of the encoding")
+    add("--costs", default="0.1,1,10,100", help="the SVM's C; the same (0.1,1,10,100)")
+    add("--samples", type=int, help="trajectories to fit mixtures to (100000)")
+    add("--seed", type=int, help="of samples and mixtures (0)")
+    add("--workers", type=int, default=2, help="processes that read clips (2)")
+    add("--quiet", action="store_true", help="no progress of the encoding")
     parser.set_defaults(func=_idt)
 
 
@@ -54,25 +52,22 @@ def _idt(arguments: argparse.Namespace) -> int:
     from rstan_lite.lab.idt.classification import IdtConfig, run
     from rstan_lite.lab.idt.encoding import EncodingSettings
     from rstan_lite.lab.idt.trajectories import TrackSettings
-    from rstan_lite.system.settings import default_cache
 
     def given(*names: str) -> dict[str, Any]:
         found = {name: getattr(arguments, name) for name in names}
         return {name: value for name, value in found.items() if value is not None}
 
+    shared = values_of(arguments, SHARED)
+    cache = shared.pop("cache") or default_cache()
     config = IdtConfig(
-        root=arguments.root,
-        split=arguments.split,
-        missing=arguments.missing,
-        damaged=arguments.damaged,
-        validation=arguments.validation,
+        arguments.root,
+        **shared,
         components=_numbers("--components", arguments.components, int),
         costs=_numbers("--costs", arguments.costs, float),
         tracks=TrackSettings(**given("length", "height", "step", "scales", "camera")),
         encoding=EncodingSettings(**given("samples", "seed")),
     )
     out = Path(arguments.out or f"runs/idt-{config.split}")
-    cache = arguments.cache or default_cache()
     metrics = run(config, out, cache, arguments.workers, progress=not arguments.quiet)
     test, n_test = metrics["test_accuracy"], metrics["n_test"]
     if test is not None:

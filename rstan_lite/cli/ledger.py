@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rstan_lite.cli.training import add_options, overrides_of
+from rstan_lite.cli.training import add_options, values_of
 from rstan_lite.system.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _ledger(arguments: argparse.Namespace) -> int:
         raise ConfigError("--seeds", shown, "whole numbers of at least 0, each once")
     from rstan_lite.lab.ledger.ledger_runs import make, open_plan, read
 
-    overrides = overrides_of(arguments)
+    overrides = values_of(arguments)
     dataset, split = overrides.get("dataset", PUPPETS), overrides.get("split", 1)
     fold = f"-fold{overrides['fold']}" if overrides.get("fold") else ""
     out = Path(arguments.out or f"runs/ledger-{dataset}-{split}{fold}-{arguments.profile}")

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from rstan_lite.cli.training import report
+from rstan_lite.cli.training import add_fields, report
 from rstan_lite.system.errors import ConfigError
 
 
@@ -47,7 +47,7 @@ def add_parsers(subparsers: Any) -> None:
     )
     parser.add_argument("--root", help="folder of the clips, where they have moved")
     parser.add_argument("--cache", help="folder of stored features, where it has moved")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    add_fields(parser, ("device",))
     parser.set_defaults(func=_evaluate)
 
     parser = subparsers.add_parser(

@@ -51,7 +51,7 @@ def add_parsers(subparsers: Any) -> None:
     parser.add_argument("--out", default=".", help="folder for the answer and the overlay")
     parser.add_argument("--top", type=int, default=5, help="classes to print")
     parser.add_argument("--gif", action="store_true", help="write a GIF instead of a video")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    add_fields(parser, ("device",))
     parser.set_defaults(func=_predict)
 
 
@@ -123,37 +123,51 @@ def _predict(arguments: argparse.Namespace) -> int:
 
 
 def add_options(parser: argparse.ArgumentParser, leave_out: Sequence[str] = ()) -> None:
-    """One command-line option for each field of TrainConfig but some, with its help text."""
+    """Profile, variant, and an option for each field of TrainConfig but some."""
     parser.add_argument(
         "--profile", default="course", help="size of the run: " + ", ".join(PROFILES)
     )
     parser.add_argument("--variant", help="row of the paper's tables: " + ", ".join(VARIANTS))
+    names = [spec.name for spec in fields(TrainConfig) if spec.name not in leave_out]
+    add_fields(parser, names, "course: ", argparse.SUPPRESS)
+
+
+def add_fields(
+    parser: argparse.ArgumentParser, names: Sequence[str], note: str = "", default: Any = None,
+    **others: Any,
+) -> None:  # fmt: skip
+    """Options for some fields of TrainConfig, with its help texts, as text for `values_of`.
+
+    default: of all of them; None for each field's own. others: defaults of single ones.
+    """
     types = value_types()
     for spec in fields(TrainConfig):
-        if spec.name in leave_out:
+        if spec.name not in names:
             continue
         kind, choices = types[spec.name], spec.metadata["choices"]
+        own = others.get(spec.name, default_of(spec))
         text = spec.metadata["help"] + (f": {', '.join(choices)}" if choices else "")
-        text += f" (course: {shown(default_of(spec))})"
-        flag = "--" + spec.name.replace("_", "-")
-        if kind is bool:
-            parser.add_argument(
-                flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text
-            )
-        else:
-            metavar = kind.__name__.upper() if kind in (int, float) else "NAME"
-            parser.add_argument(flag, default=argparse.SUPPRESS, metavar=metavar, help=text)
+        more: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
+        if kind is not bool:
+            more = {"metavar": kind.__name__.upper() if kind in (int, float) else "NAME"}
+        parser.add_argument(
+            "--" + spec.name.replace("_", "-"), default=own if default is None else default,
+            help=f"{text} ({note}{shown(own)})", **more,
+        )  # fmt: skip
 
 
 def from_arguments(arguments: argparse.Namespace) -> TrainConfig:
     """The configuration that parsed options describe; ConfigError where one is not a value."""
-    return resolve(arguments.profile, overrides_of(arguments), arguments.variant)
+    return resolve(arguments.profile, values_of(arguments), arguments.variant)
 
 
-def overrides_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The fields of TrainConfig that options were given for; ConfigError for what is no value."""
+def values_of(arguments: argparse.Namespace, names: Sequence[str] = ()) -> dict[str, Any]:
+    """Fields of TrainConfig that options were given for; ConfigError for what is no value.
+
+    names: of those to take; all by default.
+    """
     types = value_types()
-    given = {k: v for k, v in vars(arguments).items() if k in types}
+    given = {k: v for k, v in vars(arguments).items() if k in (names or types)}
     return {name: parsed(name, value, types[name]) for name, value in given.items()}
 
 
