@@ -18,14 +18,10 @@ from typing import Any, NamedTuple
 
 from rstan_lite.system.errors import NotebookError
 from rstan_lite.system.reading import read_json
-from rstan_lite.system.settings import nearest
+from rstan_lite.system.settings import nearest, parsed
 
 TAG = "parameters"
 LONGEST = 100_000  # characters of a parameters cell
-_SCALARS: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
-_BOOLS = dict.fromkeys(("true", "yes", "on", "1"), True)
-_BOOLS |= dict.fromkeys(("false", "no", "off", "0"), False)
-_TYPES = "bool, int, float, str, list[X], tuple[X, ...], X | None"
 
 
 class Parameter(NamedTuple):
@@ -76,7 +72,7 @@ def notebook_parameters(path: str | PathLike[str]) -> list[Parameter]:
     """The parameters of a notebook, in the order of its cell; empty where it has no such cell.
 
     Raises NotebookError where the file is no notebook, several cells carry the tag, or a line of
-    the cell is not `name: type = value` with a plain value of a type that `convert` knows.
+    the cell is not `name: type = value` with a plain value of one of `settings.TYPES`.
     """
     cells = load_notebook(path)["cells"]
     found = [index for index, cell in enumerate(cells) if tagged(cell, TAG)]
@@ -116,97 +112,27 @@ def _parameter(where: str, source: str, line: ast.stmt, comment: str) -> Paramet
     except (ValueError, TypeError, RecursionError, MemoryError):
         expected = "a plain value, no expression"
         raise NotebookError(where, f"the line {text!r}", expected) from None
-    parameter = Parameter(name, annotation, default, comment)
-    convert(where, parameter, default, parse_text=False)
-    return parameter
+    parsed(f"{where}, {name}", annotation, default, False, NotebookError)
+    return Parameter(name, annotation, default, comment)
 
 
 def check_parameters(
-    path: str | PathLike[str], parameters: list[Parameter], values: Mapping[str, Any]
-) -> dict[str, Any]:
+    path: str | PathLike[str], parameters: list[Parameter], values: Mapping[str, Any],
+    hint: str = "Their types and defaults: --list.",
+) -> dict[str, Any]:  # fmt: skip
     """The given values, converted to their declared types; NotebookError names what is wrong.
 
-    values: strings (as a command line has them) are parsed by the declared type; other Python
-    values must be of that type already.
+    values: strings (as a command line has them) are parsed by the declared type, see
+    `settings.parsed`; other Python values must be of that type already.
     """
     known = {parameter.name: parameter for parameter in parameters}
     listing = ", ".join(known) or "none, for it has no parameters cell"
-    hint = f"The notebook's parameters: {listing}. Their types and defaults: --list."
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        said = f"{nearest(unknown[0], known)} {hint}".strip()
-        raise NotebookError(path, f"unknown parameter {', '.join(unknown)}", "a known name", said)
-    return {name: convert(path, known[name], value, hint=hint) for name, value in values.items()}
-
-
-def convert(
-    where: str | PathLike[str],
-    parameter: Parameter,
-    value: Any,
-    parse_text: bool = True,
-    hint: str = "",
-) -> Any:
-    """A value as the parameter's declared type.
-
-    Types: bool, int, float, str, list[X], tuple[X, ...], tuple[X, Y], `X | None`, Optional[X].
-    parse_text: read a string for a parameter that is not a str (`"0.5"` for a float, `"1,2"` or
-    `"[1, 2]"` for a list, `"none"` for an optional one).
-    """
-    name, annotation = parameter.name, parameter.annotation
-    try:
-        return _convert(ast.parse(annotation, mode="eval").body, value, parse_text)
-    except _UnknownTypeError as error:
-        raise NotebookError(where, f"{name}: type {error}", _TYPES) from None
-    except (LookupError, ValueError, TypeError, SyntaxError, ArithmeticError, RecursionError,
-            MemoryError):  # fmt: skip
-        found, expected = f"{name} = {repr(value)[:200]}", f"{name} of type {annotation}"
-        raise NotebookError(where, found, expected, hint) from None
-
-
-class _UnknownTypeError(Exception):
-    """A declared type that parameters can't have."""
-
-
-def _convert(kind: ast.expr, value: Any, parse_text: bool) -> Any:
-    text = value.strip() if parse_text and isinstance(value, str) else None
-    match kind:
-        case (
-            ast.BinOp(op=ast.BitOr(), left=inner, right=ast.Constant(value=None))
-            | ast.BinOp(op=ast.BitOr(), left=ast.Constant(value=None), right=inner)
-            | ast.Subscript(value=ast.Name(id="Optional"), slice=inner)
-        ):
-            none = value is None or (text or "").lower() in ("none", "null")
-            return None if none else _convert(inner, value, parse_text)
-        case ast.Name(id=name) if name in _SCALARS:
-            return _scalar(_SCALARS[name], value, text)
-        case ast.Subscript(value=ast.Name(id="list" | "tuple" as name), slice=inner):
-            kinds = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-            if name == "tuple" or len(kinds) == 1:
-                return _sequence({"list": list, "tuple": tuple}[name], kinds, value, parse_text)
-    raise _UnknownTypeError(ast.unparse(kind))
-
-
-def _scalar(kind: type, value: Any, text: str | None) -> Any:
-    if text is not None and kind is not str:
-        return _BOOLS[text.lower()] if kind is bool else kind(text)
-    if kind is float and type(value) is int:
-        return float(value)
-    if type(value) is not kind:  # exact: True is no int here
-        raise TypeError(value)
-    return value
-
-
-def _sequence(make: type, kinds: list[ast.expr], value: Any, parse_text: bool) -> Any:
-    if isinstance(value, str) and parse_text:
-        text = value.strip()
-        parts = map(str.strip, text.split(",") if text else [])
-        value = make(ast.literal_eval(text) if text.startswith(("[", "(")) else parts)
-    if not isinstance(value, (list, tuple) if make is tuple else list):
-        raise TypeError(value)
-    match kinds:
-        case [each, ast.Constant(value=rest)] if rest is ...:
-            kinds = [each] * len(value)
-        case [each] if make is list:
-            kinds = [each] * len(value)
-    pairs = zip(kinds, value, strict=True)
-    return make(_convert(kind, item, parse_text) for kind, item in pairs)
+    hint = f"The parameters: {listing}. {hint}"
+    for name in values:
+        if name not in known:
+            said = f"{nearest(name, known)} {hint}".strip()
+            raise NotebookError(path, f"unknown parameter {name}", "a known name", said)
+    return {
+        name: parsed(f"{path}, {name}", known[name].annotation, value, True, NotebookError, hint)
+        for name, value in values.items()
+    }

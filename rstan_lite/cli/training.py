@@ -166,9 +166,12 @@ def values_of(arguments: argparse.Namespace, names: Sequence[str] = ()) -> dict[
 
     names: of those to take; all by default.
     """
-    types = value_types()
+    types = {spec.name: str(spec.type) for spec in fields(TrainConfig)}
     given = {k: v for k, v in vars(arguments).items() if k in (names or types)}
-    return {name: parsed(name, value, types[name]) for name, value in given.items()}
+    return {
+        name: parsed("--" + name.replace("_", "-"), types[name], value)
+        for name, value in given.items()
+    }
 
 
 def report(metrics: dict[str, Any]) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib.util
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.errors import ConfigError, RstanError
 
 CACHE = "runs/cache"
 LONGEST = 36  # characters of a value in a printed table
+TYPES = "bool, int, float, str, list[X], tuple[X, ...], tuple[X, Y], X | None"
+_BOOLS = dict.fromkeys(("true", "yes", "on", "1"), True)
+_BOOLS |= dict.fromkeys(("false", "no", "off", "0"), False)
 
 
 def default_cache() -> str:
@@ -98,17 +103,71 @@ def short(value: Any) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
-def parsed(name: str, text: Any, kind: type) -> Any:
-    """Text of the command line as a value of the field's type."""
-    if kind is tuple:
-        return tuple(part.strip() for part in text.split(",") if part.strip())
-    if kind is str or isinstance(text, bool):
-        return text
+def parsed(
+    where: str, annotation: str, value: Any, read_text: bool = True,
+    kind: type[RstanError] = ConfigError, hint: str = "",
+) -> Any:  # fmt: skip
+    """A value as a declared type, which may be any of TYPES.
+
+    read_text: read a string for a type that is not str (`"0.5"` for a float, `"1,2"` or `"[1, 2]"`
+    for a list, `"none"` for an optional one); other values must be of the type already.
+    Raises `kind` for a value that does not fit, and for a type that is none of TYPES.
+    """
     try:
-        return kind(text)
-    except ValueError as error:
-        where = "--" + name.replace("_", "-")
-        raise ConfigError(where, repr(text), f"a value of type {kind.__name__}") from error
+        return _read(ast.parse(annotation, mode="eval").body, value, read_text)
+    except NotImplementedError:
+        raise kind(where, f"the type {annotation}", f"one of {TYPES}") from None
+    except (LookupError, ValueError, TypeError, SyntaxError, ArithmeticError, RecursionError,
+            MemoryError):  # fmt: skip
+        raise kind(where, repr(value)[:200], f"a value of type {annotation}", hint) from None
+
+
+def _read(kind: ast.expr, value: Any, read_text: bool) -> Any:
+    text = value.strip() if read_text and isinstance(value, str) else None
+    match kind:
+        case (
+            ast.BinOp(op=ast.BitOr(), left=inner, right=ast.Constant(value=None))
+            | ast.BinOp(op=ast.BitOr(), left=ast.Constant(value=None), right=inner)
+            | ast.Subscript(value=ast.Name(id="Optional"), slice=inner)
+        ):
+            none = value is None or (text or "").lower() in ("none", "null")
+            return None if none else _read(inner, value, read_text)
+        case ast.Name(id="str") if isinstance(value, str):
+            return value
+        case ast.Name(id="bool" | "int" | "float" | "str" as name):
+            scalar: Any = {"bool": bool, "int": int, "float": float, "str": str}[name]
+            if text is not None:
+                return _BOOLS[text.lower()] if scalar is bool else scalar(text)
+            if type(value) is not scalar and (scalar, type(value)) != (float, int):
+                raise TypeError(value)  # True is no int here
+            return scalar(value)
+        case ast.Subscript(value=ast.Name(id="list" | "tuple" as name), slice=inner):
+            kinds = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+            if name == "list" and len(kinds) > 1:
+                raise NotImplementedError
+            if text is not None:
+                value = _items(text)
+            elif not isinstance(value, list if name == "list" else (list, tuple)):
+                raise TypeError(value)
+            each = kinds[-1:] if name == "list" else [k for k in kinds if not _is_rest(k)]
+            if name == "list" or len(each) < len(kinds):
+                kinds = each * len(value)
+            items = [_read(k, item, read_text) for k, item in zip(kinds, value, strict=True)]
+            return items if name == "list" else tuple(items)
+    raise NotImplementedError
+
+
+def _is_rest(kind: ast.expr) -> bool:
+    return isinstance(kind, ast.Constant) and kind.value is ...
+
+
+def _items(text: str) -> Any:
+    """Parts of `1, 2`, or what a list or tuple holds, whose texts may be without quotes."""
+    if text.startswith(("[", "(")):
+        with suppress(ValueError):  # names, or something that is no plain value
+            return ast.literal_eval(text)
+        text = text[1:-1]
+    return [part.strip() for part in text.split(",")] if text else []
 
 
 def option_words(values: Mapping[str, Any]) -> list[str]:

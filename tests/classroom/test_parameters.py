@@ -10,10 +10,10 @@ import pytest
 from rstan_lite.classroom.notebook_parameters import (
     Parameter,
     check_parameters,
-    convert,
     notebook_parameters,
 )
-from rstan_lite.system.errors import NotebookError
+from rstan_lite.system.errors import ConfigError, NotebookError
+from rstan_lite.system.settings import parsed
 from tests.classroom.made import code, write
 
 
@@ -48,8 +48,8 @@ def test_a_notebook_without_the_cell_has_none(tmp_path: Path) -> None:
         ("x: int", "`name: type = value`"),
         ("x: int = 1 +", "Python"),
         ("x: int = len('a')", "a plain value"),
-        ("x: int = 'a'", "x of type int"),
-        ("x: int = True", "x of type int"),
+        ("x: int = 'a'", "value of type int"),
+        ("x: int = True", "value of type int"),
         ("x: dict = {}", "bool, int, float, str"),
         ("x: list[int, str] = [1, 'a']", "bool, int, float, str"),
     ],
@@ -94,10 +94,10 @@ def test_a_file_that_is_no_notebook(tmp_path: Path, text: str | None) -> None:
     ],
 )  # fmt: skip
 def test_text_is_read_by_the_declared_type(annotation: str, text: str, value: object) -> None:
-    result = convert("a.ipynb", Parameter("x", annotation, None, ""), text)
+    result = parsed("x", annotation, text)
     assert result == value
     assert type(result) is type(value)
-    assert math.isnan(convert("a.ipynb", Parameter("x", "float", 0.0, ""), "nan"))
+    assert math.isnan(parsed("x", "float", "nan"))
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ def test_text_is_read_by_the_declared_type(annotation: str, text: str, value: ob
     ],
 )  # fmt: skip
 def test_wrong_values_are_refused(annotation: str, value: object) -> None:
-    with pytest.raises(NotebookError) as raised:
-        convert("a.ipynb", Parameter("x", annotation, None, ""), value)
+    with pytest.raises(ConfigError) as raised:
+        parsed("x", annotation, value)
     assert repr(value) in raised.value.found
     assert annotation in raised.value.expected
 

@@ -41,8 +41,8 @@ def plans(tmp_path):
 def test_means_are_of_splits_and_differences_of_clips(plans):
     pool = Pool([read(plan) for plan in plans])
     assert pool.parts == ["split 1", "split 2"]
-    accuracies = {row.name: values for row, values in pool.accuracies()}
-    np.testing.assert_allclose(accuracies["aa-ce"], [[0.6, 0.7], [0.6, 0.8]])
+    (row,) = (row for row in pool.records() if row["row"] == "aa-ce")
+    assert (row["split 1"], row["split 2"], row["seeds"]) == (pytest.approx(65), 70, 2)
     found = pool.whole.difference("aa-ce", "am-max")
     np.testing.assert_allclose(found.by_seed, [7 / 50, 13 / 50])  # 4 + 3 and 4 + 9 clips
     right = {
@@ -67,7 +67,7 @@ def test_seeds_that_one_split_lacks_do_not_count(plans):
     (plans[1].folder("aa-ce", 1) / "metrics.json").unlink()
     pool = Pool([read(plan) for plan in plans])
     assert pool.whole.difference("aa-ce", "am-max") is None
-    assert [row.name for row, _ in pool.accuracies()] == ["am-max"]
+    assert [row["row"] for row in pool.records()] == ["am-max"]
 
 
 def test_command(plans, tmp_path, capsys):

@@ -101,7 +101,7 @@ def test_a_file_that_is_no_description(text: str, words: str, tmp_path: Path) ->
     [
         ("train", "sead=1", "Did you mean seed"),
         ("train", "seed=one", "a value of type int"),
-        ("train", "renormalize=perhaps", "true or false"),
+        ("train", "renormalize=perhaps", "a value of type bool"),
         ("train", "variant=lstm fusion=max", "--attention"),
         ("train", "seed=0,0", "which are the same run"),
         ("train", "dropout=0.5,0.50", "which are the same run"),
@@ -109,7 +109,7 @@ def test_a_file_that_is_no_description(text: str, words: str, tmp_path: Path) ->
         ("train", "seed=1 seed=2", "seed twice"),
         ("train", "seed", "NAME=V1,V2"),
         ("n.ipynb", "spilt=1", "unknown parameter spilt"),
-        ("n.ipynb", "split=1,two", "split of type int"),
+        ("n.ipynb", "split=1,two", "split: found 'two'; expected a value of type int"),
         ("n.ipynb", "out=x", "a folder of its own"),
         ("n.ipynb", "split=2,02", "same run"),
         ("trian", "", "a notebook"),

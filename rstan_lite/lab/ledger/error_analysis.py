@@ -20,14 +20,10 @@ def confusion_counts(labels: np.ndarray, answers: np.ndarray, classes: int) -> n
     """Answers of all runs, counted: (C, C), a row for each true class, a column for each named one.
 
     labels: (n,), answers: (seeds, n), indices of the C classes.
-    Raises ValueError for shapes or indices that do not fit.
     """
-    if answers.ndim != 2 or labels.shape != answers.shape[1:]:
-        raise ValueError(f"answers {answers.shape} to clips {labels.shape}")
-    both = np.stack([np.broadcast_to(labels, answers.shape), answers]).reshape(2, -1)
-    if both.size and not 0 <= both.min() <= both.max() < classes:
-        raise ValueError(f"indices from {both.min()} to {both.max()} of {classes} classes")
-    return np.bincount(both[0] * classes + both[1], minlength=classes**2).reshape(classes, classes)
+    counts = np.zeros((classes, classes), np.int64)
+    np.add.at(counts, (np.broadcast_to(labels, answers.shape), answers), 1)
+    return counts
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,6 @@ class ClassAnswers:
 
 def of_classes(counts: np.ndarray, classes: Sequence[str]) -> list[ClassAnswers]:
     """Each class's row and column of `confusion_counts`, in the order of the classes."""
-    _check_classes(counts, classes)
     columns = counts.sum(1), counts.diagonal(), counts.sum(0)
     numbers = zip(*(column.tolist() for column in columns), strict=True)
     return [ClassAnswers(name, *of_one) for name, of_one in zip(classes, numbers, strict=True)]
@@ -91,7 +86,6 @@ def confused_pairs(counts: np.ndarray, classes: Sequence[str]) -> list[Pair]:
     counts: of `confusion_counts`. In each pair `first` is the class that is more often taken for
     the other. Of equal pairs, and within an even one, the order is that of the classes.
     """
-    _check_classes(counts, classes)
     answers, pairs = counts.sum(1), []
     for i, j in combinations(range(len(classes)), 2):
         a, b = (i, j) if counts[i, j] >= counts[j, i] else (j, i)
@@ -99,11 +93,6 @@ def confused_pairs(counts: np.ndarray, classes: Sequence[str]) -> list[Pair]:
             numbers = (counts[a, b], counts[b, a], answers[a], answers[b])
             pairs.append(Pair(classes[a], classes[b], *(int(number) for number in numbers)))
     return sorted(pairs, key=lambda pair: -(pair.there + pair.back))  # a stable sort
-
-
-def _check_classes(counts: np.ndarray, classes: Sequence[str]) -> None:
-    if counts.shape != (len(classes), len(classes)):
-        raise ValueError(f"counts {counts.shape} of {len(classes)} classes")
 
 
 def one_of_each(weights: np.ndarray, labels: np.ndarray, most: int) -> list[int]:
@@ -124,8 +113,6 @@ def share_by_class(sums: np.ndarray, labels: np.ndarray, classes: int) -> np.nda
     sums: (..., n, 3) of `training.evaluation.silhouette_sums`, of one run or several. The mean
     is over frames that show a silhouette, as in metrics.json; NaN for a class without any.
     """
-    if sums.shape[-2:] != (len(labels), 3):
-        raise ValueError(f"sums {sums.shape} of {len(labels)} clips")
     of_class = np.zeros((classes, 3))
     np.add.at(of_class, labels, sums.reshape(-1, len(labels), 3).sum(0))
     frames = of_class[:, 2:]

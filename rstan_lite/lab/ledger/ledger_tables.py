@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +15,13 @@ from rstan_lite.data.splits import part_name
 from rstan_lite.lab.ledger.claims import CLAIMS, NO_NUMBER, NOT_RUN, Claim, Difference
 from rstan_lite.lab.ledger.ledger_runs import Entry, Ledger
 from rstan_lite.lab.over_splits import command, over_splits
-from rstan_lite.lab.paper_rows import ROWS, Row
+from rstan_lite.lab.paper_rows import ROWS
 from rstan_lite.system import tables
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.files import write_atomically
 
 Judged = Sequence[tuple[Claim, Difference]]
+Record = Mapping[str, Any]  # a line of a table, its numbers not rounded yet
 ROW_COLUMNS = (
     "table", "row", "model", "paper", "mean", "deviation", "lowest", "highest", "seeds",
     "test_clips", "attention_on_silhouette", "why_not", "command",
@@ -75,11 +77,16 @@ class Pool:
         sources = tuple(source for ledger in self.ledgers for source in ledger.sources)
         return replace(self.ledgers[0], entries=entries, sources=sources)
 
-    def accuracies(self) -> Iterator[tuple[Row, np.ndarray]]:
-        """Each row with a seed that is finished in every part; its accuracies (parts, seeds)."""
+    def records(self) -> list[dict[str, Any]]:
+        """Each row with a seed that is finished in every part: per cent, by part and on average."""
+        found = []
         for name, entry in self.whole.entries.items():
             of_row = [ledger.entries[name].right_of(entry.seeds) for ledger in self.ledgers]
-            yield entry.row, np.stack([right.mean(1) for right in of_row])
+            by_part, mean, spread = over_splits([(100 * r.mean(1)).tolist() for r in of_row])
+            record: dict[str, Any] = {"row": name, "model": entry.row.label}
+            record |= dict(zip(self.parts, by_part, strict=True))
+            found.append(record | {"mean": mean, "deviation": spread, "seeds": len(entry.seeds)})
+        return found
 
 
 def judged(found: Ledger | Pool) -> list[tuple[Claim, Difference]]:
@@ -92,47 +99,49 @@ def judged(found: Ledger | Pool) -> list[tuple[Claim, Difference]]:
 def write_tables(found: Ledger | Pool, out: Path) -> list[Path]:
     """Write `ledger.md` and `ledger.csv`, of a pool `pooled.*`, and `claims.csv`; their paths."""
     if isinstance(found, Pool):
-        stem, text, rows = "pooled", pool_text(found), _pool_cells(found)
+        heads = {part: part.replace(", ", "_").replace(" ", "_") for part in found.parts}
+        rows = [{heads.get(k, k): v for k, v in row.items()} for row in found.records()]
+        columns = ("row", "model", *heads.values(), "mean", "seeds")
+        written = {"pooled.md": pool_text(found), "pooled.csv": _csv(columns, rows)}
     else:
-        stem, text, rows = "ledger", ledger_text(found), _row_cells(found)
-    claims = [CLAIM_COLUMNS, *_claim_cells(judged(found))]
-    written = {f"{stem}.md": text.encode(), f"{stem}.csv": _csv(rows), "claims.csv": _csv(claims)}
-    for name, content in written.items():
-        write_atomically(out / name, content)
+        rows = [*_records(found), *({**row, "seeds": 0} for row in NOT_RUN)]
+        written = {"ledger.md": ledger_text(found), "ledger.csv": _csv(ROW_COLUMNS, rows)}
+    written["claims.csv"] = _csv(CLAIM_COLUMNS, [_claim_record(*one) for one in judged(found)])
+    for name, text in written.items():
+        write_atomically(out / name, text.encode())
     return [out / name for name in written]
 
 
 def ledger_text(ledger: Ledger) -> str:
     """Both tables, with what they were made of and the commands that repeat them."""
-    rows = (
+    records = _records(ledger)
+    rows = [
         (
-            e.row.table,
-            e.row.label,
-            NO_NUMBER if e.row.paper is None and "Fig" in e.row.table else _number(e.row.paper),
-            _spread(e),
-            str(len(e.seeds)),
-            str(len(ledger.clips)) if e.seeds else "",
-            _number(_share(e), "{:.0%}").replace("%", " %"),
+            row["table"],
+            row["model"],
+            NO_NUMBER if row["paper"] is None and "Fig" in row["table"] else _number(row["paper"]),
+            _spread(row) if row["seeds"] else row["why_not"],
+            str(row["seeds"]),
+            str(row["test_clips"] or ""),
+            _number(row["attention_on_silhouette"], "{:.0%}").replace("%", " %"),
         )
-        for e in ledger.entries.values()
-    )
+        for row in records
+    ]
     heads = ("table", "model", "paper", "here", "seeds", "test clips", "on the silhouette")
-    commands = ["```bash", *(_command(ledger, e) for e in ledger.entries.values()), "```"]
     lines = [f"# Ledger: {ledger.plan.options.get('dataset', 'puppets')}", "", _made_of(ledger)]
     lines += ["", *tables.markdown(heads, rows), "", *_not_run(), "", *_claims(judged(ledger))]
     lines += ["", "## Commands", "", "Each row's first seed; the others differ in `--seed`.", ""]
-    return "\n".join([*lines, *commands, ""])
+    return "\n".join([*lines, "```bash", *(row["command"] for row in records), "```", ""])
 
 
 def pool_text(pool: Pool) -> str:
     """The rows by split or fold, the paper's rows that were not run, and the claims."""
     dataset, profile, tested = _common(pool.ledgers[0])
     clips = " + ".join(str(len(ledger.clips)) for ledger in pool.ledgers)
-    rows = []
-    for row, values in pool.accuracies():
-        by_part, mean, spread = over_splits((100 * values).tolist())
-        here = f"{mean:.1f}" + ("" if spread is None else f" ± {spread:.1f}")
-        rows.append((row.label, *map(_number, by_part), here, str(values.shape[1])))
+    rows = [
+        (row["model"], *(_number(row[p]) for p in pool.parts), _spread(row), str(row["seeds"]))
+        for row in pool.records()
+    ]
     heads = ("model", *pool.parts, "mean of these", "seeds")
     lines = [f"# Ledger over splits or folds: {dataset}", ""]
     lines += [f"{dataset}, profile `{profile}`; tested on {tested}: {clips} clips.", ""]
@@ -149,9 +158,8 @@ def paper_gain(claim: Claim) -> float | None:
 
 def _not_run() -> list[str]:
     """The paper's rows that were not run, as Markdown."""
-    heads = ("table", "model", "paper", "why it was not run")
-    rows = ((row.table, row.label, _number(row.paper), row.why) for row in NOT_RUN)
-    return tables.markdown(heads, rows)
+    rows = (tuple(str(value) for value in row.values()) for row in NOT_RUN)
+    return tables.markdown(("table", "model", "paper", "why it was not run"), rows)
 
 
 def _claims(found: Judged) -> list[str]:
@@ -169,6 +177,13 @@ def _claims(found: Judged) -> list[str]:
         for claim, it in found
     )
     return ["## Claims", "", _HOW, "", *tables.markdown(heads, rows)]
+
+
+def _claim_record(claim: Claim, it: Difference) -> Record:
+    by_seed = " ".join(f"{100 * gain:.2f}" for gain in it.by_seed)
+    found = (claim.text, claim.place, claim.better, claim.worse, paper_gain(claim),
+             100 * it.mean, 100 * it.low, 100 * it.high, by_seed, it.verdict)  # fmt: skip
+    return dict(zip(CLAIM_COLUMNS, found, strict=True))
 
 
 def _made_of(ledger: Ledger) -> str:
@@ -193,42 +208,23 @@ def _made_of(ledger: Ledger) -> str:
     return "; ".join(parts) + "."
 
 
-def _row_cells(ledger: Ledger) -> Iterator[Sequence[object]]:
-    yield ROW_COLUMNS
+def _records(ledger: Ledger) -> list[dict[str, Any]]:
+    """A ledger's rows by ROW_COLUMNS: accuracies in per cent, the attention as a share of 1."""
+    records = []
     for entry in ledger.entries.values():
-        row, values, clips = entry.row, 100 * entry.accuracies, len(ledger.clips)
-        numbers: list[float | None] = [None] * 4
+        row, values = entry.row, 100 * entry.accuracies
+        found: dict[str, Any] = dict.fromkeys(ROW_COLUMNS)
+        found |= {"table": row.table, "row": row.name, "model": row.label, "paper": row.paper}
+        found |= {"seeds": len(values), "why_not": entry.why_not}
+        found |= {"command": _command(ledger, entry)}
         if len(values):
-            spread = float(values.std(ddof=1)) if len(values) > 1 else None
-            found = (float(values.mean()), spread, float(values.min()), float(values.max()))
-            numbers = [None if value is None else round(value, 2) for value in found]
-        yield (
-            row.table, row.name, row.label, row.paper, *numbers, len(values),
-            clips if len(values) else None, _share(entry), entry.why_not, _command(ledger, entry),
-        )  # fmt: skip
-    for other in NOT_RUN:
-        yield (
-            other.table, None, other.label, other.paper, *[None] * 4, 0, None, None, other.why, None
-        )  # fmt: skip
-
-
-def _claim_cells(found: Judged) -> Iterator[Sequence[object]]:
-    for claim, it in found:
-        ends = [round(100 * x, 2) for x in (it.mean, it.low, it.high)]
-        by_seed = " ".join(f"{100 * gain:.2f}" for gain in it.by_seed)
-        yield (
-            claim.text, claim.place, claim.better, claim.worse, paper_gain(claim), *ends,
-            by_seed, it.verdict,
-        )  # fmt: skip
-
-
-def _pool_cells(pool: Pool) -> Iterator[Sequence[object]]:
-    parts = (part.replace(", ", "_").replace(" ", "_") for part in pool.parts)
-    yield ("row", "model", *parts, "mean", "seeds")
-    for row, values in pool.accuracies():
-        by_part, mean, _ = over_splits((100 * values).tolist())
-        cells = [round(value, 2) for value in (*by_part, mean)]
-        yield (row.name, row.label, *cells, values.shape[1])
+            found |= {"mean": values.mean(), "lowest": values.min(), "highest": values.max()}
+            found |= {"test_clips": len(ledger.clips)}
+            found |= {"deviation": values.std(ddof=1) if len(values) > 1 else None}
+        if known := [share for share in entry.share if share is not None]:
+            found["attention_on_silhouette"] = np.mean(known)
+        records.append(found)
+    return records
 
 
 def _common(ledger: Ledger) -> tuple[str, str, str]:
@@ -255,17 +251,9 @@ def _command(ledger: Ledger, entry: Entry) -> str:
     return command(plan.config(row, seed), out)
 
 
-def _spread(entry: Entry) -> str:
-    """Mean and standard deviation over seeds in per cent, or why there is none."""
-    values = 100 * entry.accuracies
-    if not len(values):
-        return entry.why_not
-    return f"{values.mean():.1f}" + (f" ± {values.std(ddof=1):.1f}" if len(values) > 1 else "")
-
-
-def _share(entry: Entry) -> float | None:
-    known = [value for value in entry.share if value is not None]
-    return round(float(np.mean(known)), 4) if known else None
+def _spread(row: Record) -> str:
+    """Mean and standard deviation of a record, in words."""
+    return f"{row['mean']:.1f}" + ("" if row["deviation"] is None else f" ± {row['deviation']:.1f}")
 
 
 def _number(value: float | None, form: str = "{:.1f}") -> str:
@@ -273,7 +261,14 @@ def _number(value: float | None, form: str = "{:.1f}") -> str:
     return "" if value is None else form.format(value)
 
 
-def _csv(rows: Iterable[Sequence[object]]) -> bytes:
+def _csv(columns: Sequence[str], rows: Iterable[Record]) -> str:
+    """Rows under their columns; shares of 1 to four digits, all else to two."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        digits = {name: 4 if name == "attention_on_silhouette" else 2 for name in row}
+        writer.writerow(
+            {k: round(float(v), digits[k]) if isinstance(v, float) else v for k, v in row.items()}
+        )
+    return text.getvalue()

@@ -23,19 +23,23 @@ from rstan_lite.classroom.notebook_parameters import (
 from rstan_lite.lab.paper_rows import ROWS, SHARPNESS, sharper
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.reading import read_json
-from rstan_lite.system.settings import check_choice, nearest, one_of, option_words, parsed
-from rstan_lite.training.config import TrainConfig, value_types
+from rstan_lite.system.settings import nearest, one_of, option_words
+from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.profiles import column, resolve
 
 TRAIN, ABLATIONS = "train", "ablations"  # what the command line calls them
 SUFFIXES = (".toml", ".json")
 KEYS = ("run", "common", "grid", "seeds")
-NAMES = ("profile", "variant")  # beside the options of a run
 ROW = "row.json"  # in a job's folder: how it ended
 DONE, FAILED = "done", "failed"
 LONGEST = 100  # letters of a folder's name, before its digest
 _OPEN, _CLOSE = "([{", ")]}"
-_TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+# Of `train`, as a notebook declares its own.
+OPTIONS = [
+    Parameter("profile", "str", "course", ""),
+    Parameter("variant", "str | None", None, ""),
+    *(Parameter(spec.name, str(spec.type), spec.default, "") for spec in fields(TrainConfig)),
+]
 Values = Mapping[str, Sequence[Any]]
 Row = dict[str, Any]
 
@@ -192,14 +196,20 @@ def plan(description: Description, out: Path) -> list[Job]:
     run = description.run
     if run != TRAIN and not run.endswith(".ipynb"):
         raise ConfigError("rstan-lite sweep", repr(run), "a notebook (.ipynb), a file, or train")
-    cache = os.environ.get("RSTAN_CACHE")
     train, cache = run == TRAIN, os.environ.get("RSTAN_CACHE")
-    declared = [] if train else notebook_parameters(run)
+    declared = OPTIONS if train else notebook_parameters(run)
+    hint = "See rstan-lite train --help." if train else "Their types: rstan-lite run --list."
     jobs: dict[str, Job] = {}
     for varied, values in description.points():
-        given, identity, same = (
-            _checked_options(values) if train else _checked(run, declared, values)
-        )
+        if not train and "out" in values:
+            expected = "other names: each job has a folder of its own as `out`"
+            raise ConfigError("-p", "out", expected)
+        checked = check_parameters(run, declared, values, hint)
+        given = identity = dict(json.loads(json.dumps(checked)))
+        every = {parameter.name: parameter.default for parameter in declared} | given
+        if train:  # where data lie makes no other job
+            identity, every = _without_places(given), _without_places(asdict(train_config(given)))
+        same = json.dumps(every, sort_keys=True)
         name = job_name({key: given[key] for key in varied}, identity)
         folder = out / name
         words = ["run", run, "--output", str(folder / Path(run).name)]
@@ -228,43 +238,9 @@ def plan(description: Description, out: Path) -> list[Job]:
     return list(jobs.values())
 
 
-def _checked(
-    notebook: str, declared: list[Parameter], values: Mapping[str, Any]
-) -> tuple[dict[str, Any], Any, str]:
-    """A notebook's parameters as JSON values, what names a job, and what two jobs may not share."""
-    if "out" in values:
-        raise ConfigError("-p", "out", "other names: each job has a folder of its own as `out`")
-    given = dict(json.loads(json.dumps(check_parameters(notebook, declared, values))))
-    defaults = {parameter.name: parameter.default for parameter in declared}
-    return given, given, json.dumps({**defaults, **given}, sort_keys=True)
-
-
-def _checked_options(values: Mapping[str, Any]) -> tuple[dict[str, Any], Any, str]:
-    """Options of train, as `_checked` has a notebook's; where data lie makes no other job."""
-    types = value_types()
-    for name in values:
-        check_choice("--grid", name, (*NAMES, *types))
-    given = {name: _value(name, value, types.get(name, str)) for name, value in values.items()}
+def _without_places(options: Mapping[str, Any]) -> dict[str, Any]:
     places = {spec.name for spec in fields(TrainConfig) if spec.metadata.get("place")}
-    identity, same = (
-        {name: value for name, value in options.items() if name not in places}
-        for options in (given, asdict(train_config(given)))
-    )
-    return given, identity, json.dumps(same, sort_keys=True)
-
-
-def _value(name: str, value: Any, kind: type) -> Any:
-    """A value as JSON holds it: text of the command line by its option's type."""
-    if kind is tuple:
-        text = value.strip("()[] ") if isinstance(value, str) else value
-        return list(parsed(name, text, tuple)) if isinstance(text, str) else list(text)
-    if kind is bool and isinstance(value, str):
-        if value.lower() not in _TRUE + _FALSE:
-            raise ConfigError("--" + name.replace("_", "-"), repr(value), "true or false")
-        return value.lower() in _TRUE
-    if isinstance(value, str):
-        return parsed(name, value, kind)
-    return float(value) if kind is float and type(value) is int else value
+    return {name: value for name, value in options.items() if name not in places}
 
 
 def train_config(given: Mapping[str, Any]) -> TrainConfig:
