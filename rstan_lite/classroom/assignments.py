@@ -123,11 +123,9 @@ def graded_cells(path: str | PathLike[str]) -> list[Graded]:
     graded = []
     for number, ids in found.items():
         if grades.get(number) not in POINTS or len(ids) != 2:
-            raise NotebookError(
-                f"{path}, exercise {number}",
-                f"grade {grades.get(number)}, graded cells {', '.join(ids)}",
-                f"a grade of {', '.join(POINTS)}, one check and one cell of hidden tests",
-            )
+            wrong = f"grade {grades.get(number)}, graded cells {', '.join(ids)}"
+            expected = f"a grade of {', '.join(POINTS)}, one check and one cell of hidden tests"
+            raise NotebookError(f"{path}, exercise {number}", wrong, expected)
         graded += [Graded(one, grades[number], POINTS[grades[number]] // 2) for one in ids]
     return graded
 
@@ -189,12 +187,9 @@ def write_course(
         path, text = _notebook(folder, "source", name), notebook_text(make_source(notebook))
         handed_in = list(folder.glob(f"submitted/*/{name}"))
         if handed_in and path.exists() and not holds(path, text):
-            raise NotebookError(
-                path,
-                f"another version, and {len(handed_in)} submissions of it",
-                "no submission, or the same version",
-                "Points may hang on it: use another folder for the new version.",
-            )
+            found = f"another version, and {len(handed_in)} submissions of it"
+            hint = "Points may hang on it: use another folder for the new version."
+            raise NotebookError(path, found, "no submission, or the same version", hint)
         texts[path] = text
     write_texts({folder / CONFIG: CONFIG_TEXT, **texts}, overwrite)
     return [path.stem for path in texts]
@@ -219,12 +214,9 @@ def release(folder: Path, names: Iterable[str], overwrite: bool = False) -> list
         if path.exists() and (folder / GRADEBOOK).exists() and path.stat().st_mtime >= made:
             continue
         if path.exists() and not overwrite:
-            raise NotebookError(
-                path,
-                "a student version of another source",
-                "none, or one that is newer than its source",
-                "Move it, or give --overwrite.",
-            )
+            expected = "none, or one that is newer than its source"
+            hint = "Move it, or give --overwrite."
+            raise NotebookError(path, "a student version of another source", expected, hint)
         todo.append(name)
     for name in todo:
         run_nbgrader(folder, "generate_assignment", name, "--force")

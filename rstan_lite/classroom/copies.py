@@ -139,12 +139,9 @@ def write_texts(texts: Mapping[Path, str], overwrite: bool) -> None:
     todo = [path for path, text in texts.items() if not holds(path, text)]
     for path in todo:
         if path.exists() and not overwrite:
-            raise NotebookError(
-                path,
-                "a file with other content",
-                "no file, or the same content",
-                "It may be somebody's work. Move it, or give --overwrite.",
-            )
+            hint = "It may be somebody's work. Move it, or give --overwrite."
+            expected = "no file, or the same content"
+            raise NotebookError(path, "a file with other content", expected, hint)
     for path in todo:
         write_atomically(path, texts[path].encode())
 

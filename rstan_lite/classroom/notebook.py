@@ -29,6 +29,7 @@ from rstan_lite.classroom.notebook_parameters import (
 )
 from rstan_lite.system.errors import NotebookError
 from rstan_lite.system.interruption import SafePoints
+from rstan_lite.system.reading import disk_errors
 from rstan_lite.system.settings import require_libraries
 
 LIBRARIES = {"papermill": "papermill", "ipykernel": "ipykernel"}
@@ -42,13 +43,6 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _LINE = re.compile(r"Cell In\s?\[\d+\], line (\d+)")
 
 
-def default_output(path: str | PathLike[str], values: Mapping[str, Any]) -> Path:
-    """Where an executed notebook goes unless told: its parameter `out`, or runs/<its name>."""
-    stem = Path(path).stem
-    folder = Path(str(values["out"])) if values.get("out") else Path("runs") / stem
-    return folder / f"{stem}.ipynb"
-
-
 def run_notebook(
     path: str | PathLike[str],
     parameters: Mapping[str, Any] | None = None,
@@ -59,7 +53,8 @@ def run_notebook(
     """Execute a notebook in the working directory and return the executed copy's path.
 
     parameters: values by name; strings are parsed by the type that the notebook declares.
-    output: the executed copy (.ipynb); its folder is made. None: see `default_output`.
+    output: the executed copy (.ipynb); its folder is made. None: in the folder that the parameter
+    `out` says, or in runs/<its name>.
     html: also write a page beside it, of the same name, that needs no internet.
     Raises ConfigError where a library is absent and NotebookError for a name or value that the
     notebook does not take, before anything runs; NotebookError for a cell that fails, with its
@@ -69,17 +64,16 @@ def run_notebook(
     path = Path(path)
     declared = notebook_parameters(path)
     values = check_parameters(path, declared, parameters or {})
-    defaults = {parameter.name: parameter.default for parameter in declared}
-    output = Path(output) if output is not None else default_output(path, defaults | values)
+    if output is None:
+        folder = ({one.name: one.default for one in declared} | values).get("out")
+        output = Path(folder or f"runs/{path.stem}") / f"{path.stem}.ipynb"
+    output = Path(output)
     if output.suffix != ".ipynb":
         raise NotebookError("output", str(output), "a name that ends in .ipynb")
     if output.resolve() == path.resolve():
-        hint = "It is not overwritten."
-        raise NotebookError("output", "the notebook itself", "another file", hint)
-    try:
+        raise NotebookError("output", "the notebook itself", "another file")
+    with disk_errors(NotebookError, output.parent, "a folder to write to"):
         output.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise NotebookError(output.parent, str(error), "a folder to write to") from None
     _execute(path, [p for p in declared if p.name in values], values, output, progress)
     if html:
         from rstan_lite.classroom.page import write_page
@@ -115,12 +109,9 @@ def _execute(
         number = f"cell {origin[error.cell_index]} (counted from 0; id {cell.get('id', 'none')})"
         raise _cell_error(path, output, number, error) from None
     except Exception as error:  # the kernel's and papermill's own failures have no common base
-        raise NotebookError(
-            path,
-            f"{type(error).__name__}: {error}",
-            "a kernel that runs to the end",
-            f"A kernel that dies is often out of memory. What ran is kept in {output}.",
-        ) from error
+        found = f"{type(error).__name__}: {error}"
+        hint = f"A kernel that dies is often out of memory. What ran is kept in {output}."
+        raise NotebookError(path, found, "a kernel that runs to the end", hint) from error
     finally:
         if growing.exists():
             os.replace(growing, output)
@@ -156,12 +147,9 @@ def _cell_error(path: Path, output: Path, cell: str, error: Any) -> NotebookErro
     if numbers and 1 <= int(numbers[0]) <= len(lines):
         cell += f", line {numbers[0]}, `{lines[int(numbers[0]) - 1].strip()}`"
     message = _COLOUR.sub("", error.evalue).strip().removesuffix(".")
-    return NotebookError(
-        f"{path}, {cell}",
-        f"{error.ename}: {message}" if message else error.ename,
-        "a cell that runs",
-        f"The notebook as far as it ran is {output}.",
-    )
+    found = f"{error.ename}: {message}" if message else error.ename
+    hint = f"The notebook as far as it ran is {output}."
+    return NotebookError(f"{path}, {cell}", found, "a cell that runs", hint)
 
 
 def _register_engine() -> str:
@@ -249,7 +237,6 @@ class Watch(SafePoints):
             loop = asyncio.get_running_loop()  # nbclient's, which waits for the cell
         except RuntimeError:
             return False
-        if not self._since:
-            return False
-        asyncio.run_coroutine_threadsafe(self.kernel.interrupt_kernel(), loop)
-        return True
+        if self._since:
+            asyncio.run_coroutine_threadsafe(self.kernel.interrupt_kernel(), loop)
+        return self._since > 0

@@ -6,87 +6,36 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from rstan_lite.system.errors import ConfigError, NotebookError
+from rstan_lite.system.errors import NotebookError
 from rstan_lite.system.interruption import Interrupted
-from rstan_lite.system.settings import require_libraries
+from rstan_lite.system.settings import pairs, require_libraries
+
+ADVICE = (
+    "the same command begins at the first cell again, with the clips and features that are stored; "
+    "the tour's finished models are kept with -p resume=true (make tour TOUR='-p resume=true'). "
+    "Until it has run to its end, the files that it leaves may be of different runs."
+)
 
 
 def add_parsers(subparsers: Any) -> None:
     """Add the three commands; each one's `func` takes the arguments and returns an exit code."""
-    _add_run(subparsers)
-    _add_for_classes(subparsers)
-
-
-def _add_run(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "run",
         help="execute a notebook with parameters, and make a page of it",
         description="Execute a notebook in the working directory. The executed copy and an HTML "
         "page that needs no internet are written; the notebook itself stays as it is.",
     )
-    parser.add_argument("notebook", help="the notebook, for example notebooks/00_tour.ipynb")
-    parser.add_argument(
-        "-p",
-        "--parameter",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
+    add = parser.add_argument
+    add("notebook", help="the notebook, for example notebooks/00_tour.ipynb")
+    add(
+        "-p", "--parameter", action="append", default=[], metavar="NAME=VALUE",
         help="a parameter of the notebook; may be given several times",
-    )
-    parser.add_argument(
-        "--output",
-        metavar="FILE",
-        help="the executed copy (.ipynb); default: in the folder of the notebook's parameter "
-        "`out`, else in runs/NAME",
-    )
-    parser.add_argument("--no-html", action="store_true", help="write no page")
-    parser.add_argument(
-        "--list", action="store_true", help="print the notebook's parameters and run nothing"
-    )
+    )  # fmt: skip
+    add("--output", metavar="FILE", help="the executed copy (in the parameter `out`, or runs/NAME)")
+    add("--no-html", action="store_true", help="write no page")
+    add("--list", action="store_true", help="print the notebook's parameters and run nothing")
     parser.set_defaults(func=main)
 
-
-def assignments(pairs: list[str]) -> dict[str, str]:
-    """`["split=2", "out=a=b"]` as a dictionary; ConfigError for a pair without a name or twice."""
-    values: dict[str, str] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name.strip():
-            raise ConfigError("-p", repr(pair), "NAME=VALUE", "For example -p split=2.")
-        if name.strip() in values:
-            raise ConfigError("-p", f"{name.strip()} twice", "each name once")
-        values[name.strip()] = value
-    return values
-
-
-def main(arguments: argparse.Namespace) -> int:
-    """Run a notebook; RstanError is the caller's to show."""
-    from rstan_lite.classroom import notebook_parameters, run_notebook
-
-    if arguments.list:
-        for parameter in notebook_parameters(arguments.notebook):
-            print(parameter)
-        return 0
-    values = assignments(arguments.parameter)
-    try:
-        output = run_notebook(
-            arguments.notebook, values, arguments.output, html=not arguments.no_html
-        )
-    except Interrupted as interrupted:
-        interrupted.advice = (
-            "the same command begins at the first cell again, with the clips and features that are "
-            "stored; the tour's finished models are kept with -p resume=true (make tour "
-            "TOUR='-p resume=true'). Until it has run to its end, the files that it leaves may be "
-            "of different runs."
-        )
-        raise
-    print(f"Executed notebook: {output}")
-    if not arguments.no_html:
-        print(f"Page: {output.with_suffix('.html')}")
-    return 0
-
-
-def _add_for_classes(subparsers: Any) -> None:
     copies = subparsers.add_parser(
         "copies",
         help="copies of notebooks for students, with blanks, or for teachers, with solutions",
@@ -103,30 +52,43 @@ def _add_for_classes(subparsers: Any) -> None:
     )
     course.set_defaults(func=_assignments)
     for parser in (copies, course):
-        parser.add_argument("folder", metavar="FOLDER", help="where to write them; it is made")
-        parser.add_argument(
-            "notebooks", nargs="*", metavar="NOTEBOOK", help="which; default: notebooks/*.ipynb"
-        )
-        parser.add_argument(
-            "--overwrite",
-            action="store_true",
-            help="replace files that have been worked in, but no source that was handed in",
-        )
+        add = parser.add_argument
+        add("folder", metavar="FOLDER", help="where to write them; it is made")
+        add("notebooks", nargs="*", metavar="NOTEBOOK", help="which (notebooks/*.ipynb)")
+        add("--overwrite", action="store_true", help="replace files, but no source handed in")
     course.add_argument(
-        "--try",
-        action="store_true",
-        dest="trial",
-        help="also autograde a full-mark and an empty submission of each, which takes as long as "
-        "running each lesson twice",
-    )
+        "--try", action="store_true", dest="trial",
+        help="also grade a full-mark and an empty submission of each, which runs it twice",
+    )  # fmt: skip
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run a notebook; RstanError is the caller's to show."""
+    from rstan_lite.classroom import notebook_parameters, run_notebook
+
+    if arguments.list:
+        for parameter in notebook_parameters(arguments.notebook):
+            print(parameter)
+        return 0
+    values = pairs("-p", arguments.parameter, "NAME=VALUE, for example split=2")
+    try:
+        output = run_notebook(
+            arguments.notebook, values, arguments.output, html=not arguments.no_html
+        )
+    except Interrupted as interrupted:
+        interrupted.advice = ADVICE
+        raise
+    print(f"Executed notebook: {output}")
+    if not arguments.no_html:
+        print(f"Page: {output.with_suffix('.html')}")
+    return 0
 
 
 def _copies(arguments: argparse.Namespace) -> int:
     from rstan_lite.classroom.copies import write_copies
 
     notebooks = _notebooks(arguments.notebooks)
-    for path in write_copies(arguments.kind, notebooks, arguments.folder, arguments.overwrite):
-        print(path)
+    print(*write_copies(arguments.kind, notebooks, arguments.folder, arguments.overwrite), sep="\n")
     return 0
 
 

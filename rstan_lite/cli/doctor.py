@@ -49,14 +49,9 @@ def add_parsers(subparsers: Any) -> None:
         title = name.upper()
         add(f"--{name}", metavar="DIR", default=given(f"RSTAN_{title}"), help=f"{title}'s folder")
     add("--puppets", metavar="DIR", help="folder of generated clips (those in the cache)")
-    add(
-        "--weights", metavar="FILE", default=given("RSTAN_SQUEEZENET"),
-        help="ImageNet weights of SqueezeNet 1.0",
-    )  # fmt: skip
-    add(
-        "--cache", metavar="DIR",
-        help="folder of stores and tuned networks ($RSTAN_CACHE, runs/cache)",
-    )  # fmt: skip
+    weights = "ImageNet weights of SqueezeNet 1.0"
+    add("--weights", metavar="FILE", default=given("RSTAN_SQUEEZENET"), help=weights)
+    add("--cache", metavar="DIR", help="of stores and tuned networks ($RSTAN_CACHE, runs/cache)")
     add("--json", action="store_true", help="print a JSON list")
     parser.set_defaults(func=main)
 
@@ -229,7 +224,9 @@ def check_shipped(package: Path = PACKAGE) -> Check:
 def check_tuned(cache: str) -> Check:
     """Fine-tuned networks in a cache folder."""
     advice = "rstan-lite tune makes them; JHMDB needs them for the motion stream."
-    files = sorted(Path(cache, "tuned").glob("*.safetensors"))
+    title, files = "Tuned networks", sorted(Path(cache, "tuned").glob("*.safetensors"))
+    if not files:
+        return Check(title, "warn", f"none in {Path(cache, 'tuned')}", advice)
     broken = []
     for path in files:
         try:
@@ -239,9 +236,6 @@ def check_tuned(cache: str) -> Check:
                 opened.keys()
         except Exception as error:  # safetensors' own error derives from Exception alone
             broken.append(f"{path.name} ({error})")
-    title = "Tuned networks"
     if broken:
         return Check(title, "warn", f"unreadable: {', '.join(broken)}", f"Remove. {advice}")
-    if not files:
-        return Check(title, "warn", f"none in {Path(cache, 'tuned')}", advice)
     return Check(title, "ok", ", ".join(path.name for path in files))

@@ -35,12 +35,8 @@ def add_parsers(subparsers: Any) -> None:
     add("--step", type=int, help="pixels between sampled points (5)")
     add("--scales", type=int, help="spatial scales at most (8)")
     add("--camera", help="camera motion: homography, or none to leave it in")
-    add(
-        "--components",
-        default="64,128,256",
-        help="Gaussians of the mixtures; of several, the validation clips choose (64,128,256)",
-    )
-    add("--costs", default="0.1,1,10,100", help="the SVM's C; the same (0.1,1,10,100)")
+    add("--components", default="64,128,256", help="Gaussians to choose from (64,128,256)")
+    add("--costs", default="0.1,1,10,100", help="the SVM's C to choose from (0.1,1,10,100)")
     add("--samples", type=int, help="trajectories to fit mixtures to (100000)")
     add("--seed", type=int, help="of samples and mixtures (0)")
     add("--workers", type=int, default=2, help="processes that read clips (2)")

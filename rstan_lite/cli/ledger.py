@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,20 +30,12 @@ def add_parsers(subparsers: Any) -> None:
         "each, and write tables and figures. The same command goes on where it was interrupted. "
         "Takes train's options, which hold for all rows.",
     )
-    parser.add_argument("--out", metavar="LEDGER", help="its folder (runs/ledger-<data set>-...)")
-    parser.add_argument("--rows", nargs="+", metavar="ROW", help="some rows only (all)")
-    parser.add_argument(
-        "--seeds", nargs="+", type=int, default=SEEDS, metavar="N", help="seeds (0 1 2 3 4)"
-    )
-    parser.add_argument(
-        "--report", action="store_true", help="run nothing, write anew what LEDGER holds"
-    )
-    parser.add_argument(
-        "--pool",
-        nargs="+",
-        metavar="LEDGER",
-        help="run nothing, put finished ledgers of several splits or folds together in --out",
-    )
+    add = parser.add_argument
+    add("--out", metavar="LEDGER", help="its folder (runs/ledger-<data set>-...)")
+    add("--rows", nargs="+", metavar="ROW", help="some rows only (all)")
+    add("--seeds", nargs="+", type=int, default=SEEDS, metavar="N", help="seeds (0 1 2 3 4)")
+    add("--report", action="store_true", help="run nothing, write anew what LEDGER holds")
+    add("--pool", nargs="+", metavar="LEDGER", help="put ledgers of splits or folds together")
     add_options(parser, leave_out=("seed",))
     parser.set_defaults(func=_ledger)
 
@@ -55,19 +46,22 @@ def _ledger(arguments: argparse.Namespace) -> int:
     if len(set(arguments.seeds)) < len(arguments.seeds) or min(arguments.seeds) < 0:
         shown = " ".join(map(str, arguments.seeds))
         raise ConfigError("--seeds", shown, "whole numbers of at least 0, each once")
+    if arguments.pool and arguments.out is None:
+        raise ConfigError("--out", "none", "a folder for the pooled tables")
     from rstan_lite.lab.ledger.ledger_runs import make, open_plan, read
+    from rstan_lite.lab.ledger.ledger_tables import Pool
 
-    overrides = values_of(arguments)
-    dataset, split = overrides.get("dataset", PUPPETS), overrides.get("split", 1)
-    fold = f"-fold{overrides['fold']}" if overrides.get("fold") else ""
+    options = values_of(arguments)
+    dataset, split = options.get("dataset", PUPPETS), options.get("split", 1)
+    fold = f"-fold{options['fold']}" if options.get("fold") else ""
     out = Path(arguments.out or f"runs/ledger-{dataset}-{split}{fold}-{arguments.profile}")
     failures = 0
     if arguments.pool:
-        return _pool([Path(folder) for folder in arguments.pool], arguments.out)
-    if arguments.report:
-        plan = open_plan(out)
+        found: Ledger | Pool = Pool([read(open_plan(Path(name))) for name in arguments.pool])
+    elif arguments.report:
+        found = read(open_plan(out))
     else:
-        plan = _plan(arguments, out, overrides)
+        plan = _plan(arguments, out, options)
         total, done = len(plan.rows) * len(plan.seeds), 0
 
         def after(row: Any, seed: int, complaint: str) -> None:
@@ -76,36 +70,24 @@ def _ledger(arguments: argparse.Namespace) -> int:
             said = complaint or "done"
             print(f"[{done}/{total}] {row.name}, seed {seed}: {said}", file=sys.stderr)
             if done % len(plan.rows) == 0 and done < total:  # all rows of a seed
-                write_files(read(plan), plan.out)
+                write_files(read(plan), out)
 
         make(plan, after)
-    for path in write_files(read(plan), plan.out):
+        found = read(plan)
+    for path in write_files(found, out):
         print(f"written: {path}")
     return 1 if failures else 0
-
-
-def _pool(folders: Sequence[Path], out: str | None) -> int:
-    from rstan_lite.lab.ledger import ledger_tables
-    from rstan_lite.lab.ledger.ledger_runs import open_plan, read
-
-    if out is None:
-        raise ConfigError("--out", "none", "a folder for the pooled tables")
-    pool = ledger_tables.Pool([read(open_plan(folder)) for folder in folders])
-    for path in write_files(pool, Path(out)):
-        print(f"written: {path}")
-    return 0
 
 
 def write_files(found: Ledger | Pool, out: Path) -> list[Path]:
     """Write the tables and figures of a ledger, or of pooled ones, into a folder; their paths."""
     from rstan_lite.lab.ledger import ledger_tables
+    from rstan_lite.lab.ledger.ledger_runs import Ledger
     from rstan_lite.show.comparisons import claim_figure, row_figure
     from rstan_lite.show.style import keep
 
     written = ledger_tables.write_tables(found, out)
-    if not isinstance(found, ledger_tables.Pool) and any(
-        entry.seeds for entry in found.entries.values()
-    ):
+    if isinstance(found, Ledger) and any(entry.seeds for entry in found.entries.values()):
         written.append(out / "ledger.png")
         keep(row_figure(found), written[-1])
     if claims := ledger_tables.judged(found):

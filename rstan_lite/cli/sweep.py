@@ -8,9 +8,7 @@ from typing import Any
 
 from rstan_lite.cli.training import add_cluster_options, check_workers
 from rstan_lite.system.errors import ConfigError
-
-FAILURES = 1  # exit code of a sweep with jobs that failed
-INTERRUPTED = 130
+from rstan_lite.system.settings import check_count
 
 
 def add_parsers(subparsers: Any) -> None:
@@ -24,30 +22,27 @@ def add_parsers(subparsers: Any) -> None:
         epilog="exit code: 0 all jobs are done; 1 some failed; 2 nothing ran, for the reason that "
         "is said; 130 interrupted.",
     )
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "what",
         help="a notebook (.ipynb), train, ablations (the paper's Tables I to III and Fig. 6), or a "
         "description of a sweep (.toml, .json)",
     )
-    parser.add_argument(
+    add(
         "-p", "--grid", dest="grid", action="append", default=[], metavar="NAME=V1,V2,...",
         help="values of a parameter of the notebook or of an option of train; several times for a "
         "grid. A list is one value in brackets: streams=[appearance],[appearance,motion]",
     )  # fmt: skip
-    parser.add_argument("--seeds", metavar="V1,V2,...", help="the same as -p seed=V1,V2,...")
-    parser.add_argument("--out", metavar="FOLDER", help="of the sweep (runs/sweep-<name>)")
-    parser.add_argument(
-        "--dry-run", action="store_true", help="print the jobs and the command of each; do nothing"
-    )
+    add("--seeds", metavar="V1,V2,...", help="the same as -p seed=V1,V2,...")
+    add("--out", metavar="FOLDER", help="of the sweep (runs/sweep-<name>)")
+    add("--dry-run", action="store_true", help="print each job and its command; do nothing")
     add_cluster_options(parser, "--workers")
-    parser.add_argument("--threads", type=int, default=1, help="of each job (1)")
-    parser.add_argument("--retries", type=int, default=0, help="of a job that fails (0)")
-    parser.add_argument(
-        "--retry-failed", action="store_true", help="run the jobs that failed before once more"
-    )
-    parser.add_argument("--timeout", metavar="TIME", help="of a job: 90s, 30m, 2h (none)")
-    parser.add_argument("--memory", metavar="SIZE", help="of a job's processes: 4GB (no limit)")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add("--threads", type=int, default=1, help="of each job (1)")
+    add("--retries", type=int, default=0, help="of a job that fails (0)")
+    add("--retry-failed", action="store_true", help="run the jobs that failed before once more")
+    add("--timeout", metavar="TIME", help="of a job: 90s, 30m, 2h (none)")
+    add("--memory", metavar="SIZE", help="of a job's processes: 4GB (no limit)")
+    add("--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(func=main)
 
 
@@ -56,9 +51,8 @@ def main(arguments: argparse.Namespace) -> int:
     from rstan_lite.lab.sweep.sweep_plan import describe, plan
 
     check_workers(arguments.scheduler, arguments.cluster_workers)
-    for name, low in (("threads", 1), ("retries", 0)):
-        if getattr(arguments, name) < low:
-            raise ConfigError(f"--{name}", str(getattr(arguments, name)), f"at least {low}")
+    check_count("--threads", arguments.threads)
+    check_count("--retries", arguments.retries, 0)
     description = describe(arguments.what, arguments.grid, arguments.seeds)
     out = Path(arguments.out or f"runs/sweep-{Path(arguments.what).stem}")
     if arguments.dry_run:
@@ -69,27 +63,24 @@ def main(arguments: argparse.Namespace) -> int:
     from rstan_lite.lab.sweep.sweeping import sweep
 
     check_libraries()
-    limits = Limits(
-        arguments.threads,
-        _parsed("--timeout", arguments.timeout, "90s, 30m or 2h"),
-        _parsed("--memory", arguments.memory, "500MB or 4GB"),
-    )
+    timeout = _parsed("--timeout", arguments.timeout, "90s, 30m or 2h")
+    memory = _parsed("--memory", arguments.memory, "500MB or 4GB")
     try:
         report = sweep(
             description,
             out,
             scheduler=arguments.scheduler,
             workers=arguments.cluster_workers,
-            limits=limits,
+            limits=Limits(arguments.threads, timeout, memory),
             retries=arguments.retries,
             retry_failed=arguments.retry_failed,
             progress=not arguments.quiet,
         )
     except KeyboardInterrupt:
         print(f"\nstopped: what is done is in {out}; the same command goes on with the rest.")
-        return INTERRUPTED
+        return 130
     print("\n".join(report.lines(out)))
-    return FAILURES if report.failed else 0
+    return 1 if report.failed else 0
 
 
 def _parsed(option: str, text: str | None, example: str) -> Any:

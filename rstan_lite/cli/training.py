@@ -11,7 +11,7 @@ from typing import Any
 from rstan_lite.data.datasets import damage_lines
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.ranks import ranks_of_environment, refuse_several
-from rstan_lite.system.settings import parsed, shown
+from rstan_lite.system.settings import check_count, parsed, shown
 from rstan_lite.training.config import TrainConfig, default_of, value_types
 from rstan_lite.training.profiles import PROFILES, VARIANTS, resolve
 
@@ -37,11 +37,8 @@ def add_parsers(subparsers: Any) -> None:
     )
     parser.add_argument("--out", metavar="RUN", help="run folder (runs/<data set>-<split>-...)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    parser.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="print every setting beside the paper's, and what would be done; do nothing",
-    )
+    dry_run = "print every setting beside the paper's, and what would be done; do nothing"
+    parser.add_argument("--dry-run", action="store_true", help=dry_run)
     add_options(parser)
     parser.set_defaults(func=_train)
 
@@ -81,11 +78,10 @@ def _extract(arguments: argparse.Namespace) -> int:
 
 def _train(arguments: argparse.Namespace) -> int:
     config, ranks = from_arguments(arguments), ranks_of_environment()
-    name = f"{config.dataset}-{config.split}" + (f"-fold{config.fold}" if config.fold else "")
-    name += f"-{arguments.profile}"
-    name += f"-{arguments.variant}" if arguments.variant else ""
-    name += f"-with-{config.second_head}" if config.second_head else ""
-    out = Path(arguments.out or f"runs/{name}-seed{config.seed}")
+    parts = [config.dataset, config.split, f"fold{config.fold}" if config.fold else ""]
+    parts += [arguments.profile, arguments.variant]
+    parts += [f"with-{config.second_head}" if config.second_head else "", f"seed{config.seed}"]
+    out = Path(arguments.out or f"runs/{'-'.join(str(part) for part in parts if part)}")
     if arguments.dry_run:
         refuse_several("train --dry-run")
         from rstan_lite.lab.dry_run import describe
@@ -124,10 +120,9 @@ def _predict(arguments: argparse.Namespace) -> int:
 
 def add_options(parser: argparse.ArgumentParser, leave_out: Sequence[str] = ()) -> None:
     """Profile, variant, and an option for each field of TrainConfig but some."""
-    parser.add_argument(
-        "--profile", default="course", help="size of the run: " + ", ".join(PROFILES)
-    )
-    parser.add_argument("--variant", help="row of the paper's tables: " + ", ".join(VARIANTS))
+    add = parser.add_argument
+    add("--profile", default="course", help="size of the run: " + ", ".join(PROFILES))
+    add("--variant", help="row of the paper's tables: " + ", ".join(VARIANTS))
     names = [spec.name for spec in fields(TrainConfig) if spec.name not in leave_out]
     add_fields(parser, names, "course: ", argparse.SUPPRESS)
 
@@ -200,20 +195,15 @@ def report(metrics: dict[str, Any]) -> None:
 
 def add_cluster_options(parser: argparse.ArgumentParser, workers: str) -> None:
     """Where to run: on this machine, in as many processes as the option `workers` says, or not."""
-    parser.add_argument(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="a Dask scheduler that runs already, tcp://host:8786, or its file (.json)",
-    )
-    parser.add_argument(
-        workers, dest="cluster_workers", type=int, metavar="N",
-        help="processes of a Dask cluster on this machine, which ends with the command",
-    )  # fmt: skip
+    running = "a Dask scheduler that runs already, tcp://host:8786, or its file (.json)"
+    own = "processes of a Dask cluster on this machine, which ends with the command"
+    parser.add_argument("--scheduler", metavar="ADDRESS", help=running)
+    parser.add_argument(workers, dest="cluster_workers", type=int, metavar="N", help=own)
 
 
 def check_workers(scheduler: str | None, workers: int | None) -> None:
     """Raise ConfigError for a number of processes that can't be."""
     if workers is not None and scheduler is not None:
         raise ConfigError("--scheduler", "a number of workers with it", "one of both")
-    if workers is not None and workers < 1:
-        raise ConfigError("workers", str(workers), "at least 1")
+    if workers is not None:
+        check_count("workers", workers)

@@ -24,20 +24,13 @@ def add_parsers(subparsers: Any) -> None:
     )
     add_fields(parser, SHARED, dataset="jhmdb")
     add = parser.add_argument
+    add("--backbone", help="preset or network:cube:vector (squeezenet1_0; motion: puppetnet)")
     add(
-        "--backbone",
-        help="preset or network:cube:vector (squeezenet1_0 for appearance, puppetnet for motion)",
-    )
-    add(
-        "--weights",
-        default="torchvision",
+        "--weights", default="torchvision",
         help="what to start from: a file of ImageNet weights or of a tuned network, torchvision "
         "(the network's published ones, from torch hub's folder or downloaded) or none",
-    )
-    add(
-        "--motion-weights",
-        help="the same for the motion network (puppetnet: the shipped one; others: as --weights)",
-    )
+    )  # fmt: skip
+    add("--motion-weights", help="for motion (puppetnet: the shipped ones; others: as --weights)")
     add("--epochs", type=int, help="passes over the clips (20, motion 40)")
     add("--size", type=int, help="side of the training crops (160; puppetnet: 112)")
     add("--test-size", type=int, help="side of the features' crops (224; 112)")

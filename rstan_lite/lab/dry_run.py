@@ -13,16 +13,6 @@ from rstan_lite.training.profiles import NOT_STATED, beside_paper, column, of_se
 DIFFERS = "*"
 
 
-def table(config: TrainConfig) -> str:
-    """The rows as text; a star marks a value that differs from the one that the paper states."""
-    lines = [("", "setting", "value", "the paper", "where it says so, or why it is ours")]
-    for row in beside_paper(config):
-        stated = NOT_STATED if row.stated is None else shown(row.stated)
-        mark = DIFFERS if row.differs else ""
-        lines.append((mark, row.name, short(row.value), short(stated), row.source))
-    return "\n".join(aligned(lines))
-
-
 def steps(config: TrainConfig, out: Path) -> list[str]:
     """What the run would do, one line a step; nothing is read or written."""
     from rstan_lite.features.networks import SHIPPED
@@ -79,9 +69,15 @@ def _clips(dataset: str, root: str, part: str, cache: str, use: str) -> str:
 
 def describe(config: TrainConfig, out: Path) -> str:
     """Table and steps of a run, as `rstan-lite train --dry-run` prints them."""
+    lines = [("", "setting", "value", "the paper", "where it says so, or why it is ours")]
+    for row in beside_paper(config):
+        stated = NOT_STATED if row.stated is None else shown(row.stated)
+        mark = DIFFERS if row.differs else ""
+        lines.append((mark, row.name, short(row.value), short(stated), row.source))
     title = f"{config.dataset}, beside the paper's settings for {column(config.dataset).upper()}"
-    differing = sum(row.differs for row in beside_paper(config))
+    differing = sum(bool(line[0]) for line in lines)
     counted = f"{DIFFERS} differs from what the paper states: {differing}"
     numbered = [f"{i}. {step}" for i, step in enumerate(steps(config, out), start=1)]
-    parts = [title, table(config), counted, "Without --dry-run, this would:", "\n".join(numbered)]
+    table = "\n".join(aligned(lines))
+    parts = [title, table, counted, "Without --dry-run, this would:", "\n".join(numbered)]
     return "\n\n".join(parts)

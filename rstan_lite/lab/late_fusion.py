@@ -67,10 +67,8 @@ def fuse(
     chosen: list[Predictions] = []  # on what validation chooses, where it does
     if VALIDATION in (weights, scores):
         chosen = parts = aligned(sources, "validation", clips)[0]
-        if len(parts[0].names) == 0:
-            raise ConfigError(
-                "--weights validation", "no validation clips", "sources that have some"
-            )
+        if not parts[0].names:
+            raise ConfigError("--weights", "no validation clips", "sources that have some")
         tried = NORMALISE if scores == VALIDATION else (scores,)
         found = [_fitted(parts, name, how) for name in tried]
         right, how, scores = max(found, key=lambda one: one[0])  # the first of equally good ones
@@ -139,9 +137,8 @@ def _check(
     check_choice("--clips", clips, ("same", "common"))
     if isinstance(weights, str):
         if weights not in ("equal", VALIDATION):
-            raise ConfigError(
-                "--weights", repr(weights), "one of equal, validation, or a number a source"
-            )
+            expected = "one of equal, validation, or a number a source"
+            raise ConfigError("--weights", repr(weights), expected)
         if weights == VALIDATION and n > MOST:
             raise ConfigError("--weights validation", f"{n} runs", f"at most {MOST}")
         return (1 / n,) * n if weights == "equal" else None
@@ -157,21 +154,16 @@ def _check_parts(source: Path, chosen: Predictions, tested: Predictions) -> None
     """Raise CheckpointError where validation and test are no two parts of one system's scores."""
     both = sorted(set(chosen.names) & set(tested.names))
     if both:
-        raise CheckpointError(
-            source,
-            f"{len(both)} clips both in the validation and in the test part, for example {both[0]}",
-            "validation clips that are not tested",
-        )
-    kinds = [
+        found = f"{len(both)} clips both in the validation and in the test part"
+        expected = "validation clips that are not tested"
+        raise CheckpointError(source, f"{found}, for example {both[0]}", expected)
+    one, other = (
         "probabilities" if are_probabilities(part.scores) else "no probabilities"
         for part in (chosen, tested)
-    ]
-    if kinds[0] != kinds[1]:
-        raise CheckpointError(
-            source,
-            f"validation scores that are {kinds[0]} and test scores that are {kinds[1]}",
-            "the same kind in both parts",
-        )
+    )
+    if one != other:
+        found = f"validation scores that are {one} and test scores that are {other}"
+        raise CheckpointError(source, found, "the same kind in both parts")
 
 
 def _fitted(
@@ -200,11 +192,11 @@ def _accuracy(scores: np.ndarray, labels: np.ndarray) -> float | None:
 
 def _best_weights(scores: np.ndarray, labels: np.ndarray) -> tuple[float, ...]:
     """Weights in tenths with the highest accuracy; ties go to the most equal ones."""
-    n = len(scores)
-    tried = []
-    for cuts in itertools.combinations(range(STEPS + n - 1), n - 1):  # stars and bars
-        edges = (-1, *cuts, STEPS + n - 1)
-        weights = tuple((b - a - 1) / STEPS for a, b in itertools.pairwise(edges))
+    n, tried = len(scores), []
+    for tenths in itertools.product(range(STEPS + 1), repeat=n - 1):
+        weights = (*(k / STEPS for k in tenths), (STEPS - sum(tenths)) / STEPS)
+        if weights[-1] < 0:
+            continue
         right = _accuracy(_mixed(scores, weights), labels) or 0.0
         uneven = sum((w - 1 / n) ** 2 for w in weights)
         tried.append((-right, round(uneven, 9), weights))
@@ -255,17 +247,13 @@ def _labels(sources: Sequence[Path], found: Sequence[Predictions]) -> np.ndarray
     for source, other in zip(sources, found, strict=True):
         differs = (labels != UNKNOWN) & (other.labels != UNKNOWN) & (labels != other.labels)
         if differs.any():
-            row = int(np.flatnonzero(differs)[0])
-            raise CheckpointError(source, f"another label of {other.names[row]}", "equal labels")
+            name = other.names[int(differs.argmax())]
+            raise CheckpointError(source, f"another label of {name}", "equal labels")
         labels = np.where(labels == UNKNOWN, other.labels, labels)
     if (labels == UNKNOWN).any():
-        name = found[0].names[int(np.flatnonzero(labels == UNKNOWN)[0])]
-        raise CheckpointError(
-            sources[0],
-            f"no label of {name} in any source",
-            "one source at least that knows the labels",
-            "Fuse with a run's folder, whose predictions hold them.",
-        )
+        lacking = f"no label of {found[0].names[int((labels == UNKNOWN).argmax())]} in any source"
+        hint = "Fuse with a run's folder, whose predictions hold them."
+        raise CheckpointError(sources[0], lacking, "one source that knows the labels", hint)
     return labels
 
 

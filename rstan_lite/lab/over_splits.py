@@ -79,7 +79,8 @@ def evaluate_splits(found: Iterable[Path], out: Path, **how: Any) -> tuple[dict[
     mean over a split's runs: every split counts alike), runs (a row each) and splits (number ->
     mean accuracy and clips). Raises ConfigError for a split without clips of the part.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
+    by_split: dict[int, list[dict[str, Any]]] = {}
     for folder in found:
         config = read_config(folder / run_folder.CONFIG)
         if config.fold:
@@ -89,24 +90,13 @@ def evaluate_splits(found: Iterable[Path], out: Path, **how: Any) -> tuple[dict[
         metrics, path = evaluate_run(folder, **how)
         part = metrics["part"]
         clips, accuracy = metrics[f"n_{part}"], metrics[f"{part}_accuracy"]
-        if accuracy is None:
-            raise ConfigError(
-                folder, f"no {part} clips in split {config.split}", "some to judge by"
-            )
-        rows.append(
-            {
-                "run": str(folder),
-                "split": config.split,
-                "seed": config.seed,
-                "accuracy": accuracy,
-                "clips": clips,
-                "missing_clips": len(metrics["missing_clips"]),
-                "evaluation": str(path),
-            }
-        )
-    by_split: dict[int, list[dict[str, Any]]] = {}
-    for row in rows:
-        by_split.setdefault(row["split"], []).append(row)
+        if not clips:
+            lacking = f"no {part} clips in split {config.split}"
+            raise ConfigError(folder, lacking, "some to judge by")
+        row = {"run": str(folder), "split": config.split, "seed": config.seed}
+        row |= {"accuracy": accuracy, "clips": clips, "evaluation": str(path)}
+        rows.append(row | {"missing_clips": len(metrics["missing_clips"])})
+        by_split.setdefault(config.split, []).append(rows[-1])
     means, average, _ = over_splits([[row["accuracy"] for row in r] for r in by_split.values()])
     summary = {
         "accuracy": average,
@@ -135,25 +125,19 @@ def _begun(folder: Path) -> bool:
 
 
 def _check_alike(there: Mapping[Path, TrainConfig]) -> None:
-    first: tuple[Path, TrainConfig] | None = None
-    for path, config in there.items():
-        first = first or (path, config)
-        differing = {k: v for k, v in differences(first[1], config).items() if k not in FREE}
-        if differing:
-            raise ConfigError(
-                path,
-                ", ".join(f"{name} {new!r}" for name, (_, new) in differing.items()),
-                ", ".join(f"{name} {old!r}" for name, (old, _) in differing.items())
-                + f" as in {first[0]}",
-                "Runs of one table differ in the split, and in the seed at most.",
-            )
     kept: dict[tuple[int, int], Path] = {}
     for path, config in there.items():
+        first = next(iter(there))
+        differing = {k: v for k, v in differences(there[first], config).items() if k not in FREE}
+        if differing:
+            new = ", ".join(f"{name} {value!r}" for name, (_, value) in differing.items())
+            old = ", ".join(f"{name} {value!r}" for name, (value, _) in differing.items())
+            hint = "Runs of one table differ in the split, and in the seed at most."
+            raise ConfigError(path, new, f"{old} as in {first}", hint)
         twin = kept.setdefault((config.split, config.seed), path)
         if twin != path:
-            raise ConfigError(
-                path, f"split {config.split}, seed {config.seed} again", f"once: {twin}"
-            )
+            found = f"split {config.split}, seed {config.seed} again"
+            raise ConfigError(path, found, f"once: {twin}")
 
 
 def _missing(
@@ -164,29 +148,18 @@ def _missing(
 ) -> ConfigError:
     """The complaint about absent and unfinished runs, with the commands that make them."""
     splits = sorted({*absent, *(there[path].split for path in unfinished)})
-    commands = [command(there[path], path) for path in unfinished]
+    hint = "Make them with `rstan-lite train --split N --out RUN`."
     if there:
         path, model = next(iter(there.items()))
-        for k in absent:
-            named = next((p for p, wanted in folders.items() if wanted == k), None)
-            commands.append(
-                command(replace(model, split=k), named or _sibling(path, model.split, k))
-            )
+        commands = [command(there[path], path) for path in unfinished]
+        for k in absent:  # beside a run whose name may hold its split
+            here = rf"(?<=split){model.split}(?!\d)|(?<=-){model.split}(?=-|$)"
+            name = re.sub(here, str(k), path.name, count=1)
+            beside = path.with_name(name if name != path.name else f"{name}-split{k}")
+            named = next((p for p, wanted in folders.items() if wanted == k), beside)
+            commands.append(command(replace(model, split=k), named))
         hint = "Make them: " + "; ".join(f"`{line}`" for line in commands)
         if absent and (model.appearance_weights or model.motion_weights):
             hint += " (with the networks of that split, where they were tuned on one)"
-    else:
-        hint = "Make them with `rstan-lite train --split N --out RUN`."
-    return ConfigError(
-        "--splits",
-        f"no finished run of split {', '.join(map(str, splits))}",
-        "finished runs of each split",
-        hint,
-    )
-
-
-def _sibling(path: Path, split: int, other: int) -> Path:
-    """A name for the run of another split, beside a run whose name may hold its split."""
-    here = rf"(?<=split){split}(?!\d)|(?<=-){split}(?=-|$)"
-    name = re.sub(here, str(other), path.name, count=1)
-    return path.with_name(name if name != path.name else f"{path.name}-split{other}")
+    found = f"no finished run of split {', '.join(map(str, splits))}"
+    return ConfigError("--splits", found, "finished runs of each split", hint)

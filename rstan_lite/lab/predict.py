@@ -18,7 +18,7 @@ from rstan_lite.features.extraction import image_features, load_network
 from rstan_lite.features.flow import estimator
 from rstan_lite.features.inputs import clip_inputs, stream_images
 from rstan_lite.features.networks import check_networks
-from rstan_lite.model.output import Attention, RSTANOutput, last_step
+from rstan_lite.model.output import RSTANOutput, last_step
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
@@ -163,14 +163,9 @@ def diagonal_maps(output: RSTANOutput) -> dict[str, Tensor]:
     attention = output.attention
     if attention is None:
         return {}
-    maps = {s: of_current(alpha, attention) for s, alpha in attention.alpha_stream.items()}
+    maps = dict(attention.alpha_stream)  # (B, T, N, P)
     if attention.alpha is not None and len(maps) > 1:
-        maps["fused"] = of_current(attention.alpha, attention)
-    return maps
-
-
-def of_current(alpha: Tensor, attention: Attention) -> Tensor:
-    """Of attention (B, T, N, P), the slot of frame t at each step t: (B, T, P)."""
-    steps = torch.arange(alpha.shape[1], device=attention.frames.device)
+        maps["fused"] = attention.alpha
+    steps = torch.arange(len(attention.frames), device=attention.frames.device)
     current = (attention.frames == steps[:, None]) & attention.frames_valid  # (T, N)
-    return (alpha * current[None, :, :, None].to(alpha)).sum(2)
+    return {name: (alpha * current[..., None].to(alpha)).sum(2) for name, alpha in maps.items()}

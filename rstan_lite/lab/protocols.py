@@ -53,15 +53,10 @@ def test_sequences(protocol: str = "22", frames: int = FRAMES) -> tuple[ClipSequ
     check_count("--frames", frames)
     if protocol == "centre":
         return (ClipSequence("centre", frames=frames),)
-    crops = [corner + mirror for mirror in ("", "-mirror") for corner in CORNERS]
-    scaled = [
-        (f"centre@{scale}{mirror}", extent)
-        for extent in EXTENTS
-        for scale in SCALES
-        for mirror in ("", "-mirror")
-    ]
-    whole = [(name, "whole") for name in crops]
-    return tuple(ClipSequence(name, extent, frames) for name, extent in [*whole, *scaled])
+    mirrors = ("", "-mirror")
+    views = [(corner + mirror, "whole") for mirror in mirrors for corner in CORNERS]
+    views += [(f"centre@{k}{m}", extent) for extent in EXTENTS for k in SCALES for m in mirrors]
+    return tuple(ClipSequence(name, extent, frames) for name, extent in views)
 
 
 def evaluate_run(
@@ -128,9 +123,9 @@ def evaluate_run(
     metrics = part_metrics(result, found[sequences[0]], part)
     metrics |= {"frames": steps, "part": part, "head": head, "protocol": protocol}
     metrics |= {"sequences": listed, "missing_clips": list(missing), "networks": seen}
-    metrics |= {"damaged_clips": damaged}
-    metrics |= {"versions": run_folder.versions()}
-    path = folder / f"{_stem(protocol, name, steps)}.json"
+    metrics |= {"damaged_clips": damaged, "versions": run_folder.versions()}
+    stem = f"{'' if protocol == 'centre' else f'{protocol}-'}{name}-{steps}"
+    path = folder / f"evaluation-{stem}.json"
     save_predictions(path.with_suffix(".npz"), found[sequences[0]], result)
     run_folder.write_json(path, metrics)
     return metrics, path
@@ -145,11 +140,6 @@ def sequences_of(
     found = test_sequences(protocol, frames)
     # the first stored view is the run's own centre, whatever it was given
     return (replace(found[0], view=config.views[0]),) if protocol == "centre" else found
-
-
-def _stem(protocol: str, part: str, steps: int) -> str:
-    """Name of an evaluation's files; the protocol "centre" goes without saying."""
-    return "-".join(["evaluation", *([] if protocol == "centre" else [protocol]), part, str(steps)])
 
 
 def table_of_sequences(
@@ -239,36 +229,24 @@ def average(results: Sequence[Evaluation]) -> Evaluation:
 
     results: one or more, with the same labels.
     """
-    return Evaluation(
-        torch.stack([result.scores for result in results]).mean(0),
-        results[0].labels,
-        torch.stack([result.silhouettes for result in results]).mean(0),
-        _mean([result.loss for result in results]),
-        _mean([result.attention_share for result in results]),
-        _mean([result.area_share for result in results]),
-    )
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+    means: dict[str, Any] = {
+        name: torch.stack([getattr(result, name) for result in results]).mean(0)
+        for name in ("scores", "silhouettes")
+    }
+    for name in ("loss", "attention_share", "area_share"):
+        known = [value for result in results if (value := getattr(result, name)) is not None]
+        means[name] = sum(known) / len(known) if known else None
+    return replace(results[0], **means)
 
 
 def judged(
     results: Mapping[ClipSequence, Evaluation], features: Mapping[ClipSequence, ClipFeatures]
 ) -> tuple[Evaluation, list[dict[str, Any]]]:
     """The average over sequences, and for each sequence what it is and its accuracy alone."""
-    listed = [
-        {
-            "name": one.name,
-            "extent": one.extent,
-            "scale": one.scale,
-            "crop": one.crop,
-            "mirror": one.mirror,
-            "frames": one.frames,
-            "places": int(features[one].target.shape[3]) if len(features[one]) else None,
-            "accuracy": result.accuracy,
-        }
-        for one, result in results.items()
-    ]
+    listed = []
+    for one, result in results.items():
+        names = ("name", "extent", "scale", "crop", "mirror", "frames")
+        row = {name: getattr(one, name) for name in names}
+        places = int(features[one].target.shape[3]) if len(features[one]) else None
+        listed.append(row | {"places": places, "accuracy": result.accuracy})
     return average(list(results.values())), listed

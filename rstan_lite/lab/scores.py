@@ -42,11 +42,10 @@ def read_scores(source: Path, part: str = "test") -> Predictions:
         if len(set(names)) < len(names):
             twice = next(name for name, times in Counter(names).items() if times > 1)
             raise CheckpointError(path, f"the {what} {twice} twice", f"each {what} once")
-    bad = np.flatnonzero(~np.isfinite(found.scores).all(1))
-    if len(bad):
-        raise CheckpointError(
-            path, f"a score of {found.names[bad[0]]} that is not finite", "finite numbers"
-        )
+    bad = ~np.isfinite(found.scores).all(1)
+    if bad.any():
+        name = found.names[int(bad.argmax())]
+        raise CheckpointError(path, f"a score of {name} that is not finite", "finite numbers")
     return found
 
 
@@ -67,12 +66,8 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             if size > MAX_ARRAYS:
                 raise ValueError(f"{size} bytes once unpacked, more than {MAX_ARRAYS}")
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError) as error:
-        raise CheckpointError(path, str(error), "the predictions of a run") from error
     except Exception as error:  # zipfile and zlib raise their own kinds for damaged archives
-        raise CheckpointError(
-            path, f"a damaged archive ({error})", "a run's predictions"
-        ) from error
+        raise CheckpointError(path, f"a damaged file ({error})", "a run's predictions") from error
 
 
 def predictions_of(path: Path, arrays: Mapping[str, np.ndarray]) -> Predictions:
@@ -133,29 +128,24 @@ def normalise(scores: np.ndarray, how: str) -> np.ndarray:
 def _file(source: Path, part: str) -> Path:
     """The file of a part; CheckpointError where there is none."""
     with disk_errors(CheckpointError, source, "a run folder or a file of scores"):
-        return _look(source, part)
-
-
-def _look(source: Path, part: str) -> Path:
-    if source.is_dir() or not source.suffix:
-        stem = source / Path(run_folder.PREDICTIONS[part]).stem
-        tried = [stem.with_name(stem.name + ending) for ending in ENDINGS]
-        found = next((path for path in tried if path.is_file()), None)
-        if found is None:
-            raise CheckpointError(
-                source, f"no {tried[0].name} nor {tried[1].name}", "the folder of a finished run"
-            )
-        return found
-    if source.suffix not in ENDINGS:
-        raise ConfigError("fuse", str(source), "a run folder, an .npz or a .csv file of scores")
-    path = source
-    if part != "test":
-        name, times = re.subn(r"(?<![a-z])test(?![a-z])", part, source.stem)
-        path = source.with_name((name if times else f"{name}_{part}") + source.suffix)
-    if not path.is_file():
-        hint = "" if part == "test" else f"It stands beside {source.name}, which is of the test."
-        raise CheckpointError(path, "no such file", f"scores of the {part} clips", hint)
-    return path
+        if source.is_dir() or not source.suffix:
+            stem = source / Path(run_folder.PREDICTIONS[part]).stem
+            tried = [stem.with_name(stem.name + ending) for ending in ENDINGS]
+            for path in tried:
+                if path.is_file():
+                    return path
+            found = f"no {tried[0].name} nor {tried[1].name}"
+            raise CheckpointError(source, found, "the folder of a finished run")
+        if source.suffix not in ENDINGS:
+            raise ConfigError("fuse", str(source), "a run folder, an .npz or a .csv file of scores")
+        path, hint = source, ""
+        if part != "test":
+            name, times = re.subn(r"(?<![a-z])test(?![a-z])", part, source.stem)
+            path = source.with_name((name if times else f"{name}_{part}") + source.suffix)
+            hint = f"It stands beside {source.name}, which is of the test."
+        if not path.is_file():
+            raise CheckpointError(path, "no such file", f"scores of the {part} clips", hint)
+        return path
 
 
 def _read_npz(path: Path) -> Predictions:
@@ -175,21 +165,16 @@ def _read_csv(path: Path) -> Predictions:
     if not lines or lines[0][:1] != ["clip"] or len(lines[0]) < 2:
         head = ",".join(lines[0])[:80] if lines else "nothing"
         raise CheckpointError(path, f"the header {head!r}", "'clip,<class>,<class>,...'")
-    names, rows = [], []
+    rows = []
     for number, line in enumerate(lines[1:], 2):
-        if not line:
-            continue
+        where = f"{path}, line {number}"
         try:
-            row = [float(text) for text in line[1:]]
+            rows += [[float(text) for text in line[1:]]] if line else []
         except ValueError as error:
-            raise CheckpointError(f"{path}, line {number}", str(error)[:300], "numbers") from error
-        if len(row) != len(lines[0]) - 1 or not all(map(math.isfinite, row)):
-            raise CheckpointError(
-                f"{path}, line {number}",
-                f"{len(row)} scores of {line[0][:200]}, or one that is not finite",
-                f"{len(lines[0]) - 1} finite numbers, one a class",
-            )
-        names.append(line[0])
-        rows.append(row)
-    scores = np.array(rows, np.float32).reshape(len(rows), len(lines[0]) - 1)
-    return Predictions(tuple(names), np.full(len(names), UNKNOWN), scores, tuple(lines[0][1:]))
+            raise CheckpointError(where, str(error)[:300], "numbers") from error
+        if line and (len(line) != len(lines[0]) or not all(map(math.isfinite, rows[-1]))):
+            found = f"{len(line) - 1} scores of {line[0][:200]}, or one that is not finite"
+            raise CheckpointError(where, found, f"{len(lines[0]) - 1} finite numbers, one a class")
+    names, classes = tuple(line[0] for line in lines[1:] if line), tuple(lines[0][1:])
+    scores = np.array(rows, np.float32).reshape(len(rows), len(classes))
+    return Predictions(names, np.full(len(names), UNKNOWN), scores, classes)

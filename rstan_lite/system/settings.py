@@ -103,6 +103,20 @@ def short(value: Any) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
+def pairs(option: str, given: Iterable[str], example: str) -> dict[str, str]:
+    """Of each `NAME=TEXT` the text by name; ConfigError for one without a name, or a name twice."""
+    found: dict[str, str] = {}
+    for pair in given:
+        name, equals, text = pair.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise ConfigError(option, repr(pair), example)
+        if name in found:
+            raise ConfigError(option, f"{name} twice", "each name once")
+        found[name] = text
+    return found
+
+
 def parsed(
     where: str, annotation: str, value: Any, read_text: bool = True,
     kind: type[RstanError] = ConfigError, hint: str = "",

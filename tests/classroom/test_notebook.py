@@ -20,6 +20,7 @@ from rstan_lite.classroom import run_notebook
 from rstan_lite.classroom.notebook import Watch
 from rstan_lite.cli import classroom as cli
 from rstan_lite.system.errors import ConfigError, NotebookError
+from rstan_lite.system.settings import pairs
 from tests.classroom.made import CELL, code, printed, write
 
 SHOW = "import os\nprint(split, repr(name), rate, deep, os.getcwd())"
@@ -88,20 +89,15 @@ def test_a_kernel_that_dies_is_an_error_that_says_so(tmp_path: Path) -> None:
     assert "memory" in raised.value.hint
 
 
-def test_absent_libraries_are_said_before_anything_runs(
+def test_what_is_absent_or_unknown_is_said_before_anything_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path / "n.ipynb", "open('ran', 'w').close()")
+    with pytest.raises(NotebookError, match="unknown parameter spilt"):
+        run_notebook(path, {"spilt": "1"}, tmp_path / "out" / "o.ipynb", progress=False)
     monkeypatch.setattr("rstan_lite.system.settings.importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"no nbconvert.*rstan-lite\[notebooks\]"):
         run_notebook(path, {}, tmp_path / "out" / "o.ipynb", progress=False)
-    assert not (tmp_path / "out").exists()
-
-
-def test_unknown_names_are_refused_before_anything_runs(tmp_path: Path) -> None:
-    path = write(tmp_path / "n.ipynb", "open('ran', 'w').close()")
-    with pytest.raises(NotebookError, match="unknown parameter spilt"):
-        run_notebook(path, {"spilt": "1"}, tmp_path / "out" / "o.ipynb", progress=False)
     assert not (tmp_path / "out").exists()
 
 
@@ -140,10 +136,10 @@ def test_command_lists_parameters(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out.splitlines()[0] == "split: int = 1  # which split"
 
 
-@pytest.mark.parametrize("pairs", [["split"], ["=3"], ["a=1", "a=2"]])
-def test_command_refuses_bad_pairs(pairs: list[str]) -> None:
+@pytest.mark.parametrize("given", [["split"], ["=3"], ["a=1", "a=2"]])
+def test_command_refuses_bad_pairs(given: list[str]) -> None:
     with pytest.raises(ConfigError):
-        cli.assignments(pairs)
+        pairs("-p", given, "NAME=VALUE")
 
 
 def test_what_is_being_done(monkeypatch: pytest.MonkeyPatch) -> None:

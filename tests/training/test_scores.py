@@ -96,12 +96,10 @@ def test_validation_and_test_scores_are_two_parts_of_one_system(run, tmp_path):
     words = "validation scores that are probabilities and test scores that are no probabilities"
     with pytest.raises(CheckpointError, match=words):
         fuse([run, path], "validation")
-    for folder, names in ((run, NAMES), (tmp_path / "other", NAMES)):
+    found = Predictions(NAMES, LABELS, np.eye(3, dtype=np.float32)[LABELS], CLASSES)
+    for folder in (run, tmp_path / "other"):
         for part in ("test", "validation"):
-            scores = np.eye(3, dtype=np.float32)[LABELS]
-            write_predictions(
-                folder / runs.PREDICTIONS[part], Predictions(names, LABELS, scores, CLASSES)
-            )
+            write_predictions(folder / runs.PREDICTIONS[part], found)
     with pytest.raises(CheckpointError, match="4 clips both in the validation and in the test"):
         fuse([run, tmp_path / "other"], "validation")
 

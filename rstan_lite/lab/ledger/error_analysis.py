@@ -42,12 +42,16 @@ class ClassAnswers:
     @property
     def recall(self) -> float | None:
         """Share of its clips' answers that are right: its accuracy. None without clips."""
-        return self.right / self.answers if self.answers else None
+        return _share(self.right, self.answers)
 
     @property
     def precision(self) -> float | None:
         """Share of the answers with its name that are right. None where it was never named."""
-        return self.right / self.named if self.named else None
+        return _share(self.right, self.named)
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
 
 
 def of_classes(counts: np.ndarray, classes: Sequence[str]) -> list[ClassAnswers]:
@@ -75,9 +79,7 @@ class Pair:
     @property
     def shares(self) -> tuple[float | None, float | None]:
         """`there` and `back` as shares of the answers to their clips; None without clips."""
-        both = ((self.there, self.of_first), (self.back, self.of_second))
-        there, back = (errors / answers if answers else None for errors, answers in both)
-        return there, back
+        return _share(self.there, self.of_first), _share(self.back, self.of_second)
 
 
 def confused_pairs(counts: np.ndarray, classes: Sequence[str]) -> list[Pair]:
@@ -175,8 +177,7 @@ class Comparison:
         fixed, broken = self.fixed[:, chosen], self.broken[:, chosen]
         gain = difference(self.after[:, chosen], self.before[:, chosen], sources.tolist())
         videos, of_clip = np.unique(sources, return_inverse=True)
-        net = np.zeros(len(videos), np.int64)  # fixed minus broken in each video
-        np.add.at(net, of_clip, fixed.sum(0) - broken.sum(0))
+        net = np.bincount(of_clip, fixed.sum(0) - broken.sum(0))  # in each video
         up, down = int((net > 0).sum()), int((net < 0).sum())
         of_all = int(fixed.sum()), int(broken.sum())
         return Change(name, int(chosen.sum()), len(videos), *of_all, up, down, gain)
@@ -210,12 +211,9 @@ def compare(ledger: Ledger, before: str, after: str) -> Comparison:
     seeds = [list(ledger.finished(name).seeds) for name in (before, after)]
     found = ledger.paired(before, after)
     if found is None:
-        raise CheckpointError(
-            ledger.plan.out,
-            f"seeds {seeds[0]} of {before!r} and {seeds[1]} of {after!r}",
-            "a seed that both rows have",
-            "Make it: rstan-lite ledger --seeds ...",
-        )
+        said = f"seeds {seeds[0]} of {before!r} and {seeds[1]} of {after!r}"
+        hint = "Make it: rstan-lite ledger --seeds ..."
+        raise CheckpointError(ledger.plan.out, said, "a seed that both rows have", hint)
     return Comparison(*found, ledger.labels, ledger.classes, ledger.sources)
 
 

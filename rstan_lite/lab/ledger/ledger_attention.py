@@ -69,13 +69,11 @@ def row_sums(
     lacks are made. Raises CheckpointError for a row without a model of its own or a finished run of
     one of the seeds, and for clips that are gone; and what reading clips and features raises.
     """
-    found, run = [], None
+    found = []
     for seed in seeds:
-        run = _open(ledger, name, seed, root, cache, run)
-        config = run.config
-        result = evaluate(
-            run.model, run.features, config.dataset, config.test_frames, precision=config.precision
-        )
+        run = _open(ledger, name, seed, root, cache)
+        head, steps, precision = run.config.dataset, run.config.test_frames, run.config.precision
+        result = evaluate(run.model, run.features, head, steps, precision=precision)
         found.append(result.silhouettes[run.places].numpy())
     return np.stack(found)
 
@@ -125,10 +123,8 @@ def attended(
     return found
 
 
-def _open(
-    ledger: Ledger, name: str, seed: int, root: str, cache: str, other: _Run | None = None
-) -> _Run:
-    """Load a run of a row. other: a run of the same row, whose features serve again."""
+def _open(ledger: Ledger, name: str, seed: int, root: str, cache: str) -> _Run:
+    """Load a run of a row, and what it was tested on."""
     from rstan_lite.training.parts import load_part, open_dataset
 
     entry, folder = ledger.finished(name), ledger.plan.folder(name, seed)
@@ -141,9 +137,6 @@ def _open(
     config = replace(config, root=root or config.root, cache=cache or config.cache)
     model, description = load_model(folder)
     model = model.to(choose_device(config.device))
-    if other is not None:
-        features = replace(other.features, scales=description.scales)
-        return replace(other, config=config, model=model, features=features)
     networks, dataset = check_networks(description.networks), open_dataset(config)
     features = load_part(config, "test", networks, dataset)
     place = {name: i for i, name in enumerate(features.names)}

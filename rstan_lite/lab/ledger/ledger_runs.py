@@ -76,10 +76,7 @@ class Plan:
 def open_plan(out: Path) -> Plan:
     """The plan that a ledger's folder was last made with; CheckpointError where there is none."""
     path = out / FILE
-    if not path.is_file():
-        hint = "Make one: rstan-lite ledger."
-        raise CheckpointError(out, f"no {FILE}", "a ledger's folder", hint)
-    content = read_json(path, CheckpointError, "a ledger's plan")
+    content = read_json(path, CheckpointError, "a ledger's plan", "Make one: rstan-lite ledger.")
     try:
         options = {k: tuple(v) if isinstance(v, list) else v for k, v in content["options"].items()}
         rows, seeds = rows_of(content["rows"]), [int(seed) for seed in content["seeds"]]
@@ -143,11 +140,11 @@ class Ledger:
         entry = self.entries.get(name)
         if entry is None or not entry.seeds:
             known = ", ".join(key for key, other in self.entries.items() if other.seeds)
+            why = entry.why_not if entry else "no such row"
+            expected = f"one of the rows that have some: {known or 'none has'}"
+            hint = f"Make it: rstan-lite ledger --rows {name} ..."
             raise CheckpointError(
-                self.plan.out,
-                f"no finished run of {name!r} ({entry.why_not if entry else 'no such row'})",
-                f"one of the rows that have some: {known or 'none has'}",
-                f"Make it: rstan-lite ledger --rows {name} ...",
+                self.plan.out, f"no finished run of {name!r} ({why})", expected, hint
             )
         return entry
 

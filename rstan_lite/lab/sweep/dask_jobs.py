@@ -21,7 +21,7 @@ from rstan_lite.system.settings import require_libraries
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-LIBRARIES = {name: name for name in ("cryptography", "distributed", "pandas", "pyarrow")}
+LIBRARIES = ("cryptography", "distributed", "pandas", "pyarrow")
 MOST_LOST = 10  # workers that may be lost under one job before it counts as its fault
 STOPS = 3  # times that a job may be stopped from outside, or its worker fail, before it fails
 ANSWER = 20  # seconds to wait for a scheduler
@@ -36,7 +36,7 @@ SETTINGS: dict[str, Any] = {
 
 def check_libraries() -> None:
     """Raise ConfigError where a library of the extra `sweep` is absent."""
-    require_libraries("rstan-lite sweep", LIBRARIES, "sweep")
+    require_libraries("rstan-lite sweep", dict(zip(LIBRARIES, LIBRARIES, strict=True)), "sweep")
 
 
 @contextmanager
@@ -56,15 +56,14 @@ def connect(
     from distributed import Client, LocalCluster, Security
 
     if scheduler is not None:
-        file = scheduler.endswith(".json")
-        if file and not Path(scheduler).exists():  # Dask would wait for it
-            expected = "the file of a running scheduler"
-            raise ConfigError("--scheduler", f"no file {scheduler}", expected)
-        where = {"scheduler_file" if file else "address": scheduler}
         try:
-            client = Client(**where, timeout=ANSWER)
+            if scheduler.endswith(".json"):
+                Path(scheduler).stat()  # Dask would wait for it
+                client = Client(scheduler_file=scheduler, timeout=ANSWER)
+            else:
+                client = Client(scheduler, timeout=ANSWER)
         except (OSError, ValueError) as error:
-            expected = "the address of a running Dask scheduler"
+            expected = "the address or file of a running Dask scheduler"
             raise ConfigError("--scheduler", f"{scheduler} ({error})", expected) from error
         with client:
             yield client

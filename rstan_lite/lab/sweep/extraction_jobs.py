@@ -6,20 +6,17 @@ import math
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rstan_lite.lab.sweep.dask_jobs import run_jobs
 from rstan_lite.lab.sweep.job_process import Limits, missing_features_of
 from rstan_lite.lab.sweep.sweep_plan import Job, train_config
 from rstan_lite.system.errors import DataError, RstanError
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.parts import (
-    cache_folder,
-    find_sources,
-)
+from rstan_lite.training.parts import cache_folder, find_sources
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -55,38 +52,29 @@ def extract(
         prefix="extraction-", dir=cache, ignore_cleanup_errors=True
     ) as folder:
         for second in (False, True) if sources.second is not None else (False,):
-            names = [
-                clip.name for clip in missing_features_of(config, second, sources.networks).todo
-            ]
+            todo = missing_features_of(config, second, sources.networks).todo
+            names = [clip.name for clip in todo]
             clips += len(names)
-            for piece in _pieces(names, slots):
-                name = f"piece-{len(jobs):05d}"
-                values = {
+            size = min(MOST, max(FEWEST, math.ceil(len(names) / (PIECES_A_WORKER * slots))))
+            for start in range(0, len(names), size):
+                piece, name = names[start : start + size], f"piece-{len(jobs):05d}"
+                values: dict[str, Any] = {
                     "config": asdict(config),
                     "second": second,
-                    "networks": sources.networks,
-                    "clips": list(piece),
+                    "clips": piece,
                 }
+                values["networks"] = sources.networks
                 said = f"{len(piece)} clips from {piece[0]} to {piece[-1]}"
                 there = str(Path(folder) / name)
                 jobs.append(Job("extract", name, there, values, command=said, cwd=os.getcwd()))
         rows = run_jobs(client, jobs, limits or Limits(), 0, None, "features", progress).values()
         failed = [row for row in rows if row["error_type"] not in (None, "DataError")]
     if failed:
-        raise DataError(
-            sources.dataset.root,
-            f"{len(failed)} of {len(jobs)} pieces that failed, for example "
-            f"{failed[0]['where']}: {failed[0]['error']}",
-            "features of all clips",
-            "What was made is kept. The same command makes the rest.",
-        )
+        found = f"{len(failed)} of {len(jobs)} pieces that failed, for example "
+        found += f"{failed[0]['where']}: {failed[0]['error']}"
+        hint = "What was made is kept. The same command makes the rest."
+        raise DataError(sources.dataset.root, found, "features of all clips", hint)
     return clips
-
-
-def _pieces(names: Sequence[str], slots: int) -> Iterator[Sequence[str]]:
-    size = min(MOST, max(FEWEST, math.ceil(len(names) / (PIECES_A_WORKER * slots))))
-    for start in range(0, len(names), size):
-        yield names[start : start + size]
 
 
 def prepare(client: Client, jobs: Sequence[Job], limits: Limits, progress: bool) -> None:

@@ -25,17 +25,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from filelock import AcquireReturnProxy, FileLock
 
-from rstan_lite.lab.sweep.sweep_plan import (
-    DONE,
-    FAILED,
-    ROW,
-    Job,
-    Row,
-    notebook_values,
-    read_row,
-    shown,
-    train_config,
-)
+from rstan_lite.lab.sweep import sweep_plan
+from rstan_lite.lab.sweep.sweep_plan import DONE, FAILED, ROW, Job, Row, read_row
 from rstan_lite.system.errors import ConfigError, RstanError
 from rstan_lite.system.files import write_atomically
 
@@ -51,13 +42,8 @@ WORKER_LOCK, PROCESS_LOCK = ".worker.lock", ".process.lock"
 ROW_WRITTEN, STOPPED = 3, 4  # exit codes of a job that failed, and of one that was told to stop
 POLL = 0.2  # seconds between looks at a job
 LAST_WORDS = 400  # letters of the log that the row of a crashed job quotes
-THREADS = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "OPENCV_FOR_THREADS_NUM",
-)
+THREADS = [f"{name}_NUM_THREADS" for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")]
+THREADS += ["OPENCV_FOR_THREADS_NUM"]
 NOT_NUMBERS = ("versions", "networks")  # tables in metrics.json that say how, not how well
 
 
@@ -120,13 +106,9 @@ def run_here(job: Job) -> Row:
 
 
 def write_row(
-    job: Job,
-    start: float,
-    metrics: Mapping[str, Any],
-    error: str = "",
-    kind: str = "",
+    job: Job, start: float, metrics: Mapping[str, Any], error: str = "", kind: str = "",
     where: str = "",
-) -> Row:
+) -> Row:  # fmt: skip
     """Write a job's row into its folder: what it was, how it ended, what it measured.
 
     start: of the monotonic clock. metrics: of a good end; error, kind, where: of a bad one, by
@@ -141,7 +123,7 @@ def write_row(
     }
     row: Row = {"job": job.name, "status": FAILED if error else DONE}
     for name, value in job.parameters.items():
-        row[f"parameters.{name}" if name in (*row, *ends) else name] = shown(value)
+        row[f"parameters.{name}" if name in (*row, *ends) else name] = sweep_plan.shown(value)
     row |= ends
     for name, value in metrics.items():
         row[f"metrics.{name}" if name in row else name] = value
@@ -162,8 +144,7 @@ def _watch(job: Job, limits: Limits, token: str) -> Row:
     """Start a job's process, wait for its end or end it at a limit, and return the row."""
     start = time.monotonic()
     environment = {**os.environ, **dict.fromkeys(THREADS, str(limits.threads))}
-    if job.cache:
-        environment["RSTAN_CACHE"] = job.cache
+    environment |= {"RSTAN_CACHE": job.cache} if job.cache else {}
     with (
         (Path(job.folder) / LOG).open("ab") as log,
         subprocess.Popen(
@@ -257,22 +238,21 @@ def _metrics(job: Job) -> dict[str, Any]:
     if job.kind == "extract":
         from rstan_lite.training.config import from_mapping
 
-        given = job.parameters
-        only = frozenset(given["clips"])
-        steps = missing_features_of(
-            from_mapping(given["config"]), given["second"], given["networks"], only
-        )
+        given, only = job.parameters, frozenset(job.parameters["clips"])
+        config = from_mapping(given["config"])
+        steps = missing_features_of(config, given["second"], given["networks"], only)
         if steps.todo:
             steps.run(workers=1)
         return {"clips": len(steps.todo)}
     if job.kind == "train":
         from rstan_lite.training.train import train
 
-        return numbers(train(train_config(job.parameters), Path(job.folder), progress=False) or {})
+        config = sweep_plan.train_config(job.parameters)
+        return numbers(train(config, Path(job.folder), progress=False) or {})
     from rstan_lite.classroom import notebook_parameters, run_notebook
 
     folder = Path(job.folder)
-    values = notebook_values(notebook_parameters(job.target), job.parameters, folder)
+    values = sweep_plan.notebook_values(notebook_parameters(job.target), job.parameters, folder)
     output = folder / Path(job.target).name
     run_notebook(job.target, values, output, html=False, progress=False)
     path = folder / "metrics.json"
@@ -280,11 +260,9 @@ def _metrics(job: Job) -> dict[str, Any]:
 
 
 def missing_features_of(
-    config: TrainConfig,
-    second: bool,
-    networks: Mapping[str, str],
+    config: TrainConfig, second: bool, networks: Mapping[str, str],
     only: frozenset[str] | None = None,
-) -> Extraction:
+) -> Extraction:  # fmt: skip
     """The steps of one of a configuration's data sets for what its stores lack.
 
     second: of its second data set. only: names of clips; None for all.

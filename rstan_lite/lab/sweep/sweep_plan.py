@@ -21,6 +21,7 @@ from rstan_lite.classroom.notebook_parameters import (
     notebook_parameters,
 )
 from rstan_lite.lab.paper_rows import ROWS, SHARPNESS, sharper
+from rstan_lite.system import settings
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.reading import read_json
 from rstan_lite.system.settings import nearest, one_of, option_words
@@ -97,15 +98,11 @@ def describe(what: str, pairs: Sequence[str], seeds: str | None = None) -> Descr
     `NAME=V1,V2`; they are put into each of a description's grids, in the place of what these say of
     the same name. seeds: `V1,V2`, of the parameter `seed`. Raises ConfigError.
     """
-    given: dict[str, list[str]] = {}
-    for pair in [*pairs, *([f"seed={seeds}"] if seeds is not None else [])]:
-        name, equals, text = pair.partition("=")
-        name = name.strip().replace("-", "_")
-        if not equals or not name:
-            raise ConfigError("-p", repr(pair), "NAME=V1,V2,...", "For example -p seed=0,1,2.")
-        if name in given:
-            raise ConfigError("-p", f"{name} twice", "each name once, with all its values")
-        given[name] = split_values(pair, text)
+    words = [*pairs, *([f"seed={seeds}"] if seeds is not None else [])]
+    words = [name.replace("-", "_") + equals + text
+             for name, equals, text in (word.partition("=") for word in words)]  # fmt: skip
+    texts = settings.pairs("-p", words, "NAME=V1,V2,..., for example seed=0,1,2")
+    given = {name: split_values(f"{name}={text}", text) for name, text in texts.items()}
     if what == ABLATIONS:
         others = any(column(name) != "jhmdb" for name in given.get("dataset", ()))
         found = ablations(fix=others and "paper" in given.get("profile", ()))
@@ -219,12 +216,9 @@ def plan(description: Description, out: Path) -> list[Job]:
             for key, value in notebook_values(declared, given, folder).items():
                 words += ["-p", f"{key}={value}"]
         if same in jobs:
-            raise ConfigError(
-                "the grid",
-                f"{name} and {jobs[same].name}, which are the same run",
-                "each run once",
-                "A value that is the default may be left out, or stand in one grid alone.",
-            )
+            found = f"{name} and {jobs[same].name}, which are the same run"
+            hint = "A value that is the default may be left out, or stand in one grid alone."
+            raise ConfigError("the grid", found, "each run once", hint)
         jobs[same] = Job(
             kind=TRAIN if train else "notebook",
             name=name,
@@ -245,7 +239,7 @@ def _without_places(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def train_config(given: Mapping[str, Any]) -> TrainConfig:
     """The configuration of a train job's parameters; ConfigError."""
-    options: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+    options = dict(given)
     profile, variant = options.pop("profile", "course"), options.pop("variant", None)
     return resolve(profile, options, variant)
 

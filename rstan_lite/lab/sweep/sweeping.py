@@ -12,19 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
 
+from rstan_lite.lab.sweep import sweep_plan
 from rstan_lite.lab.sweep.dask_jobs import check_libraries, connect, run_jobs
 from rstan_lite.lab.sweep.job_process import Limits, run_here
-from rstan_lite.lab.sweep.sweep_plan import (
-    DONE,
-    FAILED,
-    ROW,
-    TRAIN,
-    Description,
-    Row,
-    notebook_digest,
-    plan,
-    read_row,
-)
+from rstan_lite.lab.sweep.sweep_plan import DONE, FAILED, ROW, TRAIN, Description, Row, read_row
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import read_json
@@ -84,7 +75,7 @@ def sweep(
     """
     check_libraries()
     out, limits = Path(out), limits or Limits()
-    jobs = plan(description, out)
+    jobs = sweep_plan.plan(description, out)
     _claim(out, description)
     rows, order = _read_rows(out), [job.name for job in jobs]
     done = {name for name, row in rows.items() if not retry_failed or row["status"] == DONE}
@@ -124,8 +115,8 @@ def _claim(out: Path, description: Description) -> None:
     """Say in the sweep's folder what it is of; ConfigError where it is of something else."""
     record = {"run": description.run}
     if description.run != TRAIN:
-        name, code = Path(description.run).name, notebook_digest(description.run)
-        record = {"run": name, "code": code}
+        code = sweep_plan.notebook_digest(description.run)
+        record = {"run": Path(description.run).name, "code": code}
     path = out / RECORD
     if not path.exists():
         write_atomically(path, json.dumps(record).encode())
@@ -176,8 +167,6 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
     path = Path(path)
     file = path / PARQUET if path.is_dir() else path
-    if not file.exists():
-        raise CheckpointError(file, "no such file", "the table of a sweep")
     try:
         return pd.read_parquet(file)
     except (OSError, ValueError) as error:  # pyarrow's complaints are both
