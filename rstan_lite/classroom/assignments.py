@@ -96,8 +96,7 @@ class Tried(NamedTuple):
     @property
     def total(self) -> tuple[float, float]:
         """What the submission got, and what it can give."""
-        got, most = zip(*self.points.values(), strict=True)
-        return sum(got), sum(most)
+        return sum(p[0] for p in self.points.values()), sum(p[1] for p in self.points.values())
 
     @property
     def wrong(self) -> list[str]:
@@ -207,8 +206,7 @@ def release(folder: Path, names: Iterable[str], overwrite: bool = False) -> list
     overwrite is True. Raises NotebookError where it is False, before anything is made, and with
     nbgrader's words where that fails.
     """
-    todo = []
-    paths = {name: _notebook(folder, "release", name) for name in names}
+    paths, todo = {name: _notebook(folder, "release", name) for name in names}, []
     for name, path in paths.items():
         made = _notebook(folder, "source", name).stat().st_mtime
         if path.exists() and (folder / GRADEBOOK).exists() and path.stat().st_mtime >= made:

@@ -30,6 +30,10 @@ JHMDB_HELP = (
     "Give it with --jhmdb DIR or RSTAN_JHMDB (docs/data-sets.md). "
     "Without it, everything runs on generated clips."
 )
+OPENCV_HELP = (
+    "Only one OpenCV may be installed: remove opencv-python*, then install "
+    "opencv-contrib-python-headless again."
+)
 WEIGHTS_HELP = (
     "Give them with --weights FILE or RSTAN_SQUEEZENET, or let torchvision download them. "
     "The shipped puppet networks need none."
@@ -115,8 +119,6 @@ def check_flow() -> Check:
     """OpenCV's two optical flow methods compute."""
     import numpy as np
 
-    advice = "Only one OpenCV may be installed: remove opencv-python*, then install "
-    advice += "opencv-contrib-python-headless again."
     try:
         from rstan_lite.features.flow import OPENCV, flow_sequence
 
@@ -124,7 +126,7 @@ def check_flow() -> Check:
         for method in OPENCV:
             flow_sequence(frames, method)
     except (ImportError, AttributeError) as error:  # a stripped OpenCV lacks names
-        return Check("Optical flow", "fail", f"{type(error).__name__}: {error}", advice)
+        return Check("Optical flow", "fail", f"{type(error).__name__}: {error}", OPENCV_HELP)
     return Check("Optical flow", "ok", f"{' and '.join(OPENCV)} compute")
 
 
@@ -142,10 +144,9 @@ def check_clips(name: str, root: str) -> list[Check]:
             with warnings.catch_warnings(record=True) as said:
                 warnings.simplefilter("always", UserWarning)
                 data = open_clips(name, root, split, missing="skip", validation=0.0)
+            checks.append(_split(title, data, [str(warning.message) for warning in said]))
         except RstanError as error:
             checks.append(Check(title, "fail", str(error), GUIDE))
-            continue
-        checks.append(_split(title, data, [str(warning.message) for warning in said]))
     return checks
 
 
@@ -195,22 +196,19 @@ def check_puppets(root: str) -> Check:
     return Check("Puppets", "ok", f"{clips} clips in {root}, seed {seed}")
 
 
-def check_weights(path: str | None, backbone: str = "squeezenet1_0") -> Check:
-    """A weights file is there and fits the network."""
+def check_weights(path: str | None) -> Check:
+    """A weights file is there and fits SqueezeNet."""
     if not path:
         return Check("Weights", "warn", "no file given", WEIGHTS_HELP)
-    if not Path(path).is_file():
-        return Check("Weights", "fail", f"no file {path}", WEIGHTS_HELP)
     try:
-        from rstan_lite.features.backbones import FeatureNet
-        from rstan_lite.features.backbones import backbone as preset
+        from rstan_lite.features.backbones import FeatureNet, backbone
         from rstan_lite.features.pretrained import load_imagenet
 
         for stream in ("appearance", "motion"):
-            load_imagenet(FeatureNet(preset(backbone), stream), path)
+            load_imagenet(FeatureNet(backbone("squeezenet1_0"), stream), path)
     except (RstanError, ImportError, OSError) as error:
         return Check("Weights", "fail", f"{path}: {error}", WEIGHTS_HELP)
-    return Check("Weights", "ok", f"{path} fits {backbone}, appearance and motion")
+    return Check("Weights", "ok", f"{path} fits squeezenet1_0, appearance and motion")
 
 
 def check_shipped(package: Path = PACKAGE) -> Check:

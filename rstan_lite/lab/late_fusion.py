@@ -260,21 +260,15 @@ def _labels(sources: Sequence[Path], found: Sequence[Predictions]) -> np.ndarray
 def _compare(one: Path, first: Predictions, two: Path, other: Predictions, clips: str) -> None:
     if set(first.classes) != set(other.classes):
         raise CheckpointError(two, f"classes {other.classes}", f"those of {one}: {first.classes}")
-    lacking, extra = (
-        sorted(set(a) - set(b)) for a, b in ((first.names, other.names), (other.names, first.names))
-    )
-    if clips == "same" and (lacking or extra):
-        raise CheckpointError(
-            two,
-            f"other clips than in {one}: without {_listed(lacking)}, with {_listed(extra)}",
-            "the same clips",
-            "Fuse systems of one data set, split, fold and set of missing clips, or take the clips "
-            "that all have by --clips common.",
-        )
+    lacking = _listed(set(first.names) - set(other.names))
+    extra = _listed(set(other.names) - set(first.names))
+    if clips == "same" and set(first.names) != set(other.names):
+        found = f"other clips than in {one}: without {lacking}, with {extra}"
+        hint = "Fuse systems of one data set, split, fold and set of missing clips, or take the "
+        hint += "clips that all have by --clips common."
+        raise CheckpointError(two, found, "the same clips", hint)
 
 
-def _listed(names: Sequence[str]) -> str:
-    if not names:
-        return "none"
+def _listed(names: set[str]) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    return ", ".join(sorted(names)[:SHOWN]) + more or "none"

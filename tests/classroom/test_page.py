@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,26 +19,12 @@ PNG = (
 )
 
 
-class Loads(HTMLParser):
-    """Collects whatever a browser would fetch to show a page."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        for name, value in attrs:
-            if name in {"src", "srcset", "data", "poster"} or (tag, name) == ("link", "href"):
-                self.found.append(value or "")
-
-
 def loads(text: str) -> list[str]:
     """Addresses that a page's tags and styles would fetch."""
-    parser = Loads()
-    parser.feed(text)
-    styles = re.findall(r"url\(['\"]?(.*?)['\"]?\)|@import\s+['\"](.*?)['\"]", text)
-    addresses = parser.found + [a or b for a, b in styles]
-    return [a for a in addresses if not a.startswith(("data:", "#"))]
+    tags = r"""\b(?:src|srcset|data|poster)=["'](.*?)["']|<link\b[^>]*?href=["'](.*?)["']"""
+    styles = r"url\(['\"]?(.*?)['\"]?\)|@import\s+['\"](.*?)['\"]"
+    found = ["".join(both) for rule in (tags, styles) for both in re.findall(rule, text)]
+    return [address for address in found if not address.startswith(("data:", "#"))]
 
 
 def build(folder: Path, *cells: nbformat.NotebookNode | str) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from training.synthetic import SMALL, make_features, make_parts
 
+from rstan_lite.cli import build_parser
 from rstan_lite.cli.training import from_arguments
 from rstan_lite.data.transforms import view_side
 from rstan_lite.lab import protocols as sequences
@@ -138,18 +141,10 @@ def test_missing_splits_come_with_the_command_that_makes_them(folder, tmp_path):
 
 
 def test_a_command_says_its_configuration_again(tmp_path):
-    import argparse
-    import shlex
-
-    from rstan_lite.cli.training import add_options
-
     config = resolve("tiny", {**OPTIONS, "split": 3, "renormalize": True, "root": "my clips"})
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--out")
-    add_options(parser)
     words = shlex.split(command(config, tmp_path / "a run"))
     assert words[:2] == ["rstan-lite", "train"]
-    arguments = parser.parse_args(words[2:])
+    arguments = build_parser("train")[0].parse_args(words[1:])
     assert from_arguments(arguments) == config
     assert arguments.out == str(tmp_path / "a run")
 
@@ -166,11 +161,10 @@ def test_runs_of_other_settings_are_no_table(folder, tmp_path):
         find_runs([one, str(tmp_path / "absent")])
     with pytest.raises(ConfigError, match="one name that holds"):
         find_runs([one, str(folder / "rstan-{split}-0")])
-    (tmp_path / "x-1").mkdir()
-    (tmp_path / "x-1" / "config.json").write_text((folder / "rstan-2-0/config.json").read_text())
+    for name in ("x-1", "x-2"):
+        (tmp_path / name).mkdir()
+        shutil.copy(folder / "rstan-2-0/config.json", tmp_path / name)
     with pytest.raises(ConfigError, match=r"a run of split 2; expected split 1"):
-        find_runs([str(tmp_path / "x-{split}")])
-    (tmp_path / "x-2").mkdir()
-    (tmp_path / "x-2" / "config.json").write_text((folder / "rstan-2-0/config.json").read_text())
+        find_runs([str(tmp_path / "x-{split}")], [1])
     with pytest.raises(ConfigError, match="split 2, seed 0 again"):
         find_runs([two, str(tmp_path / "x-2")])

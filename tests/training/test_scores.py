@@ -9,8 +9,14 @@ import pytest
 
 from rstan_lite.cli import main
 from rstan_lite.lab.late_fusion import fuse, weight_curve
-from rstan_lite.lab.scores import are_probabilities, normalise, read_scores, write_csv
-from rstan_lite.system.errors import CheckpointError
+from rstan_lite.lab.scores import (
+    are_probabilities,
+    normalise,
+    read_predictions,
+    read_scores,
+    write_csv,
+)
+from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.training import run_folder as runs
 from rstan_lite.training.run_folder import Predictions, write_predictions
 
@@ -70,6 +76,28 @@ def test_an_npz_without_labels_is_scores_of_a_system(run, tmp_path):
     assert fuse([run, file]).scores == ("probabilities", "probabilities")
     with pytest.raises(CheckpointError, match="no label of a in any source"):
         fuse([file, file])
+    np.savez(file, names=NAMES, scores=scores, classes=CLASSES, labels=LABELS[::-1])
+    with pytest.raises(CheckpointError, match="another label of b"):
+        fuse([run, file])
+    with pytest.raises(CheckpointError, match="finished run"):
+        fuse([run, tmp_path / "absent"])
+
+
+def test_weights_are_chosen_on_validation_and_ties_go_to_equal_ones(tmp_path):
+    def system(name, test, validation):
+        for part, first in (("test", test), ("validation", validation)):
+            scores = np.array([[s, 1 - s] for s in first], dtype=np.float32)
+            names = tuple(f"{part} {i}" for i in range(4))
+            found = Predictions(names, np.array([0, 1, 0, 1]), scores, ("run", "walk"))
+            write_predictions(tmp_path / name / runs.PREDICTIONS[part], found)
+        return tmp_path / name
+
+    one = system("one", [0.9, 0.1, 0.9, 0.1], [0.7, 0.3, 0.7, 0.3])
+    wrong = system("wrong", [0.0] * 4, [0.0, 1.0, 0.0, 1.0])
+    # 0.7 w beats 0.5 only from w = 8/10 on; 0.8 is the least uneven of those
+    assert fuse([one, wrong], "validation").weights == (0.8, 0.2)
+    same = system("same", [0.9, 0.1, 0.9, 0.1], [0.7, 0.3, 0.7, 0.3])
+    assert fuse([one, same], "validation").weights == (0.5, 0.5)
 
 
 def test_weights_and_normalisation_are_chosen_on_the_validation_file_beside(run, tmp_path):
@@ -114,6 +142,8 @@ def test_given_weights_are_brought_to_a_sum_of_one_and_recorded(run, tmp_path, c
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["weights"] == pytest.approx([0.7, 0.3])
     assert metrics["weights_from"] == "given"
+    assert (metrics["test_accuracy"], metrics["per_class"]["run"]) == (1.0, 1.0)
+    assert read_predictions(tmp_path / "out" / "predictions.npz").names == NAMES
     assert metrics["scores"] == ["probabilities", "standardise"]
     assert main([*command, "--weights", "0.7", "best"]) == 2
     assert "'0.7 best'" in capsys.readouterr().err
@@ -182,3 +212,22 @@ def test_normalised_rows_are_probabilities_that_keep_the_order():
     )
     np.testing.assert_allclose(normalise(np.ones((1, 4)), "standardise"), 0.25)
     np.testing.assert_array_equal(normalise(scores, "none"), scores)
+
+
+def test_bad_requests_are_named(run):
+    one, file = run, run / runs.PREDICTIONS["test"]
+    for sources, how, words in (
+        ([one], "equal", "two runs"),
+        ([one, one], "best", "equal, validation"),
+        ([one, file], [0.7], "2 numbers"),
+        ([one, file], [0.7, -0.3], "2 numbers"),
+        ([one, file], [0.0, 0.0], "not all 0"),
+        ([one, file], [0.7, float("nan")], "0.7 nan"),
+        ([one, file.with_suffix(".txt")], "equal", r"\.csv"),
+        ([one] * 7, "validation", "at most 6"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            fuse(sources, how)
+    for options, words in (({"scores": "log"}, "standardise"), ({"clips": "all"}, "same, common")):
+        with pytest.raises(ConfigError, match=words):
+            fuse([one, file], **options)
