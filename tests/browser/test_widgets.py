@@ -12,23 +12,22 @@ from rstan_lite.show.widgets import TEXT_CLASS
 from tests.browser.lab import CELLS, run_all
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
-WIDGETS = [
-    pytest.param(path, cell.id, id=f"{path.stem}-{cell.id}")
-    for path in sorted(FOLDER.glob("*.ipynb"))
-    for cell in nbformat.read(path, as_version=4).cells
-    if cell.cell_type == "code" and cell.id.startswith("explore-")
-]
-
-EXPLORERS = [
-    pytest.param(path, cell.id, id=f"{path.stem}-{cell.id}")
-    for path in sorted(FOLDER.glob("*.ipynb"))
-    for cell in nbformat.read(path, as_version=4).cells
-    if cell.cell_type == "code" and cell.id == "explorer"
-]
 PICTURE = """async () => {
     const shown = await fetch(document.querySelector('img.widget-image').src);
     return Array.from(new Uint8Array(await shown.arrayBuffer())).join();
 }"""
+
+
+def pages(begins: str) -> pytest.MarkDecorator:
+    """A page for each cell of code whose id begins so."""
+    found = [
+        (path, cell.id)
+        for path in sorted(FOLDER.glob("*.ipynb"))
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.cell_type == "code" and cell.id.startswith(begins)
+    ]
+    names = [f"{path.stem}-{cell_id}" for path, cell_id in found]
+    return pytest.mark.parametrize("page", found, ids=names, indirect=True)
 
 
 @pytest.fixture
@@ -62,9 +61,7 @@ def wait_for_other_text(page: Any, before: str) -> str:
     return text_of(page)
 
 
-@pytest.mark.parametrize(
-    "page", [p.values for p in WIDGETS], ids=[p.id for p in WIDGETS], indirect=True
-)
+@pages("explore-")
 def test_keys_move_the_control_and_the_figure_follows(page: Any) -> None:
     first = text_of(page)
     assert len(first) > 20
@@ -87,9 +84,7 @@ def test_keys_move_the_control_and_the_figure_follows(page: Any) -> None:
     assert wait_for_other_text(page, moved) == first  # the same values, the same figure
 
 
-@pytest.mark.parametrize(
-    "page", [p.values for p in EXPLORERS], ids=[p.id for p in EXPLORERS], indirect=True
-)
+@pages("explorer")
 def test_the_explorer_follows_keys_and_survives_a_bad_file(page: Any) -> None:
     first, picture = text_of(page), page.evaluate(PICTURE)
     names = page.locator(".widget-hslider .widget-label").all_inner_texts()

@@ -71,17 +71,6 @@ def test_frames_read_like_videos(name, images, roots, tmp_path):
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_no_silhouettes(name, roots):
-    data = open_clips(name, roots[name])
-    frames = data.frames(data.test[0])
-    masks = data.silhouettes(data.test[0], frames)
-    assert not data.has_silhouettes
-    assert masks.shape == frames.shape[:3]
-    assert masks.dtype == np.uint8
-    assert not masks.any()
-
-
-@pytest.mark.parametrize("name", WRITERS)
 def test_case_of_files_and_folders_does_not_matter(name, own):
     data = open_clips(name, own[name])
     folder = data.test[0].path.parent

@@ -93,13 +93,6 @@ def test_rescaling_divides_outputs_and_nothing_else():
     torch.testing.assert_close(network.features(images) * factor, before, rtol=1e-3, atol=2e-3)
 
 
-def test_unknown_node_and_stream():
-    with pytest.raises(ConfigError, match="nodes"):
-        FeatureNet(backbone("resnet18:layer9:avgpool"), "appearance")
-    with pytest.raises(ConfigError, match="appearance, motion"):
-        FeatureNet(backbone("resnet18"), "sound")
-
-
 def test_tuned_files_fit_their_own_network_only(tmp_path):
     net = FeatureNet(backbone("puppetnet"), "motion", classes=3)
     path = tmp_path / "t.safetensors"

@@ -3,7 +3,6 @@
 import hashlib
 import shutil
 import socket
-import threading
 from collections import namedtuple
 
 import numpy as np
@@ -189,11 +188,3 @@ def test_a_part_of_unknown_origin_is_thrown_away(site, path, note):
     get(site, path)
     assert whole(path)
     assert site.requests == [("clips.rar", None)]
-
-
-def test_a_connection_that_closes_after_a_stall(site, path):
-    site.script = [("stall", 100_000)]
-    threading.Timer(0.3, site.over.set).start()
-    get(site, path, timeout=30, attempts=3)
-    assert whole(path)
-    assert site.requests[-1] == ("clips.rar", "bytes=100000-")

@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from rstan_lite.system.errors import CheckpointError
 from rstan_lite.training.checkpoint import (
     Versions,
-    random_states,
-    restore_random,
     warn_of_threads,
 )
 
@@ -102,23 +100,6 @@ def test_what_cannot_be_taken_is_damaged_but_a_complaint_is_not(states, capsys):
 
     with pytest.raises(CheckpointError, match="x: found a"):
         states.load(complain)
-
-
-def test_code_in_a_state_is_not_run(tmp_path):
-    states = Versions(tmp_path / "s.pt")
-    states.save({"code": print})
-    with pytest.raises(CheckpointError, match="damaged"):
-        loaded(states)
-
-
-def test_random_states_go_on():
-    torch.manual_seed(3)
-    torch.rand(5)
-    kept = random_states()
-    expected = torch.rand(5)
-    torch.manual_seed(4)
-    restore_random(kept)
-    assert torch.equal(torch.rand(5), expected)
 
 
 def test_another_number_of_threads_is_said(capsys, tmp_path):

@@ -189,16 +189,9 @@ def test_eq07_context(seed, videos, frames, width):
 
 def _lstm(draw: Draw, videos: int, width: int) -> list[np.ndarray]:
     d_h, d_fc, d_cv = width, width + 1, width + 2
-    return draw.arrays(
-        (videos, d_fc),
-        (videos, d_cv),
-        (videos, d_h),
-        (4 * d_h, d_fc),
-        (4 * d_h, d_cv),
-        (4 * d_h, d_h),
-        (4 * d_h,),
-        (videos, d_h),
-    )
+    widths = (d_fc, d_cv, d_h)
+    shapes = [(n, width) for n in (videos, 4 * d_h) for width in widths]
+    return draw.arrays(*shapes, (4 * d_h,), (videos, d_h))
 
 
 def _package_step(x, phi, h, U_x, U_phi, U_h, b, c):
@@ -310,13 +303,8 @@ def test_eq15_one_frame_keeps_weight_one(fusion):
 @given(seed=seeds, videos=small, steps=small, width=small, classes=st.integers(1, 4))
 @example(seed=8, videos=1, steps=1, width=2, classes=3)
 def test_eq16_prediction(seed, videos, steps, width, classes):
-    arrays = Draw(seed).arrays(
-        (videos, steps, width),
-        (videos, steps, width),
-        (classes, width),
-        (classes, width),
-        (classes,),
-    )
+    hidden, matrix = (videos, steps, width), (classes, width)
+    arrays = Draw(seed).arrays(hidden, hidden, matrix, matrix, (classes,))
     h_a, h_m, W_a, W_m, b = arrays
 
     def log_y_hat(h_a, h_m, W_a, W_m, b):

@@ -21,15 +21,8 @@ from rstan_lite.model.fast import product as products
 from rstan_lite.model.fast.places import LARGEST, BlockKernel
 from rstan_lite.system.errors import ConfigError
 
-VARIANTS = list(
-    itertools.product(
-        CHOICES["attention"],
-        CHOICES["fusion"],
-        (False, True),
-        (None, (4, 2)),
-        (STREAMS, STREAMS[:1]),
-    )
-)
+CHOSEN = CHOICES["attention"], CHOICES["fusion"], (False, True)
+VARIANTS = list(itertools.product(*CHOSEN, (None, (4, 2)), (STREAMS, STREAMS[:1])))
 
 
 def calm(case):

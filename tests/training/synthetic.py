@@ -10,16 +10,8 @@ from rstan_lite.training.parts import Parts
 
 STREAMS = ("appearance", "motion")
 # A training on such features: a second or two.
-SMALL = {
-    "iterations": 100,
-    "frames": 3,
-    "test_frames": 4,
-    "stored_frames": 4,
-    "d_h": 24,
-    "d_att": 12,
-    "lr": 0.05,
-    "device": "cpu",
-}
+SMALL = {"iterations": 100, "frames": 3, "test_frames": 4, "stored_frames": 4}
+SMALL |= {"d_h": 24, "d_att": 12, "lr": 0.05, "device": "cpu"}
 
 
 def make_features(

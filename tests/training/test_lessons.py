@@ -29,14 +29,6 @@ def test_clips_are_drawn_once_in_the_cache(tmp_path) -> None:
     assert len([*data.train, *data.validation, *data.test]) == 6
 
 
-def test_options_reach_the_configuration(tmp_path) -> None:
-    config = lesson_config("jhmdb", str(tmp_path), "cache", 3, "lstm", iterations=50, d_h=8)
-    assert (config.dataset, config.root, config.cache) == ("jhmdb", str(tmp_path), "cache")
-    assert (config.seed, config.attention, config.iterations, config.d_h) == (3, "none", 50, 8)
-    assert config.backbone == "puppetnet"  # the profile tiny
-    assert not list(tmp_path.iterdir())
-
-
 def test_clips_of_ones_own_are_left_alone(small_root, tmp_path) -> None:
     config = lesson_config(root=str(small_root), cache=str(tmp_path))
     assert config.root == str(small_root)

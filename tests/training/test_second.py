@@ -23,13 +23,8 @@ from rstan_lite.training.profiles import resolve
 from rstan_lite.training.run_folder import load_model, read_log
 from rstan_lite.training.train import _second_task, build_model, train
 
-OPTIONS = {
-    **SMALL,
-    "iterations": 60,
-    "batch_size": 8,
-    "second_dataset": "jhmdb",
-    "second_root": "elsewhere",
-}
+OPTIONS = {**SMALL, "iterations": 60, "batch_size": 8}
+OPTIONS |= {"second_dataset": "jhmdb", "second_root": "elsewhere"}
 CONFIG = resolve("tiny", OPTIONS)
 
 

@@ -1,4 +1,4 @@
-"""`python -m tests.browser [NAME=VALUE ...]`: from a key to the explorer's new picture.
+"""`python -m benchmarks.keys [NAME=VALUE ...]`: from a key to the explorer's new picture.
 
 The lesson's cells down to the explorer are run in JupyterLab under Chromium, with parameters as
 given. Then arrow keys walk through the steps of one clip after the other, each press once the
@@ -18,13 +18,13 @@ from typing import Any
 import nbformat
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # as pytest's settings do
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # as pytest's settings do
 
 from chromium import NoChromiumError, launched
 
 from tests.browser.lab import CELLS, run_all, running
 
-LESSON = Path(__file__).parents[2] / "notebooks" / "12_attention_explorer.ipynb"
+LESSON = Path(__file__).parents[1] / "notebooks" / "12_attention_explorer.ipynb"
 ROUNDS = 3  # clips walked through with each pause
 PAUSES = {"at once": (0.0, 0.0), "after 0.1 to 0.4 s": (0.1, 0.4)}  # seconds until the next press
 TEXT, SLIDER = ".rstan-figure-text p", ".widget-vbox [role=slider]"
