@@ -16,7 +16,7 @@ from rstan_lite.lab.tuning_images import Samples, TuneSettings, actor_crop
 from rstan_lite.system.errors import ConfigError
 
 
-def tune_here(data, inputs, path, **more):
+def tune_here(data, inputs, path, workers=0, **more):
     settings = TuneSettings(
         **{
             "stream": "appearance", "backbone": "puppetnet", "weights": "none", "epochs": 3,
@@ -25,7 +25,7 @@ def tune_here(data, inputs, path, **more):
     )  # fmt: skip
     return tune(
         inputs, data.train, data.validation, data.classes, split_name(data), settings, path,
-        workers=0,
+        workers=workers,
     )  # fmt: skip
 
 
@@ -59,12 +59,9 @@ def test_processes_are_spawned_and_change_nothing(data, inputs, tmp_path):
     """A forked process may inherit a lock that a thread holds. Two epochs, one set of processes."""
     paths = [tmp_path / f"{n}.safetensors" for n in (0, 2)]
     for path, workers in zip(paths, (0, 2), strict=True):
-        settings = TuneSettings("motion", "puppetnet", "none", epochs=2, batch=4, size=48)
-        tune(
-            inputs, data.train, data.validation, data.classes, split_name(data), settings, path,
-            workers=workers,
-        )  # fmt: skip
+        tune_here(data, inputs, path, workers, stream="motion", epochs=2)
     assert paths[0].read_bytes() == paths[1].read_bytes()
+    settings = TuneSettings("motion", "puppetnet", "none", size=48)
     tuner = Tuner(inputs, data.train, len(data.classes), settings, "cpu", workers=2)
     assert tuner.loader.multiprocessing_context.get_start_method() == "spawn"
 

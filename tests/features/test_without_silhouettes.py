@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 from clips import write_hmdb51, write_ucf101
-from small_runs import write_networks
+from small_runs import train_command, write_networks
 
 from rstan_lite.cli import main
 from rstan_lite.data.datasets import open_clips
@@ -52,14 +52,8 @@ def test_tuning_takes_crops_of_the_scene(place):
 
 
 def test_train_by_command(place):
-    options = {
-        "--dataset": "ucf101", "--root": place / "ucf101", "--cache": place / "cache",
-        "--out": place / "run", "--appearance-weights": place / "appearance.safetensors",
-        "--motion-weights": place / "motion.safetensors", "--profile": "tiny", "--size": 64,
-        "--stored-frames": 4, "--frames": 3, "--test-frames": 4, "--iterations": 2,
-        "--validation": 0.3, "--device": "cpu", "--lambda-aa": 2.0, "--aa-kind": "ce",
-    }  # fmt: skip
-    assert main(["train", *(str(x) for pair in options.items() for x in pair), "--quiet"]) == 0
+    own = {"dataset": "ucf101", "root": place / "ucf101", "validation": 0.3, "iterations": 2}
+    assert main(train_command(place, "run", **own, lambda_aa=2.0, aa_kind="ce")) == 0
     metrics = json.loads((place / "run" / "metrics.json").read_text())
     assert metrics["n_test"] == 6
     assert set(metrics["per_class"]) == {"HandstandPushups", "JumpRope", "Pull"}

@@ -117,11 +117,7 @@ def test_inputs_that_do_not_fit_are_named(case, spoil, where):
     with pytest.raises(DataError) as caught:
         given.run()
     assert caught.value.where == where
-    assert (
-        "shape" in caught.value.expected
-        or "True" in caught.value.expected
-        or "tensor" in (caught.value.expected)
-    )
+    assert any(word in caught.value.expected for word in ("shape", "True", "tensor"))
 
 
 def test_the_shape_error_says_both_shapes(case):

@@ -51,25 +51,22 @@ def test_words_change_no_output_but_code_does(tmp_path: Path) -> None:
     assert package_hash(tmp_path) != before
 
 
-def test_a_figure_without_words_and_an_anchor_without_a_cell_are_errors(tmp_path: Path) -> None:
-    cell = nbformat.v4.new_code_cell("show()", id="fig")
-    cell.outputs = [nbformat.v4.new_output("display_data", data={"image/png": "AA=="})]
-    path = tmp_path / "n.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
-    with pytest.raises(NotebookError, match="cell fig: found text alternatives"):
-        write_notebook(path, tmp_path / "out.ipynb")
-    with pytest.raises(NotebookError, match="no cell eq-01"):
-        write_notebook(path, tmp_path / "out.ipynb", ["eq-01"])
-
-
-def test_a_widget_that_a_page_could_only_name_is_an_error(tmp_path: Path) -> None:
-    cell = nbformat.v4.new_code_cell("widget", id="some")
-    data = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "VBox()"}
+@pytest.mark.parametrize(
+    ("data", "anchors", "words"),
+    [
+        ({"image/png": "AA=="}, [], "cell some: found text alternatives"),
+        ({"image/png": "AA=="}, ["eq-01"], "no cell eq-01"),
+        ({"application/vnd.jupyter.widget-view+json": {}, "text/plain": "VBox()"}, [],
+         "cell some: found a widget"),  # which a page could only name
+    ],
+)  # fmt: skip
+def test_what_a_page_can_not_show_is_an_error(tmp_path: Path, data, anchors, words: str) -> None:
+    cell = nbformat.v4.new_code_cell("show()", id="some")
     cell.outputs = [nbformat.v4.new_output("display_data", data=data)]
     path = tmp_path / "n.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
-    with pytest.raises(NotebookError, match="cell some: found a widget"):
-        write_notebook(path, tmp_path / "out.ipynb")
+    with pytest.raises(NotebookError, match=words):
+        write_notebook(path, tmp_path / "out.ipynb", anchors)
 
 
 def test_every_widget_of_the_notebooks_is_drawn_beforehand() -> None:
