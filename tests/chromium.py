@@ -1,7 +1,5 @@
 """The machine's Chromium without a window, for the tests that look at pages."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil

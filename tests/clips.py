@@ -1,7 +1,5 @@
 """A data set in JHMDB's layout, small enough to write in a test: a square that moves by class."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import av

@@ -5,8 +5,6 @@ three results for one video. Notebooks write their functions in the same symbols
 found by its name. The functions themselves are handed in: those that `equations.yml` names.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any

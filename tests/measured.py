@@ -1,7 +1,5 @@
 """Run a notebook in processes of its own, without network, and measure what it takes."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

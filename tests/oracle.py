@@ -5,8 +5,6 @@ is a loop over streams, and softmaxes are exponentials over their sum, as printe
 NumPy's; places and frames are indexed from 0.
 """
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Small random networks, and trainings of a second or two on their features."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

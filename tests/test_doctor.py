@@ -1,7 +1,5 @@
 """rstan-lite doctor: each check for what works and for what does not."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

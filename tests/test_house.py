@@ -1,7 +1,5 @@
 """The house's laws that no linter holds: how large it may be, and how its files are named."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections import Counter

@@ -1,7 +1,5 @@
 """Requirements, versions and imports agree with each other; the package stays light."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re

@@ -1,7 +1,5 @@
 """The benchmark's reference computes the package's function, and its arithmetic is right."""
 
-from __future__ import annotations
-
 import itertools
 import time
 from dataclasses import replace

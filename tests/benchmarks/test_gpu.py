@@ -1,7 +1,5 @@
 """The GPU report's measurements, run on the CPU at tiny sizes."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """One JupyterLab for all tests of widgets."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

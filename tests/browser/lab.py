@@ -1,7 +1,5 @@
 """A JupyterLab on a free local port, by itself or for a Chromium that looks at it."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import secrets

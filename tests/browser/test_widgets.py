@@ -1,7 +1,5 @@
 """Each widget of the notebooks in a real JupyterLab: moved by keyboard, read by its text."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

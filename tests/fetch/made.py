@@ -1,7 +1,5 @@
 """Archives made in a test, good and bad, byte by byte where no library would write them."""
 
-from __future__ import annotations
-
 import io
 import shutil
 import stat

@@ -1,7 +1,5 @@
 """A server on this machine that does what servers do to long downloads."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import threading

@@ -1,7 +1,5 @@
 """`python -m tests.hostile`: all cases made by hand and many drawn ones, with a report."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

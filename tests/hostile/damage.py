@@ -1,7 +1,5 @@
 """Random damage to bytes, and to the values in JSON and tables, drawn from a seeded generator."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from random import Random

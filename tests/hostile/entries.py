@@ -1,7 +1,5 @@
 """The package's public entry points, each with the good file that it reads."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass

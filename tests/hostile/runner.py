@@ -1,7 +1,5 @@
 """Runs cases in a worker process, so that a crash or a hang is a finding and not the end."""
 
-from __future__ import annotations
-
 import json
 import os
 import select

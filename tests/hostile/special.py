@@ -1,7 +1,5 @@
 """Cases made by hand: what is no file at all, bombs, lies about sizes, and code in data."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

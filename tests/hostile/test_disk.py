@@ -1,7 +1,5 @@
 """Full disks, folders that can't be read or written, links that lead nowhere: nothing half done."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import json

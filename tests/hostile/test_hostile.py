@@ -3,8 +3,6 @@
 The cases made by hand all run here, and some of the drawn ones; `make fuzz` runs the others.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

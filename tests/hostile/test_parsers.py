@@ -1,7 +1,5 @@
 """Hypothesis against the parsers: any text or value ends in a result or in the package's words."""
 
-from __future__ import annotations
-
 import json
 from contextlib import suppress
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A process that runs cases, one a line of standard input, and answers each with a line of JSON."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json

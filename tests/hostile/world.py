@@ -1,7 +1,5 @@
 """A folder with one good file of every kind that the package reads."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from dataclasses import asdict, replace

@@ -1,7 +1,5 @@
 """Clips whose motion is known: textures that move by whole pixels."""
 
-from __future__ import annotations
-
 import numpy as np
 from clips import texture
 

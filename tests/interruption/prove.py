@@ -8,8 +8,6 @@ for byte in the end, metrics but for seconds and memory, TensorBoard's numbers b
 The exit code is 1 where anything differs. A short form of it is a test, `test_kills.py`.
 """
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Of two saved versions one is always whole, and what is damaged is noticed and named."""
 
-from __future__ import annotations
-
 import shutil
 
 import pytest

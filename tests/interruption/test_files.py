@@ -1,7 +1,5 @@
 """Files appear whole, what kills leave is cleared, and one process at a time is in a folder."""
 
-from __future__ import annotations
-
 import os
 import platform
 import subprocess

@@ -1,7 +1,5 @@
 """Killed at any moment, a command goes on to what it would have made without it."""
 
-from __future__ import annotations
-
 import os
 import random
 import signal

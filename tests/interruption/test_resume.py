@@ -1,7 +1,5 @@
 """A training or tuning that stops anywhere goes on to the same bits."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

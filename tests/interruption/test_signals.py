@@ -1,7 +1,5 @@
 """Signals wait where they must, end at once where they may, and give the right exit code."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """A random model, its inputs, and the same numbers for the oracle."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """Each of Eq. 1-19 against the loops of the oracle, and its gradient against differences."""
 
-from __future__ import annotations
-
 import numpy as np
 import oracle
 import pytest

@@ -1,7 +1,5 @@
 """Bad settings and inputs: each is named, with what was found and what is expected."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 
 import pytest

@@ -1,7 +1,5 @@
 """The fast recurrence computes what the plain one does: values, gradients, dropout, training."""
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """What must hold of the network whatever the numbers are."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

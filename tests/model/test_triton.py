@@ -1,7 +1,5 @@
 """The Triton kernels of Eq. 2, run on the CPU by Triton's interpreter."""
 
-from __future__ import annotations
-
 import importlib.util
 from pathlib import Path
 

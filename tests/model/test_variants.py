@@ -1,7 +1,5 @@
 """The whole network against the oracle, in every variant of the paper's tables."""
 
-from __future__ import annotations
-
 import itertools
 
 import oracle

@@ -1,7 +1,5 @@
 """Puppets: bodies keep their shape, actions differ, silhouettes are exact, rivals stand apart."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import cv2

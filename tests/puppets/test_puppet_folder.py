@@ -1,7 +1,5 @@
 """Puppets: layout, bytes, splits and resuming of the generated data set."""
 
-from __future__ import annotations
-
 import json
 import os
 import platform

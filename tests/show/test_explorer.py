@@ -1,7 +1,5 @@
 """The attention explorer: what is drawn, from whatever scene, and what is written to files."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The explorer on real checkpoints: its numbers are the run's, and bad videos change nothing."""
 
-from __future__ import annotations
-
 import html
 import json
 import re

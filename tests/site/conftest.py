@@ -1,7 +1,5 @@
 """A small site of two notebooks, made once as the whole one is."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Look at every page of a site in Chromium, from files, as a reader without internet would."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What is written for Sphinx, without Sphinx."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

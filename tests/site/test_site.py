@@ -1,7 +1,5 @@
 """The site in a browser without internet: every page, every link, search and controls."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from pathlib import Path

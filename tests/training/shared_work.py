@@ -3,8 +3,6 @@
 torchrun ... shared_work.py FILE    writes the results into FILE, then lets process 1 fail
 """
 
-from __future__ import annotations
-
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Features made of random numbers in which one place in each frame tells the class."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

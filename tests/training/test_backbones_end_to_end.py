@@ -4,8 +4,6 @@ The weights are random. A layer of more than a million weights is a window that 
 random numbers, so that no test writes VGG-16's half a gigabyte.
 """
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Which clips, views and frames a mini-batch holds."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Options: profiles, variants, command line, and complaints that name what is allowed."""
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import fields, replace
 

@@ -1,7 +1,5 @@
 """Training on a copy in which some clips are damaged: what is said, and what is left out."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """From generated clips to metrics, a prediction with overlays, and a report, by the commands."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The loop learns what needs attention, stops and goes on, and complains about bad numbers."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The profile `paper` against the paper's values, read once more and written down here by hand."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import fields, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Test protocols on a model: averages over sequences, and over the runs of several splits."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import shutil

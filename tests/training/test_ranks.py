@@ -1,7 +1,5 @@
 """Several processes train what one would: gradients, files, and what becomes of a dead one."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """Scores of other systems in late fusion: files, order of classes, margins, weights, complaints."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A second data set beside the first: batches, losses, run folder, resuming, testing."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

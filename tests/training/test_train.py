@@ -1,7 +1,5 @@
 """The run folder: what it holds, that it goes on, and that it refuses another run's settings."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re
