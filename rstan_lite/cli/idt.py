@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from rstan_lite.cli.training import add_fields, values_of
+from rstan_lite.cli.training import add_fields, given, values_of
 from rstan_lite.data.datasets import damage_lines
-from rstan_lite.system.errors import ConfigError
-from rstan_lite.system.settings import default_cache
+from rstan_lite.system.settings import default_cache, parsed
 
-Number = TypeVar("Number", int, float)
 SHARED = ("split", "missing", "damaged", "validation", "cache")
 
 
@@ -49,19 +46,16 @@ def _idt(arguments: argparse.Namespace) -> int:
     from rstan_lite.lab.idt.encoding import EncodingSettings
     from rstan_lite.lab.idt.trajectories import TrackSettings
 
-    def given(*names: str) -> dict[str, Any]:
-        found = {name: getattr(arguments, name) for name in names}
-        return {name: value for name, value in found.items() if value is not None}
-
     shared = values_of(arguments, SHARED)
     cache = shared.pop("cache") or default_cache()
+    hint = "Give numbers, comma separated."
     config = IdtConfig(
         arguments.root,
         **shared,
-        components=_numbers("--components", arguments.components, int),
-        costs=_numbers("--costs", arguments.costs, float),
-        tracks=TrackSettings(**given("length", "height", "step", "scales", "camera")),
-        encoding=EncodingSettings(**given("samples", "seed")),
+        components=parsed("--components", "tuple[int, ...]", arguments.components, hint=hint),
+        costs=parsed("--costs", "tuple[float, ...]", arguments.costs, hint=hint),
+        tracks=TrackSettings(**given(arguments, "length", "height", "step", "scales", "camera")),
+        encoding=EncodingSettings(**given(arguments, "samples", "seed")),
     )
     out = Path(arguments.out or f"runs/idt-{config.split}")
     metrics = run(config, out, cache, arguments.workers, progress=not arguments.quiet)
@@ -77,11 +71,3 @@ def _idt(arguments: argparse.Namespace) -> int:
         print(line)
     print(f"run folder: {out}")
     return 0
-
-
-def _numbers(option: str, text: str, kind: Callable[[str], Number]) -> tuple[Number, ...]:
-    """Numbers from a comma-separated option."""
-    try:
-        return tuple(kind(part) for part in text.split(","))
-    except ValueError as error:
-        raise ConfigError(option, repr(text), "numbers, comma separated") from error

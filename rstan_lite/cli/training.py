@@ -162,11 +162,17 @@ def values_of(arguments: argparse.Namespace, names: Sequence[str] = ()) -> dict[
     names: of those to take; all by default.
     """
     types = {spec.name: str(spec.type) for spec in fields(TrainConfig)}
-    given = {k: v for k, v in vars(arguments).items() if k in (names or types)}
     return {
         name: parsed("--" + name.replace("_", "-"), types[name], value)
-        for name, value in given.items()
+        for name, value in vars(arguments).items()
+        if name in (names or types)
     }
+
+
+def given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """The options of these names that were given a value."""
+    found = {name: getattr(arguments, name) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def report(metrics: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
-from rstan_lite.cli.training import add_fields, values_of
+from rstan_lite.cli.training import add_fields, given, values_of
 from rstan_lite.data.datasets import damage_lines
 from rstan_lite.training.config import TrainConfig
 
@@ -56,13 +56,11 @@ def _tune(arguments: argparse.Namespace) -> int:
     check_validation(config.validation)
     chosen = []
     for stream in config.streams:
-        names = ("backbone", "epochs", "batch", "size", "test_size", "lr", "seed")
-        given = {name: getattr(arguments, name) for name in names}
-        given = {name: value for name, value in given.items() if value is not None}
         settings = DEFAULTS[stream]
-        if given.get("backbone", SHIPPED) != SHIPPED:  # the motion stream's 112 pixels are for it
+        own = given(arguments, "backbone", "epochs", "batch", "size", "test_size", "lr", "seed")
+        if own.get("backbone", SHIPPED) != SHIPPED:  # the motion stream's 112 pixels are for it
             settings = replace(settings, size=TuneSettings.size, test_size=TuneSettings.test_size)
-        settings = replace(settings, **given)
+        settings = replace(settings, **own)
         start = (stream == "motion" and arguments.motion_weights) or (
             shipped(stream) if settings.backbone == SHIPPED else arguments.weights
         )

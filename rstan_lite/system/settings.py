@@ -163,16 +163,11 @@ def _read(kind: ast.expr, value: Any, read_text: bool) -> Any:
                 value = _items(text)
             elif not isinstance(value, list if name == "list" else (list, tuple)):
                 raise TypeError(value)
-            each = kinds[-1:] if name == "list" else [k for k in kinds if not _is_rest(k)]
-            if name == "list" or len(each) < len(kinds):
-                kinds = each * len(value)
+            if name == "list" or ast.unparse(kinds[-1]) == "...":  # as many as there are
+                kinds = kinds[:1] * len(value)
             items = [_read(k, item, read_text) for k, item in zip(kinds, value, strict=True)]
             return items if name == "list" else tuple(items)
     raise NotImplementedError
-
-
-def _is_rest(kind: ast.expr) -> bool:
-    return isinstance(kind, ast.Constant) and kind.value is ...
 
 
 def _items(text: str) -> Any:
