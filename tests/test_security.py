@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from data_scripts.fetch.sources import SOURCES
-from rstan_lite.features import bninception
+from rstan_lite.features import architectures
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("rstan_lite", "data_scripts", "benchmarks")
@@ -83,6 +83,6 @@ def test_the_package_names_no_other_addresses_than_the_page() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 hosts |= set(re.findall(r"https?://([a-z0-9.-]+\.[a-z]+)", node.value))
-    assert bninception.URL.split("/")[2] in hosts
+    assert architectures.BNINCEPTION_URL.split("/")[2] in hosts
     assert {source.base.split("/")[2] for source in SOURCES.values()} <= hosts
     assert hosts - {host for host in hosts if host in section} == set()

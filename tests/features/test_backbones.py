@@ -10,9 +10,8 @@ from rstan_lite.features.backbones import (
     as_vector,
     backbone,
     build,
-    rescale,
-    to_motion,
 )
+from rstan_lite.features.first_convolution import rescale, to_motion
 from rstan_lite.features.pretrained import load_imagenet, load_tuned
 from rstan_lite.lab.network_tuning import load_start
 from rstan_lite.system.errors import CheckpointError, ConfigError

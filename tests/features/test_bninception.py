@@ -9,8 +9,8 @@ import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from safetensors.torch import save_file
 
+from rstan_lite.features.architectures import BNInception
 from rstan_lite.features.backbones import FeatureNet, backbone
-from rstan_lite.features.bninception import BNInception
 from rstan_lite.features.pretrained import load_imagenet
 from rstan_lite.features.tensor_files import read_state
 from rstan_lite.system.errors import CheckpointError
