@@ -56,8 +56,9 @@ def download(
         check_md5(path, md5)
         return path
 
+    part = _Part(path, url, room, timeout, progress)
+
     def whole(url: str, output: str, keeper: object, check_only: bool = False) -> None:
-        part = _Part(path, url, room, timeout, progress)
         part.complete(attempts, pause, hint)
         part.give(output)
 
@@ -67,7 +68,9 @@ def download(
     try:
         with _disk(path):
             keeper.fetch(path.name, downloader=whole)
-    except ValueError as error:  # pooch has removed it: what is wrong can't be told from the rest
+            part.discard()
+    except ValueError as error:  # what is wrong can't be told from the rest
+        part.discard()
         raise DataError(url, "a file with another MD5", f"MD5 {md5}", OTHER) from error
     return path
 
@@ -102,11 +105,14 @@ class _Part:
         self.tag, self.total = "", -1
 
     def give(self, output: str) -> None:
-        """Move the whole file, once it is on the disk."""
+        """Lend the whole file to pooch, which removes its own name if the check is broken off."""
         with self.file.open("rb") as file:
             os.fsync(file.fileno())
-        os.replace(self.file, output)
-        self.discard()
+        Path(output).unlink(missing_ok=True)
+        try:
+            os.link(self.file, output)
+        except OSError:  # a file system without second names
+            os.replace(self.file, output)
 
     def complete(self, attempts: int, pause: float, hint: str) -> None:
         """Fetch what is missing. See `download`."""
