@@ -1,4 +1,9 @@
-"""Which frames of a clip stand for the T time steps, and in which views (Sections IV-B, IV-D)."""
+"""Which frames of a clip stand for the T time steps, and in which views (Sections IV-B, IV-D).
+
+Frames are chosen twice. Extraction stores S equally spaced frames of a clip (`features.inputs`).
+Each mini-batch then takes T of those S, with a random phase in training and the middle one in a
+test (`training.batches`).
+"""
 
 from __future__ import annotations
 
@@ -14,8 +19,8 @@ def equally_spaced(n_frames: int, steps: int, phase: float | np.ndarray = 0.5) -
     """One frame of each of `steps` equal intervals of a clip.
 
     n_frames: frames in the clip. steps: T. phase: in [0, 1), where in its interval of
-    n_frames / steps frames each one lies; (B,) phases give B samplings. One half, the middle, is
-    what tests take: of a clip's frames or, with fewer steps than stored ones, of those.
+    n_frames / steps frames each one lies; (B,) phases give B samplings. Training draws a phase
+    for each clip; tests take one half, the middle.
     Returns int64 (T,) or (B, T), ascending, in [0, n_frames). A clip with fewer than T frames
     repeats some.
     """
@@ -24,11 +29,6 @@ def equally_spaced(n_frames: int, steps: int, phase: float | np.ndarray = 0.5) -
     starts = np.arange(steps) + np.asarray(phase, np.float64)[..., None]
     index = (starts * n_frames / steps).astype(np.int64)
     return np.minimum(index, n_frames - 1)  # (steps - 1 + phase) * n / steps can round up to n
-
-
-def random_offset(n_frames: int, steps: int, rng: np.random.Generator) -> np.ndarray:
-    """Equal intervals with a random phase: the sampling of the training. See `equally_spaced`."""
-    return equally_spaced(n_frames, steps, rng.random())
 
 
 EXTENTS = ("whole", "first", "last")  # all of a clip, its first and its last two thirds

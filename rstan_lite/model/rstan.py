@@ -1,11 +1,12 @@
 """RSTAN, the network of the paper's Section III, from its sizes to its predictions (Eq. 2-16).
 
-The file reads from top to bottom: the sizes, one function an equation, one step of all streams, the
-loop over time, the parameters, the module. Eq. 1, which reads a convolutional cube as places, runs
-where features are made: `rstan_lite.features.backbones`. Eq. 17-19 are in `losses.py`.
+The file reads from top to bottom: the sizes, one function per equation, one step of all streams,
+the loop over time, the module. `parameters.py` has shapes and first values, `output.py` what the
+module returns, `checks.py` what it accepts. Eq. 1 reads a convolutional cube as places. It runs
+where features are made, in `rstan_lite.features.backbones`. Eq. 17-19 are in `losses.py`.
 
 Letters of shapes: B videos, T steps, N frames that a step looks at, P = K * K places of a frame,
-S streams, C classes. `recurrence="fast"` gives the loop to `fast/`, which computes the same sooner.
+S streams, C classes.
 """
 
 from __future__ import annotations
@@ -39,11 +40,11 @@ class RSTANConfig:
     window: int = 2  # t .. t + window - 1, cut off at the end of the clip
     gamma_alpha: float = 1.0  # sharpness of Eq. 3; 0 averages over places, a large one picks one
     gamma_beta: float = 1.0  # sharpness of Eq. 6, over frames
-    fusion: str = "max"  # Eq. 14-15 by "max" or "mean", or "none"; of one stream all the same
+    fusion: str = "max"  # Eq. 14-15 by "max" or "mean", or "none"; one stream needs none
     classifier: str = "joint"  # Eq. 16; "score" gives every stream its softmax and averages them
     renormalize: bool = False  # divide fused weights by their sum: "max" sums to between 1 and 2
     dropout: float = 0.0  # of x, of Phi and of h before the classifier, while training
-    recurrence: str = "plain"  # how, never what: "plain" is this file; "fast", "auto": see `fast/`
+    recurrence: str = "plain"  # the loop of this file; "fast" or "auto": that of `fast/`
 
     def __post_init__(self) -> None:
         streams: object = self.streams
@@ -125,7 +126,7 @@ def lstm_step(
     """Advance an LSTM by one frame, with the context as an extra input (Eq. 8-13).
 
     ux: (B, 4 d_h), U_x x of this frame.  h, c: (B, d_h), the state of the step before.
-    U_h: (4 d_h, d_h).  b: (4 d_h,).  Blocks in the order of GATES.
+    U_h: (4 d_h, d_h).  b: (4 d_h,).  In four blocks: i, f, o, g.
     phi, U_phi: (B, d_cv) and (4 d_h, d_cv); without them this is a plain LSTM.
     Returns the new h and c (B, d_h), in float32 at least: the memory adds up over steps.
     """
@@ -230,14 +231,14 @@ def run_plain(
 ) -> Recurred:
     """All steps, one after another, as the equations are written.
 
-    cubes: (B, T, P, d_cv) a stream, none without attention.  vectors: (B, T, d_fc) a stream.
-    frames: those that each step looks at.  frame_mask: (B, T) bool.  dropout: of Phi.
+    cubes: (B, T, P, d_cv) of each stream; an empty dict without attention.
+    vectors: (B, T, d_fc) of each stream.  frames: those that each step looks at.
+    frame_mask: (B, T) bool.  dropout: of Phi.
     """
-    # U_x x and A_cv CV are the same at every step, so they are computed once a video. Cut into
-    # frames here, A_cv CV spares the backward pass a gradient of the whole clip for every step.
+    # U_x x and A_cv CV are the same at every step, so they are computed once for all frames. They
+    # are kept frame by frame: the gradient of a slice would be as large as the clip at every step.
     ux = {s: functional.linear(vectors[s], p.U_x).unbind(dim=1) for s, p in streams.items()}
-    whole = {s: functional.linear(cube, streams[s].A_cv) for s, cube in cubes.items()}
-    cut = {s: a.unbind(dim=1) for s, a in whole.items() if config.attention != "all"}
+    keys = {s: functional.linear(cubes[s], streams[s].A_cv).unbind(dim=1) for s in cubes}
     videos, steps = vectors[config.streams[0]].shape[:2]
     h = {s: p.b.new_zeros(videos, config.d_h) for s, p in streams.items()}
     c = dict(h)
@@ -247,15 +248,16 @@ def run_plain(
     for t in range(steps):
         phi: dict[str, Tensor] = {}
         if cubes:
-            now = slice(frames[t].start, frames[t].stop)
-            projected = {s: torch.stack(a[now], dim=1) for s, a in cut.items()} or whole
-            seen = {s: cube[:, now] for s, cube in cubes.items()}  # (B, N, P, d_cv)
-            valid = None if frame_mask is None else frame_mask[:, now]  # (B, N)
+            window = slice(frames[t].start, frames[t].stop)
+            projected = {s: torch.stack(a[window], dim=1) for s, a in keys.items()}
+            seen = {s: cube[:, window] for s, cube in cubes.items()}  # (B, N, P, d_cv)
+            valid = None if frame_mask is None else frame_mask[:, window]  # (B, N)
             look = attend(config, streams, h, projected, seen, valid)
             phi = {s: functional.dropout(value, dropout) for s, value in look.phi.items()}
             for s, alpha in look.alpha_com.items():
-                maps[s].append(alpha[:, t - now.start])  # of frame t itself, for Eq. 18
-            looks += [look] if return_attention else []
+                maps[s].append(alpha[:, t - window.start])  # of frame t itself, for Eq. 18
+            if return_attention:
+                looks.append(look)
         for s, p in streams.items():
             U_phi = p.U_phi if cubes else None
             state = lstm_step(ux[s][t], h[s], c[s], p.U_h, p.b, phi.get(s), U_phi)
