@@ -11,7 +11,6 @@ from benchmarks import explorer
 from benchmarks.cases import Bench, Sizes
 from benchmarks.floor import attended, floor, work
 from benchmarks.growth import exponent
-from benchmarks.memory import peak
 from benchmarks.timing import interleaved
 
 TINY = Sizes(2, 4, 6, 5, "window", places=4, d_h=8, d_att=4, classes=3)
@@ -60,14 +59,6 @@ def test_exponents_and_the_floor_by_hand():
     assert all_moved - moved == moved + 2 * 4 * 2 * 3
     assert floor(one, False, (1.0, 1e9)) == operations
     assert floor(one, False, (1e9, 1.0)) == moved
-
-
-def test_memory_is_measured_in_a_process_of_its_own():
-    sizes = Sizes(4, 16, 64, 8, d_h=16, d_att=256)
-    plain, fast = (peak(sizes, way, True, 1) for way in ("plain", "fast"))
-    kept = 2 * 16 * 4 * 16 * 49 * 256 * 4 / 2**20  # the tanh of each stream and step, MiB
-    assert plain > kept
-    assert fast < 0.35 * plain
 
 
 def test_the_explorers_moves_are_drawn_and_compared(monkeypatch):

@@ -62,29 +62,23 @@ def build(root: Path) -> None:
     _codebooks(root / "codebooks.safetensors")
     for write, name in ((write_zip, "a.zip"), (write_tar, "a.tar.gz"), (write_rar, "a.rar")):
         write(root / name, *MEMBERS)
-    notebook = {
-        "cells": [
-            {
-                "cell_type": "code", "id": "p", "metadata": {"tags": ["parameters"]}, "outputs": [],
-                "execution_count": None,
-                "source": 'split: int = 1  # of three\nout: str = "runs"\nlr: float = 0.1\n',
-            },
-            {
-                "cell_type": "code", "id": "blank-1", "metadata": {"tags": ["blank"]},
-                "outputs": [], "execution_count": None,
-                "source": "def f():\n    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION\n",
-            },
-            {
-                "cell_type": "code", "id": "check-1", "metadata": {"tags": ["check"]},
-                "outputs": [], "execution_count": None, "source": "assert f() == 1",
-            },
-        ],
-        "metadata": {}, "nbformat": 4, "nbformat_minor": 5,
-    }  # fmt: skip
+    solved = "def f():\n    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION\n"
+    declared = 'split: int = 1  # of three\nout: str = "runs"\nlr: float = 0.1\n'
+    cells = [
+        _cell("p", "parameters", declared),
+        _cell("blank-1", "blank", solved),
+        _cell("check-1", "check", "assert f() == 1"),
+    ]
+    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     (root / "n.ipynb").write_text(json.dumps(notebook))
     config = resolve("tiny", {**SMALL, "iterations": 4, "batch_size": 4})
     train(config, root / "stopped", make_parts(8, 2, 2), progress=False, stop_after=1)
     shutil.copy(root / "stopped" / "log.csv", root / "log.csv")
+
+
+def _cell(name: str, tag: str, source: str) -> dict[str, object]:
+    own = {"cell_type": "code", "id": name, "metadata": {"tags": [tag]}, "source": source}
+    return {**own, "outputs": [], "execution_count": None}
 
 
 def _run(folder: Path, root: Path, networks: dict[str, str]) -> None:
