@@ -99,6 +99,11 @@ def test_a_fold_is_tested_in_the_place_of_the_test_list(tmp_path):
         JHMDB(root, fold=6)
 
 
+def test_every_class_keeps_a_source_to_train_on(small_root):
+    data = JHMDB(small_root, validation=0.5)
+    assert {c.action for c in data.train} == set(data.classes)
+
+
 @pytest.mark.parametrize(
     ("name", "action", "source"),
     [

@@ -194,6 +194,24 @@ def test_large_products_go_through_onednn_and_agree(turned, monkeypatch):
     assert used
 
 
+def test_matrices_with_gaps_are_copied_before_onednn_sees_them(monkeypatch):
+    """It takes hundreds of times as long for them."""
+    torch.manual_seed(0)
+    whole, wide = torch.randn(256, 256), torch.randn(256, 300)
+    for matrix in (whole, whole.T, whole[:16]):
+        assert products.without_gaps(matrix) is matrix
+    for matrix in (wide[:, :256], wide[:, :256].T, whole[::2], torch.randn(2, 8, 9)[..., :5]):
+        found = products.without_gaps(matrix)
+        assert found.is_contiguous()
+        torch.testing.assert_close(found, matrix, rtol=0, atol=0)
+    seen = []
+    monkeypatch.setattr(products, "without_gaps", lambda x: seen.append(x) or x.contiguous())
+    exact = wide[:, :256].double() @ wide[:, 20:276].double().T
+    found = products.product(wide[:, :256], wide[:, 20:276])
+    torch.testing.assert_close(found.double(), exact, rtol=1e-4, atol=1e-3)
+    assert len(seen) == 2
+
+
 def test_tied_and_computed_parameters(case):
     """Parameters that named_parameters lists under other names, or not at all."""
     found = {}
