@@ -119,7 +119,8 @@ def test_places_loss_teaches_the_cube_where_the_actor_is(data, inputs):
     tuner.net.eval()
     right = []
     with torch.no_grad():
-        for images, _, actor in Samples(inputs, data.train, settings, epoch=99, k=tuner.k):
+        samples = Samples(inputs, data.train, settings, tuner.k)
+        for images, _, actor in (samples[99, i] for i in range(len(data.train))):
             scores = tuner.local(tuner.net.vector_and_cube(images)[1].flatten(2))
             found = scores.argmax(1) < len(data.classes)  # some action rather than nobody
             right += [found[actor].float().mean(), (~found)[~actor].float().mean()]
