@@ -204,8 +204,8 @@ def test_page_is_readable_by_night_and_on_a_phone(folder: Path, chromium: Any) -
     ("wrong", "words"),
     [
         ({"splitt": 2}, "splitt"),
-        ({"split": "two"}, "split of type int"),
-        ({"resume": "perhaps"}, "resume of type bool"),
+        ({"split": "two"}, "split: found 'two'; expected a value of type int"),
+        ({"resume": "perhaps"}, "resume: found 'perhaps'; expected a value of type bool"),
     ],
 )
 def test_other_parameters_are_refused_with_the_real_ones(
