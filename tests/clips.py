@@ -1,5 +1,7 @@
 """A data set in JHMDB's layout, small enough to write in a test: a square that moves by class."""
 
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -42,6 +44,29 @@ def write_avi(path: Path, frames: np.ndarray) -> Path:
         stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def write_video(
+    path: Path,
+    frames: Sequence[np.ndarray],
+    times: Sequence[float] | None = None,
+    options: dict[str, str] | None = None,
+    rate: int = 30,
+) -> Path:
+    """A video: MPEG-4 in an AVI, else H.264. times: of each frame, in seconds, at any rate."""
+    with av.open(str(path), "w") as container:
+        codec = "mpeg4" if path.suffix == ".avi" else "libx264"
+        stream = container.add_stream(codec, rate=rate, options=options or {})
+        stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], "yuv420p"
+        if times is not None:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        for i, picture in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+            if times is not None:
+                frame.pts, frame.time_base = round(1000 * times[i]), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
 

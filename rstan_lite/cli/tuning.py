@@ -67,6 +67,7 @@ def _tune(arguments: argparse.Namespace) -> int:
         chosen.append(replace(settings, weights=str(start)))
         check(chosen[-1])
     device, cache, data = choose_device(config.device), cache_folder(config), open_dataset(config)
+    data.check_training()
     check_validation(data.validation)
     split = split_name(data)  # with damaged clips in it: `train` looks for it before it finds them
     flow = estimator(config.flow, config.flow_weights, device.type)

@@ -9,14 +9,13 @@ from collections import Counter
 from pathlib import Path
 from typing import ClassVar
 
-from rstan_lite.data.clips import Clip, ClipDataset
+from rstan_lite.data.clips import ClipDataset
 from rstan_lite.data.splits import (
     TEST,
     TRAIN,
     check_name,
     list_lines,
     read_class_lists,
-    source_video,
 )
 from rstan_lite.system.errors import DataError
 
@@ -30,8 +29,7 @@ class ClassFolders(ClipDataset):
     """Clips without silhouettes, and a check of the lists against the official numbers.
 
     root: holds the folder LISTS and `VIDEOS/<class>/<clip>.avi` or `frames/<class>/<clip>/*.png`
-    (or `.jpg`). Where both are there, the videos count. Folders and files are matched without
-    regard to case, as copies differ in it.
+    (or `.jpg`).
     Lists of all classes must name as many clips as the official ones, else DataError; lists of
     fewer classes are taken for a part of the data set, with a warning.
     """
@@ -42,17 +40,8 @@ class ClassFolders(ClipDataset):
     OFFICIAL: ClassVar[tuple[tuple[int, int], ...]]  # training and test clips of each split
 
     @abstractmethod
-    def _source(self, name: str, action: str) -> str:
-        """The source video of a clip."""
-
-    @abstractmethod
     def _read_lists(self) -> dict[str, dict[str, int]]:
         """`_lists`, before their numbers are checked."""
-
-    def _find_layout(self) -> str:
-        layout = super()._find_layout()
-        self._index = _index(self.root / layout, videos=layout == self.VIDEOS)
-        return layout
 
     def _lists(self) -> dict[str, dict[str, int]]:
         lists = self._read_lists()
@@ -74,28 +63,6 @@ class ClassFolders(ClipDataset):
                 stacklevel=3,
             )
         return lists
-
-    def _clip(self, name: str, action: str, label: int) -> Clip:
-        file = f"{name}.avi" if self.layout == self.VIDEOS else name
-        expected = self.root / self.layout / action / file
-        known = self._index.get((action.casefold(), name.casefold()), [])
-        path = expected if expected in known or not known else known[0]
-        return Clip(name, action, label, path, None, self._source(name, action))
-
-
-def _index(folder: Path, videos: bool) -> dict[tuple[str, str], list[Path]]:
-    """{(class, clip), both without case: where it lies} of a folder of classes."""
-    index: dict[tuple[str, str], list[Path]] = {}
-    for action in sorted(p for p in folder.iterdir() if p.is_dir()):
-        for path in sorted(action.iterdir()):
-            if videos and path.suffix.lower() == ".avi":
-                name = path.stem
-            elif not videos and path.is_dir():
-                name = path.name
-            else:
-                continue
-            index.setdefault((action.name.casefold(), name.casefold()), []).append(path)
-    return index
 
 
 class UCF101(ClassFolders):
@@ -139,9 +106,6 @@ class HMDB51(ClassFolders):
     NAME, TITLE = "hmdb51", "HMDB51"
     LISTS, VIDEOS, CLASSES = "testTrainMulti_7030_splits", "hmdb51_org", 51
     OFFICIAL = ((3570, 1530), (3570, 1530), (3570, 1530))
-
-    def _source(self, name: str, action: str) -> str:
-        return source_video(name, action)
 
     def _read_lists(self) -> dict[str, dict[str, int]]:
         return read_class_lists(self.root / self.LISTS, self.split)

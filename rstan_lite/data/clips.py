@@ -14,8 +14,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from rstan_lite.data.splits import FOLDS, TEST, TRAIN
-from rstan_lite.data.video import read_frames, read_images
+from rstan_lite.data.splits import FOLDS, TEST, TRAIN, source_video
+from rstan_lite.data.video import VIDEOS, read_frames, read_images
 from rstan_lite.system.errors import DataError
 from rstan_lite.system.reading import disk_errors
 from rstan_lite.system.settings import check_choice, check_count, check_real
@@ -42,7 +42,9 @@ class ClipDataset(ABC):
     """A data set of clips with one of its three splits; each data set's reader derives from it.
 
     root: the data set's folder. It holds the split lists, and the clips in a folder per class: as
-    videos or, in another folder, as frames. If it has both, the videos count.
+    videos (with an ending of `video.VIDEOS`) or, in another folder, as frames. If it has both, the
+    videos count. Folders of classes may lie one level deeper. Case does not matter, as copies
+    differ in it.
     split: 1, 2 or 3.
     missing: what to do about clips that a list names but the disk lacks: "error" counts and names
     them; "skip" leaves them out and keeps their names in `.missing`.
@@ -87,6 +89,7 @@ class ClipDataset(ABC):
             self.layout = self._find_layout()
             self._listed = self._lists()
             self.classes = tuple(self._listed)
+            self._there = self._find_clips()
             self._read_clips(missing == "skip", validation, seed)
 
     def _find_layout(self) -> str:
@@ -103,6 +106,20 @@ class ClipDataset(ABC):
         inside = ", ".join(sorted(p.name for p in root.iterdir())[:8])
         raise DataError(root, f"neither {' nor '.join(layouts)} (but {inside})", "one of the two")
 
+    def _find_clips(self) -> dict[tuple[str, str], list[Path]]:
+        """{(class, clip), both without case: where it lies}, from one look at each folder."""
+        names = {name.casefold() for name in self.classes}
+        upper = [path for path in sorted((self.root / self.layout).iterdir()) if path.is_dir()]
+        lower = [path for folder in upper for path in sorted(folder.iterdir()) if path.is_dir()]
+        found: dict[tuple[str, str], list[Path]] = {}
+        for folder in (one for one in (*upper, *lower) if one.name.casefold() in names):
+            for path in sorted(folder.iterdir()):
+                is_video = path.suffix.lower() in VIDEOS
+                if is_video if self.layout == self.VIDEOS else path.is_dir():
+                    name = path.stem if is_video else path.name
+                    found.setdefault((folder.name.casefold(), name.casefold()), []).append(path)
+        return found
+
     def _read_clips(self, skip_missing: bool, validation: float, seed: int) -> None:
         """Sort the listed clips into parts."""
         clips = [
@@ -115,13 +132,18 @@ class ClipDataset(ABC):
             train, test = carve_fold(train, self.fold, self.root)
         absent = {clip: None for clip in (*train, *test) if not clip.path.exists()}  # in order
         names = [f"{clip.action}/{clip.name}" for clip in absent]
-        if absent and not skip_missing:
+        none = len(names) == len({*train, *test})
+        if absent and (none or not skip_missing):
             more = len(names) - NAMED_IN_ERROR
             shown = ", ".join(names[:NAMED_IN_ERROR]) + (f" and {more} more" if more > 0 else "")
+            if none:
+                inside = sorted((self.root / self.layout).glob("*/*"))[:NAMED_IN_ERROR]
+                held = ", ".join(str(path.relative_to(self.root)) for path in inside)
+                shown += f"; there is {held or f'nothing in a folder of {self.layout}'}"
             raise DataError(
                 self.root,
                 f"{len(names)} of the {len(clips)} clips of split {self.split} missing: {shown}",
-                "every clip that the split lists name",
+                f"every clip that the split lists name, as {self.layout}/<class>/<clip>",
                 "Complete the copy, or leave them out with missing='skip' (--missing skip).",
             )
         self.missing = tuple(names)
@@ -132,9 +154,24 @@ class ClipDataset(ABC):
     def _lists(self) -> dict[str, dict[str, int]]:
         """{class, in the order of the labels: {clip: TRAIN, TEST or UNUSED}} of this split."""
 
-    @abstractmethod
     def _clip(self, name: str, action: str, label: int) -> Clip:
         """A listed clip, whether or not the disk has it."""
+        file = f"{name}.avi" if self.layout == self.VIDEOS else name
+        expected = self.root / self.layout / action / file
+        known = self._there.get((action.casefold(), name.casefold()), [expected])
+        path = expected if expected in known else known[0]
+        return Clip(name, action, label, path, None, self._source(name, action))
+
+    def _source(self, name: str, action: str) -> str:
+        """The source video of a clip."""
+        return source_video(name, action)
+
+    def check_training(self) -> None:
+        """Raise DataError where no clip is left to train on."""
+        if not self.train:
+            lost = len(self.missing) + sum(map(len, self.damaged.values()))
+            found = f"no training clip in split {self.split} ({lost} are missing or damaged)"
+            raise DataError(self.root, found, "clips to train on", "Complete the copy.")
 
     def frames(self, clip: Clip) -> np.ndarray:
         """All frames of a clip, uint8 RGB (F, H, W, 3). DataError where they can't be read."""

@@ -6,12 +6,14 @@ The puppets write the same layout, so that this is the one reader of both.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 
 from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.silhouettes import read_masks
-from rstan_lite.data.splits import read_class_lists, source_video
+from rstan_lite.data.splits import read_class_lists
+from rstan_lite.data.video import frame_files
 from rstan_lite.system.errors import DataError
 from rstan_lite.system.reading import disk_errors, read_json
 
@@ -21,6 +23,7 @@ class JHMDB(ClipDataset):
 
     root: holds `splits` and `ReCompress_Videos/<class>/<clip>.avi` or
     `Rename_Images/<class>/<clip>/*.png`; `puppet_mask/<class>/<clip>/puppet_mask.mat` beside them.
+    Mask k is that of frame k of a video, or of the frame whose name says k.
     """
 
     NAME, TITLE = "jhmdb", "JHMDB"
@@ -31,7 +34,11 @@ class JHMDB(ClipDataset):
         """See `ClipDataset.silhouettes`; DataError where the file is missing or does not fit."""
         assert clip.mask_path is not None  # `_clip` below gives every clip one
         with disk_errors(DataError, clip.mask_path, "a silhouette that can be read"):
-            return read_masks(clip.mask_path, frames.shape[:3], repeat_last=clip.path.is_dir())
+            if not clip.path.is_dir():
+                return read_masks(clip.mask_path, frames.shape[:3])
+            skipped = max(0, frame_files(clip.path)[0] - 1)  # frames count from 1, or from 0
+            shape = (skipped + len(frames), *frames.shape[1:3])
+            return read_masks(clip.mask_path, shape, repeat_last=True)[skipped:]
 
     def _recipe(self) -> str:
         """Two sets of puppets have the same names; they differ by their parameters."""
@@ -45,7 +52,5 @@ class JHMDB(ClipDataset):
         return read_class_lists(self.root / self.LISTS, self.split)
 
     def _clip(self, name: str, action: str, label: int) -> Clip:
-        file = f"{name}.avi" if self.layout == self.VIDEOS else name
-        path = self.root / self.layout / action / file
         mask = self.root / "puppet_mask" / action / name / "puppet_mask.mat"
-        return Clip(name, action, label, path, mask, source_video(name, action))
+        return replace(super()._clip(name, action, label), mask_path=mask)

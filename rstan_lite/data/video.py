@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 import struct
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -16,93 +20,204 @@ from rstan_lite.system.reading import check_regular
 
 MAX_BYTES = 4 * 2**30  # decoded RGB of one clip; past this a file is no short clip
 MAX_PIXELS = 2**26  # of one frame, 8192 x 8192
+MAX_SECONDS = 15 * 60  # of a sampled video: a few frames of a longer one name no action
 SUFFIXES = (".png", ".jpg", ".jpeg")
+VIDEOS = (".avi", ".mp4", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv")
 IMAGE = "a PNG or JPEG frame"
-STRICT = {"err_detect": "explode"}  # else FFmpeg paints over damage, and most of it goes unseen
+AGAIN = "Copy or download the file again."
+# else FFmpeg paints over damage, and most of it goes unseen
+STRICT = {"err_detect": "explode", "max_pixels": str(MAX_PIXELS)}
+BARE = ("m4v", "mpegvideo", "h264", "hevc", "mjpeg", "mp3")  # found inside of a damaged AVI
+RATE = 25.0  # frames a second, where a file does not say when its frames are shown
+_NUMBER = re.compile(r"(.*?)([0-9]+)([^0-9]*)")  # the last number of a name is the frame's
+_FLOW = re.compile(r"flow|[xyuv]_?$", re.IGNORECASE)  # as flow extractors call their pictures
 
 
 def read_frames(path: str | Path, most: int = MAX_BYTES) -> np.ndarray:
-    """Decode every frame of a video.
+    """Decode every frame of a video, upright.
 
     path: any file that FFmpeg reads. most: bytes that its decoded frames may take.
     Returns uint8 RGB (F, H, W, 3). F is the number of frames decoded: the count in an AVI header
     is not to be trusted (every JHMDB clip overstates its own).
     Raises DataError for a file that is missing, cut short, without a frame, or damaged.
     """
-    path = Path(path)
-    check_regular(path, DataError, "a video file")
-    frames: list[np.ndarray] = []
-    try:
-        _check_riff(path)
-        # a file object and no protocols: a playlist can't have other files or addresses opened
-        with path.open("rb") as file, av.open(file, options={"protocol_whitelist": "none"}) as box:
-            if not box.streams.video:
-                raise DataError(path, "no video stream", "a file with a video stream")
-            codec = box.streams.video[0].codec_context
-            codec.options = {"max_pixels": str(MAX_PIXELS), **STRICT}
-            used = 0
-            for frame in box.decode(video=0):  # type: ignore[union-attr]
-                used += 3 * frame.width * frame.height
-                if used > most:
-                    raise DataError(
-                        path,
-                        f"more than {most >> 20} MiB of decoded frames",
-                        "a short clip",
-                        "Cut the video first.",
-                    )
-                if frame.is_corrupt:
-                    raise ValueError(f"frame {len(frames)} is damaged")
-                frames.append(frame.to_ndarray(format="rgb24"))
-    except DataError:
-        raise
-    except Exception as error:  # of the decoder, of the disk, or for lack of memory
-        raise DataError(
-            path,
-            f"{len(frames)} frames, then a decoder error ({error})",
-            "a video that decodes to its end",
-            "Copy or download the file again.",
-        ) from error
-    if not frames:
-        raise DataError(path, "0 frames", "at least one frame", "Copy or download the file again.")
-    shapes = {frame.shape for frame in frames}
-    if len(shapes) > 1:
-        raise DataError(path, f"frames of several sizes {sorted(shapes)}", "one frame size")
+    path, frames, used = Path(path), [], 0
+    for frame in decode_video(path):
+        used += 3 * frame.width * frame.height
+        if used > most:
+            found = f"more than {most >> 20} MiB of decoded frames"
+            raise DataError(path, found, "a short clip", "Cut the video first.")
+        frames.append(upright(frame))
+    _check_one_size(path, frames)
     return np.stack(frames)
 
 
-def _check_riff(path: Path) -> None:
-    """Refuse an AVI shorter than its own RIFF header says: FFmpeg would decode it in silence."""
+def decode_video(path: Path) -> Iterator[av.VideoFrame]:
+    """The frames of a video's best stream in the order of display. Raises as `read_frames` does."""
+    count = 0
+    with _packets(path) as packets:
+        for packet in packets:
+            for frame in cast("list[av.VideoFrame]", packet.decode()):
+                if frame.is_corrupt:
+                    raise ValueError(f"frame {count} is damaged")
+                count += 1
+                yield frame
+    if not count:
+        raise DataError(path, "0 frames", "at least one frame", AGAIN)
+
+
+@contextmanager
+def _packets(path: Path) -> Iterator[Iterator[av.Packet]]:
+    """The packets of a video's best stream; complaints of FFmpeg inside become DataErrors."""
+    check_regular(path, DataError, "a video file")
+    try:
+        is_avi = _check_length(path)
+        with (
+            path.open("rb") as file,  # with no protocols a playlist can't open other files
+            av.open(
+                file, options={"protocol_whitelist": "none"}, metadata_errors="ignore"
+            ) as container,
+        ):
+            stream = container.streams.best("video")
+            if stream is None:
+                raise DataError(path, "no video stream", "a file with a video stream")
+            if path.suffix.lower() == ".avi" and not is_avi and container.format.name in BARE:
+                raise DataError(path, "no RIFF/AVI header", "an AVI file")
+            stream.codec_context.options = STRICT
+            yield _playable(container.demux(stream))
+    except DataError:
+        raise
+    except Exception as error:  # of the decoder, of the disk, or for lack of memory
+        found = f"what does not decode ({error})"
+        raise DataError(path, found, "a video that decodes to its end", AGAIN) from error
+
+
+def _playable(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
+    """Packets but those shown before the first key frame, which refer to frames cut away."""
+    start: int | None = None
+    for packet in packets:
+        if start is None and packet.is_keyframe:
+            start = packet.pts
+        if start is None or packet.pts is None or packet.pts >= start:
+            yield packet
+
+
+def upright(frame: av.VideoFrame) -> np.ndarray:
+    """A frame as it is to be shown, uint8 RGB (H, W, 3): turned as a phone's display matrix says.
+
+    The matrix moves a pixel from (x, y) to (a x + c y, b x + d y): a quarter turn swaps the axes.
+    """
+    picture = frame.to_ndarray(format="rgb24")
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return picture
+    a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        picture, a, d = picture.transpose(1, 0, 2), c, b
+    picture = picture[:, ::-1] if a < 0 else picture
+    return np.ascontiguousarray(picture[::-1] if d < 0 else picture)
+
+
+def sample_video(
+    path: Path, choose: Callable[[int], Iterable[int]], shape: Callable[[np.ndarray], np.ndarray]
+) -> tuple[dict[int, np.ndarray], np.ndarray, float]:
+    """Decode a video in a stream and keep some of its frames: memory does not grow with length.
+
+    choose: which frames to keep of so many. shape: makes a kept frame (H, W, 3) as small as needed.
+    Returns the kept frames by their number, and what `at_one_rate` makes of the frames' times.
+    Raises DataError as `read_frames` does, and for a video longer than MAX_SECONDS.
+    """
+    with _packets(path) as packets:  # not decoded: where this count errs, the decoder's is taken
+        times = sorted(_seconds(packet) for packet in packets if packet.size)
+    while True:
+        order, rate = at_one_rate(times)
+        if len(order) > rate * MAX_SECONDS:
+            found, most = f"{len(order) / rate / 60:.0f} minutes", MAX_SECONDS // 60
+            hint = "Cut out the part that shows the action."
+            raise DataError(path, found, f"a video of at most {most} minutes", hint)
+        chosen = list(choose(len(order)))
+        wanted, kept, decoded = set(order[chosen].tolist()), {}, []
+        for number, frame in enumerate(decode_video(path)):
+            decoded.append(_seconds(frame))
+            if number in wanted:
+                kept[number] = shape(upright(frame))
+        if len(decoded) == len(times):
+            _check_one_size(path, kept.values())
+            return {number: kept[int(order[number])] for number in chosen}, order, rate
+        times = decoded
+
+
+def _seconds(shown: av.Packet | av.VideoFrame) -> float:
+    """When a packet or a frame is shown; NaN where it does not say.
+
+    An AVI with B-frames has times of decoding alone, which in order are the same ones.
+    """
+    at = shown.dts if shown.pts is None else shown.pts
+    return float("nan") if at is None or shown.time_base is None else float(at * shown.time_base)
+
+
+def at_one_rate(times: Iterable[float]) -> tuple[np.ndarray, float]:
+    """A video of any rate as one of its mean rate, so that sampling by number samples by time.
+
+    times: (F,), when each frame is shown, in seconds; if some is NaN, the rate is RATE.
+    Returns the frame that a player shows in each of F equal intervals, int64 (F,), and intervals a
+    second. Where no frame is more than two intervals off its place, each has its own.
+    """
+    at = np.fromiter(times, np.float64)
+    same = np.arange(len(at))
+    if len(at) < 2 or not np.isfinite(at).all() or at[-1] <= at[0] or (np.diff(at) < 0).any():
+        return same, RATE
+    gap = (at[-1] - at[0]) / (len(at) - 1)
+    ticks = (at - at[0]) / gap
+    if np.abs(ticks - same).max() <= 2:
+        return same, 1 / gap
+    return np.searchsorted(ticks, same + 0.5, side="right") - 1, 1 / gap
+
+
+def scaled_to(picture: np.ndarray, side: int, enlarge: bool = False) -> np.ndarray:
+    """A picture (H, W, 3) with a short side of so many pixels; a smaller one if asked."""
+    height, width = picture.shape[:2]
+    share = side / min(height, width)
+    if share == 1 or (share > 1 and not enlarge):
+        return picture
+    way = cv2.INTER_AREA if share < 1 else cv2.INTER_LINEAR
+    return cv2.resize(picture, (round(width * share), round(height * share)), interpolation=way)
+
+
+def _check_one_size(path: Path, frames: Iterable[np.ndarray]) -> None:
+    shapes = {frame.shape for frame in frames}
+    if len(shapes) > 1:
+        raise DataError(path, f"frames of several sizes {sorted(shapes)}", "one frame size")
+
+
+def _check_length(path: Path) -> bool:
+    """Refuse an AVI or a Matroska file shorter than its own header says; whether it is an AVI.
+
+    FFmpeg would decode what is there in silence.
+    """
     with path.open("rb") as file:
-        head = file.read(12)
-    if len(head) < 12 or head[:4] != b"RIFF" or head[8:12] != b"AVI ":
-        if path.suffix.lower() == ".avi":
-            raise DataError(path, "no RIFF/AVI header", "an AVI file")
-        return
-    expected, size = struct.unpack("<I", head[4:8])[0] + 8, path.stat().st_size
+        head = file.read(256)
+    is_avi, size, expected = head[:4] == b"RIFF" and head[8:12] == b"AVI ", path.stat().st_size, 0
+    if is_avi:
+        expected = struct.unpack("<I", head[4:8])[0] + 8
+    at = head.find(b"\x18\x53\x80\x67\x01") + 5  # Matroska's segment, with a size of seven bytes
+    if head[:4] == b"\x1a\x45\xdf\xa3" and at > 4 and head[at : at + 7] != b"\xff" * 7:
+        expected = int.from_bytes(head[at : at + 7], "big") + at + 7
     if size < expected:
-        raise DataError(
-            path,
-            f"{size} bytes: the file is cut short",
-            f"the {expected} bytes of its header",
-            "Copy or download the file again.",
-        )
+        found = f"{size} bytes: the file is cut short"
+        raise DataError(path, found, f"the {expected} bytes of its header", AGAIN)
+    return is_avi
 
 
 def read_images(folder: Path) -> np.ndarray:
-    """The frames of a folder of PNG or JPEG images, in the order of the numbers in their names.
+    """The frames of a folder of PNG or JPEG images, see `frame_files`.
 
     Returns uint8 RGB (F, H, W, 3).
-    Raises DataError for a folder without images or with both kinds, an image that does not decode,
-    images of several sizes, and more pixels than a short clip has.
+    Raises DataError as `frame_files` does, for an image that does not decode, for images of several
+    sizes, and for more pixels than a short clip has.
     """
-    names = [p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES]
-    names = sorted((p for p in names if not p.name.startswith(".")), key=_by_number)
-    if not names:
-        raise DataError(folder, "0 PNG or JPEG frames", "at least one frame")
-    if len({p.suffix.lower() == ".png" for p in names}) > 1:
-        raise DataError(folder, "both PNG and JPEG frames", "one kind: no frame twice")
     frames: list[np.ndarray] = []
-    for name in names:
+    for name in frame_files(folder)[1]:
         frame = _read_image(name)
         if frames and frame.shape != frames[0].shape:
             raise DataError(name, f"a frame of {frame.shape}", f"{frames[0].shape} like the first")
@@ -110,6 +225,39 @@ def read_images(folder: Path) -> np.ndarray:
             raise DataError(folder, f"more than {MAX_BYTES >> 30} GiB of frames", "a short clip")
         frames.append(frame)
     return np.stack(frames)
+
+
+def frame_files(folder: Path) -> tuple[int, list[Path]]:
+    """The number of the first frame in a folder of images, and the files in their numbers' order.
+
+    Pictures of flow beside the frames are left out, with a warning.
+    Raises DataError for a folder without images, with images of several kinds, and for numbers that
+    lack or stand twice: silhouettes and flow would belong to other frames.
+    """
+    kinds: dict[tuple[str, str], list[tuple[int, Path]]] = defaultdict(list)
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
+            found = _NUMBER.fullmatch(path.stem)
+            before, number, behind = found.groups() if found else (path.stem, "0", "")
+            kinds[before, behind].append((int(number), path))
+    if not kinds:
+        raise DataError(folder, "0 PNG or JPEG frames", "at least one frame")
+    frames = {kind: files for kind, files in kinds.items() if not _FLOW.match(kind[0])} or kinds
+    if len(frames) > 1:
+        shown = ", ".join(f"{before}...{behind}" for before, behind in list(frames)[:4])
+        raise DataError(folder, f"pictures of several kinds ({shown})", "the frames alone")
+    if len(frames) < len(kinds):
+        said = "pictures of flow lie beside frames, and are left out"
+        warnings.warn(said, stacklevel=2)
+    (files,) = frames.values()
+    numbers, names = zip(*sorted(files), strict=True)
+    if len({name.suffix.lower() == ".png" for name in names}) > 1:
+        raise DataError(folder, "both PNG and JPEG frames", "one kind: no frame twice")
+    for number, expected in zip(numbers, range(numbers[0], numbers[0] + len(numbers)), strict=True):
+        if number != expected:
+            found = f"frame {number} twice" if number < expected else f"no frame {expected}"
+            raise DataError(folder, found, f"each frame from {numbers[0]} to {numbers[-1]} once")
+    return numbers[0], list(names)
 
 
 def _read_image(path: Path) -> np.ndarray:
@@ -131,9 +279,3 @@ def _read_image(path: Path) -> np.ndarray:
     if frame is None:
         raise DataError(path, "an image that does not decode", IMAGE)
     return frame[..., ::-1]
-
-
-def _by_number(path: Path) -> list[tuple[int, str]]:
-    """frame2 before frame10: digits compare by their value, all else as text."""
-    parts = re.split(r"(\d+)", path.name)
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]

@@ -337,8 +337,13 @@ class _Remote(Dataset[tuple[int, Any]]):
 
 
 def _through(steps: Sequence[Step], clip: Clip, value: Any) -> Any:
-    for step in steps:
-        value = step(clip, value)
+    try:
+        for step in steps:
+            value = step(clip, value)
+    except DataError as error:
+        if error.where != "clip":  # of frames alone, which do not know their clip
+            raise
+        raise DataError(clip.path, error.found, error.expected, error.hint) from error
     return value
 
 

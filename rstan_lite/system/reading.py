@@ -47,10 +47,10 @@ def check_regular(
 def read_text(
     path: Path, kind: type[RstanError], expected: str, hint: str = "", most: int = MOST
 ) -> str:
-    """The text of a UTF-8 file; `kind` where there is none to read."""
+    """The text of a UTF-8 file, with or without a byte order mark; `kind` where there is none."""
     check_regular(path, kind, expected, hint, most)
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise kind(path, f"an unreadable file ({error})", expected, hint) from error
 

@@ -76,7 +76,9 @@ class Parts:
 def load_parts(config: TrainConfig) -> Parts:
     """Features of all parts, and which networks made them: the first data set's, for both."""
     dataset, other, networks, shared = find_sources(config)
+    dataset.check_training()
     found = _prepare(config, PARTS, networks, dataset)
+    dataset.check_training()  # damaged clips may have been left out
     seen = networks_seen(networks, dataset, config.dataset)  # now: without damaged clips
     second = None if other is None else load_part(second_config(config), "train", networks, other)
     train, validation, test = (_clip_features(dataset, part, found[part]) for part in PARTS)

@@ -129,6 +129,54 @@ def test_missing_clips(own_root):
     assert skipped.identity() == data.identity()  # what is stored of the others stays valid
 
 
+@pytest.mark.parametrize("ending", [".AVI", ".mp4", ".MKV"])
+def test_endings_of_any_case_and_container(own_root, ending):
+    data = JHMDB(own_root)
+    for clip in data.test:
+        clip.path.rename(clip.path.with_suffix(ending))  # what it holds is told by its content
+    again = JHMDB(own_root)
+    assert [c.path.suffix for c in again.test] == [ending] * len(data.test)
+    assert again.frames(again.test[0]).shape[1:] == (48, 64, 3)
+    assert again.identity() == data.identity()
+
+
+def test_folders_of_classes_one_level_deeper(own_root):
+    data = JHMDB(own_root)
+    videos = own_root / "ReCompress_Videos"
+    videos.rename(own_root / "inner")
+    videos.mkdir()
+    (own_root / "inner").rename(videos / "ReCompress_Videos")  # as archives unpack
+    again = JHMDB(own_root)
+    assert [c.name for c in again.train] == [c.name for c in data.train]
+    assert again.frames(again.train[0]).shape[1:] == (48, 64, 3)
+
+
+def test_a_copy_of_which_nothing_is_found_says_what_is_there(own_root):
+    for clip in JHMDB(own_root, validation=0).train + JHMDB(own_root, validation=0).test:
+        clip.path.rename(clip.path.with_suffix(".zip"))
+    for missing in ("error", "skip"):
+        with pytest.raises(DataError, match=r"12 of the 12 .*there is ReCompress_Videos/jump/src0"):
+            JHMDB(own_root, missing=missing)
+
+
+def test_no_clip_to_train_on(own_root):
+    for clip in JHMDB(own_root, validation=0).train:
+        clip.path.unlink()
+    data = JHMDB(own_root, missing="skip", validation=0)
+    assert len(data.test) == 6
+    with pytest.raises(
+        DataError, match=r"no training clip in split 1 \(6 are missing or damaged\)"
+    ):
+        data.check_training()
+
+
+def test_lists_with_a_byte_order_mark(own_root):
+    data = JHMDB(own_root)
+    for path in (own_root / "splits").iterdir():
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert JHMDB(own_root).identity() == data.identity()
+
+
 def test_a_large_incomplete_copy_is_compared_once_a_clip(tmp_path, monkeypatch):
     """Absent clips are looked up, not searched: 400 of 600 would be 180,000 comparisons."""
     (tmp_path / "splits").mkdir()

@@ -1,12 +1,16 @@
 """Decoding: frames are counted, damage is named."""
 
+import shutil
 import struct
 
+import av
+import cv2
 import numpy as np
 import pytest
-from clips import clip_arrays, write_avi
+from clips import clip_arrays, write_avi, write_video
 
-from rstan_lite.data.video import read_frames
+from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.data.video import at_one_rate, read_frames, read_images, sample_video
 from rstan_lite.system.errors import DataError
 
 
@@ -57,3 +61,173 @@ def test_no_frame(tmp_path):
     path.write_bytes(empty + b"JUNK" + raw[end + 4 :])
     with pytest.raises(DataError, match=r"none\.avi: found 0 frames"):
         read_frames(path)
+
+
+# -- what people have: phones' videos, cuts, covers, copies
+
+MADE = clip_arrays("push", 0, 15)[0]
+
+
+def near(frames: np.ndarray, true: np.ndarray) -> bool:
+    return frames.shape == true.shape and np.abs(frames.astype(int) - true).mean() < 25
+
+
+@pytest.mark.parametrize(
+    ("matrix", "stored"),
+    [
+        ((0, 1, -1, 0), lambda x: np.rot90(x, 1)),  # a phone held upright
+        ((0, -1, 1, 0), lambda x: np.rot90(x, -1)),
+        ((-1, 0, 0, -1), lambda x: x[::-1, ::-1]),
+        ((-1, 0, 0, 1), lambda x: x[:, ::-1]),  # a front camera's mirror
+        ((0, 1, 1, 0), lambda x: x.transpose(1, 0, 2)),
+    ],
+)
+def test_the_display_matrix_turns_frames_upright(tmp_path, matrix, stored):
+    path = write_video(tmp_path / "phone.mp4", [stored(frame) for frame in MADE])
+    raw = bytearray(path.read_bytes())
+    at = raw.index(b"tkhd") + 44
+    a, b, c, d = (number << 16 for number in matrix)
+    struct.pack_into(">9i", raw, at, a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(raw)
+    assert near(read_frames(path), MADE)
+
+
+def test_metadata_that_is_not_utf8(tmp_path):
+    path = tmp_path / "title.avi"
+    with av.open(str(path), "w") as box:
+        box.metadata["title"] = "Cafe de Flore"
+        stream = box.add_stream("mpeg4", rate=30)
+        stream.height, stream.width, stream.pix_fmt = *MADE.shape[1:3], "yuv420p"
+        for frame in MADE:
+            box.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        box.mux(stream.encode())
+    raw = path.read_bytes()
+    assert b"Cafe de" in raw
+    path.write_bytes(raw.replace(b"Cafe de", b"Caf\xe9 de"))
+    assert near(read_frames(path), MADE)
+
+
+def test_the_best_stream_is_read_and_not_the_first(tmp_path):
+    path = tmp_path / "preview.mkv"
+    with av.open(str(path), "w") as box:
+        small, whole = MADE[:1, :32, :32], MADE
+        streams = [box.add_stream("libx264", rate=30) for _ in (small, whole)]
+        for stream, frames in zip(streams, (small, whole), strict=True):
+            stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
+        for stream, frames in zip(streams, (small, whole), strict=True):
+            for frame in frames:
+                frame = np.ascontiguousarray(frame)
+                box.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            box.mux(stream.encode())
+    assert near(read_frames(path), MADE)
+
+
+def test_a_container_under_another_ending(tmp_path):
+    path = write_video(tmp_path / "clip.mp4", MADE)
+    shutil.move(path, tmp_path / "clip.avi")
+    assert near(read_frames(tmp_path / "clip.avi"), MADE)
+
+
+def test_a_cut_at_an_open_key_frame_is_read_from_there(tmp_path):
+    """Frames that are shown before the key frame refer to what the cut took away."""
+    options = {"x264-params": "keyint=6:min-keyint=6:open-gop=1:bframes=3:b-adapt=0:scenecut=0"}
+    whole, path = write_video(tmp_path / "whole.mkv", MADE, options=options), tmp_path / "cut.mkv"
+    with av.open(str(whole)) as source, av.open(str(path), "w") as box:
+        stream, started = box.add_stream_from_template(source.streams.video[0]), 0
+        for packet in source.demux(video=0):
+            started += packet.is_keyframe
+            if started > 1 and packet.dts is not None:
+                packet.stream = stream
+                box.mux(packet)
+    with av.open(str(path)) as box:
+        first, *others = (packet.pts for packet in box.demux(video=0) if packet.size)
+    assert min(others) < first  # the cut has such frames
+    assert near(read_frames(path), MADE[6:])
+
+
+def test_a_matroska_file_cut_short(tmp_path):
+    path = write_video(tmp_path / "clip.mkv", MADE)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(DataError, match=r"cut short; expected the \d+ bytes"):
+        read_frames(path)
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mkv", ".avi"])
+def test_some_frames_of_a_stream(tmp_path, ending):
+    path = write_video(tmp_path / f"clip{ending}", MADE)
+    kept, order, rate = sample_video(path, lambda n: range(0, n, 7), lambda x: x[::2])
+    assert (sorted(kept), order.tolist()) == ([0, 7, 14], list(range(15)))
+    assert rate == pytest.approx(30, rel=0.02)
+    assert all((kept[i] == read_frames(path)[i, ::2]).all() for i in kept)
+
+
+def test_a_variable_rate_is_sampled_by_time(tmp_path):
+    """Frames 0 to 9 are shown for 1.8 of 5.8 seconds: so many of the samples are of them."""
+    gaps = [0.1] * 9 + [0.9] * 5
+    times = np.concatenate([[0], np.cumsum(gaps)])
+    order, rate = at_one_rate(times)
+    assert (order < 10).mean() == pytest.approx(1.8 / 5.8, abs=0.05)
+    assert rate == pytest.approx(14 / times[-1])
+    path = write_video(tmp_path / "phone.mp4", MADE, times=times)
+    assert (sample_video(path, lambda n: [0], lambda x: x)[1] == order).all()
+    assert len(read_frames(path)) == 15  # a data set's clip keeps its frames: masks are by number
+    jitter = np.arange(15) / 30 + np.random.default_rng(0).uniform(0, 0.03, 15)
+    assert (at_one_rate(jitter)[0] == np.arange(15)).all()
+    assert (at_one_rate([0.0, float("nan")])[0] == [0, 1]).all()
+
+
+def test_a_video_that_is_too_long_is_refused_before_it_is_decoded(tmp_path):
+    path = write_video(tmp_path / "long.mp4", MADE, times=np.arange(15) * 240)
+    with pytest.raises(DataError, match="found 60 minutes; expected a video of at most 15"):
+        sample_video(path, lambda n: pytest.fail("decoded"), lambda x: x)
+
+
+# -- folders of frames
+
+
+def write_folder(folder, names):
+    folder.mkdir(parents=True)
+    for name, frame in zip(names, np.resize(MADE, (len(names), *MADE.shape[1:])), strict=True):
+        cv2.imwrite(str(folder / name), frame[..., ::-1])
+    return folder
+
+
+def test_pictures_of_flow_beside_frames_are_not_read(tmp_path):
+    kinds = ("img", "flow_x", "flow_y")
+    names = [f"{kind}_{i:05d}.jpg" for kind in kinds for i in range(1, 9)]
+    folder = write_folder(tmp_path / "clip", names)
+    with pytest.warns(UserWarning, match="pictures of flow lie beside frames"):
+        assert near(read_images(folder), MADE[:8])
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["img_1.png", "img_2.png", "img_4.png"], "no frame 3; expected each frame from 1 to 4"),
+        (["img_1.png", "img_01.png", "img_2.png"], "frame 1 twice"),
+        (["a_1.png", "b_1.png", "b_2.png"], r"pictures of several kinds \(a_\.\.\., b_"),
+        (["1.png", "2.jpg"], "both PNG and JPEG"),
+    ],
+)
+def test_numbers_that_lack_or_stand_twice(tmp_path, names, found):
+    with pytest.raises(DataError, match=found):
+        read_images(write_folder(tmp_path / "clip", names))
+
+
+def test_silhouettes_are_paired_by_the_frames_numbers(tmp_path, small_root):
+    """A copy without its first frames: each silhouette stays on its own frame."""
+    data = JHMDB(small_root, validation=0)
+    clip = data.test[0]
+    frames = data.frames(clip)
+    masks = data.silhouettes(clip, frames)
+    for link in ("splits", "puppet_mask"):
+        (tmp_path / link).symlink_to(small_root / link)
+    for first in (0, 1, 4):
+        folder = tmp_path / "Rename_Images" / clip.action / clip.name
+        write_folder(folder, [f"{i:05d}.png" for i in range(first, first + 8)])
+        own = JHMDB(tmp_path, validation=0, missing="skip")
+        (there,) = [*own.test, *own.train]
+        skipped = max(0, first - 1)
+        found = own.silhouettes(there, own.frames(there))
+        assert (found == masks[skipped : skipped + 8]).all()
+        shutil.rmtree(folder)

@@ -141,6 +141,7 @@ def _run(
     data = JHMDB(
         config.root, config.split, config.missing, config.validation, damaged=config.damaged
     )
+    data.check_training()
     if not data.validation:
         raise ConfigError("--validation", "no clip in that part", "a larger share")
     clips = data.train + data.validation + data.test
