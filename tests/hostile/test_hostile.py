@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fetch.made import has_tool
 
+from tests.fetch.made import has_tool
 from tests.hostile import worker
 from tests.hostile.entries import ENTRIES
 from tests.hostile.runner import Worker, report, run_cases
