@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from rstan_lite.data.jhmdb import JHMDB
@@ -20,10 +19,10 @@ from rstan_lite.features.extraction import FeatureSettings, image_features, load
 from rstan_lite.features.flow import OPENCV, flow_sequence
 from rstan_lite.features.inputs import PACKED, InputStore, clip_inputs, inputs_store, stream_images
 from rstan_lite.features.networks import SHIPPED, shipped
-from rstan_lite.features.pipeline import Features, prepare_parts
+from rstan_lite.features.pipeline import prepare_parts
 from rstan_lite.puppets import generate
 from rstan_lite.system.devices import make_fabric
-from rstan_lite.training.batches import ClipFeatures, epoch_rows, training_batch
+from rstan_lite.training.batches import epoch_rows, training_batch
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.loop import Objective, Task, learning_rate, train_step
 from rstan_lite.training.train import build_model
@@ -152,8 +151,7 @@ def training(data: JHMDB, settings: FeatureSettings, cache: Path) -> dict[str, f
     over the reading as it is.
     """
     start = time.perf_counter()
-    found = prepare_parts(data, ("train",), settings, cache)["train"]
-    features = _clip_features(data, found)
+    features = prepare_parts(data, ("train",), settings, cache)["train"]
     config = TrainConfig(batch_size=min(BATCH, len(data.train)))
     rows = epoch_rows(len(features), config.batch_size, 0, 0)[0]
     training_batch(features, rows, config.frames, 0, 0, "cpu")
@@ -175,8 +173,8 @@ def training(data: JHMDB, settings: FeatureSettings, cache: Path) -> dict[str, f
                 train_step(fabric, objective, stepper, [(task, batch)], config.clip_norm)
     for _ in range(5):  # in turn
         fresh = prepare_parts(data, ("train",), settings, cache)["train"]
-        with clock.time("reopened"):  # new Features have no file open yet
-            training_batch(_clip_features(data, fresh), rows, config.frames, 0, 0, "cpu")
+        with clock.time("reopened"):  # new features have no file open yet
+            training_batch(fresh, rows, config.frames, 0, 0, "cpu")
         with clock.time("kept"):
             training_batch(features, rows, config.frames, 0, 0, "cpu")
     return {
@@ -184,14 +182,3 @@ def training(data: JHMDB, settings: FeatureSettings, cache: Path) -> dict[str, f
         "waiting_share": clock["reading"] / (clock["reading"] + clock["computing"]),
         "reopened_over_kept": clock["reopened"] / clock["kept"],
     }
-
-
-def _clip_features(data: JHMDB, found: Features) -> ClipFeatures:
-    return ClipFeatures(
-        [clip.name for clip in data.train],
-        np.array([clip.label for clip in data.train], np.int64),
-        found.cubes,
-        found.vectors,
-        found.target,
-        data.classes,
-    )

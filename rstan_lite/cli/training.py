@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from rstan_lite.data.datasets import damage_lines
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.ranks import ranks_of_environment, refuse_several
 from rstan_lite.system.settings import check_count, parsed, shown
-from rstan_lite.training.config import TrainConfig, default_of, value_types
+from rstan_lite.training.config import TrainConfig, value_types
 from rstan_lite.training.profiles import PROFILES, VARIANTS, resolve
 
 
@@ -88,11 +87,13 @@ def _train(arguments: argparse.Namespace) -> int:
 
         print(describe(config, out))
         return 0
+    from rstan_lite.lab.model_card import write_card
     from rstan_lite.training.train import train
 
     with ranks.together():
         metrics = train(config, out, progress=not arguments.quiet, ranks=ranks)
     if metrics is not None:
+        write_card(out, config, metrics)
         report(metrics)
     if ranks.leads:
         print(f"run folder: {out}")
@@ -140,7 +141,7 @@ def add_fields(
         if spec.name not in names:
             continue
         kind, choices = types[spec.name], spec.metadata["choices"]
-        own = others.get(spec.name, default_of(spec))
+        own = others.get(spec.name, spec.default)
         text = spec.metadata["help"] + (f": {', '.join(choices)}" if choices else "")
         more: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
         if kind is not bool:
@@ -197,6 +198,16 @@ def report(metrics: dict[str, Any]) -> None:
     if second:
         for line in damage_lines(second.get("damaged_clips") or {}, f" of {second['dataset']}"):
             print(line)
+
+
+def damage_lines(damaged: Mapping[str, Mapping[str, str]], where: str = "") -> list[str]:
+    """What to print of clips that were left out as damaged, see `ClipDataset.settle`."""
+    lines: list[str] = []
+    for part, found in damaged.items():
+        use = "not counted" if part in ("test", "validation") else "left out"
+        lines += [f"{len(found)} damaged clips of the {part} part{where}, {use}:"]
+        lines += [f"  {name}: {reason}" for name, reason in found.items()]
+    return lines
 
 
 def add_cluster_options(parser: argparse.ArgumentParser, workers: str) -> None:

@@ -6,8 +6,7 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
-from rstan_lite.cli.training import add_fields, given, values_of
-from rstan_lite.data.datasets import damage_lines
+from rstan_lite.cli.training import add_fields, damage_lines, given, values_of
 from rstan_lite.training.config import TrainConfig
 
 CLIPS = ("dataset", "root", "split", "missing", "damaged", "validation", "fold")

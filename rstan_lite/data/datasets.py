@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,16 +11,6 @@ if TYPE_CHECKING:
     from rstan_lite.data.clips import ClipDataset
 
 DATASETS = ("puppets", "jhmdb", "ucf101", "hmdb51")
-
-
-def damage_lines(damaged: Mapping[str, Mapping[str, str]], where: str = "") -> list[str]:
-    """What to print of clips that were left out as damaged, see `ClipDataset.settle`."""
-    lines: list[str] = []
-    for part, found in damaged.items():
-        use = "not counted" if part in ("test", "validation") else "left out"
-        lines += [f"{len(found)} damaged clips of the {part} part{where}, {use}:"]
-        lines += [f"  {name}: {reason}" for name, reason in found.items()]
-    return lines
 
 
 def open_clips(

@@ -23,11 +23,11 @@ from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
 from rstan_lite.features.inputs import InputStore, coded_flow, pick_inputs, stream_images
 from rstan_lite.features.pretrained import load_imagenet, load_tuned, tuned_trunk
 from rstan_lite.features.store import Store, fingerprint
-from rstan_lite.features.tensor_files import read_state
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError, RstanError
 from rstan_lite.system.files import clear_parts
 from rstan_lite.system.interruption import starting_processes
 from rstan_lite.system.settings import check_choice
+from rstan_lite.system.tensor_files import read_state
 
 # Images through a network at a time. On a CPU four of SqueezeNet's largest maps still fit into its
 # cache, which makes each image a fifth to a third cheaper than sixteen at a time.

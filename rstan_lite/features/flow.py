@@ -14,9 +14,9 @@ import torch
 from torch.nn import functional
 
 from rstan_lite.data.transforms import Geometry
-from rstan_lite.features.tensor_files import hub_file, load_weights, read_state, weights_hash
 from rstan_lite.system.errors import ConfigError, DataError
 from rstan_lite.system.settings import check_choice
+from rstan_lite.system.tensor_files import hub_file, load_weights, read_state, weights_hash
 
 BOUND = 20.0  # px per frame; larger displacements are clipped
 ZERO = 128  # code of no motion

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 from rstan_lite.data.clips import ClipDataset
 from rstan_lite.data.splits import part_name
 from rstan_lite.features.pretrained import installed_file
-from rstan_lite.features.tensor_files import weights_hash
 from rstan_lite.system.errors import CheckpointError
 from rstan_lite.system.reading import check_regular, read_json
+from rstan_lite.system.tensor_files import weights_hash
 
 SHIPPED = "puppetnet"  # the backbone whose networks, trained on puppets, are part of the package
 INSTALLED = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")

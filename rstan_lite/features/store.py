@@ -18,6 +18,9 @@ from rstan_lite.system.errors import DataError, StoreError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import check_regular, disk_errors, read_json
 
+MEND = "Remove it and run `rstan-lite extract` again: only this clip is made anew."
+TENSORS = "a clip's stored tensors"
+
 
 def digest(value: Any) -> str:
     """A short hash of a JSON value."""
@@ -61,12 +64,9 @@ class Store:
             raise StoreError(path, type(found).__name__, "an object of settings", mend)
         if found != self.key:
             names = sorted(n for n in {*found, *self.key} if found.get(n) != self.key.get(n))
-            made, wanted = (
-                ", ".join(f"{n}={key.get(n)!r}" for n in names)[:1000] for key in (found, self.key)
-            )
-            raise StoreError(
-                path, f"a store made with {made}", wanted, "Use another folder, or remove this one."
-            )
+            said = [", ".join(f"{n}={k.get(n)!r}" for n in names)[:1000] for k in (found, self.key)]
+            hint = "Use another folder, or remove this one."
+            raise StoreError(path, f"a store made with {said[0]}", said[1], hint)
 
     @classmethod
     def under(cls, cache: str | Path, kind: str, key: dict[str, Any]) -> Store:
@@ -111,12 +111,10 @@ class Store:
 
     @contextmanager
     def _open(self, path: Path) -> Iterator[Any]:
-        mend = "Remove it and run `rstan-lite extract` again: only this clip is made anew."
-        check_regular(path, StoreError, "a clip's stored tensors", mend)
+        check_regular(path, StoreError, TENSORS, MEND)
         try:
             with safe_open(str(path), framework="pt") as file:
                 yield file
         except (OSError, SafetensorError, MemoryError) as error:
-            raise StoreError(
-                path, f"a missing or damaged file ({error})", "a clip's stored tensors", mend
-            ) from error
+            found = f"a missing or damaged file ({error})"
+            raise StoreError(path, found, TENSORS, MEND) from error

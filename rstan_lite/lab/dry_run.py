@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from rstan_lite.data.splits import part_name
+from rstan_lite.lab.paper_settings import NOT_STATED, beside_paper, of_second
 from rstan_lite.system.settings import default_cache, short, shown
 from rstan_lite.system.tables import aligned
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.profiles import NOT_STATED, beside_paper, column, of_second
+from rstan_lite.training.profiles import column
 
 DIFFERS = "*"
 

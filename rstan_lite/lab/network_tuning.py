@@ -31,12 +31,12 @@ from rstan_lite.features.pretrained import (
     tuned_trunk,
 )
 from rstan_lite.features.store import digest
-from rstan_lite.features.tensor_files import load_weights, read_state, weights_hash
 from rstan_lite.lab.tuning_images import Batches, Samples, TuneSettings
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.files import alone, clear_parts, write_atomically
 from rstan_lite.system.interruption import Keeper, starting_processes
 from rstan_lite.system.reading import check_regular, read_json
+from rstan_lite.system.tensor_files import load_weights, read_state, weights_hash
 from rstan_lite.training.checkpoint import (
     Versions,
     random_states,

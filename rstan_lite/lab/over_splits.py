@@ -15,7 +15,7 @@ from rstan_lite.lab.protocols import evaluate_run
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.settings import option_words
 from rstan_lite.training import run_folder
-from rstan_lite.training.config import TrainConfig, default_of, differences, read_config
+from rstan_lite.training.config import TrainConfig, differences, read_config
 
 PATTERN = "{split}"  # stands for the split's number in a run's name
 # What runs of one table may differ in: a network is tuned anew for each split.
@@ -116,7 +116,7 @@ def evaluate_splits(found: Iterable[Path], out: Path, **how: Any) -> tuple[dict[
 def command(config: TrainConfig, out: Path) -> str:
     """The `rstan-lite train` command of a configuration, with every option that is no default."""
     values = asdict(config)
-    changed = {f.name: values[f.name] for f in fields(config) if values[f.name] != default_of(f)}
+    changed = {f.name: values[f.name] for f in fields(config) if values[f.name] != f.default}
     return shlex.join(["rstan-lite", "train", *option_words(changed), "--out", str(out)])
 
 

@@ -18,13 +18,14 @@ from rstan_lite.features.extraction import image_features, load_network
 from rstan_lite.features.flow import estimator
 from rstan_lite.features.inputs import clip_inputs, stream_images
 from rstan_lite.features.networks import check_networks
+from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.model.output import RSTANOutput, last_step
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
 from rstan_lite.system.reading import check_regular
 from rstan_lite.training import run_folder
-from rstan_lite.training.batches import ClipFeatures, ordered_batches
+from rstan_lite.training.batches import ordered_batches
 from rstan_lite.training.config import TrainConfig, read_config
 from rstan_lite.training.parts import feature_settings
 from rstan_lite.training.run_folder import Description, load_model

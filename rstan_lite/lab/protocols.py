@@ -16,12 +16,12 @@ from rstan_lite.data.sampling import EXTENTS, FRAMES, ClipSequence
 from rstan_lite.data.transforms import CORNERS, view, view_side
 from rstan_lite.features.extraction import FeatureSettings
 from rstan_lite.features.networks import check_networks
+from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.model import RSTAN
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.settings import check_choice, check_count
 from rstan_lite.training import run_folder
-from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.config import TrainConfig, read_config
 from rstan_lite.training.evaluation import Evaluation, evaluate
 from rstan_lite.training.parts import (

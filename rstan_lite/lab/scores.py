@@ -125,6 +125,16 @@ def normalise(scores: np.ndarray, how: str) -> np.ndarray:
     return x / x.sum(1, keepdims=True)
 
 
+def bootstrap_accuracy(right: np.ndarray, draws: int = 2000, seed: int = 0) -> np.ndarray:
+    """Accuracies of data sets drawn from the clips with replacement, (draws, ...).
+
+    right: (n, ...) true where a clip is named rightly; further axes, such as models, are drawn
+    together, so that their differences are of the same clips.
+    """
+    drawn = np.random.default_rng(seed).integers(len(right), size=(draws, len(right)))
+    return np.asarray(right, np.float64)[drawn].mean(1)
+
+
 def _file(source: Path, part: str) -> Path:
     """The file of a part; CheckpointError where there is none."""
     with disk_errors(CheckpointError, source, "a run folder or a file of scores"):

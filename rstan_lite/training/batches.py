@@ -1,9 +1,9 @@
-"""Clips' features in memory or on disk, and the mini-batches drawn from them."""
+"""The mini-batches that are drawn from clips' features."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,72 +11,16 @@ import torch
 from torch import Tensor
 
 from rstan_lite.data.sampling import equally_spaced
-from rstan_lite.system.errors import DataError
+from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.system.ranks import ALONE, Ranks
-
-
-@dataclass
-class ClipFeatures:
-    """The features of n clips; arrays may be memory-mapped, they are read a batch at a time.
-
-    names: n clip names. labels: (n,) int64 indices into classes.
-    cubes[stream]: (n, V, S, P, d_cv) and vectors[stream]: (n, V, S, d_fc), any float type: V views
-        (crops, mirrored) of S stored frames, equally spaced in the clip. View 0 is the centre crop.
-    target: (n, V, S, P) float32, M of Eq. 18: rows sum to one, or are zero without a silhouette.
-    classes: names of the labels.
-    scales[stream]: what cubes and vectors are divided by when a batch is read.
-    """
-
-    names: Sequence[str]
-    labels: np.ndarray
-    cubes: Mapping[str, Any]
-    vectors: Mapping[str, Any]
-    target: Any
-    classes: tuple[str, ...]
-    scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        n = len(self.names)
-        # a part without clips, as --validation 0 makes one, has no features to take sizes from
-        for stream in self.cubes if n else ():
-            shape, vector = tuple(self.cubes[stream].shape), tuple(self.vectors[stream].shape)
-            if len(shape) != 5 or len(vector) != 4 or shape[:3] != vector[:3] or shape[0] != n:
-                raise DataError(
-                    f"features of stream {stream}",
-                    f"cubes {shape} and vectors {vector}",
-                    f"({n}, views, frames, places, d_cv) and ({n}, views, frames, d_fc)",
-                )
-            if tuple(self.target.shape) != shape[:4]:
-                raise DataError("silhouette targets", f"{tuple(self.target.shape)}", f"{shape[:4]}")
-        if len(self.labels) != n:
-            raise DataError("labels", f"{len(self.labels)}", f"{n}, one a clip")
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    @property
-    def streams(self) -> tuple[str, ...]:
-        """Streams that are present."""
-        return tuple(self.cubes)
-
-    @property
-    def views(self) -> int:
-        """Stored views V of a clip."""
-        return int(self.target.shape[1])
-
-    @property
-    def stored_frames(self) -> int:
-        """Stored frames S of a clip."""
-        return int(self.target.shape[2])
 
 
 @dataclass
 class Batch:
     """B clips of T frames on the computing device, float32.
 
-    cubes[stream] (B, T, P, d_cv), vectors[stream] (B, T, d_fc), labels (B,), target (B, T, P),
-    rows (B,) the clips' indices in the ClipFeatures. whole: those of the whole mini-batch, of which
-    this may be one process's part.
+    cubes[stream] (B, T, P, d_cv), vectors[stream] (B, T, d_fc), labels (B,), target (B, T, P).
+    rows: (B,) indices in the ClipFeatures. whole: those of the mini-batch that all processes share.
     """
 
     cubes: dict[str, Tensor]
@@ -112,9 +56,8 @@ def _take(array: Any, rows: Tensor, views: Tensor, frames: Tensor) -> Tensor:
     array: a tensor, a NumPy array or anything whose array[i][v] is view v of clip i, (S, ...).
     """
     out = torch.empty(0)
-    for i, (row, view, wanted) in enumerate(
-        zip(rows.tolist(), views.tolist(), frames, strict=True)
-    ):
+    places = zip(rows.tolist(), views.tolist(), frames, strict=True)
+    for i, (row, view, wanted) in enumerate(places):
         stored = array[row][view]  # a view of the file: nothing is read yet
         if not isinstance(stored, Tensor):
             stored, wanted = torch.from_numpy(stored[wanted.numpy()]), torch.arange(len(wanted))
@@ -143,25 +86,17 @@ def endless_rows(n: int, batch_size: int, seed: int, iteration: int) -> Tensor:
     """
     size = min(batch_size, n)
     first, last = iteration * size, (iteration + 1) * size
-    return torch.cat(
-        [
-            torch.randperm(n, generator=_generator(seed, epoch))[
-                max(first - epoch * n, 0) : last - epoch * n
-            ]
-            for epoch in range(first // n, (last - 1) // n + 1)
-        ]
-    )
+    parts = []
+    for epoch in range(first // n, (last - 1) // n + 1):
+        order = torch.randperm(n, generator=_generator(seed, epoch))
+        parts.append(order[max(first - epoch * n, 0) : last - epoch * n])
+    return torch.cat(parts)
 
 
 def training_batch(
-    features: ClipFeatures,
-    rows: Tensor,
-    steps: int,
-    seed: int,
-    iteration: int,
-    device: torch.device | str,
-    ranks: Ranks = ALONE,
-) -> Batch:
+    features: ClipFeatures, rows: Tensor, steps: int, seed: int, iteration: int,
+    device: torch.device | str, ranks: Ranks = ALONE,
+) -> Batch:  # fmt: skip
     """A mini-batch with, for each clip, a random view and a random phase of its frames.
 
     rows: (B,) of the whole mini-batch. Of several processes each reads its part, drawn as one alone
@@ -177,12 +112,9 @@ def training_batch(
 
 
 def ordered_batches(
-    features: ClipFeatures,
-    batch_size: int,
-    steps: int,
-    device: torch.device | str,
+    features: ClipFeatures, batch_size: int, steps: int, device: torch.device | str,
     ranks: Ranks = ALONE,
-) -> Iterator[Batch]:
+) -> Iterator[Batch]:  # fmt: skip
     """All clips in order, T equally spaced frames of view 0; the last batch may be smaller.
 
     Several processes take the batches in turn.

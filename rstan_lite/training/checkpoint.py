@@ -20,11 +20,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from rstan_lite.features.tensor_files import load_torch
 from rstan_lite.system.errors import CheckpointError, RstanError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.interruption import Keeper
 from rstan_lite.system.reading import check_regular
+from rstan_lite.system.tensor_files import load_torch
 
 RESUME = "resume.pt"
 _HEAD, _DIGITS = b"rstan-lite state, sha256 ", 64
@@ -35,8 +35,7 @@ class Versions:
     """A state on disk, in the two newest versions: `path`, and `<path>.previous`.
 
     A version begins with a line that holds the SHA-256 of the rest, which torch.save wrote: torch
-    itself reads a file with a changed number without a complaint. A version that was found damaged
-    is never kept as the one before.
+    reads a changed number without a complaint. A damaged version is never kept as the one before.
     """
 
     def __init__(self, path: Path):
@@ -59,10 +58,10 @@ class Versions:
         self._newest_is_good = True
 
     def load(self, take: Callable[[dict[str, Any]], T], device: str = "cpu") -> T | None:
-        """Hand the newest whole version's state to `take`, and return what that returns.
+        """Hand the newest whole version's state to `take`; returns its result, None without one.
 
-        None where there is no version. A damaged one is named on stderr, and the one before it
-        taken; `take` may be called twice, the second time to replace what the first began.
+        A damaged version is named on stderr, and the one before it taken; `take` may be called
+        twice, the second time to replace what the first began.
         Raises CheckpointError where no version can be read, and what `take` raises as such.
         """
         found = [path for path in (self.path, self.previous) if path.exists()]
@@ -83,12 +82,10 @@ class Versions:
         if not found:
             return None
         reasons = " and ".join(f"{path.name}: {_reason(reason)}" for path, reason in damages)
-        raise CheckpointError(
-            damages[0][0],
-            f"a damaged file ({reasons})",
-            "the saved state of a run",
-            f"Remove {' and '.join(path.name for path in found)}: the run then starts anew.",
-        ) from damages[0][1]
+        hint = f"Remove {' and '.join(path.name for path in found)}: the run then starts anew."
+        expected = "the saved state of a run"
+        newest, first = damages[0]
+        raise CheckpointError(newest, f"a damaged file ({reasons})", expected, hint) from first
 
     def remove(self) -> None:
         """Remove all versions, when the run is done."""
@@ -145,10 +142,9 @@ class EpochLog:
 
     iteration: mini-batches so far. main_loss, aa_loss: Eq. 17 (summed over the T steps) and
     Eq. 18, a video. gradient_norm: before clipping; clipped: share of mini-batches that were.
-    Accuracies are shares in [0, 1]; those of validation are None without a validation part, and
-    attention_share (see `evaluation.silhouette_sums`) is None without attention or silhouette.
-    main_loss to train_accuracy but the gradient are the first data set's; second_loss (Eq. 17,
-    before its weight) and second_accuracy those of a second one on its training clips, or None.
+    Accuracies are shares in [0, 1]. None: validation without a validation part, attention_share
+    (see `evaluation.silhouette_sums`) without attention or silhouette.
+    second_loss (Eq. 17, before its weight), second_accuracy: of a second data set's training clips.
     """
 
     epoch: int
@@ -170,8 +166,7 @@ class EpochLog:
 class EpochSums:
     """Of an epoch's mini-batches so far; main, clips and right have one entry a data set.
 
-    batches: how many there were. main, actor: their losses (Eq. 17, 18). clips, right: how many
-    clips, and how many of them were named rightly. norm: of the gradients; clipped: how many were.
+    main, actor: losses (Eq. 17, 18). right: of the clips, those named rightly. norm: of gradients.
     """
 
     batches: int = 0
@@ -185,10 +180,7 @@ class EpochSums:
     def add(
         self, losses: Sequence[Mapping[str, float]], clips: Sequence[int], norm: float, limit: float
     ) -> None:
-        """Add a mini-batch of each data set: its losses (main, actor, right) and clips.
-
-        norm: of the gradient; limit: the largest that is let through, 0 for any.
-        """
+        """Add a mini-batch of each data set, see `train_step`. limit: of the norm, 0 for none."""
         self.batches += 1
         for task, (loss, count) in enumerate(zip(losses, clips, strict=True)):
             self.main[task] += loss["main"]
@@ -203,7 +195,7 @@ class EpochSums:
 class Progress:
     """How far a run is: what the next mini-batch starts from, besides weights and optimiser.
 
-    epoch: how many were finished, with their validation. sums: of the mini-batches since then.
+    epoch: how many were finished. sums: of the mini-batches since then.
     best_*: the epoch chosen so far (validation accuracy, then loss) and its weights.
     """
 
@@ -240,24 +232,17 @@ class Saver(Keeper):
     path: see `Versions`; None saves nothing, but a signal still waits for a safe point.
     run: text that identifies the run (settings and clips); only the same run can go on from it.
     every: epochs after which it is saved besides; pause: seconds between saves; 0 for never.
-    on_save: called with the log after each save, and after a load.
-    writes: false in a process that shares the training with the one that saves it.
-    progress: what was saved of this run; a fresh one where nothing was. Model, optimiser and random
-    sources are then as they were saved.
+    on_save: called with the log after each save, and after a load. writes: false in a process that
+    shares the training with the one that saves it.
+    Entering leaves model, optimiser and random sources as they were saved, and `progress` as well.
     Raises CheckpointError where all versions are damaged, or one is of another run.
     """
 
     def __init__(
-        self,
-        path: Path | None,
-        run: str,
-        model: nn.Module,
-        optimizer: Optimizer,
-        every: int = 0,
-        pause: float = 0.0,
-        on_save: Callable[[list[EpochLog]], None] | None = None,
+        self, path: Path | None, run: str, model: nn.Module, optimizer: Optimizer, every: int = 0,
+        pause: float = 0.0, on_save: Callable[[list[EpochLog]], None] | None = None,
         writes: bool = True,
-    ):
+    ):  # fmt: skip
         super().__init__(self._write, pause)
         self._states = Versions(path) if path else None
         self._run, self._model, self._optimizer = run, model, optimizer
@@ -279,35 +264,30 @@ class Saver(Keeper):
     def _write(self) -> None:
         state = self.progress
         state.seconds = time.perf_counter() - self._started
-        if self._states and self._writes:
-            log = [asdict(row) for row in state.log]
-            self._states.save(
-                {
-                    "run": self._run,
-                    "progress": {**vars(state), "sums": asdict(state.sums), "log": log},
-                    "model": self._model.state_dict(),
-                    "optimizer": self._optimizer.state_dict(),
-                    "random": random_states(),
-                    "threads": torch.get_num_threads(),
-                }
-            )
-            if self._on_save:
-                self._on_save(state.log)
+        if not self._states or not self._writes:
+            return
+        log = [asdict(row) for row in state.log]
+        content = {
+            "run": self._run,
+            "progress": {**vars(state), "sums": asdict(state.sums), "log": log},
+            "model": self._model.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "random": random_states(),
+            "threads": torch.get_num_threads(),
+        }
+        self._states.save(content)
+        if self._on_save:
+            self._on_save(state.log)
 
     def _take(self, state: dict[str, Any]) -> Progress:
         """Take up a saved state."""
         assert self._states is not None
-        values = dict(state["progress"])
-        values["log"] = [EpochLog(**row) for row in values["log"]]
-        values["sums"] = EpochSums(**values["sums"])
-        progress = Progress(**values)
+        progress = Progress(**state["progress"])
+        progress.log = [EpochLog(**row) for row in state["progress"]["log"]]
+        progress.sums = EpochSums(**state["progress"]["sums"])
         if state["run"] != self._run:
-            raise CheckpointError(
-                self._states.path,
-                "the state of a run on other clips or settings",
-                "this run's own",
-                "Use another folder.",
-            )
+            found, hint = "the state of a run on other clips or settings", "Use another folder."
+            raise CheckpointError(self._states.path, found, "this run's own", hint)
         if progress.best_weights:  # so that they are known to fit
             self._model.load_state_dict(progress.best_weights)
         self._model.load_state_dict(state["model"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, asdict, dataclass, field, fields
+from dataclasses import Field, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -133,32 +133,23 @@ class TrainConfig:
         for spec in fields(self):
             _check(spec, getattr(self, spec.name))
         if self.attention == "none" and (self.fusion != "none" or self.aa_kind != "none"):
-            raise ConfigError(
-                "--attention",
-                f"none with --fusion {self.fusion} --aa-kind {self.aa_kind}",
-                "--fusion none --aa-kind none, as there is nothing to fuse or to regularise",
-                "The option --variant lstm sets all three.",
-            )
+            found = f"none with --fusion {self.fusion} --aa-kind {self.aa_kind}"
+            expected = "--fusion none --aa-kind none, as there is nothing to fuse or to regularise"
+            hint = "The option --variant lstm sets all three."
+            raise ConfigError("--attention", found, expected, hint)
         if self.fusion != "none" and self.classifier == "score":
-            raise ConfigError(
-                "--classifier",
-                f"score with --fusion {self.fusion}",
-                "--classifier joint with fused attention, or --fusion none",
-            )
+            expected = "--classifier joint with fused attention, or --fusion none"
+            raise ConfigError("--classifier", f"score with --fusion {self.fusion}", expected)
         for name in ("frames", "test_frames"):
-            if getattr(self, name) > self.stored_frames:
-                raise ConfigError(
-                    "--" + name.replace("_", "-"),
-                    f"{getattr(self, name)}",
-                    f"at most the {self.stored_frames} stored frames of a clip",
-                    "Raise --stored-frames (the features are then computed anew).",
-                )
+            if (frames := getattr(self, name)) > self.stored_frames:
+                expected = f"at most the {self.stored_frames} stored frames of a clip"
+                hint = "Raise --stored-frames (the features are then computed anew)."
+                raise ConfigError(f"--{name.replace('_', '-')}", f"{frames}", expected, hint)
         if self.second_dataset == self.dataset and self.second_root == self.root:
-            raise ConfigError(
-                "--second-dataset",
-                f"{self.second_dataset} in {self.second_root or 'the cache'}, as the first one is",
-                "another data set, or another --second-root",
-            )
+            place = self.second_root or "the cache"
+            found = f"{self.second_dataset} in {place}, as the first one is"
+            expected = "another data set, or another --second-root"
+            raise ConfigError("--second-dataset", found, expected)
 
     @property
     def second_head(self) -> str:
@@ -225,9 +216,3 @@ def differences(one: TrainConfig, other: TrainConfig) -> dict[str, tuple[Any, An
         for spec in fields(TrainConfig)
         if not spec.metadata.get("place") and getattr(one, spec.name) != getattr(other, spec.name)
     }
-
-
-def default_of(spec: Field[Any]) -> Any:
-    """The default of a field; every field of TrainConfig has one."""
-    assert spec.default is not MISSING
-    return spec.default

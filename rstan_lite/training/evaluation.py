@@ -12,23 +12,23 @@ from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 from torch import Tensor
 
+from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.model import RSTAN, RSTANOutput, last_step, main_loss
 from rstan_lite.system.errors import ConfigError, DataError
 from rstan_lite.system.ranks import ALONE, Ranks
-from rstan_lite.training.batches import ClipFeatures, ordered_batches
+from rstan_lite.training.batches import ordered_batches
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """A model's answers on n clips.
 
-    scores: (n, C) softmax of the last step, a probability a class. labels: (n,).
+    scores: (n, C) softmax of the last step. labels: (n,).
     silhouettes: (n, 3) float64, `silhouette_sums` of each clip (over the streams, where these are
-    not fused); zeros for a model without attention and for clips without a silhouette.
+    not fused); zeros without attention or silhouette.
     loss: Eq. 17 a video, None without clips.
     attention_share: share of the attention that falls on the silhouette, mean over the frames
-    that show one; area_share: what evenly spread attention would get; both None where there is no
-    attention or no silhouette.
+    that show one; area_share: what evenly spread attention would get. Both may be None.
     """
 
     scores: Tensor
@@ -46,19 +46,13 @@ class Evaluation:
 
 @torch.no_grad()
 def evaluate(
-    model: RSTAN,
-    features: ClipFeatures,
-    head: str,
-    steps: int,
-    batch_size: int = 32,
-    precision: str = "32",
-    ranks: Ranks = ALONE,
-) -> Evaluation:
+    model: RSTAN, features: ClipFeatures, head: str, steps: int, batch_size: int = 32,
+    precision: str = "32", ranks: Ranks = ALONE,
+) -> Evaluation:  # fmt: skip
     """Run a model over clips, T = steps equally spaced frames of each, on the model's device.
 
     The first stored view counts: the centre crop, or that of a test sequence.
-    ranks: processes that share the work, batch by batch, so that all get the answer of one, to the
-    bit: a batch's composition is the same.
+    ranks: processes that share the work, batch by batch, so that all get the answer of one process.
     Raises ConfigError where the features hold fewer frames than that, DataError naming a clip whose
     scores are not finite.
     """
@@ -79,7 +73,11 @@ def evaluate(
             with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
                 output = model(batch.cubes, batch.vectors, head=head)
             scores[batch.rows] = last_step(output.logits).float().softmax(-1)
-            _check_finite(scores, batch.rows, features)
+            bad = batch.rows[~torch.isfinite(scores[batch.rows]).all(1).cpu()].tolist()
+            if bad:
+                found, expected = "scores that are not finite", "finite features and weights"
+                hint = "Extract its features again; if it is the same with every clip, lower --lr."
+                raise DataError(features.names[bad[0]], found, expected, hint)
             for alpha in attention_maps(output):
                 silhouettes[batch.rows] += silhouette_sums(alpha.float(), batch.target)
             row = sums[int(batch.rows[0]) // batch_size]
@@ -89,25 +87,8 @@ def evaluate(
         model.train(was_training)
     scores, silhouettes, sums = (ranks.sum(one).cpu() for one in (scores, silhouettes, sums))
     loss, share, area, frames = (float(x) for x in sums.sum(0))  # places of others were 0
-    return Evaluation(
-        scores,
-        labels,
-        silhouettes,
-        loss / n,
-        share / frames if frames else None,
-        area / frames if frames else None,
-    )
-
-
-def _check_finite(scores: Tensor, rows: Tensor, features: ClipFeatures) -> None:
-    bad = rows[~torch.isfinite(scores[rows]).all(1).cpu()].tolist()
-    if bad:
-        raise DataError(
-            features.names[bad[0]],
-            "scores that are not finite",
-            "finite features and weights",
-            "Extract its features again; if it is the same with every clip, lower --lr.",
-        )
+    shares = (share / frames, area / frames) if frames else (None, None)
+    return Evaluation(scores, labels, silhouettes, loss / n, *shares)
 
 
 def attention_maps(output: RSTANOutput) -> list[Tensor]:
@@ -127,26 +108,15 @@ def accuracy(scores: Tensor, labels: Tensor) -> float | None:
 
 
 def accuracy_interval(right: int, clips: int, level: float = 0.95) -> tuple[float, float] | None:
-    """Wilson's interval of an accuracy: what shares would not be surprised by `right` of `clips`.
+    """Wilson's interval of an accuracy, its ends in [0, 1]; None without clips.
 
     It holds for clips drawn one by one; clips cut from one video are alike, so the true uncertainty
-    is larger. Returns its ends in [0, 1], None without clips.
+    is larger.
     """
     if clips == 0:
         return None
     found = binomtest(right, clips).proportion_ci(level, method="wilson")
     return float(found.low), float(found.high)
-
-
-def bootstrap_accuracy(right: np.ndarray, draws: int = 2000, seed: int = 0) -> np.ndarray:
-    """Accuracies of data sets drawn from the clips with replacement, (draws, ...).
-
-    right: (n, ...) true where a clip is named rightly; further axes, such as models, are drawn
-    together, so that their differences are of the same clips.
-    """
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(len(right), size=(draws, len(right)))
-    return np.asarray(right, np.float64)[drawn].mean(1)
 
 
 def per_class(scores: Tensor, labels: Tensor, classes: Sequence[str]) -> dict[str, float | None]:
@@ -169,8 +139,8 @@ def silhouette_sums(alpha: Tensor, target: Tensor) -> Tensor:
     alpha: (B, T, P) non-negative attention on the current frame (the diagonal map of Eq. 18);
         it is normalised to sum to one first, as fused maps sum to up to two.
     target: (B, T, P), M of Eq. 18; its positive places are the silhouette.
-    Returns (B, 3) float64: the attention's share, the silhouette's share of the area (what
-    attention spread evenly would get), and the number of frames with a silhouette.
+    Returns (B, 3) float64: the attention's share, the silhouette's share of the area, and the
+    number of frames with a silhouette.
     """
     inside = target > 0
     shown = inside.any(-1)  # (B, T)

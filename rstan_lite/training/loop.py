@@ -12,24 +12,13 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from rstan_lite.model import (
-    RSTAN,
-    actor_attention_loss,
-    last_step,
-    main_loss,
-    multi_task_loss,
-    total_loss,
-)
+from rstan_lite.features.pipeline import ClipFeatures
+from rstan_lite.model import RSTAN, last_step
+from rstan_lite.model.losses import actor_attention_loss, main_loss, multi_task_loss, total_loss
 from rstan_lite.system.devices import make_fabric
 from rstan_lite.system.errors import DataError
 from rstan_lite.system.ranks import ALONE, Ranks
-from rstan_lite.training.batches import (
-    Batch,
-    ClipFeatures,
-    endless_rows,
-    epoch_rows,
-    training_batch,
-)
+from rstan_lite.training.batches import Batch, endless_rows, epoch_rows, training_batch
 from rstan_lite.training.checkpoint import EpochLog, Progress, Saver
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.evaluation import evaluate
@@ -47,9 +36,8 @@ def learning_rate(config: TrainConfig, iteration: int) -> float:
 class Task:
     """A data set that is trained on; several of them make multi-task training.
 
-    features: its clips. head: its classifier in the model. batch_size: its videos in a mini-batch.
-    weight: of its loss in the sum; the paper gives UCF101 0.1 beside JHMDB's 1. lambda_aa: 0 where
-    there are no silhouettes.
+    head: its classifier in the model. batch_size: its videos in a mini-batch. weight: of its loss
+    in the sum; the paper gives UCF101 0.1 beside JHMDB's 1. lambda_aa: 0 without silhouettes.
     """
 
     features: ClipFeatures
@@ -60,7 +48,7 @@ class Task:
 
 
 class Objective(nn.Module):
-    """The model with its loss, as one module: Fabric then treats both alike on any device."""
+    """The model with its loss in one module, which Fabric prepares for any device."""
 
     def __init__(self, model: RSTAN, aa_kind: str):
         super().__init__()
@@ -78,13 +66,9 @@ class Objective(nn.Module):
 
 
 def train_step(
-    fabric: Any,
-    objective: Any,
-    optimizer: Any,
-    mixture: Sequence[tuple[Task, Batch]],
-    limit: float,
-    ranks: Ranks = ALONE,
-) -> tuple[list[dict[str, float]], float]:
+    fabric: Any, objective: Any, optimizer: Any, mixture: Sequence[tuple[Task, Batch]],
+    limit: float, ranks: Ranks = ALONE,
+) -> tuple[list[dict[str, float]], float]:  # fmt: skip
     """One mini-batch of each task: losses, gradient, clipping, step.
 
     limit: largest global norm of the gradient, 0 for no clipping. ranks: who else has a part of
@@ -96,20 +80,14 @@ def train_step(
     shares = [ranks.share(len(batch.whole)) for _, batch in mixture]
     # Fabric takes the mean over processes. Weighted by its share, each one's mean over its own
     # clips adds up to the mean over all, also where parts differ.
-    total = multi_task_loss(
-        {task.head: loss["total"] for (task, _), loss in zip(mixture, losses, strict=True)},
-        {
-            task.head: task.weight * share * ranks.size
-            for (task, _), share in zip(mixture, shares, strict=True)
-        },
-    )
+    tasks = [task for task, _ in mixture]
+    totals = {task.head: loss["total"] for task, loss in zip(tasks, losses, strict=True)}
+    weights = {t.head: t.weight * s * ranks.size for t, s in zip(tasks, shares, strict=True)}
+    total = multi_task_loss(totals, weights)
     optimizer.zero_grad()
     fabric.backward(total)
-    norm = float(
-        fabric.clip_gradients(
-            objective, optimizer, max_norm=limit or math.inf, error_if_nonfinite=False
-        )
-    )
+    bounds: dict[str, Any] = {"max_norm": limit or math.inf, "error_if_nonfinite": False}
+    norm = float(fabric.clip_gradients(objective, optimizer, **bounds))
     if math.isfinite(norm):
         optimizer.step()
     rows = []
@@ -119,16 +97,6 @@ def train_step(
         rows.append(torch.cat([means, right[None]]))
     found = ranks.sum(torch.stack(rows)).tolist()  # (tasks, losses and right), of all processes
     return [dict(zip((*MEANS, "right"), row, strict=True)) for row in found], norm
-
-
-@dataclass
-class Fit:
-    """A training's outcome; the model holds the best epoch's weights once `finished`."""
-
-    log: list[EpochLog]
-    best_epoch: int
-    seconds: float
-    finished: bool
 
 
 def fit(
@@ -145,14 +113,12 @@ def fit(
     progress: bool = True,
     stop_after: int | None = None,
     ranks: Ranks = ALONE,
-) -> Fit:
+) -> Progress:
     """Train a model and leave the weights of its best epoch on validation in it.
 
     second: another data set, trained along; an epoch is one of the first. It is not validated.
-    resume: file to save the run in (see `Saver`), and to go on from where it exists; run:
-    text that identifies the run there. on_save: called with all epochs' logs after a save.
-    on_epoch: called with each epoch's log, live.
-    stop_after: stop, saved, at the end of that epoch.
+    resume, run, on_save: see `Saver`. on_epoch: called with each epoch's log, live.
+    stop_after: stop, saved, at the end of that epoch; the weights are then the last ones.
     ranks: the processes that share the training; the first one saves, and calls on_epoch, on_save.
     Ctrl-C, SIGTERM and what `on_epoch` raises leave the run saved as far as it is.
     Raises DataError for no clips or features that are not finite, DeviceError, CheckpointError,
@@ -178,8 +144,9 @@ def fit(
         if len(second.features) == 0:
             raise DataError("training part of the second data set", "no clips", "at least one")
         tasks.append(second)
-    shown = {"total": config.iterations, "initial": state.iteration, "disable": not progress}
-    with saver, tqdm(unit="it", desc="train", **shown) as bar:
+    total, begun = config.iterations, state.iteration
+    bar = tqdm(total=total, initial=begun, unit="it", desc="train", disable=not progress)
+    with saver, bar:
         while (state.iteration < config.iterations or state.sums.batches) and (
             state.epoch != stop_after
         ):
@@ -192,14 +159,13 @@ def fit(
                     group["lr"] = learning_rate(config, state.iteration)
                 mixture = _draw(tasks, rows, config, state.iteration, fabric.device, ranks)
                 ranks.seed(config.seed, state.iteration)
-                losses, norm = train_step(
-                    fabric, objective, stepper, mixture, config.clip_norm, ranks
-                )
+                limit = config.clip_norm
+                losses, norm = train_step(fabric, objective, stepper, mixture, limit, ranks)
                 if not math.isfinite(norm):
                     raise _not_finite(mixture, losses)
                 state.iteration += 1
                 clips = [len(batch.whole) for _, batch in mixture]
-                state.sums.add(losses, clips, norm, config.clip_norm)
+                state.sums.add(losses, clips, norm, limit)
                 bar.update()
                 saver.point()
 
@@ -212,20 +178,15 @@ def fit(
                     on_epoch(row)
             saver.end_epoch(state.iteration >= config.iterations or state.epoch == stop_after)
 
-    finished = state.iteration >= config.iterations
-    if finished:
+    if state.iteration >= config.iterations:
         model.load_state_dict(state.best_weights)
-    return Fit(state.log, state.best_epoch, state.seconds, finished)
+    return state
 
 
 def _draw(
-    tasks: Sequence[Task],
-    rows: Tensor,
-    config: TrainConfig,
-    iteration: int,
-    device: torch.device,
+    tasks: Sequence[Task], rows: Tensor, config: TrainConfig, iteration: int, device: torch.device,
     ranks: Ranks,
-) -> list[tuple[Task, Batch]]:
+) -> list[tuple[Task, Batch]]:  # fmt: skip
     """A mini-batch of each task: the given clips of the first, the next ones of the second."""
     mixture: list[tuple[Task, Batch]] = []
     for task in tasks:
@@ -241,10 +202,9 @@ def _row(
     state: Progress, model: RSTAN, validation: ClipFeatures, config: TrainConfig, ranks: Ranks
 ) -> EpochLog:
     """Validate, and put the epoch into one row."""
-    sums, head, precision = state.sums, config.dataset, config.precision
-    held_out = evaluate(
-        model, validation, head, config.test_frames, precision=precision, ranks=ranks
-    )
+    sums = state.sums
+    how: dict[str, Any] = {"precision": config.precision, "ranks": ranks}
+    held_out = evaluate(model, validation, config.dataset, config.test_frames, **how)
     return EpochLog(
         epoch=state.epoch + 1,
         iteration=state.iteration,
@@ -281,10 +241,7 @@ def _not_finite(
         for array in (task.features.cubes[stream], task.features.vectors[stream])
         if not all(bool(torch.isfinite(torch.as_tensor(view)).all()) for view in array[row])
     ]
-    shown = ", ".join(f"{loss['total']}" for loss in losses)
-    return DataError(
-        "training",
-        f"values that are not finite in the features of {bad[0]}" if bad else f"a loss of {shown}",
-        "finite features and gradients",
-        "Extract this clip's features again." if bad else "Lower --lr or --clip-norm.",
-    )
+    found = f"a loss of {', '.join(str(loss['total']) for loss in losses)}"
+    found = f"values that are not finite in the features of {bad[0]}" if bad else found
+    hint = "Extract this clip's features again." if bad else "Lower --lr or --clip-norm."
+    return DataError("training", found, "finite features and gradients", hint)

@@ -14,22 +14,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from rstan_lite.data.clips import Clip, ClipDataset
+from rstan_lite.data.clips import ClipDataset
 from rstan_lite.data.datasets import DATASETS, open_clips
 from rstan_lite.data.sampling import ClipSequence
 from rstan_lite.data.transforms import view_side
 from rstan_lite.features.backbones import backbone
 from rstan_lite.features.extraction import FeatureSettings
 from rstan_lite.features.networks import find_network, look
-from rstan_lite.features.pipeline import PARTS, Features, prepare_parts, prepare_sequences
-from rstan_lite.features.tensor_files import weights_hash
+from rstan_lite.features.pipeline import PARTS, ClipFeatures, prepare_parts, prepare_sequences
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
 from rstan_lite.system.reading import disk_errors
 from rstan_lite.system.settings import default_cache, one_of
-from rstan_lite.training.batches import ClipFeatures, measure_scales
+from rstan_lite.system.tensor_files import weights_hash
+from rstan_lite.training.batches import measure_scales
 from rstan_lite.training.config import TrainConfig
 
 PUPPETS = "puppets"
@@ -41,11 +39,9 @@ PUPPETS_ACTIONS = (
     "clap", "climb_stairs", "golf", "jump", "kick_ball", "pick",
     "pullup", "run", "shoot_bow", "sit", "walk", "wave",
 )  # fmt: skip
-
 # In each clip two others perform other actions than the actor: a vector of the whole frame mixes
 # them, so that attention, fusion and silhouettes have something to win.
 PUPPETS_RIVALS = (2, 2)
-
 CLIPS_A_WORKER = 20  # starting a process costs about what so many clips do
 
 
@@ -54,10 +50,9 @@ class Parts:
     """A data set's features, as a run needs them.
 
     missing: clips that the lists name in vain. damaged: those left out of each part, and what was
-    found in them. networks: each stream's weights file, and its hash.
-    second: training clips of a second data set, through the same networks, with its missing clips
-    and those that the first one judges by.
-    seen: by stream, whether its network was trained on clips of a part, see `networks_seen`.
+    found in them. networks: each stream's weights file, and its hash. seen: see `networks_seen`.
+    second: training clips of a second data set, with its missing and damaged clips, and those of
+    its clips that the first one judges by.
     """
 
     train: ClipFeatures
@@ -77,24 +72,23 @@ def load_parts(config: TrainConfig) -> Parts:
     """Features of all parts, and which networks made them: the first data set's, for both."""
     dataset, other, networks, shared = find_sources(config)
     dataset.check_training()
-    found = _prepare(config, PARTS, networks, dataset)
+    found: dict[str, Any] = {**_prepare(config, PARTS, networks, dataset)}
     dataset.check_training()  # damaged clips may have been left out
     seen = networks_seen(networks, dataset, config.dataset)  # now: without damaged clips
-    second = None if other is None else load_part(second_config(config), "train", networks, other)
-    train, validation, test = (_clip_features(dataset, part, found[part]) for part in PARTS)
-    return Parts(
-        train,
-        validation,
-        test,
-        missing=tuple(dataset.missing),
+    parts = Parts(
+        **found,
+        missing=dataset.missing,
         networks={stream: (path, weights_hash(path)) for stream, path in networks.items()},
         damaged=dataset.damaged,
-        second=second,
-        second_damaged={} if other is None else other.damaged,
-        second_missing=() if other is None else tuple(other.missing),
-        second_shared=shared,
         seen=seen,
     )
+    if other is None:
+        return parts
+    second = load_part(second_config(config), "train", networks, other)
+    return replace(
+        parts, second=second, second_damaged=other.damaged, second_missing=other.missing,
+        second_shared=shared,
+    )  # fmt: skip
 
 
 def scaled(config: TrainConfig, parts: Parts) -> Parts:
@@ -105,13 +99,8 @@ def scaled(config: TrainConfig, parts: Parts) -> Parts:
     if config.scale == "none":
         return parts
     scales = measure_scales(parts.train)
-    return replace(
-        parts,
-        train=replace(parts.train, scales=scales),
-        validation=replace(parts.validation, scales=scales),
-        test=replace(parts.test, scales=scales),
-        second=None if parts.second is None else replace(parts.second, scales=scales),
-    )
+    names = (*PARTS, "second") if parts.second is not None else PARTS
+    return replace(parts, **{name: replace(getattr(parts, name), scales=scales) for name in names})
 
 
 class Sources(NamedTuple):
@@ -158,12 +147,9 @@ def open_dataset(config: TrainConfig) -> ClipDataset:
     """
     root = config.root
     if not root and config.dataset != PUPPETS:
-        raise ConfigError(
-            "--root",
-            "nothing",
-            f"the folder of the {config.dataset} clips",
-            "Use --dataset puppets for generated clips.",
-        )
+        expected = f"the folder of the {config.dataset} clips"
+        hint = "Use --dataset puppets for generated clips."
+        raise ConfigError("--root", "nothing", expected, hint)
     if config.dataset == PUPPETS:
         root = root or str(cache_folder(config) / FOLDER)
         generated(Path(root), PUPPETS_PER_CLASS, PUPPETS_ACTIONS, PUPPETS_RIVALS)
@@ -195,15 +181,9 @@ def second_config(config: TrainConfig) -> TrainConfig:
     if config.second_dataset == "none":
         raise ConfigError("--second-dataset", "none", one_of(DATASETS))
     return replace(
-        config,
-        dataset=config.second_dataset,
-        root=config.second_root,
-        split=config.second_split,
-        validation=0.0,
-        fold=0,
-        second_dataset="none",
-        second_root="",
-    )
+        config, dataset=config.second_dataset, root=config.second_root, split=config.second_split,
+        validation=0.0, fold=0, second_dataset="none", second_root="",
+    )  # fmt: skip
 
 
 def _open_second(
@@ -216,12 +196,9 @@ def _open_second(
     if config.second_dataset == "none":
         return None, ()
     if not config.second_root and config.second_dataset != PUPPETS:
-        raise ConfigError(
-            "--second-root",
-            "nothing",
-            f"the folder of the {config.second_dataset} clips",
-            "Use --second-dataset none to train without them.",
-        )
+        expected = f"the folder of the {config.second_dataset} clips"
+        hint = "Use --second-dataset none to train without them."
+        raise ConfigError("--second-root", "nothing", expected, hint)
     if {config.dataset, config.second_dataset} == {"jhmdb", "hmdb51"}:
         warnings.warn(
             "JHMDB was cut from HMDB51 with splits of its own, so test clips of the one stand in "
@@ -232,20 +209,15 @@ def _open_second(
     judged = {clip.name for clip in (*dataset.validation, *dataset.test)}
     shared = sorted(judged & {clip.name for clip in other.train})
     if other.NAME == dataset.NAME and shared:
-        raise ConfigError(
-            "--second-root",
-            f"the clips of --root again, in {config.second_root or cache_folder(config)}: "
-            f"{len(shared)} of those that are judged train there, for example {shared[0]}",
-            "another data set: of the same one, another split trains on test clips",
-        )
+        found = f"the clips of --root again, in {config.second_root or cache_folder(config)}: "
+        found += f"{len(shared)} of those that are judged train there, for example {shared[0]}"
+        expected = "another data set: of the same one, another split trains on test clips"
+        raise ConfigError("--second-root", found, expected)
     return other, tuple(shared)
 
 
 def feature_settings(config: TrainConfig, networks: Mapping[str, str]) -> FeatureSettings:
-    """What the features of a configuration are made with.
-
-    networks: file of weights of each stream's network.
-    """
+    """What the features of a configuration are made with. networks: each stream's weights file."""
     lacking = [stream for stream in config.streams if stream not in networks]
     if lacking:
         raise CheckpointError("networks", f"{sorted(networks)}", f"one for {lacking[0]!r} as well")
@@ -264,49 +236,30 @@ def feature_settings(config: TrainConfig, networks: Mapping[str, str]) -> Featur
 
 
 def load_part(
-    config: TrainConfig,
-    part: str,
-    networks: Mapping[str, str],
-    dataset: ClipDataset | None = None,
+    config: TrainConfig, part: str, networks: Mapping[str, str], dataset: ClipDataset | None = None
 ) -> ClipFeatures:
     """Features of one part ("train", "validation", "test"), made where the store lacks them."""
-    dataset = dataset or open_dataset(config)
-    return _clip_features(dataset, part, _prepare(config, (part,), networks, dataset)[part])
+    return _prepare(config, (part,), networks, dataset or open_dataset(config))[part]
 
 
 def load_sequences(
-    config: TrainConfig,
-    part: str,
-    networks: Mapping[str, str],
-    sequences: Sequence[ClipSequence],
+    config: TrainConfig, part: str, networks: Mapping[str, str], sequences: Sequence[ClipSequence],
     dataset: ClipDataset | None = None,
-) -> dict[ClipSequence, ClipFeatures]:
+) -> dict[ClipSequence, ClipFeatures]:  # fmt: skip
     """Features of test sequences of a part ("test", "validation"), made where stores lack them."""
     dataset = dataset or open_dataset(config)
-    found = prepare_sequences(
-        dataset,
-        part,
-        feature_settings(config, networks),
-        sequences,
-        cache_folder(config),
-        device=choose_device(config.device).type,
-        workers=_workers(dataset, (part,)),
-    )
-    return {one: _clip_features(dataset, part, features) for one, features in found.items()}
+    settings, cache = feature_settings(config, networks), cache_folder(config)
+    device, workers = choose_device(config.device).type, _workers(dataset, (part,))
+    return prepare_sequences(dataset, part, settings, sequences, cache, device, workers)
 
 
 def _prepare(
     config: TrainConfig, parts: Sequence[str], networks: Mapping[str, str], dataset: ClipDataset
-) -> dict[str, Features]:
+) -> dict[str, ClipFeatures]:
     """Parts by name; what several of them lack is made in one go, as starting costs seconds."""
-    return prepare_parts(
-        dataset,
-        parts,
-        feature_settings(config, networks),
-        cache_folder(config),
-        device=choose_device(config.device).type,
-        workers=_workers(dataset, parts),
-    )
+    settings, cache = feature_settings(config, networks), cache_folder(config)
+    device, workers = choose_device(config.device).type, _workers(dataset, parts)
+    return prepare_parts(dataset, parts, settings, cache, device, workers)
 
 
 def _workers(dataset: ClipDataset, parts: Sequence[str]) -> int:
@@ -315,29 +268,14 @@ def _workers(dataset: ClipDataset, parts: Sequence[str]) -> int:
     return max(1, min(os.cpu_count() or 1, clips // CLIPS_A_WORKER))
 
 
-def _clip_features(dataset: ClipDataset, part: str, found: Features) -> ClipFeatures:
-    clips: list[Clip] = getattr(dataset, part)  # asked now: damaged ones may have been left out
-    return ClipFeatures(
-        names=[clip.name for clip in clips],
-        labels=np.array([clip.label for clip in clips], dtype=np.int64),
-        cubes=found.cubes,
-        vectors=found.vectors,
-        target=found.target,
-        classes=dataset.classes,
-    )
-
-
 def networks_seen(
-    networks: Mapping[str, str],
-    dataset: ClipDataset,
-    name: str,
+    networks: Mapping[str, str], dataset: ClipDataset, name: str,
     parts: Sequence[str] = ("test", "validation"),
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, dict[str, Any]]:  # fmt: skip
     """For each stream whether its network was trained on clips of a part, as metrics.json has it.
 
     networks: each stream's weights file. name: of the data set. Keys of a stream: "file", and of
     each part "saw_<part>" (true, false, null: not known) and "<part>_why".
-
     """
     found: dict[str, dict[str, Any]] = {}
     for stream, path in networks.items():

@@ -8,7 +8,7 @@ import io
 import json
 import platform
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,11 @@ import torch
 from safetensors.torch import save
 
 import rstan_lite
-from rstan_lite.features.tensor_files import load_weights, read_state
 from rstan_lite.model import RSTAN, RSTANConfig
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import MOST, check_regular, disk_errors, read_json
+from rstan_lite.system.tensor_files import load_weights, read_state
 from rstan_lite.training.checkpoint import RESUME, EpochLog, Versions
 from rstan_lite.training.config import TrainConfig, differences, read_config
 
@@ -39,19 +39,16 @@ def check(folder: Path, config: TrainConfig) -> None:
     A folder in which nothing was saved yet, say after a wrong path, may still be begun anew.
     """
     path = folder / CONFIG
-    begun = any((folder / name).exists() for name in (METRICS, WEIGHTS))
-    begun = begun or Versions(folder / RESUME).exists()
-    if begun and path.exists():
-        differing = differences(read_config(path), config)
-        if differing:
-            raise ConfigError(
-                folder,
-                "a run with " + ", ".join(f"{k} {old!r}" for k, (old, _) in differing.items()),
-                ", ".join(f"{k} {new!r}" for k, (_, new) in differing.items()),
-                "Give another --out folder, or the settings that this run began with.",
-            )
-    elif begun:
+    results = any((folder / name).exists() for name in (METRICS, WEIGHTS))
+    if not results and not Versions(folder / RESUME).exists():
+        return
+    if not path.exists():
         raise ConfigError(folder, f"results without {CONFIG}", "an empty folder or a run's")
+    if differing := differences(read_config(path), config):
+        found = "a run with " + ", ".join(f"{k} {old!r}" for k, (old, _) in differing.items())
+        expected = ", ".join(f"{k} {new!r}" for k, (_, new) in differing.items())
+        hint = "Give another --out folder, or the settings that this run began with."
+        raise ConfigError(folder, found, expected, hint)
 
 
 def begin(folder: Path, config: TrainConfig) -> None:
@@ -78,15 +75,11 @@ def read_metrics(folder: Path) -> dict[str, Any] | None:
     return metrics
 
 
-# -- predictions
-
-
 @dataclass(frozen=True)
 class Predictions:
-    """Scores of named clips.
+    """Scores of n named clips, (n, C) float32; a run's rows sum to one.
 
-    names: (n,). labels: (n,) int64, indices into classes; -1 where another system's file does not
-    say it. scores: (n, C) float32; a run's rows sum to one.
+    labels: (n,) int64, indices into classes; -1 where another system's file does not say it.
     """
 
     names: tuple[str, ...]
@@ -118,17 +111,14 @@ def write_confusion(path: Path, counts: torch.Tensor, classes: Sequence[str]) ->
     write_atomically(path, text.getvalue().encode())
 
 
-# -- the chosen model
-
-
 @dataclass(frozen=True)
 class Description:
     """What stands beside a model's weights: what it is, what it was fed, what it names.
 
-    model: the RSTANConfig. head: the data set whose classifier predicts. classes: its names.
+    model: the RSTANConfig. head, classes: the classifier that predicts, and its names.
     scales: see ClipFeatures. networks: each stream's weights file and its hash, so that a
-    prediction is not made with another one. best_epoch: the epoch that was chosen. versions: of
-    the packages. second_head, second_classes: those of a second data set, empty without one.
+    prediction is not made with another one. best_epoch: the epoch that was chosen.
+    second_head, second_classes: those of a second data set, empty without one.
     """
 
     model: dict[str, Any]
@@ -146,20 +136,15 @@ def save_model(folder: Path, model: RSTAN, description: Description) -> None:
     """Write `checkpoint.safetensors` and `checkpoint.json` into a run folder."""
     weights = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     write_atomically(folder / WEIGHTS, save(weights))
-    text = json.dumps(asdict(description), indent=2) + "\n"
-    write_atomically(folder / DESCRIPTION, text.encode())
+    write_json(folder / DESCRIPTION, asdict(description))
 
 
 def load_model(folder: Path) -> tuple[RSTAN, Description]:
     """The chosen model of a finished run, in evaluation mode; CheckpointError if damaged."""
     for name in (DESCRIPTION, WEIGHTS):
         if not (folder / name).is_file():
-            raise CheckpointError(
-                folder,
-                f"no {name}",
-                "the folder of a finished run",
-                "Finish it with the `rstan-lite train` command that began it.",
-            )
+            hint = "Finish it with the `rstan-lite train` command that began it."
+            raise CheckpointError(folder, f"no {name}", "the folder of a finished run", hint)
     values = read_json(folder / DESCRIPTION, CheckpointError, "a model's description")
     try:
         values["classes"] = tuple(values["classes"])
@@ -168,10 +153,8 @@ def load_model(folder: Path) -> tuple[RSTAN, Description]:
         values["networks"] = {k: (str(a), str(b)) for k, (a, b) in values["networks"].items()}
         description = Description(**values)
         _check(description)
-        streams: Sequence[str] = description.model["streams"]
-        config = RSTANConfig(**{**description.model, "streams": tuple(streams)})
         with torch.device("meta"):  # sizes alone: whatever they are, they take no memory
-            model = RSTAN(config)
+            model = RSTAN(RSTANConfig(**description.model))
     except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, ConfigError) as error:
         found = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
         raise CheckpointError(folder / DESCRIPTION, found, "a model's description") from error
@@ -181,11 +164,9 @@ def load_model(folder: Path) -> tuple[RSTAN, Description]:
 
 def _check(description: Description) -> None:
     """Raise ValueError where the parts of a description do not fit each other."""
-    heads = description.model["heads"]
-    for head, classes in (
-        (description.head, description.classes),
-        (description.second_head, description.second_classes),
-    ):
+    heads, second = description.model["heads"], description.second_head
+    pairs = (description.head, description.classes), (second, description.second_classes)
+    for head, classes in pairs:
         named = all(isinstance(name, str) for name in classes)
         if not named or len(set(classes)) < len(classes):
             raise ValueError("classes that are no different names")
@@ -193,9 +174,6 @@ def _check(description: Description) -> None:
             raise ValueError(f"{len(classes)} classes of {head!r}, and heads {heads}")
     if not all(0 < x < float("inf") for pair in description.scales.values() for x in pair):
         raise ValueError(f"scales {description.scales}")
-
-
-# -- one row an epoch
 
 
 def write_log(path: Path, rows: Sequence[EpochLog]) -> None:
@@ -209,59 +187,50 @@ def write_log(path: Path, rows: Sequence[EpochLog]) -> None:
 
 def read_log(path: Path) -> list[EpochLog]:
     """The epochs of a run's log.csv; CheckpointError where it is not one."""
-    whole = {"epoch", "iteration"}
+    kinds: dict[str, Any] = {"epoch": int, "iteration": int}
+    rows = []
     check_regular(path, CheckpointError, "the log.csv of a run", most=MOST)
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            return [
-                EpochLog(**{k: _number(v, int if k in whole else float) for k, v in row.items()})
-                for row in csv.DictReader(file)
-            ]
+            for row in csv.DictReader(file):
+                values: dict[str, Any] = {k: kinds.get(k, float)(v) for k, v in row.items() if v}
+                rows.append(EpochLog(**{**dict.fromkeys(row), **values}))
+        return rows
     except (OSError, ValueError, TypeError, csv.Error) as error:
         raise CheckpointError(path, str(error), "the log.csv of a run") from error
 
 
-def _number(text: str, kind: type) -> Any:
-    return kind(text) if text else None
-
-
 class TensorBoard:
-    """The rows as TensorBoard events, from the first row on; see `write_log` for the file.
+    """The rows as TensorBoard events, where it is installed; see `write_log` for the file.
 
-    say: whether to say on stderr that TensorBoard is not installed. on_epoch: called with each row.
+    say: whether to say on stderr that it is not.
     """
 
-    def __init__(
-        self, folder: Path, say: bool = True, on_epoch: Callable[[EpochLog], None] | None = None
-    ):
-        self._folder, self._say, self._on_epoch = folder, say, on_epoch
+    def __init__(self, folder: Path, say: bool = True):
+        self._folder = folder
         self._writer: Any = None
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._library: Any = SummaryWriter
+        except ImportError:
+            self._library = None
+            if say:
+                print("TensorBoard is not installed: log.csv alone is written.", file=sys.stderr)
 
     def add(self, row: EpochLog) -> None:
         """Write one epoch to the disk: what is in a checkpoint must be here, too."""
-        if self._writer is None:
-            self._writer = self._open(row.epoch)
-        if self._writer:
-            for name, value in asdict(row).items():
-                if name != "epoch" and value is not None:
-                    self._writer.add_scalar(name, value, row.epoch)
-            self._writer.flush()
-        if self._on_epoch:
-            self._on_epoch(row)
-
-    def _open(self, first_epoch: int) -> Any:
-        """A writer, or False; events after the checkpoint that a run resumes from are replaced."""
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            if self._say:
-                print("TensorBoard is not installed: log.csv alone is written.", file=sys.stderr)
-            return False
-        return SummaryWriter(str(self._folder), purge_step=first_epoch)
+        if self._library is None:
+            return
+        if self._writer is None:  # events after the checkpoint that a run resumes from are replaced
+            self._writer = self._library(str(self._folder), purge_step=row.epoch)
+        for name, value in asdict(row).items():
+            if name != "epoch" and value is not None:
+                self._writer.add_scalar(name, value, row.epoch)
+        self._writer.flush()
 
     def close(self) -> None:
-        """Flush and close the file."""
-        if self._writer:
+        if self._writer is not None:
             self._writer.close()
 
 

@@ -6,20 +6,20 @@ import hashlib
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from rstan_lite.data.splits import part_name
+from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.model import RSTAN, RSTANConfig
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.files import alone, clear_parts
 from rstan_lite.system.ranks import ALONE, Ranks, check_batch
 from rstan_lite.training import run_folder
-from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.checkpoint import RESUME, EpochLog, Versions
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.evaluation import evaluate
@@ -38,16 +38,12 @@ def build_model(
     heads = {config.dataset: len(features.classes)}
     if second is not None:
         heads[config.second_head] = len(second.classes)
+    d_cv = {s: int(features.cubes[s].shape[-1]) for s in config.streams}
+    d_fc = {s: int(features.vectors[s].shape[-1]) for s in config.streams}
+    names = {spec.name for spec in fields(RSTANConfig)}  # of sizes and variants
+    shared = {name: value for name, value in asdict(config).items() if name in names}
     torch.manual_seed(config.seed)
-    names = {spec.name for spec in fields(RSTANConfig)} & {spec.name for spec in fields(config)}
-    return RSTAN(
-        RSTANConfig(
-            d_cv={s: int(features.cubes[s].shape[-1]) for s in config.streams},
-            d_fc={s: int(features.vectors[s].shape[-1]) for s in config.streams},
-            heads=heads,
-            **{name: getattr(config, name) for name in names},  # sizes and variant of both names
-        )
-    )
+    return RSTAN(RSTANConfig(d_cv=d_cv, d_fc=d_fc, heads=heads, **shared))
 
 
 def train(
@@ -95,40 +91,31 @@ def train(
         # The model, and the loop, which leaves the best epoch's weights in it.
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
-        second = _second_task(config, parts.second)
         model = build_model(config, parts.train, parts.second)
         progress = progress and ranks.leads
         if progress:
             _introduce(config, parts, f"recurrence {model.plan(device)}")
-        log = run_folder.TensorBoard(out, progress, on_epoch)
+        board = run_folder.TensorBoard(out, progress)
+
+        def record(row: EpochLog) -> None:
+            board.add(row)
+            if on_epoch:
+                on_epoch(row)
+
         trained = fit(
-            model,
-            parts.train,
-            parts.validation,
-            config,
-            second=second,
-            resume=out / RESUME,
-            run=_identity(parts),
-            on_epoch=log.add,
+            model, parts.train, parts.validation, config,
+            second=_second_task(config, parts.second), resume=out / RESUME, run=_identity(parts),
+            on_epoch=record, progress=progress, stop_after=stop_after, ranks=ranks,
             on_save=lambda epochs: run_folder.write_log(out / run_folder.LOG, epochs),
-            progress=progress,
-            stop_after=stop_after,
-            ranks=ranks,
-        )
-        log.close()
-        if not trained.finished:
+        )  # fmt: skip
+        board.close()
+        if trained.iteration < config.iterations:
             return None
 
         # The chosen model on clips that it was not trained on, and what is kept of it all.
+        how: dict[str, Any] = {"precision": config.precision, "ranks": ranks}
         results = {
-            part: evaluate(
-                model,
-                features,
-                config.dataset,
-                config.test_frames,
-                precision=config.precision,
-                ranks=ranks,
-            )
+            part: evaluate(model, features, config.dataset, config.test_frames, **how)
             for part, features in (("validation", parts.validation), ("test", parts.test))
         }
         if not ranks.leads:
@@ -175,5 +162,4 @@ def _identity(parts: Parts) -> str:
     names = [*parts.train.names, "", *parts.validation.names, "", *hashes]
     if parts.second is not None:
         names += ["", *parts.second.names]
-    text = "\n".join(names)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()

@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from rstan_lite.features.architectures import BNInception
 from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.pretrained import load_imagenet
-from rstan_lite.features.tensor_files import read_state
 from rstan_lite.system.errors import CheckpointError
+from rstan_lite.system.tensor_files import read_state
 
 # Columns as in the table of Ioffe and Szegedy, numbers of the released Caffe network: side is that
 # of the block's output for 224 pixels, pool "avg" or "max", "pass" a pooling without projection.

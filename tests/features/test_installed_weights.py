@@ -12,8 +12,8 @@ from rstan_lite.features import pretrained
 from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.networks import find_network
 from rstan_lite.features.pretrained import installed_file, load_imagenet
-from rstan_lite.features.tensor_files import read_state
 from rstan_lite.system.errors import CheckpointError, ConfigError
+from rstan_lite.system.tensor_files import read_state
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("timm") is None, reason="no timm: pip install rstan-lite[pretrained]"

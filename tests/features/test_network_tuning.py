@@ -10,10 +10,10 @@ from rstan_lite.cli import main
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.features.extraction import FeatureSettings, load_network
 from rstan_lite.features.networks import split_name
-from rstan_lite.features.tensor_files import read_state
 from rstan_lite.lab.network_tuning import Tuner, places_loss, tune
 from rstan_lite.lab.tuning_images import Samples, TuneSettings, actor_crop
 from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.tensor_files import read_state
 
 
 def tune_here(data, inputs, path, workers=0, **more):

@@ -21,10 +21,10 @@ from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.networks import find_network, shipped, split_name
 from rstan_lite.features.pipeline import prepare_parts
 from rstan_lite.features.pretrained import load_imagenet
-from rstan_lite.features.tensor_files import read_state
 from rstan_lite.lab.network_tuning import tuned_path
 from rstan_lite.lab.tuning_images import TuneSettings
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
+from rstan_lite.system.tensor_files import read_state
 
 
 def settings_for(networks, **more):

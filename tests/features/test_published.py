@@ -9,9 +9,9 @@ import torch
 from rstan_lite.features import pretrained
 from rstan_lite.features.backbones import FeatureNet, backbone, build
 from rstan_lite.features.pretrained import POSITIONS, for_side, load_imagenet, published_file
-from rstan_lite.features.tensor_files import weights_hash
 from rstan_lite.lab.network_tuning import load_start
 from rstan_lite.system.errors import CheckpointError
+from rstan_lite.system.tensor_files import weights_hash
 
 ADDRESSES = {
     "bninception": "http://data.lip6.fr/cadene/pretrainedmodels/bn_inception-52deb4733.pth",

@@ -13,12 +13,12 @@ import torch
 from torchvision.models import get_model
 from torchvision.models.optical_flow import Raft_Small_Weights
 
-from rstan_lite.features import tensor_files
 from rstan_lite.features.extraction import FeatureSettings
 from rstan_lite.features.flow import estimator, flow_sequence
 from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.networks import shipped
 from rstan_lite.features.pipeline import prepare_parts
+from rstan_lite.system import tensor_files
 from rstan_lite.system.errors import CheckpointError, ConfigError, StoreError
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from rstan_lite.training.batches import ClipFeatures
+from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.training.parts import Parts
 
 STREAMS = ("appearance", "motion")

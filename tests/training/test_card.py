@@ -5,7 +5,7 @@ import json
 import pytest
 from training.synthetic import SMALL, make_parts
 
-from rstan_lite.training import results as card
+from rstan_lite.lab import model_card as card
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.train import train
 
@@ -14,7 +14,7 @@ from rstan_lite.training.train import train
 def run(tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
     config = TrainConfig(**SMALL | {"iterations": 4}, validation=0.2)
-    train(config, out, make_parts(), progress=False)
+    card.write_card(out, config, train(config, out, make_parts(), progress=False))
     return out, config
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from training.synthetic import SMALL, make_features
 
+from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.system.errors import DataError
-from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.evaluation import evaluate
 from rstan_lite.training.loop import fit, learning_rate
@@ -58,7 +58,7 @@ def test_log_rows_say_what_happened(data):
     seen = []
     model = build_model(config, data[0])
     outcome = fit(model, *data, config, progress=False, on_epoch=seen.append)
-    assert outcome.finished
+    assert outcome.iteration == config.iterations
     assert seen == outcome.log
     assert [row.epoch for row in seen] == [1, 2, 3]
     assert [row.iteration for row in seen] == [4, 8, 11]  # four batches of 16 are an epoch

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from rstan_lite.lab.scores import bootstrap_accuracy
 from rstan_lite.training.evaluation import (
     accuracy,
     accuracy_interval,
-    bootstrap_accuracy,
     confusion,
     per_class,
     silhouette_sums,

@@ -10,10 +10,10 @@ import pytest
 from rstan_lite.cli import main
 from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.lab.dry_run import describe, steps
+from rstan_lite.lab.paper_settings import REASONS
+from rstan_lite.lab.paper_settings import beside_paper as rows
 from rstan_lite.system.errors import ConfigError
-from rstan_lite.training import profiles as paper
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.profiles import beside_paper as rows
 from rstan_lite.training.profiles import resolve
 
 # Sections IV-B and IV-C, word by word. Not to be taken from the package.
@@ -64,7 +64,7 @@ def test_the_stored_frames_have_as_many_phases_as_the_table_says(frames: int, ph
     stored = resolve("paper", {"dataset": "jhmdb"}).stored_frames
     drawn = equally_spaced(stored, frames, np.linspace(0, 1, 100, endpoint=False))
     assert len(np.unique(drawn, axis=0)) == phases
-    assert re.search(rf"\b{phases}( phases)? with {frames}\b", paper.OURS["stored_frames"].reason)
+    assert re.search(rf"\b{phases}( phases)? with {frames}\b", REASONS["stored_frames"])
 
 
 def test_what_the_second_data_set_shares_is_said_where_the_paper_has_another_value():

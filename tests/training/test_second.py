@@ -8,11 +8,12 @@ import pytest
 import torch
 from training.synthetic import SMALL, make_features, make_parts
 
+from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.lab.protocols import evaluate_run
 from rstan_lite.lab.scores import read_predictions
 from rstan_lite.system.devices import make_fabric
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
-from rstan_lite.training.batches import ClipFeatures, endless_rows, training_batch
+from rstan_lite.training.batches import endless_rows, training_batch
 from rstan_lite.training.config import read_config
 from rstan_lite.training.evaluation import evaluate
 from rstan_lite.training.loop import Objective, Task, fit, train_step

@@ -12,13 +12,14 @@ from rstan_lite.data.clips import ClipDataset
 from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.data.transforms import Geometry, view
 from rstan_lite.features.networks import check_networks
+from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.lab.ledger.ledger_runs import Ledger
 from rstan_lite.model.output import last_step
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import CheckpointError
 from rstan_lite.training import run_folder
-from rstan_lite.training.batches import ClipFeatures, read_batch
+from rstan_lite.training.batches import read_batch
 from rstan_lite.training.config import TrainConfig, read_config
 from rstan_lite.training.evaluation import attention_maps, evaluate
 from rstan_lite.training.run_folder import load_model

@@ -245,10 +245,14 @@ def _metrics(job: Job) -> dict[str, Any]:
             steps.run(workers=1)
         return {"clips": len(steps.todo)}
     if job.kind == "train":
+        from rstan_lite.lab.model_card import write_card
         from rstan_lite.training.train import train
 
-        config = sweep_plan.train_config(job.parameters)
-        return numbers(train(config, Path(job.folder), progress=False) or {})
+        config, folder = sweep_plan.train_config(job.parameters), Path(job.folder)
+        if (metrics := train(config, folder, progress=False)) is None:
+            return {}
+        write_card(folder, config, metrics)
+        return numbers(metrics)
     from rstan_lite.classroom import notebook_parameters, run_notebook
 
     folder = Path(job.folder)

@@ -22,12 +22,12 @@ from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import Geometry, view
 from rstan_lite.data.video import read_frames
 from rstan_lite.features.flow import decode
+from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.lab import predict
 from rstan_lite.model import RSTAN, RSTANOutput
 from rstan_lite.show.frames import common_peak, full_speed
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import ConfigError, DataError
-from rstan_lite.training.batches import ClipFeatures
 from rstan_lite.training.config import TrainConfig, read_config
 from rstan_lite.training.run_folder import CONFIG, Description, load_model
 

@@ -1,0 +1,142 @@
+"""The card of a finished run, after Mitchell et al., Model Cards for Model Reporting, 2019."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rstan_lite.data.splits import part_name
+from rstan_lite.lab.paper_settings import NOT_STATED, beside_paper
+from rstan_lite.system.files import write_atomically
+from rstan_lite.system.settings import shown
+from rstan_lite.system.tables import markdown
+from rstan_lite.training.config import TrainConfig
+
+CARD = "MODEL_CARD.md"
+NAMED = 3  # best and worst classes
+_DATA = {
+    "puppets": "Clips that rstan_lite draws: a score on them says nothing about real video",
+    "jhmdb": "JHMDB (Jhuang et al., ICCV 2013), for research use; cut from HMDB51",
+    "ucf101": "UCF101 (Soomro et al., 2012), for research use",
+    "hmdb51": "HMDB51 (Kuehne et al., ICCV 2011), for research use; JHMDB was cut from it",
+}
+_ATTENTION = {
+    "none": "no attention (LSTM)",
+    "current": "attention to places of the current frame",
+    "window": "attention to {window} frames from the current one on",
+    "all": "attention to all frames",
+}
+
+
+def write_card(folder: Path, config: TrainConfig, metrics: Mapping[str, Any]) -> None:
+    """Leave the card in a run's folder, where it has none yet. metrics: of its metrics.json."""
+    path = folder / CARD
+    if not path.exists():
+        write_atomically(path, model_card(config, metrics).encode())
+
+
+def model_card(config: TrainConfig, metrics: Mapping[str, Any]) -> str:
+    """Markdown of a finished run. metrics: the content of its metrics.json."""
+    settings = beside_paper(config)
+    differing = [(s.name, shown(s.value), shown(s.stated)) for s in settings if s.differs]
+    table = "\n".join(markdown(("setting", "here", "the paper"), differing))
+    attention = _ATTENTION[config.attention].format(window=config.window)
+    fusion = "" if config.fusion == "none" else f"; streams' attention fused by {config.fusion}"
+    hint = "" if config.aa_kind == "none" else f"; silhouettes in training ({config.aa_kind})"
+    networks = "\n".join(
+        f"- {stream}: {one['backbone']}, weights with SHA-256 {one['hash'][:16]}..."
+        for stream, one in metrics["networks"].items()
+    )
+    data = (
+        f"{_DATA[config.dataset]}. {metrics['n_train']} clips trained, "
+        f"{metrics['n_validation']} chose the epoch, {metrics['n_test']} were tested."
+    )
+    if missing := metrics["missing_clips"]:
+        data += f" {len(missing)} clips that the lists name were missing."
+    if config.second_dataset != "none":
+        data += f" Trained beside {config.second_dataset}, split {config.second_split}."
+    part = part_name(config.split, config.fold)
+    return f"""# RSTAN on {config.dataset}, {part}, seed {config.seed}
+
+## Model
+
+{" and ".join(config.streams)}; {attention}{fusion}{hint}. {metrics["parameters"]:,} parameters, \
+without the networks that make its features:
+
+{networks}
+
+## Data
+
+{data}
+
+## Results
+
+{_bullets(_results(metrics))}
+
+## Settings
+
+Beside what the paper states:
+
+{table}
+
+Of {sum(s.stated is None for s in settings)} further settings the paper says nothing ({NOT_STATED} \
+in `--dry-run`).
+
+## Limits
+
+{_bullets(_limits(config, metrics))}
+
+## Use
+
+`rstan-lite predict VIDEO --run` this folder names the action in a video; `rstan-lite evaluate` \
+tests again; `config.json` holds every setting, `checkpoint.json` what a prediction needs beside \
+the weights.
+"""
+
+
+def _bullets(lines: list[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _results(metrics: Mapping[str, Any]) -> list[str]:
+    lines = [f"test accuracy: {_percent(metrics['test_accuracy'])}"]
+    if metrics["test_interval"]:
+        low, high = metrics["test_interval"]
+        lines[0] += f" (95 % interval {low:.1%} to {high:.1%}, clips taken as independent)"
+    lines.append(f"validation accuracy: {_percent(metrics['validation_accuracy'])}")
+    if metrics["attention_on_silhouette"] is not None:
+        lines.append(
+            f"attention on the silhouette: {metrics['attention_on_silhouette']:.0%} "
+            f"(even attention: {metrics['silhouette_area']:.0%})"
+        )
+    known = {name: share for name, share in metrics["per_class"].items() if share is not None}
+    order = sorted(known, key=lambda name: known[name])
+    for word, names in (("weakest", order[:NAMED]), ("strongest", order[::-1][:NAMED])):
+        lines.append(f"{word}: " + ", ".join(f"{name} {known[name]:.0%}" for name in names))
+    return lines
+
+
+def _limits(config: TrainConfig, metrics: Mapping[str, Any]) -> list[str]:
+    fold = "The accuracy is that of a fold of the training list, not of the test list."
+    lines = [
+        "One seed of one split: another seed moves the accuracy by points.",
+        *([fold] if config.fold else []),
+        f"It knows {len(metrics['per_class'])} actions and names one of them for any video, "
+        "also for one that shows none.",
+        "Attention shows what the recurrence weighed, not why it decided.",
+        "Not for judging or watching people: it was made for teaching and research.",
+    ]
+    if not metrics["n_validation"]:
+        lines.append("No clip was held out: its last epoch was taken.")
+    for stream, one in metrics["networks"].items():
+        for part in ("test", "validation"):
+            if one[f"saw_{part}"] or one[f"saw_{part}"] is None:
+                said = "has" if one[f"saw_{part}"] else "may have"
+                why = one[f"{part}_why"]
+                lines.append(f"The {stream} network {said} seen {part} clips: {why}.")
+    return lines
+
+
+def _percent(share: float | None) -> str:
+    return "none" if share is None else f"{share:.1%}"
