@@ -83,7 +83,7 @@ def _train(arguments: argparse.Namespace) -> int:
     out = Path(arguments.out or f"runs/{'-'.join(str(part) for part in parts if part)}")
     if arguments.dry_run:
         refuse_several("train --dry-run")
-        from rstan_lite.lab.dry_run import describe
+        from rstan_lite.lab.paper_settings import describe
 
         print(describe(config, out))
         return 0

@@ -9,8 +9,7 @@ import pytest
 
 from rstan_lite.cli import main
 from rstan_lite.data.sampling import equally_spaced
-from rstan_lite.lab.dry_run import describe, steps
-from rstan_lite.lab.paper_settings import REASONS
+from rstan_lite.lab.paper_settings import REASONS, describe, steps
 from rstan_lite.lab.paper_settings import beside_paper as rows
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.training.config import TrainConfig
