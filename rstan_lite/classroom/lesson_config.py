@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from rstan_lite.training.batches import Batch, ClipFeatures, epoch_rows, training_batch
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.parts import PUPPETS, cache_folder, generated
 from rstan_lite.training.profiles import resolve
@@ -42,3 +44,14 @@ def lesson_config(
         return config
     folder = generated(cache_folder(config) / FOLDER, CLIPS_PER_CLASS, ACTIONS)
     return resolve("tiny", chosen | {"root": str(folder)}, variant)
+
+
+def mini_batches(features: ClipFeatures, config: TrainConfig) -> Iterator[Batch]:
+    """The mini-batches that the package's training of these clips would draw, in their order."""
+    epoch, drawn = 0, 0
+    while drawn < config.iterations:
+        rows_of = epoch_rows(len(features), config.batch_size, config.seed, epoch)
+        for rows in rows_of[: config.iterations - drawn]:
+            yield training_batch(features, rows, config.frames, config.seed, drawn, "cpu")
+            drawn += 1
+        epoch += 1

@@ -101,11 +101,12 @@ def _notebooks(given: list[str]) -> list[str | Path]:
 
 
 def _assignments(arguments: argparse.Namespace) -> int:
-    from rstan_lite.classroom.assignments import release, trial, write_course
+    from rstan_lite.classroom.assignments import graded_cells, release, trial, write_course
 
     require_libraries("rstan-lite assignments", {"nbgrader": "nbgrader"}, "class")
     folder = Path(arguments.folder)
-    names = write_course(_notebooks(arguments.notebooks), folder, arguments.overwrite)
+    graded = [path for path in _notebooks(arguments.notebooks) if graded_cells(path)]
+    names = write_course(graded, folder, arguments.overwrite)
     for path in release(folder, names, arguments.overwrite):
         print(path, flush=True)
     wrong = []

@@ -10,7 +10,7 @@ import pytest
 from rstan_lite.classroom.assignments import POINTS, graded_cells
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
-NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+NOTEBOOKS = sorted(FOLDER.glob("[0-9]*.ipynb"))
 TEXT = (FOLDER / "README.md").read_text(encoding="utf-8")
 ROWS = [
     tuple(part.strip() for part in line.strip("|").split("|"))

@@ -42,6 +42,7 @@ from tests.site.crawl import DESK, LOOK, PHONE
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 TOUR, *LESSONS = sorted(FOLDER.glob("*.ipynb"))
+CAPSTONE = FOLDER / "rstan_from_scratch.ipynb"  # without exercises that are checked
 SECONDS, MEBIBYTES = 60, 2048  # of a lesson, on two free cores
 TOUR_SECONDS, TOUR_MEBIBYTES = 240, 3072  # of a whole run; the small one here needs far less
 PARAMETERS = {"seed": 1}  # every lesson has a seed
@@ -83,7 +84,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], tuple[Meas
     def run(path: Path) -> tuple[Measured, Path]:
         tour = path == TOUR
         small = {"root": "clips", "out": "made/tour", "iterations": 10, "seed": 3}
-        copy = with_attempt(path, home(tour) / "copies")
+        copy = path if path == CAPSTONE else with_attempt(path, home(tour) / "copies")
         return run_measured(copy, small if tour else PARAMETERS, home(tour), html=tour)
 
     return run
@@ -117,7 +118,8 @@ def test_every_cell_ran_without_an_error(run: tuple[Measured, Path]) -> None:
 
 
 def test_a_student_copy_fails_in_its_blanks_alone(run: tuple[Measured, Path]) -> None:
-    check_attempt(run[1])
+    if run[1].stem != CAPSTONE.stem:
+        check_attempt(run[1])
 
 
 @pytest.mark.parametrize("lesson", SAID)
