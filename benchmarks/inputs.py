@@ -15,9 +15,17 @@ from pathlib import Path
 import torch
 
 from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.features.extraction import FeatureSettings, image_features, load_network
 from rstan_lite.features.flow import OPENCV, flow_sequence
-from rstan_lite.features.inputs import PACKED, InputStore, clip_inputs, inputs_store, stream_images
+from rstan_lite.features.inputs import (
+    PACKED,
+    InputStore,
+    coded_flow,
+    inputs_store,
+    pick_inputs,
+    stream_images,
+)
 from rstan_lite.features.networks import SHIPPED, shipped
 from rstan_lite.features.pipeline import prepare_parts
 from rstan_lite.puppets import generate
@@ -92,7 +100,9 @@ def stages(
         with clock.time("dis"):
             flow_sequence(frames, "dis")
         with clock.time("inputs"):
-            inputs = clip_inputs(frames, masks, settings.frames, "dis", settings.camera)
+            index = equally_spaced(len(frames), settings.frames)
+            flow = coded_flow(frames, "dis", settings.camera)
+            inputs = pick_inputs(frames, masks, index, flow)
         made.append(inputs)
         for stream, net in nets.items():
             with clock.time("images"):

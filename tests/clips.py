@@ -1,5 +1,6 @@
 """A data set in JHMDB's layout, small enough to write in a test: a square that moves by class."""
 
+import struct
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -68,6 +69,15 @@ def write_video(
                 frame.pts, frame.time_base = round(1000 * times[i]), Fraction(1, 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+    return path
+
+
+def write_turned(path: Path, frames: Sequence[np.ndarray], matrix: tuple[int, ...]) -> Path:
+    """An MP4 whose display matrix (a, b, c, d) turns its frames, as a phone writes it."""
+    raw = bytearray(write_video(path, frames).read_bytes())
+    a, b, c, d = (number << 16 for number in matrix)
+    struct.pack_into(">9i", raw, raw.index(b"tkhd") + 44, a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(raw)
     return path
 
 

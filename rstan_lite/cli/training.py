@@ -102,16 +102,12 @@ def _train(arguments: argparse.Namespace) -> int:
 
 def _predict(arguments: argparse.Namespace) -> int:
     from rstan_lite.lab.predict import predict
-    from rstan_lite.show.frames import overlay_clip, write_animation
+    from rstan_lite.show.frames import write_overlays
 
-    video, out = Path(arguments.video), Path(arguments.out)
-
-    def draw(frames: Any, maps: Any, seen: Any, name: str) -> Path:
-        path = out / f"{video.stem}-{name}{'.gif' if arguments.gif else '.mp4'}"
-        write_animation(overlay_clip(frames, maps, seen), path, fps=15.0)
-        return path
-
-    answer = predict(video, Path(arguments.run), out, arguments.top, arguments.device, draw)
+    answer = predict(
+        Path(arguments.video), Path(arguments.run), Path(arguments.out), arguments.top,
+        arguments.device, write_overlays, ".gif" if arguments.gif else ".mp4",
+    )  # fmt: skip
     for name, score in answer["classes"].items():
         print(f"{score:6.1%}  {name}")
     for path in (answer["predictions"], *answer["overlays"].values()):

@@ -15,12 +15,13 @@ from typing import ClassVar
 import numpy as np
 
 from rstan_lite.data.splits import FOLDS, TEST, TRAIN, source_video
-from rstan_lite.data.video import VIDEOS, read_frames, read_images
+from rstan_lite.data.video import VIDEOS, first_frame, read_frames, read_images
 from rstan_lite.system.errors import DataError
 from rstan_lite.system.reading import disk_errors
 from rstan_lite.system.settings import check_choice, check_count, check_real
 
 NAMED_IN_ERROR = 5
+MEASURED = 15  # clips
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,12 @@ class ClipDataset(ABC):
     def _source(self, name: str, action: str) -> str:
         """The source video of a clip."""
         return source_video(name, action)
+
+    def short_side(self) -> int:
+        """The median short side in pixels of up to MEASURED training clips' first frames."""
+        some = self.train[:: -(-len(self.train) // MEASURED)]
+        sides = sorted(min(first_frame(clip.path).shape[:2]) for clip in some)
+        return sides[len(sides) // 2]
 
     def check_training(self) -> None:
         """Raise DataError where no clip is left to train on."""

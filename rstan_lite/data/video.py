@@ -6,8 +6,8 @@ import re
 import struct
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -52,18 +52,26 @@ def read_frames(path: str | Path, most: int = MAX_BYTES) -> np.ndarray:
     return np.stack(frames)
 
 
-def decode_video(path: Path) -> Iterator[av.VideoFrame]:
+def decode_video(path: Path) -> Generator[av.VideoFrame]:
     """The frames of a video's best stream in the order of display. Raises as `read_frames` does."""
     count = 0
     with _packets(path) as packets:
         for packet in packets:
-            for frame in cast("list[av.VideoFrame]", packet.decode()):
+            for frame in packet.decode():
                 if frame.is_corrupt:
                     raise ValueError(f"frame {count} is damaged")
                 count += 1
                 yield frame
     if not count:
         raise DataError(path, "0 frames", "at least one frame", AGAIN)
+
+
+def first_frame(path: Path) -> np.ndarray:
+    """The first frame of a video or of a folder of images, upright; no more is read."""
+    if path.is_dir():
+        return _read_image(frame_files(path)[1][0])
+    with closing(decode_video(path)) as frames:
+        return upright(next(frames))
 
 
 @contextmanager
@@ -75,7 +83,7 @@ def _packets(path: Path) -> Iterator[Iterator[av.Packet]]:
         with (
             path.open("rb") as file,  # with no protocols a playlist can't open other files
             av.open(
-                file, options={"protocol_whitelist": "none"}, metadata_errors="ignore"
+                file, "r", options={"protocol_whitelist": "none"}, metadata_errors="ignore"
             ) as container,
         ):
             stream = container.streams.best("video")
@@ -111,7 +119,7 @@ def upright(frame: av.VideoFrame) -> np.ndarray:
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return picture
-    a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
+    a, b, _, c, d = np.frombuffer(cast("bytes", matrix), np.int32)[:5].tolist()
     if abs(b) + abs(c) > abs(a) + abs(d):
         picture, a, d = picture.transpose(1, 0, 2), c, b
     picture = picture[:, ::-1] if a < 0 else picture
@@ -237,8 +245,8 @@ def frame_files(folder: Path) -> tuple[int, list[Path]]:
     kinds: dict[tuple[str, str], list[tuple[int, Path]]] = defaultdict(list)
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            found = _NUMBER.fullmatch(path.stem)
-            before, number, behind = found.groups() if found else (path.stem, "0", "")
+            parts = _NUMBER.fullmatch(path.stem)
+            before, number, behind = parts.groups() if parts else (path.stem, "0", "")
             kinds[before, behind].append((int(number), path))
     if not kinds:
         raise DataError(folder, "0 PNG or JPEG frames", "at least one frame")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from rstan_lite.data.clips import Clip, ClipDataset
-from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.data.transforms import view
 from rstan_lite.features.flow import (
     BOUND,
@@ -24,6 +23,7 @@ from rstan_lite.features.flow import (
     encode,
     estimator,
     flow_sequence,
+    stack_indices,
     stacks,
 )
 from rstan_lite.features.store import Store, digest
@@ -57,7 +57,7 @@ class InputStore(Store):
         super().__init__(Path(cache) / f"inputs-{digest(key)}", key)
 
     def write(self, clip: Clip, tensors: dict[str, Tensor], clip_print: str = "") -> None:
-        """Store a clip's tensors, as `clip_inputs` makes them."""
+        """Store a clip's tensors, as `pick_inputs` makes them."""
         content = {name: x for name, x in tensors.items() if name not in PACKED}
         for name in tensors.keys() & set(PACKED):
             content |= pack(name, tensors[name].numpy())
@@ -120,24 +120,43 @@ def coded_flow(frames: np.ndarray, flow: str | Estimator, camera: str) -> np.nda
     return encode(fields)
 
 
-def clip_inputs(
-    frames: np.ndarray, masks: np.ndarray | None, count: int, flow: str | Estimator, camera: str
-) -> dict[str, Tensor]:
-    """An `InputStore`'s tensors of a clip.
-
-    frames: all of them (F, H, W, 3). masks: (F, H, W), or None. count: S, frames to keep.
-    """
-    index = equally_spaced(len(frames), count)
-    return pick_inputs(frames, masks, index, coded_flow(frames, flow, camera))
-
-
 def pick_inputs(
     frames: np.ndarray, masks: np.ndarray | None, index: np.ndarray, flow: np.ndarray
 ) -> dict[str, Tensor]:
-    """`clip_inputs` at given frames (S,), with the coded flow of all pairs."""
+    """An `InputStore`'s tensors of a clip, of which all frames (F, H, W, 3) are there.
+
+    masks: (F, H, W), or None. index: (S,), the frames to keep. flow: coded, of all pairs.
+    """
     arrays = {"frames": frames[index], "index": index, "flow": flow}
     arrays |= {} if masks is None else {"masks": masks[index]}
     return {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()}
+
+
+def needed_pairs(n_frames: int, index: np.ndarray, pairs: int) -> np.ndarray:
+    """The pairs of a clip that stacks of so many pairs at frames (S,) are made of, ascending."""
+    return np.unique([stack_indices(n_frames - 1, frame, pairs) for frame in index.tolist()])
+
+
+def sparse_inputs(
+    frames: Mapping[int, np.ndarray] | np.ndarray,
+    index: np.ndarray,
+    needed: np.ndarray,
+    flow: Estimator,
+    camera: str,
+) -> dict[str, Tensor]:
+    """`pick_inputs` with flow of the needed pairs alone, for a video of any length.
+
+    frames: (H, W, 3) by number, at least those of index and of the pairs. needed: `needed_pairs`.
+    "index" is the frames' places in this flow: stacks there are those of the whole clip's flow.
+    """
+    runs = np.split(needed, np.flatnonzero(np.diff(needed) > 1) + 1)  # of pairs in a row
+    films = (np.stack([frames[i] for i in range(run[0], run[-1] + 2)]) for run in runs)
+    arrays = {
+        "frames": np.stack([frames[i] for i in index.tolist()]),
+        "flow": np.concatenate([coded_flow(film, flow, camera) for film in films]),
+        "index": np.searchsorted(needed, index),
+    }
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def stream_images(

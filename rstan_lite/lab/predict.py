@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +14,53 @@ from torch import Tensor
 
 from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.data.transforms import Geometry, view
-from rstan_lite.data.video import read_frames
+from rstan_lite.data.video import RATE, decode_video, sample_video, scaled_to, upright
+from rstan_lite.features.backbones import backbone
 from rstan_lite.features.extraction import image_features, load_network
 from rstan_lite.features.flow import estimator
-from rstan_lite.features.inputs import clip_inputs, stream_images
+from rstan_lite.features.inputs import needed_pairs, sparse_inputs, stream_images
 from rstan_lite.features.networks import check_networks
 from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.model.output import RSTANOutput, last_step
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
-from rstan_lite.system.reading import check_regular
+from rstan_lite.system.reading import check_regular, read_json
 from rstan_lite.training import run_folder
 from rstan_lite.training.batches import ordered_batches
 from rstan_lite.training.config import TrainConfig, read_config
 from rstan_lite.training.parts import feature_settings
 from rstan_lite.training.run_folder import Description, load_model
+
+LINES = 240  # px, short side of the clips of every data set; for runs that do not record theirs
+DRAWN_LINES = 480  # px, largest short side of an overlay
+# Writes films of frames (H, W, 3) with attention over them: given the frames, the maps (T, P) by
+# name, which of the T each frame takes, the crop that the maps cover, paths, and frames a second.
+Draw = Callable[
+    [
+        Iterator[np.ndarray],
+        Mapping[str, np.ndarray],
+        np.ndarray,
+        Geometry,
+        Mapping[str, Path],
+        float,
+    ],
+    None,
+]
+
+
+@dataclass(frozen=True)
+class VideoInputs:
+    """What a run's networks take of a video, at its T time steps.
+
+    tensors: see `sparse_inputs`. numbers: int64 (T,), the steps' places among the video's frames.
+    order, rate: see `video.at_one_rate`.
+    """
+
+    tensors: dict[str, Tensor]
+    numbers: np.ndarray
+    order: np.ndarray
+    rate: float
 
 
 def predict(
@@ -37,16 +69,19 @@ def predict(
     out: Path,
     top: int = 5,
     device: str = "auto",
-    draw: Callable[[np.ndarray, np.ndarray, Geometry, str], Path] | None = None,
+    draw: Draw | None = None,
+    ending: str = ".mp4",
 ) -> dict[str, Any]:
     """Name the action of a video, and find the attention over its frames.
 
     video: any file that FFmpeg reads, of two frames or more. run: a finished run, whose networks
-    must still be where they were. top: how many classes to return.
-    draw: called with the video's frames (F, H, W, 3), for each frame the map (P,) of the nearest
-    attended one, the crop that the map covers, and the map's name (appearance, motion, fused);
-    it returns the file that it has drawn.
-    Writes `<video's stem>-prediction.json` (all classes) into `out`.
+    must still be where they were. top: how many classes to return. draw: writes a film of all
+    frames for each map (appearance, motion, fused), each frame with the map of the nearest attended
+    one. ending: of the films, `<video's stem>-<map><ending>`.
+    The video is decoded in a stream, at the size of the run's training clips: neither its size nor
+    its length (of 15 minutes at most) takes memory.
+    Writes `<video's stem>-prediction.json` (all classes) into `out`; another video of that stem
+    gets a number.
     Returns classes (name to probability, best first), predictions and overlays (paths).
     Raises DataError (video), CheckpointError (run, networks), ConfigError, DeviceError.
     """
@@ -56,10 +91,7 @@ def predict(
     check_regular(video, DataError, "a video")  # before the networks are loaded
     config = replace(read_config(run / run_folder.CONFIG), device=device)
     model, description = load_model(run)
-    frames = read_frames(video)
-    if len(frames) < 2:
-        raise DataError(video, "one frame", "two or more: optical flow needs a pair")
-    inputs = video_inputs(frames, None, config, where)
+    inputs = read_inputs(video, config, description)
     features = video_features(inputs, config, description, where)
     output = run_model(model.to(where), features, description.head, config)
     scores = last_step(output.logits).float().softmax(-1)[0].cpu()  # (C,)
@@ -68,53 +100,109 @@ def predict(
     ranked = scores.argsort(descending=True).tolist()
     probabilities = {description.classes[i]: float(scores[i]) for i in ranked}
 
-    chosen = sampled(inputs, config)
-    seen = view(config.views[0], frames.shape[1:3], config.size)
-    overlays = {}
-    nearest = np.abs(np.arange(len(frames))[:, None] - chosen[None]).argmin(1)  # (F,)
-    if draw is not None:
-        for name, maps in diagonal_maps(output).items():
-            of_frames = maps[0].float().cpu().numpy()[nearest]  # (F, P)
-            overlays[name] = str(draw(frames, of_frames, seen, name))
-    path = out / f"{video.stem}-prediction.json"
+    stem, frames = free_stem(video, out), len(inputs.order)
+    maps = {n: maps[0].float().cpu().numpy() for n, maps in diagonal_maps(output).items()}
+    overlays: dict[str, Path] = {}
+    if draw is not None and maps:
+        overlays = {name: out / f"{stem}-{name}{ending}" for name in maps}
+        seen = view(config.views[0], inputs.tensors["frames"].shape[1:3], config.size)
+        nearest = np.abs(np.arange(frames)[:, None] - inputs.numbers[None]).argmin(1)  # (F,)
+        played = _played(video, inputs.order)
+        draw(played, maps, nearest, seen, overlays, inputs.rate)
+    path = out / f"{stem}-prediction.json"
     answer = {
         "video": str(video),
-        "decoded_frames": len(frames),
-        "attended_frames": chosen.tolist(),
+        "decoded_frames": frames,
+        "attended_frames": inputs.order[inputs.numbers].tolist(),
         "run": str(run),
         "classes": probabilities,
-        "overlays": overlays,
+        "overlays": {name: str(path) for name, path in overlays.items()},
         "versions": run_folder.versions(),
     }
     run_folder.write_json(path, answer)
     best = dict(list(probabilities.items())[:top])
-    return {"classes": best, "predictions": str(path), "overlays": overlays}
+    return {"classes": best, "predictions": str(path), "overlays": answer["overlays"]}
 
 
-def video_inputs(
-    frames: np.ndarray, masks: np.ndarray | None, config: TrainConfig, device: torch.device
-) -> dict[str, Tensor]:
-    """What a configuration's networks take of a video, and its silhouettes; see `clip_inputs`.
+def free_stem(video: Path, out: Path) -> str:
+    """The video's stem, with a number where the folder holds the answer for another video."""
+    for stem in chain([video.stem], (f"{video.stem}-{number}" for number in count(2))):
+        path = out / f"{stem}-prediction.json"
+        if not path.exists():
+            return stem
+        found = read_json(path, DataError, "an earlier prediction")
+        there = found.get("video") if isinstance(found, dict) else None
+        if isinstance(there, str) and Path(there).absolute() == video.absolute():
+            return stem
+    raise AssertionError("unreachable: there is always another number")
+
+
+def _played(video: Path, order: np.ndarray) -> Iterator[np.ndarray]:
+    """The frames of a video as a player shows them, small enough to draw on."""
+    for frame, times in zip(decode_video(video), np.bincount(order), strict=False):
+        if times:
+            yield from [scaled_to(upright(frame), DRAWN_LINES)] * times
+
+
+def read_inputs(video: Path, config: TrainConfig, description: Description) -> VideoInputs:
+    """The inputs of a run's networks from a video file, at the size of the training clips.
+
+    Flow is coded in pixels, so that the answer would depend on the video's size.
+    Raises DataError as `video.sample_video` does, and for a video of one frame or too small.
+    """
+    side, known = description.short_side or LINES, description.short_side > 0
+
+    def choose(frames: int) -> list[int]:
+        if frames < 2:
+            raise DataError(video, "one frame", "two or more: optical flow needs a pair")
+        index, needed = _chosen(frames, config)
+        return sorted({*index.tolist(), *needed.tolist(), *(needed + 1).tolist()})
+
+    kept, order, rate = sample_video(video, choose, lambda x: scaled_to(x, side, enlarge=known))
+    try:
+        return _inputs(kept, order, rate, config)
+    except DataError as error:  # of frames alone
+        raise DataError(video, error.found, error.expected, error.hint) from error
+
+
+def clip_inputs(frames: np.ndarray, masks: np.ndarray | None, config: TrainConfig) -> VideoInputs:
+    """The inputs of a run's networks from a data set's clip, and its silhouettes (T, H, W).
 
     frames: uint8 RGB (F, H, W, 3). masks: uint8 (F, H, W), or None where they are not known.
     """
-    flow = estimator(config.flow, config.flow_weights, device.type)
-    return clip_inputs(frames, masks, config.stored_frames, flow, config.camera)
+    inputs = _inputs(frames, np.arange(len(frames)), RATE, config)
+    if masks is not None:
+        inputs.tensors["masks"] = torch.from_numpy(masks[inputs.numbers])
+    return inputs
 
 
-def sampled(inputs: Mapping[str, Tensor], config: TrainConfig) -> np.ndarray:
-    """The frames of the video that a test's T time steps are, int64 (T,)."""
-    index: np.ndarray = inputs["index"].numpy()
-    return index[equally_spaced(config.stored_frames, config.test_frames)]
+def _inputs(
+    frames: Mapping[int, np.ndarray] | np.ndarray,
+    order: np.ndarray,
+    rate: float,
+    config: TrainConfig,
+) -> VideoInputs:
+    index, needed = _chosen(len(order), config)
+    flow = estimator(config.flow, config.flow_weights, choose_device(config.device).type)
+    tensors = sparse_inputs(frames, index, needed, flow, config.camera)
+    return VideoInputs(tensors, index, order, rate)
+
+
+def _chosen(frames: int, config: TrainConfig) -> tuple[np.ndarray, np.ndarray]:
+    """The frames (T,) of a video that a test's time steps are, and the pairs of their flow."""
+    stored = equally_spaced(frames, config.stored_frames)
+    index = stored[equally_spaced(config.stored_frames, config.test_frames)]
+    pairs = backbone(config.motion_backbone or config.backbone).pairs
+    return index, needed_pairs(frames, index, pairs)
 
 
 def video_features(
-    inputs: Mapping[str, Tensor],
+    inputs: VideoInputs,
     config: TrainConfig,
     description: Description,
     device: torch.device,
 ) -> ClipFeatures:
-    """A video's features as those of a data set's one clip, from its `video_inputs`.
+    """A video's features as those of a data set's one clip.
 
     The label is a placeholder, the silhouette empty. Raises CheckpointError where the run's
     networks or streams are others than its description says.
@@ -129,14 +217,14 @@ def video_features(
     cubes, vectors = {}, {}
     for stream in config.streams:
         size = settings.size_of(stream)
-        stored = range(config.stored_frames)
+        steps = range(len(inputs.numbers))
         network = load_network(settings, stream).to(device)
         images = stream_images(
-            inputs.__getitem__, stream, config.views[0], size, stored, network.spec.pairs
+            inputs.tensors.__getitem__, stream, config.views[0], size, steps, network.spec.pairs
         )
         found = image_features(network, images, device.type)
-        cubes[stream] = found["cubes"][None, None]  # (1, 1, S, P, d_cv)
-        vectors[stream] = found["vectors"][None, None]  # (1, 1, S, d_fc)
+        cubes[stream] = found["cubes"][None, None]  # (1, 1, T, P, d_cv)
+        vectors[stream] = found["vectors"][None, None]  # (1, 1, T, d_fc)
     shape = next(iter(cubes.values())).shape[:4]
     return ClipFeatures(
         names=["video"],

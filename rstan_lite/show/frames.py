@@ -7,11 +7,12 @@ notebooks, the figures of this package and the videos that `rstan-lite predict` 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
+import av
 import cv2
 import numpy as np
 from matplotlib import colormaps
@@ -22,10 +23,8 @@ from rstan_lite.data.transforms import Geometry
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.files import write_atomically
 
-if TYPE_CHECKING:
-    import av
-
 CODECS = {".mp4": "libx264", ".avi": "mpeg4"}
+MOST_IN_GIF = 600
 SAMPLED = 16  # frames that a GIF's colours are chosen from
 # Of a map's levels from 0 to the peak, (256, 3): it rises in lightness from end to end, so that it
 # survives a grey print.
@@ -173,36 +172,85 @@ def overlay_clip(
     return np.stack([overlay(frame, grid, crop, peak=peak, smooth=smooth) for frame, grid in both])
 
 
-def write_animation(frames: NDArray[np.uint8], path: str | Path, fps: float = 10.0) -> Path:
-    """Write frames (n, H, W, 3) RGB as .mp4, .avi or .gif and return the path.
+def write_overlays(
+    frames: Iterable[NDArray[np.uint8]],
+    maps: Mapping[str, NDArray],
+    nearest: NDArray,
+    crop: Geometry,
+    paths: Mapping[str, Path],
+    fps: float,
+) -> None:
+    """Write a film for each map by name, in one pass over the frames (F, H, W, 3).
 
-    Height and width are cut to even numbers, which a video's pixel format demands. A GIF has 256
-    colours, chosen from the frames. Raises ConfigError for another ending, StoreError where the
-    disk is full.
+    maps: (T, P). nearest: (F,), which of the T a frame takes. The scale is `common_peak`.
     """
-    path = Path(path)
-    ending, endings = path.suffix.lower(), [*CODECS, ".gif"]
-    if ending not in endings:
-        raise ConfigError(path, f"the ending {path.suffix!r}", f"one of {', '.join(endings)}")
-    height, width = frames.shape[1] // 2 * 2, frames.shape[2] // 2 * 2
-    even = np.ascontiguousarray(frames[:, :height, :width])
-    # in memory first, so that no part of a file is left where the disk is full
-    write_atomically(path, _gif(even, fps) if ending == ".gif" else _video(even, ending, fps))
-    return path
+    peaks = {name: common_peak(of_name) for name, of_name in maps.items()}
+    films = {name: Film(paths[name], fps) for name in maps}
+    for frame, step in zip(frames, nearest, strict=True):
+        for name, film in films.items():
+            film.add(overlay(frame, maps[name][step], crop, peak=peaks[name]))
+    for film in films.values():
+        film.close()
 
 
-def _video(frames: NDArray[np.uint8], ending: str, fps: float) -> bytes:
-    import av
+def write_animation(frames: NDArray[np.uint8], path: str | Path, fps: float = 10.0) -> Path:
+    """Write frames (n, H, W, 3) RGB as .mp4, .avi or .gif and return the path. See `Film`."""
+    film = Film(path, fps)
+    for frame in frames:
+        film.add(frame)
+    film.close()
+    return film.path
 
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format=ending[1:]) as container:
-        rate = Fraction(fps).limit_denominator(1000)
-        stream = cast("av.VideoStream", container.add_stream(CODECS[ending], rate=rate))
-        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode())
-    return buffer.getvalue()
+
+class Film:
+    """A film that takes frame after frame, uint8 (H, W, 3) RGB, and is written when it is closed.
+
+    path: .mp4, .avi or .gif. Height and width are cut to even numbers, which a video's pixel format
+    demands. A GIF has 256 colours, chosen from the frames, and at most MOST_IN_GIF frames: of a
+    longer film every second one, or every fourth.
+    Raises ConfigError for another ending, StoreError where the disk is full.
+    """
+
+    def __init__(self, path: str | Path, fps: float):
+        self.path, self._fps, self._count, self._every = Path(path), fps, 0, 1
+        self._ending = self.path.suffix.lower()
+        if self._ending not in (endings := [*CODECS, ".gif"]):
+            found = f"the ending {self.path.suffix!r}"
+            raise ConfigError(self.path, found, f"one of {', '.join(endings)}")
+        self._pictures: list[NDArray[np.uint8]] = []  # of a GIF
+        self._buffer = io.BytesIO()  # so that no part of a file is left where the disk is full
+
+    def add(self, frame: NDArray[np.uint8]) -> None:
+        """One more frame, of the first one's size."""
+        even = np.ascontiguousarray(frame[: len(frame) // 2 * 2, : frame.shape[1] // 2 * 2])
+        if self._ending != ".gif":
+            if not self._count:
+                self._open(even)
+            picture = av.VideoFrame.from_ndarray(even, format="rgb24")
+            self._container.mux(self._stream.encode(picture))
+        elif self._count % self._every == 0:
+            self._pictures.append(even)
+            if len(self._pictures) > MOST_IN_GIF:
+                self._pictures, self._every = self._pictures[::2], 2 * self._every
+        self._count += 1
+
+    def close(self) -> None:
+        """Write the file."""
+        if self._ending == ".gif":
+            content = _gif(np.stack(self._pictures), self._fps / self._every)
+        else:
+            self._container.mux(self._stream.encode())
+            self._container.close()
+            content = self._buffer.getvalue()
+        write_atomically(self.path, content)
+
+    def _open(self, frame: NDArray[np.uint8]) -> None:
+        self._container = av.open(self._buffer, "w", format=self._ending[1:])
+        rate = Fraction(self._fps).limit_denominator(1000)
+        self._stream = cast(
+            "av.VideoStream", self._container.add_stream(CODECS[self._ending], rate=rate)
+        )
+        self._stream.height, self._stream.width, self._stream.pix_fmt = *frame.shape[:2], "yuv420p"
 
 
 def _gif(frames: NDArray[np.uint8], fps: float) -> bytes:

@@ -53,6 +53,7 @@ class Parts:
     found in them. networks: each stream's weights file, and its hash. seen: see `networks_seen`.
     second: training clips of a second data set, with its missing and damaged clips, and those of
     its clips that the first one judges by.
+    short_side, data: of the first data set, see `Description`.
     """
 
     train: ClipFeatures
@@ -66,6 +67,8 @@ class Parts:
     second_damaged: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     second_shared: tuple[str, ...] = ()
     seen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    short_side: int = 0
+    data: str = ""
 
 
 def load_parts(config: TrainConfig) -> Parts:
@@ -81,6 +84,8 @@ def load_parts(config: TrainConfig) -> Parts:
         networks={stream: (path, weights_hash(path)) for stream, path in networks.items()},
         damaged=dataset.damaged,
         seen=seen,
+        short_side=dataset.short_side(),
+        data=dataset.identity(),
     )
     if other is None:
         return parts

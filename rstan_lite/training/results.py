@@ -36,6 +36,8 @@ def write_results(
         versions=versions,
         second_head=config.second_head,
         second_classes=parts.second.classes if parts.second is not None else (),
+        short_side=parts.short_side,
+        data=parts.data,
     )
     run_folder.save_model(out, model, about)
     run_folder.write_log(out / run_folder.LOG, trained.log)

@@ -119,6 +119,8 @@ class Description:
     scales: see ClipFeatures. networks: each stream's weights file and its hash, so that a
     prediction is not made with another one. best_epoch: the epoch that was chosen.
     second_head, second_classes: those of a second data set, empty without one.
+    short_side: of the training clips' frames in pixels, the size at which a video's flow is
+    computed; 0 where it is not known. data: the data set's identity, empty where it is not known.
     """
 
     model: dict[str, Any]
@@ -130,6 +132,8 @@ class Description:
     versions: dict[str, str]
     second_head: str = ""
     second_classes: tuple[str, ...] = ()
+    short_side: int = 0
+    data: str = ""
 
 
 def save_model(folder: Path, model: RSTAN, description: Description) -> None:
@@ -172,6 +176,8 @@ def _check(description: Description) -> None:
             raise ValueError("classes that are no different names")
         if (head or classes) and heads.get(head) != len(classes):
             raise ValueError(f"{len(classes)} classes of {head!r}, and heads {heads}")
+    if not isinstance(description.short_side, int) or description.short_side < 0:
+        raise ValueError(f"a short side of {description.short_side!r} pixels")
     if not all(0 < x < float("inf") for pair in description.scales.values() for x in pair):
         raise ValueError(f"scales {description.scales}")
 

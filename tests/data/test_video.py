@@ -7,7 +7,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from clips import clip_arrays, write_avi, write_video
+from clips import clip_arrays, write_avi, write_turned, write_video
 
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.data.video import at_one_rate, read_frames, read_images, sample_video
@@ -83,12 +83,7 @@ def near(frames: np.ndarray, true: np.ndarray) -> bool:
     ],
 )
 def test_the_display_matrix_turns_frames_upright(tmp_path, matrix, stored):
-    path = write_video(tmp_path / "phone.mp4", [stored(frame) for frame in MADE])
-    raw = bytearray(path.read_bytes())
-    at = raw.index(b"tkhd") + 44
-    a, b, c, d = (number << 16 for number in matrix)
-    struct.pack_into(">9i", raw, at, a, b, 0, c, d, 0, 0, 0, 1 << 30)
-    path.write_bytes(raw)
+    path = write_turned(tmp_path / "phone.mp4", [stored(frame) for frame in MADE], matrix)
     assert near(read_frames(path), MADE)
 
 

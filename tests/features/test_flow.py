@@ -17,10 +17,13 @@ from rstan_lite.features.flow import (
     camera_motion,
     decode,
     encode,
+    estimator,
     flow_sequence,
     stack,
     stack_indices,
+    stacks,
 )
+from rstan_lite.features.inputs import coded_flow, needed_pairs, sparse_inputs
 from rstan_lite.system.errors import ConfigError, DataError
 
 
@@ -143,3 +146,24 @@ def test_stack_of_a_view_is_the_view_of_the_stack():
     for name in ("centre", "bottom-left-mirror"):
         geometry = view(name, (60, 80), 32)
         np.testing.assert_array_equal(stack(coded, 5, geometry), geometry.flow(stack(coded, 5)))
+
+
+@pytest.mark.parametrize("chosen", [[0, 29], [3, 4, 12, 29, 29], [15], list(range(30)), [1, 28]])
+@pytest.mark.parametrize("pairs", [1, 5, 10])
+def test_stacks_of_some_pairs_are_those_of_all(chosen, pairs):
+    """What flow of the needed pairs alone gives is what flow of the whole clip gives."""
+    ground = texture(40, 60)
+    frames = np.stack([np.roll(ground, (t, t * t % 7), axis=(0, 1)) for t in range(30)])
+    index, method = np.array(chosen), estimator("dis")
+    needed = needed_pairs(30, index, pairs)
+    kept = {i: frames[i] for i in {*chosen, *needed.tolist(), *(needed + 1).tolist()}}
+    some = sparse_inputs(kept, index, needed, method, "similarity")
+    whole = coded_flow(frames, method, "similarity")
+    assert len(some["flow"]) == len(needed) <= pairs * len(chosen)
+    assert (some["frames"].numpy() == frames[index]).all()
+    for mine, theirs in zip(
+        stacks(some["flow"].numpy(), some["index"].tolist(), pairs=pairs),
+        stacks(whole, chosen, pairs=pairs),
+        strict=True,
+    ):
+        assert (mine == theirs).all()

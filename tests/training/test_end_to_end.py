@@ -2,20 +2,28 @@
 
 import json
 import shutil
+import tracemalloc
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
 import pytest
-from clips import write_avi, write_hmdb51, write_ucf101
+from clips import write_avi, write_hmdb51, write_turned, write_ucf101, write_video
 from small_runs import train_command, write_networks
 
 from rstan_lite.cli import main
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.data.video import read_frames
+from rstan_lite.features.flow import decode
+from rstan_lite.lab.predict import predict, read_inputs
 from rstan_lite.lab.scores import read_predictions
 from rstan_lite.puppets import generate
+from rstan_lite.training.config import read_config
 from rstan_lite.training.parts import find_sources
 from rstan_lite.training.profiles import resolve
+from rstan_lite.training.run_folder import load_model
 
 CLASSES = ["run", "wave", "sit"]
 
@@ -214,18 +222,20 @@ def test_a_network_that_has_seen_test_clips_is_said_once_and_recorded(
     assert "no card motion.json" in metrics["networks"]["motion"]["test_why"]
 
 
-def write_video(path: Path, n: int = 9) -> None:
-    """A bright square that moves over a dark ground, encoded."""
-    frames = np.full((n, 64, 96, 3), 40, np.uint8)
+def film(n: int = 9, size: int = 64) -> np.ndarray:
+    """A bright square that moves over a dark ground."""
+    frames = np.full((n, size, 3 * size // 2, 3), 40, np.uint8)
+    unit = size // 16
     for i in range(n):
-        frames[i, 20:44, 6 * i : 6 * i + 24] = 220
-    write_avi(path, frames)
+        left = unit * i * 12 // n
+        frames[i, 5 * unit : 11 * unit, left : left + 6 * unit] = 220
+    return frames
 
 
 @pytest.mark.parametrize("ending", [".mp4", ".gif"])
 def test_predict_names_classes_and_draws_overlays(trained: Path, tmp_path: Path, capsys, ending):
     video = tmp_path / "my (1) video!.avi"
-    write_video(video)
+    write_avi(video, film())
     command = ["predict", str(video), "--run", str(trained), "--out", str(tmp_path / "out")]
     command += ["--top", "2", "--device", "cpu", *(["--gif"] if ending == ".gif" else [])]
     assert main(command) == 0
@@ -257,9 +267,67 @@ def test_predict_gives_a_clip_the_scores_of_the_test(trained: Path, place: Path,
         assert answer["classes"][action] == pytest.approx(float(predictions.scores[0, i]), abs=2e-3)
 
 
+def predicted(trained: Path, video: Path, out: Path) -> dict[str, Any]:
+    found = predict(video, trained, out, device="cpu")
+    answer: dict[str, Any] = json.loads(Path(found["predictions"]).read_text())
+    return answer
+
+
+def test_the_answer_does_not_depend_on_the_videos_size(trained: Path, tmp_path: Path):
+    """Flow is coded in pixels: it is computed at the size of the training clips, 120 lines."""
+    config, (_, about) = read_config(trained / "config.json"), load_model(trained)
+    assert about.short_side == 120
+    seen = []
+    for size in (64, 120, 480):
+        path = write_video(tmp_path / f"{size}.mp4", film(9, size // 16 * 16))
+        inputs = read_inputs(path, config, about)
+        assert inputs.tensors["frames"].shape[1:] == (120, 180, 3)
+        seen.append(np.abs(decode(inputs.tensors["flow"].numpy())).mean())
+        scores = predicted(trained, path, tmp_path)["classes"]
+        assert sorted(scores) == sorted(CLASSES)
+    assert max(seen) < 1.2 * min(seen)
+    inputs = read_inputs(path, config, replace(about, short_side=0))  # a run that does not say
+    assert inputs.tensors["frames"].shape[1:] == (240, 360, 3)
+
+
+def test_memory_does_not_grow_with_a_videos_length(trained: Path, tmp_path: Path):
+    config, (_, about) = read_config(trained / "config.json"), load_model(trained)
+    peaks = []
+    for n in (60, 600):
+        path = write_video(tmp_path / f"{n}.mp4", film(n, 240))
+        tracemalloc.start()
+        inputs = read_inputs(path, config, about)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert len(inputs.order) == n
+        assert len(inputs.tensors["flow"]) <= 10 * config.test_frames
+    assert peaks[1] < 1.2 * peaks[0] < 0.2 * film(600, 240).nbytes
+
+
+def test_overlays_play_at_the_videos_rate_upright_and_beside_each_other(trained, tmp_path, capsys):
+    """Two videos of one stem keep both answers; given again, a video's is written anew."""
+    videos = [tmp_path / name / "clip.mp4" for name in ("one", "other")]
+    for video, rate in zip(videos, (50, 20), strict=True):
+        video.parent.mkdir()
+        write_video(video, film(9, 64), rate=rate)
+    stored = np.rot90(film(9, 64), axes=(1, 2))
+    turned = write_turned(tmp_path / "clip.mp4", stored, (0, 1, -1, 0))
+    out, stems = tmp_path / "out", ("clip", "clip-2", "clip-3")
+    for video in (*videos, turned, videos[0]):
+        assert main(["predict", str(video), "--run", str(trained), "--out", str(out)]) == 0
+    capsys.readouterr()
+    assert {p.name for p in out.glob("*.json")} == {f"{stem}-prediction.json" for stem in stems}
+    for stem, video, rate in zip(stems, (*videos, turned), (50, 20, 30), strict=True):
+        assert json.loads((out / f"{stem}-prediction.json").read_text())["video"] == str(video)
+        drawn = out / f"{stem}-fused.mp4"
+        assert read_frames(drawn).shape == (9, 64, 96, 3)
+        with av.open(str(drawn)) as box:
+            assert box.streams.video[0].average_rate == rate
+
+
 def test_predict_complaints(trained: Path, place: Path, tmp_path: Path, capsys):
     video = tmp_path / "video.avi"
-    write_video(video, n=1)
+    write_avi(video, film(1))
     run = ["--run", str(trained), "--out", str(tmp_path)]
     assert main(["predict", str(video), *run]) == 2
     assert "one frame" in capsys.readouterr().err
@@ -269,7 +337,7 @@ def test_predict_complaints(trained: Path, place: Path, tmp_path: Path, capsys):
     assert "config.json" in capsys.readouterr().err
     weights = place / "motion.safetensors"
     kept = weights.read_bytes()
-    write_video(video)
+    write_avi(video, film())
     try:
         weights.write_bytes((place / "appearance.safetensors").read_bytes())
         assert main(["predict", str(video), *run]) == 2

@@ -6,7 +6,7 @@ A scene is made of finished runs and a clip of their data set, or any video file
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, count
@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import Geometry, view
-from rstan_lite.data.video import read_frames
 from rstan_lite.features.flow import decode
 from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.lab import predict
@@ -33,7 +32,6 @@ from rstan_lite.training.run_folder import CONFIG, Description, load_model
 
 FUSED = "fused"
 MOST_UPLOADED = 9 * 2**20  # bytes: Jupyter's server drops messages of more than 10 MiB
-MOST_DECODED = 2**30  # bytes of a video's frames
 COLUMNS = 4  # frames beside one another in a figure, as in the paper
 SAME = ("stored_frames", "test_frames", "views", "size")  # so that runs share steps and places
 _DISCUS = ("ThrowDiscus", "throw", "golf", "swing_baseball", "swing", "climb_stairs")
@@ -279,38 +277,38 @@ def _arrays(tensors: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
 
 
 def scene_of(
-    frames: np.ndarray,
-    masks: np.ndarray | None,
+    read: Callable[[Checkpoint], predict.VideoInputs],
     checkpoints: Mapping[str, Checkpoint],
     title: str,
     action: str = "",
 ) -> Scene:
     """Run checkpoints on a video, as `rstan-lite predict` does.
 
-    frames: all of the video, uint8 RGB (F, H, W, 3). masks: (F, H, W), None where not known.
-    Runs whose features are made alike share them. Raises DataError (a video of one frame, or too
-    small), CheckpointError (networks that changed).
+    read: makes the inputs of a checkpoint's networks. Runs whose features are made alike share
+    them. Raises DataError (a video of one frame, or too small), CheckpointError (networks that
+    changed).
     """
     looks: list[Look] = []
     shared: dict[tuple[Any, ...], ClipFeatures] = {}
-    first = next(iter(checkpoints.values())).config
-    where = choose_device(first.device)
-    inputs = predict.video_inputs(frames, masks, first, where)
+    first = next(iter(checkpoints.values()))
+    inputs = read(first)
+    where = choose_device(first.config.device)
     for name, one in checkpoints.items():
         config, about = one.config, one.description
         key = (config.flow, config.flow_weights, config.camera, config.streams, config.backbone,
-               config.motion_backbone, config.motion_size, str(about.networks))  # fmt: skip
+               config.motion_backbone, config.motion_size, str(about.networks),
+               about.short_side)  # fmt: skip
         if key not in shared:
-            own = inputs if not shared else predict.video_inputs(frames, None, config, where)
+            own = inputs if not shared else read(one)
             shared[key] = predict.video_features(own, config, about, where)
         features = replace(shared[key], scales=about.scales, classes=about.classes)
         looks.append(look_of(predict.run_model(one.model, features, about.head, config), name))
-    numbers = predict.sampled(inputs, first)
-    flow = decode(inputs["flow"].numpy())[np.minimum(numbers, len(frames) - 2)]
-    crop = view(first.views[0], frames.shape[1:3], first.size)
-    shown = None if masks is None else masks[numbers]
-    clip = frames[numbers], flow, shown, numbers, len(frames), crop
-    return Scene(title, action, *clip, about.classes, tuple(looks))
+    arrays = {name: tensor.numpy() for name, tensor in inputs.tensors.items()}
+    film, pairs = arrays["frames"], np.minimum(arrays["index"], len(arrays["flow"]) - 1)
+    crop = view(first.config.views[0], film.shape[1:3], first.config.size)
+    clip = film, decode(arrays["flow"][pairs]), arrays.get("masks"), inputs.numbers
+    classes = first.description.classes
+    return Scene(title, action, *clip, len(inputs.order), crop, classes, tuple(looks))
 
 
 class Stage:
@@ -349,22 +347,23 @@ class Stage:
             frames, masks = self.dataset.frames(clip), None
             if self.dataset.has_silhouettes:
                 masks = self.dataset.silhouettes(clip, frames)
-            self._scenes[title] = scene_of(frames, masks, self.checkpoints, title, clip.action)
+            self._scenes[title] = scene_of(
+                lambda one: predict.clip_inputs(frames, masks, one.config),
+                self.checkpoints, title, clip.action,
+            )  # fmt: skip
         return self._scenes[title]
 
     def add(self, path: str | Path, title: str = "") -> str:
         """Take a video file; its title, to be asked for by `scene`, is returned.
 
         What was there stays whatever happens: DataError for a file that is no video, damaged, of a
-        single frame, or more than MOST_DECODED bytes once decoded.
+        single frame, or too long.
         """
-        frames = read_frames(path, MOST_DECODED)
-        title = self._free(title or Path(path).name)
-        try:
-            scene = scene_of(frames, None, self.checkpoints, title)
-        except DataError as error:
-            raise DataError(path, error.found, error.expected, error.hint) from error
-        self._scenes[title] = scene
+        video, title = Path(path), self._free(title or Path(path).name)
+        self._scenes[title] = scene_of(
+            lambda one: predict.read_inputs(video, one.config, one.description),
+            self.checkpoints, title,
+        )  # fmt: skip
         return title
 
     def upload(self, name: str, content: bytes | memoryview) -> str:
