@@ -13,6 +13,8 @@ from chromium import NoChromiumError, launched
 from clips import write_dataset
 from hypothesis import settings
 
+from rstan_lite.system.threads import prepare
+
 # no deadline for an example: the machine may be busy, and no test here is about time
 settings.register_profile("project", deadline=None, max_examples=50)
 settings.load_profile("project")
@@ -21,7 +23,8 @@ CACHE = pytest.StashKey[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give each process of the test run a cache of its own: two must not draw the same clips."""
+    """One thread, as the commands have it, and a cache for each process of the test run."""
+    prepare()  # torch is not loaded yet
     config.stash[CACHE] = os.environ["RSTAN_CACHE"] = tempfile.mkdtemp(prefix="rstan-cache-")
 
 

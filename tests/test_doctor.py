@@ -12,7 +12,7 @@ from clips import write_dataset, write_hmdb51, write_ucf101
 from safetensors.numpy import save_file
 
 from rstan_lite.cli import doctor
-from rstan_lite.system import machine
+from rstan_lite.system import machine, threads
 from rstan_lite.system.machine import Check
 
 GOOD = {"torch": "2.15.0", "torchvision": "0.29", "together": True, "threads": 2, "gpus": []}
@@ -25,7 +25,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "probe_libraries", lambda names: dict.fromkeys(names, ""))
 
 
-@pytest.mark.parametrize(("minor", "state"), [(10, "fail"), (11, "ok"), (13, "ok"), (14, "fail")])
+@pytest.mark.parametrize(("minor", "state"), [(10, "fail"), (11, "ok"), (14, "ok"), (15, "fail")])
 def test_python_range(minor: int, state: str) -> None:
     assert machine.check_python((3, minor), "p").state == state
 
@@ -93,12 +93,25 @@ def test_gpu() -> None:
     assert machine.check_gpu(GOOD | {"gpu_error": "lost"}, True).found == "lost"
 
 
-def test_threads() -> None:
-    assert machine.check_threads(2, GOOD, None).state == "ok"
-    check = machine.check_threads(1, GOOD, "2")
-    assert check.found == "1 cores, 2 threads in torch (OMP_NUM_THREADS=2)"
+def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*threads.NUMBERS, *threads.WAITING, threads.CHOSEN):
+        monkeypatch.delenv(name, raising=False)
+    spinning = "; they spin while they wait"
+    expected = f"4 cores; 1 thread for small work, 4 for large work{spinning}"
+    assert machine.check_threads(4, GOOD) == Check("CPU", "ok", expected)
+    for name, value in threads.environment({}).items():
+        monkeypatch.setenv(name, value)
+    waiting = "; they wait as OMP_WAIT_POLICY=PASSIVE says"
+    assert machine.check_threads(4, GOOD).found == expected.replace(spinning, waiting)
+    monkeypatch.delenv(threads.CHOSEN)
+    for name in ("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert machine.check_threads(2, GOOD).state == "ok"
+    check = machine.check_threads(1, GOOD)
+    assert check.found == f"1 cores; 2 threads in torch (OMP_NUM_THREADS=2){waiting}"
     assert "OMP_NUM_THREADS=1" in check.advice
-    assert "unknown" in machine.check_threads(2, {"error": "x"}, None).found
+    assert "unknown" in machine.check_threads(2, {"error": "x"}).found
 
 
 def test_memory_and_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,7 @@ from rstan_lite.system.errors import NotebookError
 from rstan_lite.system.interruption import SafePoints
 from rstan_lite.system.reading import disk_errors
 from rstan_lite.system.settings import require_libraries
+from rstan_lite.system.threads import environment
 
 LIBRARIES = {"papermill": "papermill", "ipykernel": "ipykernel"}
 PAGE_LIBRARIES = {"nbconvert": "nbconvert", "latex2mathml": "latex2mathml"}
@@ -164,6 +165,9 @@ def _register_engine() -> str:
                 def __init__(self, *args: Any, **more: Any) -> None:
                     super().__init__(*args, **more)
                     watch.kernel = self
+
+                def start_kernel(self, **options: Any) -> Any:
+                    return super().start_kernel(**{"env": environment(), **options})
 
             with Watch() as watch, watch.told_to(nb_man.pbar):
                 options |= {"on_cell_start": watch.start, "on_cell_execute": watch.execute}

@@ -19,6 +19,7 @@ from rstan_lite.system.errors import DataError, RstanError
 from rstan_lite.system.machine import Check, as_table
 from rstan_lite.system.reading import read_json
 from rstan_lite.system.settings import default_cache
+from rstan_lite.system.threads import cores
 
 if TYPE_CHECKING:
     from rstan_lite.data.clips import ClipDataset
@@ -93,7 +94,7 @@ def examine(
         checks.append(check_flow())
     checks += [
         machine.check_gpu(said, shutil.which("nvidia-smi") is not None),
-        machine.check_threads(os.cpu_count() or 1, said, os.environ.get("OMP_NUM_THREADS")),
+        machine.check_threads(cores(), said),
         machine.check_memory(),
         machine.check_disk("."),
     ]

@@ -13,6 +13,7 @@ from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.interruption import run_command
 from rstan_lite.system.ranks import ranks_of_environment, refuse_several
 from rstan_lite.system.settings import check_choice, nearest, one_of
+from rstan_lite.system.threads import cores, prepare
 
 FAMILIES = {  # the file of this folder that holds each command
     "doctor": "doctor",
@@ -61,6 +62,7 @@ def _run(argv: Sequence[str] | None) -> int:
     command = words[0] if words else "--help"
     if not command.startswith("-"):  # as about an option, not as argparse complains
         check_choice("rstan-lite COMMAND", command, tuple(FAMILIES))
+    prepare(cores() if command == "idt" else 1)  # idt is all BLAS, in large matrices
     parser, subparsers = build_parser(command)
     arguments, unknown = parser.parse_known_args(argv)
     if arguments.command is None:

@@ -28,6 +28,7 @@ from rstan_lite.system.files import clear_parts
 from rstan_lite.system.interruption import starting_processes
 from rstan_lite.system.settings import check_choice
 from rstan_lite.system.tensor_files import read_state
+from rstan_lite.system.threads import LARGE, for_work
 
 # Images through a network at a time. On a CPU four of SqueezeNet's largest maps still fit into its
 # cache, which makes each image a fifth to a third cheaper than sixteen at a time.
@@ -193,6 +194,7 @@ class InputSteps:
         """Store the inputs."""
         self.inputs.write(clip, made.tensors, made.clip_print)
 
+    @for_work(LARGE)
     def run(self, workers: int) -> None:
         """Take all clips through the steps, several at a time.
 

@@ -37,6 +37,7 @@ from rstan_lite.system.files import alone, clear_parts, write_atomically
 from rstan_lite.system.interruption import Keeper, starting_processes
 from rstan_lite.system.reading import check_regular, read_json
 from rstan_lite.system.tensor_files import load_weights, read_state, weights_hash
+from rstan_lite.system.threads import LARGE, for_work
 from rstan_lite.training.checkpoint import (
     Versions,
     random_states,
@@ -121,6 +122,7 @@ def _key(store: InputStore, split: dict[str, Any], settings: TuneSettings) -> di
     return key | backbone(settings.backbone).content(settings.stream)
 
 
+@for_work(LARGE)
 def tune(
     store: InputStore,
     train: list[Clip],

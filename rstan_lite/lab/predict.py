@@ -26,6 +26,7 @@ from rstan_lite.model.rstan import RSTAN
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
 from rstan_lite.system.reading import check_regular, read_json
+from rstan_lite.system.threads import LARGE, for_work
 from rstan_lite.training import run_folder
 from rstan_lite.training.batches import ordered_batches
 from rstan_lite.training.config import TrainConfig, read_config
@@ -63,6 +64,7 @@ class VideoInputs:
     rate: float
 
 
+@for_work(LARGE)
 def predict(
     video: Path,
     run: Path,

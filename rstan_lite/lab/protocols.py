@@ -21,6 +21,7 @@ from rstan_lite.model import RSTAN
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.settings import check_choice, check_count
+from rstan_lite.system.threads import for_work
 from rstan_lite.training import run_folder
 from rstan_lite.training.config import TrainConfig, read_config
 from rstan_lite.training.evaluation import Evaluation, evaluate
@@ -218,10 +219,12 @@ def evaluate_sequences(
     precision: str = "32",
 ) -> dict[ClipSequence, Evaluation]:
     """Run a model over each sequence; `average` makes one answer of them."""
-    return {
-        one: evaluate(model, of_one, head, one.frames, batch_size, precision)
-        for one, of_one in features.items()
-    }
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    with for_work(weights * batch_size):
+        return {
+            one: evaluate(model, of_one, head, one.frames, batch_size, precision)
+            for one, of_one in features.items()
+        }
 
 
 def average(results: Sequence[Evaluation]) -> Evaluation:

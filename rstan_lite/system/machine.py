@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rstan_lite.system.tables import aligned
+from rstan_lite.system.threads import NUMBERS, WAITING, asked
 
 WIDTH = 100
-PYTHON_RANGE = ((3, 11), (3, 14))
+PYTHON_RANGE = ((3, 11), (3, 15))
 LIBRARIES = {  # distributions whose absence stops the project, with the module each one gives
     "av": "av",
     "filelock": "filelock",
@@ -154,7 +155,7 @@ def check_python(version: tuple[int, int], executable: str) -> Check:
     found = f"{version[0]}.{version[1]} ({executable})"
     if PYTHON_RANGE[0] <= version < PYTHON_RANGE[1]:
         return Check("Python", "ok", found)
-    return Check("Python", "fail", found, "Use Python 3.11, 3.12 or 3.13.")
+    return Check("Python", "fail", found, "Use Python 3.11 to 3.14.")
 
 
 def check_torch(said: Mapping[str, Any]) -> Check:
@@ -210,15 +211,21 @@ def check_gpu(said: Mapping[str, Any], driver: bool) -> Check:
     return Check("GPU", "warn", "none that torch can use", advice)
 
 
-def check_threads(cores: int, said: Mapping[str, Any], asked: str | None) -> Check:
-    """CPU cores, and how many of them torch uses."""
-    threads = said.get("threads")
-    found = f"{cores} cores, {threads if threads else 'unknown'} threads in torch"
-    if asked:
-        found += f" (OMP_NUM_THREADS={asked})"
+def check_threads(cores: int, said: Mapping[str, Any]) -> Check:
+    """CPU cores, how many threads compute, and how they wait for each other."""
+    threads, waiting = said.get("threads"), "; they spin while they wait"
+    settings = [f"{name}={os.environ[name]}" for name in WAITING if name in os.environ]
+    if settings:
+        waiting = f"; they wait as {', '.join(settings)} says"
+    if not asked():
+        numbers = f"1 thread for small work, {cores} for large work"
+        return Check("CPU", "ok", f"{cores} cores; {numbers}{waiting}")
+    settings = [f"{name}={os.environ[name]}" for name in NUMBERS if name in os.environ]
+    found = f"{cores} cores; {threads or 'unknown'} threads in torch ({', '.join(settings)})"
     if threads and threads > cores:
-        return Check("CPU", "warn", found, f"Set OMP_NUM_THREADS={cores}: more threads are slower.")
-    return Check("CPU", "ok", found)
+        advice = f"Set OMP_NUM_THREADS={cores}: more threads are slower."
+        return Check("CPU", "warn", found + waiting, advice)
+    return Check("CPU", "ok", found + waiting)
 
 
 def check_memory() -> Check:

@@ -19,6 +19,7 @@ from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.files import alone, clear_parts
 from rstan_lite.system.ranks import ALONE, Ranks, check_batch
+from rstan_lite.system.threads import for_work
 from rstan_lite.training import run_folder
 from rstan_lite.training.checkpoint import RESUME, EpochLog, Versions
 from rstan_lite.training.config import TrainConfig
@@ -92,6 +93,8 @@ def train(
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
         model = build_model(config, parts.train, parts.second)
+        weights = sum(parameter.numel() for parameter in model.parameters())
+        stack.enter_context(for_work(weights * config.batch_size))
         progress = progress and ranks.leads
         if progress:
             _introduce(config, parts, f"recurrence {model.plan(device)}")

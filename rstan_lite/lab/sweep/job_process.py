@@ -27,6 +27,7 @@ from filelock import AcquireReturnProxy, FileLock
 
 from rstan_lite.lab.sweep import sweep_plan
 from rstan_lite.lab.sweep.sweep_plan import DONE, FAILED, ROW, Job, Row, read_row
+from rstan_lite.system import threads
 from rstan_lite.system.errors import ConfigError, RstanError
 from rstan_lite.system.files import write_atomically
 
@@ -42,8 +43,7 @@ WORKER_LOCK, PROCESS_LOCK = ".worker.lock", ".process.lock"
 ROW_WRITTEN, STOPPED = 3, 4  # exit codes of a job that failed, and of one that was told to stop
 POLL = 0.2  # seconds between looks at a job
 LAST_WORDS = 400  # letters of the log that the row of a crashed job quotes
-THREADS = [f"{name}_NUM_THREADS" for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")]
-THREADS += ["OPENCV_FOR_THREADS_NUM"]
+THREADS = (*threads.NUMBERS, "NUMEXPR_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
 NOT_NUMBERS = ("versions", "networks")  # tables in metrics.json that say how, not how well
 
 
@@ -143,7 +143,8 @@ def _locked(path: Path) -> AcquireReturnProxy:
 def _watch(job: Job, limits: Limits, token: str) -> Row:
     """Start a job's process, wait for its end or end it at a limit, and return the row."""
     start = time.monotonic()
-    environment = {**os.environ, **dict.fromkeys(THREADS, str(limits.threads))}
+    environment = threads.environment(os.environ | dict.fromkeys(THREADS, str(limits.threads)))
+    environment.pop(threads.CHOSEN, None)  # the limit is the user's own number
     environment |= {"RSTAN_CACHE": job.cache} if job.cache else {}
     with (
         (Path(job.folder) / LOG).open("ab") as log,
