@@ -1,4 +1,4 @@
-# Everything here works from nothing but Python 3.11 to 3.13 and make: the first target that needs
+# Everything here works from nothing but Python 3.11 to 3.14 and make: the first target that needs
 # it makes .venv and installs the project there, once. Paths are relative, so the checkout may lie
 # in a folder whose name holds spaces.
 
@@ -50,7 +50,7 @@ help:  ## say what can be made
 	@echo "make wheel               build the wheel, and try it in an empty environment"
 	@echo "make doctor              what works on this machine and what to do about the rest"
 	@echo "make clean               take away .venv and caches; runs/ stays"
-	@echo "PYTHON=python3.12        the interpreter to build .venv with (3.11 to 3.13)"
+	@echo "PYTHON=python3.12        the interpreter to build .venv with (3.11 to 3.14)"
 
 .venv/.installed: pyproject.toml .ci/environment
 	@sh .ci/environment

@@ -138,7 +138,7 @@ def test_ranges_are_permissive_and_have_a_floor() -> None:
         operators = {specifier.operator for specifier in requirement.specifier}
         assert operators == {">="}, requirement
     assert Requirement("torch>=2.6") in requirements()
-    assert PROJECT["requires-python"] == ">=3.11,<3.14"
+    assert PROJECT["requires-python"] == ">=3.11,<3.15"
 
 
 def test_every_requirement_is_used() -> None:
