@@ -79,6 +79,11 @@ def peak_memory() -> int:
     return int(getattr(memory, "peak_wset", memory.rss)) >> 20
 
 
+def torch_threads() -> int:
+    """How many threads torch computes with on a CPU."""
+    return torch.get_num_threads()
+
+
 def peak_gpu_memory() -> int | None:
     """Largest memory that tensors took on the GPU so far, MiB; None without one."""
     return torch.cuda.max_memory_allocated() >> 20 if torch.cuda.is_available() else None

@@ -6,7 +6,6 @@ because a run reads it by the same steps as the first one.
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
@@ -27,6 +26,7 @@ from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
 from rstan_lite.system.reading import disk_errors
 from rstan_lite.system.settings import default_cache, one_of
 from rstan_lite.system.tensor_files import weights_hash
+from rstan_lite.system.threads import cores
 from rstan_lite.training.batches import measure_scales
 from rstan_lite.training.config import TrainConfig
 
@@ -270,7 +270,7 @@ def _prepare(
 def _workers(dataset: ClipDataset, parts: Sequence[str]) -> int:
     """Processes that extract: no more than cores, or than pays for a few clips."""
     clips = sum(len(getattr(dataset, part)) for part in parts)
-    return max(1, min(os.cpu_count() or 1, clips // CLIPS_A_WORKER))
+    return max(1, min(cores(), clips // CLIPS_A_WORKER))
 
 
 def networks_seen(

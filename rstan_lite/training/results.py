@@ -7,11 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.model import RSTAN
-from rstan_lite.system.devices import peak_gpu_memory, peak_memory
+from rstan_lite.system.devices import peak_gpu_memory, peak_memory, torch_threads
 from rstan_lite.training import run_folder
 from rstan_lite.training.checkpoint import Progress
 from rstan_lite.training.config import TrainConfig
@@ -65,7 +63,7 @@ def write_results(
         "peak_gpu_memory": peak_gpu_memory(),
         "device": str(device),
         "recurrence": str(model.plan(device)),
-        "threads": torch.get_num_threads(),
+        "threads": torch_threads(),
         "world_size": processes,
         "seed": config.seed,
         "versions": versions,

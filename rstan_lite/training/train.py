@@ -93,8 +93,7 @@ def train(
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
         model = build_model(config, parts.train, parts.second)
-        weights = sum(parameter.numel() for parameter in model.parameters())
-        stack.enter_context(for_work(weights * config.batch_size))
+        stack.enter_context(for_work(config.batch_size * sum(map(torch.numel, model.parameters()))))
         progress = progress and ranks.leads
         if progress:
             _introduce(config, parts, f"recurrence {model.plan(device)}")
