@@ -63,8 +63,7 @@ def train(
     parts: features; None computes those of the configuration's data set, or takes them from the
     store. stop_after: leave after that epoch, to be continued. ranks: the processes that share the
     training; the first one makes features, prints and writes.
-    Returns the content of metrics.json, None where it stopped before the end and in all processes
-    but the first.
+    Returns metrics.json's content in the first process at the end, None elsewhere.
     Raises ConfigError where `out` holds a run of other settings, BusyError where another process
     works there, Interrupted (saved: the same call goes on), and what its steps raise.
     """
