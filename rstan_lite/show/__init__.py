@@ -10,18 +10,17 @@ from __future__ import annotations
 from importlib import import_module
 
 _HOME = {
-    "frames": "overlay place_map common_peak draw_contour flow_to_colour overlay_clip "
-    "write_animation",
+    "frames": "overlay place_map common_peak draw_contour flow_to_colour write_animation",
     "strips": "clip_strip attention_strip flow_panels flow_stack flow_rows receptive_figure "
-    "gallery_figure",
-    "preparation": "sampling_figure views_figure covering_figure sequence_table protocol_figure",
+    "gallery_figure views_figure",
     "weights": "sharpness_figure sharpness_curves features_figure effective_number fused_bars "
-    "fusion_figure trained_maps frame_sharpness",
-    "steps": "beta_heatmap by_frame attended_figure step_attention memory_figure accuracy_by_step",
+    "fusion_figure trained_maps frame_sharpness covering_figure by_frame beta_heatmap "
+    "attended_figure step_attention",
     "charts": "curves LiveCurves result_table confusion_figure line_chart number_grid "
-    "seeds_figure differences_figure sharpness_seeds",
-    "comparisons": "interval_figure row_figure claim_figure pair_figure change_figure share_figure",
-    "notation": "symbols step_diagram",
+    "memory_figure accuracy_by_step",
+    "comparisons": "interval_figure row_figure claim_figure pair_figure change_figure "
+    "share_figure seeds_figure differences_figure sharpness_seeds",
+    "diagrams": "symbols step_diagram sampling_figure sequence_table protocol_figure",
     "widgets": "explore every_position slider choice",
     "style": "Picture alt_text keep",
 }

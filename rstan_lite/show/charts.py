@@ -1,4 +1,4 @@
-"""What came out: training curves, the table of results, who is taken for whom, runs over seeds."""
+"""Lines and tables of numbers: training curves, values over x, results, who is taken for whom."""
 
 from __future__ import annotations
 
@@ -8,30 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from rstan_lite.show.style import (
-    BLACK,
-    BLUE,
-    DPI,
-    GRID,
-    LINES,
-    VERMILION,
-    Picture,
-    describe,
-    keep,
-    new_figure,
-    plain,
-    styled,
-)
+from rstan_lite.show import style
+from rstan_lite.show.style import describe, draw_lines, heat_panels, listed, new_figure, styled
 from rstan_lite.system.tables import Table
 
 RESULT_COLUMNS = ("model", "accuracy (%)", "attention on the person (%)", "test clips", "seeds")
-BySeed = Mapping[str, Mapping[int, float]]  # name -> seed -> a share of 1
+Values = Sequence[float] | NDArray
 
 
 @styled
@@ -40,7 +25,7 @@ def curves(history: Mapping[str, Mapping[str, Sequence[float]]], *, title: str =
 
     history: model -> column -> one value an epoch (NaN where none was measured). The columns are
     those of the first model; a column whose name has `accuracy` or `share` in it is drawn in per
-    cent. Lines differ in colour, dash and marker.
+    cent. Raises ValueError without a model.
     """
     if not history:
         raise ValueError("no training history to show")
@@ -50,25 +35,19 @@ def curves(history: Mapping[str, Mapping[str, Sequence[float]]], *, title: str =
     for column, axis in zip(columns, axes, strict=True):
         name, share = column.replace("_", " "), "accuracy" in column or "share" in column
         for i, (model, values) in enumerate(history.items()):
-            y = np.asarray(values.get(column, ()), dtype=np.float64) * (100 if share else 1)
-            known = np.flatnonzero(np.isfinite(y))  # epochs without a value are left out
-            _line(axis, known + 1, y[known], model, i)
+            y = np.asarray(values.get(column, ()), np.float64) * (100 if share else 1)
+            draw_lines(axis, np.arange(1, len(y) + 1), {model: y}, i)
         axis.set(xlabel="epoch", ylabel=name)
         if share:
             axis.set(ylim=(0, 100), ylabel=f"{name} (%)")
-        axis.grid(axis="y", **GRID)
+        axis.grid(axis="y", **style.GRID)
         axis.xaxis.get_major_locator().set_params(integer=True)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
-    said = []
+    said = {}
     for model, found in history.items():
         last = ", ".join(f"{k.replace('_', ' ')} {v[-1]:.2f}" for k, v in found.items() if len(v))
-        said.append(f"{model} after {max(map(len, found.values()))} epochs: {last}")
-    return describe(figure, f"Training curves. {'; '.join(said)}.", title)
-
-
-def _line(axis: Axes, x: Any, y: Any, label: str, i: int) -> None:
-    """Draw the i-th line of a chart, with a marker at about eight of its points."""
-    axis.plot(x, y, label=label, markevery=max(1, len(x) // 8), **LINES[i % len(LINES)])
+        said[f"{model} after {max(map(len, found.values()))} epochs"] = last
+    return describe(figure, f"Training curves. {listed(said)}.", title)
 
 
 class LiveCurves:
@@ -92,7 +71,7 @@ class LiveCurves:
         for column in self.columns:
             lines[column].append(_value(epoch, column))
         if time.monotonic() - self._drawn > self.every:
-            self._show()
+            self._show(dpi=80)
 
     def of(self, model: str) -> Callable[[object], None]:
         """Return a function that takes this model's epochs, one after the other."""
@@ -100,21 +79,17 @@ class LiveCurves:
 
     def set(self, model: str, epochs: Sequence[object]) -> None:
         """Replace all that is known of one model, for example by the log of a finished run."""
-        self.history[model] = {
-            column: [_value(epoch, column) for epoch in epochs] for column in self.columns
-        }
+        self.history[model] = {c: [_value(epoch, c) for epoch in epochs] for c in self.columns}
 
-    def close(self, path: str | Path | None = None) -> Picture:
+    def close(self, path: str | Path | None = None) -> style.Picture:
         """Draw everything a last time, in place, and write it to a .png if a path is given."""
-        return self._show(path, DPI)
+        return self._show(path)
 
-    def _show(self, path: str | Path | None = None, dpi: int = 80) -> Picture:
-        picture = keep(curves(self.history, title=self.title), path, dpi)
+    def _show(self, path: str | Path | None = None, dpi: int = style.DPI) -> style.Picture:
+        picture = style.keep(curves(self.history, title=self.title), path, dpi)
         self._drawn = time.monotonic()
-        if self._handle is not None and self._started:
-            self._handle.update(picture)
-        elif self._handle is not None:
-            self._handle.display(picture)
+        if self._handle is not None:
+            (self._handle.update if self._started else self._handle.display)(picture)
             self._started = True
         return picture
 
@@ -173,18 +148,13 @@ def confusion_figure(
     if matrix.shape != (len(classes), len(classes)):
         raise ValueError(f"a matrix of shape {matrix.shape} for {len(classes)} classes")
     share = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    names, side = [plain(name) for name in classes], 2.2 + 0.34 * len(classes)
-    figure = new_figure(side + 0.9, side)
-    axes = figure.subplots()
-    sns.heatmap(
-        share, vmin=0, vmax=100, cmap="Blues", square=True, ax=axes, linewidths=0.5,
-        linecolor="#dddddd", annot=np.where(matrix > 0, matrix.astype(str), ""), fmt="",
-        annot_kws={"fontsize": 7.5}, xticklabels=names, yticklabels=names,
-        cbar_kws={"label": "share of the action's clips (%)", "shrink": 0.8},
-    )  # fmt: skip
-    axes.set(title=title, xlabel="predicted action", ylabel="true action")
-    axes.tick_params(axis="x", rotation=90, length=2)
-    axes.tick_params(axis="y", rotation=0, length=2)
+    names, side = [style.plain(name) for name in classes], 2.2 + 0.34 * len(classes)
+    look: Any = {"cmap": "Blues", "vmin": 0, "vmax": 100, "square": True}
+    look |= {"annot": np.where(matrix > 0, matrix.astype(str), ""), "fmt": ""}
+    label, size = "share of the action's clips (%)", (side + 0.9, side)
+    figure, (axes,) = heat_panels({title: share}, names, {title: names}, size, label, **look)
+    axes.set(xlabel="predicted action", ylabel="true action")
+    axes.tick_params(axis="x", rotation=90)
     wrong = matrix - np.diag(np.diag(matrix))
     text = f"{title}: {int(np.trace(matrix))} of {int(matrix.sum())} clips on the diagonal."
     if wrong.any():
@@ -196,12 +166,12 @@ def confusion_figure(
 
 @styled
 def line_chart(
-    x: Sequence[float] | NDArray,
-    lines: Mapping[str, Sequence[float] | NDArray],
+    x: Values,
+    lines: Mapping[str, Values],
     *,
     xlabel: str,
     ylabel: str,
-    bounds: Mapping[str, Sequence[float] | NDArray] | None = None,
+    bounds: Mapping[str, Values] | None = None,
     marks: Mapping[str, float] | None = None,
     log: bool = False,
     title: str = "",
@@ -212,33 +182,86 @@ def line_chart(
     grey rings. marks: words -> x, a thin upright line. log: a logarithmic y axis.
     """
     values = {name: np.asarray(y, dtype=np.float64) for name, y in lines.items()}
-    bounds = bounds or {}
     if not values or any(len(y) != len(x) for y in values.values()):
         raise ValueError(f"lines of {[len(y) for y in values.values()]} points over {len(x)}")
-    if not set(bounds) <= set(values):
+    if bounds and not set(bounds) <= set(values):
         raise ValueError(f"bounds of {sorted(bounds)} for lines {sorted(values)}")
     figure = new_figure(7.0, 3.2)
     axis = figure.subplots()
-    for i, (name, y) in enumerate(values.items()):
-        _line(axis, x, y, name, i)
+    draw_lines(axis, x, values)
     ring: Any = {"linestyle": "none", "marker": "o", "markersize": 9, "markerfacecolor": "none"}
-    for i, most in enumerate(bounds.values()):
+    for i, most in enumerate((bounds or {}).values()):
         label = "best possible" if i == 0 else None
         axis.plot(x, most, color="#777777", label=label, zorder=1, **ring)
-    place: Any = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
     for words, at in (marks or {}).items():
-        axis.axvline(at, color="#777777", linewidth=0.9, linestyle=(0, (2, 2)), zorder=0)
-        axis.annotate(words, (at, 1.0), xytext=(3, -9), fontsize=7.5, color="#444444", **place)
-    axis.set(xlabel=xlabel, ylabel=ylabel)
-    if log:
-        axis.set_yscale("log")
-    axis.grid(axis="y", **GRID)
+        style.mark_at(axis, at, words)
+    axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
+    axis.grid(axis="y", **style.GRID)
     figure.legend(*axis.get_legend_handles_labels(), loc="outside right center")
-    said = "; ".join(
-        f"{name}: {y[0]:.3g} at {x[0]:.3g}, {y[-1]:.3g} at {x[-1]:.3g}"
-        for name, y in values.items()
+    ends = {
+        name: f"{y[0]:.3g} at {x[0]:.3g}, {y[-1]:.3g} at {x[-1]:.3g}" for name, y in values.items()
+    }
+    return describe(figure, f"{ylabel} over {xlabel}. {listed(ends)}.", title)
+
+
+@styled
+def accuracy_by_step(shares: Mapping[str, NDArray], chance: float, clips: int) -> Figure:
+    """Show the accuracy of each step's answer, one line a model or part.
+
+    shares: label -> (T,), in 0 to 1. chance: the accuracy of guessing. clips: how many one point
+    of a line is measured on; one clip's worth is drawn as a bar at the side.
+    """
+    steps = len(next(iter(shares.values())))
+    lines = {label: 100 * np.asarray(share) for label, share in shares.items()}
+    words: Any = {"xlabel": "step t", "ylabel": "accuracy of its answer (%)"}
+    figure = line_chart(range(1, steps + 1), lines, **words)
+    (axes,), middle = figure.axes, 100 * chance + 50 / clips + 6
+    axes.axhline(100 * chance, color=style.BLACK, linewidth=1, linestyle=(0, (2, 2)))
+    below: Any = {"xytext": (0, -3), "textcoords": "offset points", "va": "top", "fontsize": 8}
+    axes.annotate("guessing", (0.75, 100 * chance), **below)
+    bar: Any = {"color": "#555555", "capsize": 3, "linewidth": 1}
+    axes.errorbar([steps + 0.5], [middle], yerr=[50 / clips], **bar)
+    axes.annotate("one\nclip", (steps + 0.6, middle), fontsize=7, va="center")
+    axes.set(xlim=(0.7, steps + 1.1), ylim=(0, 104), xticks=range(1, steps + 1))
+    said = listed(
+        {k: f"{v[0]:.0%} at step 1, {v[-1]:.0%} at step {steps}" for k, v in shares.items()}
     )
-    return describe(figure, f"{ylabel} over {xlabel}. {said}.", title)
+    text = f"Accuracy by step on {clips} clips. {said}; guessing {chance:.0%}."
+    return describe(figure, text)
+
+
+@styled
+def memory_figure(
+    values: Mapping[str, NDArray], *, ranges: Mapping[str, tuple[float, float]]
+) -> Figure:
+    """Show quantities of a recurrence over its steps, a panel each, one above the other.
+
+    values: label -> (T,) or (T, units); units are drawn as lines of their own. ranges: label ->
+    the ends of that panel's axis. Steps are counted from 1.
+    """
+    steps = {len(value) for value in values.values()}
+    if len(steps) != 1 or values.keys() != ranges.keys():
+        raise ValueError(f"one number of steps and a range for each panel, not {sorted(steps)}")
+    (n,) = steps
+    figure = new_figure(6.4, 0.78 * len(values) + 0.8)
+    axes = figure.subplots(len(values), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, (label, value) in zip(axes, values.items(), strict=True):
+        units = np.asarray(value, np.float64).reshape(n, -1).T
+        draw_lines(axis, range(1, n + 1), {f"unit {i}": unit for i, unit in enumerate(units, 1)})
+        low, high = ranges[label]
+        pad = 0.12 * (high - low)
+        axis.set(ylim=(low - pad, high + pad), yticks=[low, high])
+        axis.set_ylabel(label, rotation=0, ha="right", va="center")
+        axis.axhline(0, color="#bbbbbb", linewidth=0.8, zorder=0)
+    if any(np.ndim(value) == 2 for value in values.values()):
+        many = max(axes, key=lambda axis: len(axis.lines))
+        figure.legend(*many.get_legend_handles_labels(), loc="outside right center")
+    axes[-1].set(xlabel="step t", xticks=range(1, n + 1))
+    last = {
+        label.replace("\n", " "): ", ".join(f"{x:.2f}" for x in np.ravel(value[-1]))
+        for label, value in values.items()
+    }
+    return describe(figure, f"{n} steps of an LSTM. At the last one, {listed(last)}.")
 
 
 @styled
@@ -263,115 +286,14 @@ def number_grid(
             raise ValueError(f"{name}: {table.shape} for {len(rows)} x {len(heads[name])} names")
     peak = max(1e-12, *(float(np.nanmax(np.abs(table))) for table in tables.values()))
     signed = any(np.nanmin(table) < 0 for table in tables.values())  # white is zero
-    scale: Any = {"cmap": "RdBu_r", "vmin": -peak} if signed else {"cmap": "Blues", "vmin": 0.0}
-    widths = [table.shape[1] for table in tables.values()]
-    wide = 1.6 + 0.07 * max(map(len, rows)) + 0.62 * sum(widths)
-    figure = new_figure(wide, 1.25 + 0.36 * len(rows))
-    axes = figure.subplots(1, len(tables), squeeze=False, width_ratios=widths)[0]
+    look: Any = {"cmap": "RdBu_r", "vmin": -peak} if signed else {"cmap": "Blues", "vmin": 0.0}
+    look |= {"vmax": peak, "annot": True, "fmt": f".{digits}f", "linewidths": 0}
+    wide = 0.62 * sum(table.shape[1] for table in tables.values())
+    size = 1.6 + 0.07 * max(map(len, rows)) + wide, 1.25 + 0.36 * len(rows)
+    figure, _ = heat_panels(tables, rows, heads, size, label, **look)
     said = []
-    for i, (axis, (name, table)) in enumerate(zip(axes, tables.items(), strict=True)):
-        picture = axis.imshow(table, vmax=peak, aspect="auto", **scale)
-        for (row, column), value in np.ndenumerate(table):
-            if np.isfinite(value):
-                ink = "white" if abs(value) > 0.65 * peak else "black"
-                look: Any = {"ha": "center", "va": "center", "fontsize": 8, "color": ink}
-                axis.text(column, row, f"{value:.{digits}f}", **look)
-        axis.set_xticks(range(table.shape[1]), heads[name])
-        axis.set_yticks(range(len(rows)), rows if i == 0 else [""] * len(rows))
-        axis.tick_params(length=0)
-        axis.set_title(name)
-        axis.spines[:].set_visible(False)
-        lines = (
-            f"{row}: {', '.join(f'{v:.{digits}f}' for v in values)}"
-            for row, values in zip(rows, table, strict=True)
-        )
-        said.append(f"{name}: {'; '.join(lines)}.".replace("$", ""))
-    figure.colorbar(picture, ax=list(axes), label=label, aspect=15)
+    for name, table in tables.items():
+        each = zip(rows, table, strict=True)
+        cells = {row: ", ".join(f"{v:.{digits}f}" for v in values) for row, values in each}
+        said.append(f"{name}: {listed(cells)}.".replace("$", ""))
     return describe(figure, " ".join(said), title)
-
-
-@styled
-def seeds_figure(
-    rows: BySeed, *, marks: Mapping[str, float] | None = None, title: str = ""
-) -> Figure:
-    """Draw each seed's accuracy as a ring, and mean and standard deviation beside it, a line a row.
-
-    rows: name -> seed -> accuracy in [0, 1]. marks: name -> a published accuracy, drawn as a cross.
-    Raises ValueError without rows.
-    """
-    figure = _points(rows, "accuracy (%)", title)
-    (axes,) = figure.axes
-    for y, name in enumerate(rows):
-        if marks and name in marks:
-            axes.plot(100 * marks[name], y, "x", color=VERMILION, markersize=7, label="the paper")
-    if marks:
-        handles, labels = axes.get_legend_handles_labels()
-        axes.legend(handles[-1:], labels[-1:], loc="lower left")
-    axes.set_xlim(-2, 102)
-    return figure
-
-
-@styled
-def differences_figure(rows: BySeed, *, title: str = "") -> Figure:
-    """Draw differences of accuracies, seed by seed, about a line at zero.
-
-    rows: name -> seed -> difference of two accuracies. Raises ValueError without rows.
-    """
-    figure = _points(rows, "difference of accuracy (points)", title)
-    (axes,) = figure.axes
-    axes.axvline(0, color="#777777", linewidth=1, linestyle=(0, (2, 2)), zorder=0)
-    widest = max(1.0, *map(abs, axes.get_xlim()))  # seaborn's, about rings and bars
-    axes.set_xlim(-widest, widest)
-    return figure
-
-
-def _points(rows: BySeed, xlabel: str, title: str) -> Figure:
-    figure = new_figure(6.8, 0.3 * len(rows) + 1.1)
-    axes = figure.subplots()
-    look: Any = {"data": _long(rows), "x": "value", "y": "name", "order": list(rows), "ax": axes}
-    sns.stripplot(**look, marker="$\\circ$", size=7, jitter=False, color=BLUE, zorder=2)
-    sns.pointplot(
-        **look, errorbar="sd", linestyle="none", marker="D", markersize=5, color=BLACK,
-        err_kws={"linewidth": 1.6, "color": BLACK}, capsize=0.25,
-    )  # fmt: skip
-    axes.set(xlabel=xlabel, ylabel="")
-    axes.grid(axis="x", **GRID)
-    said = "; ".join(f"{name}: {spread(list(row.values()))}" for name, row in rows.items())
-    return describe(figure, f"{xlabel}. {said}.", title)
-
-
-@styled
-def sharpness_seeds(
-    lines: Mapping[str, Mapping[float, Mapping[int, float]]], *, title: str = ""
-) -> Figure:
-    """Draw accuracy over a sharpness: each line the mean over seeds, bars their deviation.
-
-    lines: name of the sharpness -> its value, above 0 -> seed -> accuracy in [0, 1].
-    Raises ValueError without lines.
-    """
-    if not lines:
-        raise ValueError("no lines to show")
-    figure = new_figure(6.8, 3.2)
-    axes, said = figure.subplots(), []
-    for i, (name, points) in enumerate(lines.items()):
-        long = _long({str(value): row for value, row in sorted(points.items())})
-        long["gamma"] = long["name"].astype(float)
-        look: Any = {"errorbar": "sd", "err_style": "bars", **LINES[i % len(LINES)]}
-        sns.lineplot(long, x="gamma", y="value", ax=axes, label=name, **look)
-        told = (f"{v:g}: {spread(list(row.values()))}" for v, row in sorted(points.items()))
-        said.append(f"{name} " + ", ".join(told))
-    values = sorted({value for points in lines.values() for value in points})
-    axes.set_xscale("log")
-    axes.set_xticks(values, [f"{value:g}" for value in values])
-    axes.minorticks_off()
-    axes.set(xlabel="sharpness (the other one is 1)", ylabel="accuracy (%)", ylim=(0, 100))
-    axes.grid(axis="y", **GRID)
-    return describe(figure, f"accuracy (%). {'; '.join(said)}.", title)
-
-
-def _long(rows: BySeed) -> pd.DataFrame:
-    """One line a name and seed, in per cent; ValueError without rows or with an empty one."""
-    if not rows or not all(rows.values()):
-        raise ValueError("rows without seeds, or no rows")
-    found = [(name, 100 * value) for name, row in rows.items() for value in row.values()]
-    return pd.DataFrame(found, columns=["name", "value"])

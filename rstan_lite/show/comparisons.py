@@ -1,8 +1,9 @@
-"""Models beside one another: intervals, the paper's rows and claims, confused classes, shares."""
+"""Models beside one another: seeds, intervals, the paper's claims, confused classes, shares."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,34 +11,30 @@ from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from rstan_lite.show.style import (
-    BLACK,
-    BLUE,
-    GREEN,
-    ORANGE,
-    VERMILION,
-    describe,
-    named_lines,
-    new_figure,
-    percent,
-    plain,
-    styled,
-)
+from rstan_lite.show import style
+from rstan_lite.show.charts import spread
+from rstan_lite.show.style import describe, listed, named_lines, new_figure, percent, plain, styled
 
 if TYPE_CHECKING:
     from rstan_lite.lab.ledger.claims import Claim, Difference
     from rstan_lite.lab.ledger.error_analysis import Change, Pair
     from rstan_lite.lab.ledger.ledger_runs import Ledger
 
+BySeed = Mapping[str, Mapping[int, float]]  # name -> seed -> a share of 1
+
 LINE = 0.27  # inches that a class or pair takes
-HATCHED: Any = {"hatch": "//", "edgecolor": "white"}
-MARKS: Any = ({"marker": "o", "mfc": "white", "color": BLUE}, {"marker": "s", "color": VERMILION})
-DOT: Any = {"marker": "o", "linestyle": "", "mew": 0}
+MOST_PAIRS = 12
+MARKS: Any = (
+    {"marker": "o", "mfc": "white", "color": style.BLUE},
+    {"marker": "s", "color": style.VERMILION},
+)
+RING: Any = {"marker": "o", "linestyle": "", "markersize": 5, "mfc": "none", "mew": 1.0}
+PAPER: Any = {"marker": "D", "linestyle": "", "color": "black", "mfc": "white", "markersize": 6}
 TICK: Any = {"marker": "|", "linestyle": "", "markersize": 13, "mew": 2.4}
-SMALL_TICK: Any = {"marker": "|", "linestyle": "", "color": BLACK, "markersize": 9, "mew": 2}
-VERDICTS = {"shown": GREEN, "contradicted": VERMILION}  # any other one is grey
+SMALL_TICK: Any = {"marker": "|", "linestyle": "", "color": "black", "markersize": 9, "mew": 2}
+VERDICTS = {"shown": style.GREEN, "contradicted": style.VERMILION}  # any other one is grey
 BESIDE: Any = {"xycoords": ("axes fraction", "data"), "va": "center"}
 
 
@@ -45,115 +42,184 @@ BESIDE: Any = {"xycoords": ("axes fraction", "data"), "va": "center"}
 def interval_figure(
     shares: Mapping[str, tuple[float, tuple[float, float] | None]],
     *,
-    xlabel: str = "accuracy (%)",
     mark: tuple[str, float] | None = None,
     strong: str = "",
-    title: str = "",
 ) -> Figure:
-    """Draw shares as points with their intervals, one line a name, from above.
+    """Draw accuracies as points with their intervals, one line a name, from above.
 
-    shares: name -> (share, its ends or None where there is no interval), all in [0, 1]. mark: words
-    and a share, an upright line. strong: the name that is drawn in black.
+    shares: name -> (accuracy, its ends or None where there is no interval), all in [0, 1]. mark:
+    words and an accuracy, an upright line. strong: the name that is drawn in black.
     Raises ValueError without shares.
     """
     if not shares:
         raise ValueError("no shares to show")
-    figure = new_figure(6.8, 0.21 * len(shares) + 1.0)
+    figure, said = new_figure(6.8, 0.21 * len(shares) + 1.0), {}
     axes = figure.subplots()
     for y, (name, (share, ends)) in enumerate(shares.items()):
-        look: Any = {"color": BLACK if name == strong else BLUE}
+        look: Any = {"color": style.BLACK if name == strong else style.BLUE}
+        said[name] = f"{share:.1%}"
         if ends is not None:
             axes.plot([100 * end for end in ends], [y, y], linewidth=2.2, alpha=0.45, **look)
+            said[name] += f" ({ends[0]:.1%} to {ends[1]:.1%})"
         axes.plot(100 * share, y, marker="D" if name == strong else "o", markersize=6, **look)
     if mark is not None:
-        axes.axvline(100 * mark[1], color="#777777", linestyle=(0, (2, 2)), linewidth=1, zorder=0)
-        place: Any = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
-        axes.annotate(mark[0], (100 * mark[1], 1.0), xytext=(3, 2), fontsize=7.5, **place)
-    named_lines(axes, list(shares), xlim=(-2, 102), xlabel=xlabel)
-    said = "; ".join(
-        f"{name}: {share:.1%}" + (f" ({ends[0]:.1%} to {ends[1]:.1%})" if ends else "")
-        for name, (share, ends) in shares.items()
-    )
-    return describe(figure, f"{xlabel}. {said}.", title)
+        style.mark_at(axes, 100 * mark[1], mark[0])
+    named_lines(axes, list(shares), xlim=(-2, 102), xlabel="accuracy (%)")
+    return describe(figure, f"accuracy (%). {listed(said)}.")
 
 
 @styled
 def row_figure(ledger: Ledger) -> Figure:
-    """Draw each row's runs as dots with their mean, beside the paper's number.
+    """Draw each row's runs as rings with their mean and deviation, beside the paper's number.
 
     Raises ValueError where no row has a finished run.
     """
     entries = [entry for entry in ledger.entries.values() if entry.seeds]
     if not entries:
         raise ValueError("no finished run to show")
-    figure = new_figure(7.0, 0.28 * len(entries) + 1.2)
+    named = {f"{entry.row.label} ({entry.row.table})": entry for entry in entries}
+    rows = {name: dict(zip(e.seeds, e.accuracies, strict=True)) for name, e in named.items()}
+    papers = {name: e.row.paper for name, e in named.items() if e.row.paper is not None}
+    marks = {name: paper / 100 for name, paper in papers.items()}
+    return _seed_rows(rows, "test accuracy (%)", marks)
+
+
+@styled
+def seeds_figure(
+    rows: BySeed, *, marks: Mapping[str, float] | None = None, title: str = ""
+) -> Figure:
+    """Draw each seed's accuracy as a ring, with mean and standard deviation, a line a row.
+
+    rows: name -> seed -> accuracy in [0, 1]. marks: name -> a published accuracy, drawn as a
+    diamond. Raises ValueError without rows.
+    """
+    figure = _seed_rows(rows, "accuracy (%)", marks or {}, title)
+    figure.axes[0].set_xlim(-2, 102)
+    return figure
+
+
+@styled
+def differences_figure(rows: BySeed, *, title: str = "") -> Figure:
+    """Draw differences of accuracies, seed by seed, about a line at zero.
+
+    rows: name -> seed -> difference of two accuracies. Raises ValueError without rows.
+    """
+    figure = _seed_rows(rows, "difference of accuracy (points)", {}, title)
+    (axes,) = figure.axes
+    axes.axvline(0, color="black", linewidth=1, zorder=0)
+    widest = max(1.0, *map(abs, axes.get_xlim()))
+    axes.set_xlim(-widest, widest)
+    return figure
+
+
+def _seed_rows(rows: BySeed, xlabel: str, marks: Mapping[str, float], title: str = "") -> Figure:
+    """Draw a line a row: its seeds, their mean and deviation, and a diamond where the paper is."""
+    if not rows or not all(rows.values()):
+        raise ValueError("rows without seeds, or no rows")
+    figure, said = new_figure(7.0, 0.28 * len(rows) + 1.2), {}
     axes = figure.subplots()
-    said = []
-    for y, entry in enumerate(entries):
-        values, paper = 100 * entry.accuracies, entry.row.paper
-        axes.plot(values, [y] * len(values), color=BLUE, alpha=0.4, markersize=5, **DOT)
-        axes.plot(values.mean(), y, color=BLUE, **TICK)
-        said.append(f"{entry.row.label}: {values.mean():.1f} %")
-        if paper is not None:
-            axes.plot(paper, y, "D", color=BLACK, mfc="white", markersize=6)
-            said[-1] += f", in the paper {paper:.1f}"
-    labels = [f"{entry.row.label} ({entry.row.table})" for entry in entries]
-    named_lines(axes, labels, xlabel="test accuracy (%)")
-    axes.plot([], [], color=BLUE, alpha=0.4, label="one seed", **DOT)
-    axes.plot([], [], color=BLUE, label="mean", **TICK)
-    axes.plot([], [], "D", color=BLACK, mfc="white", label="the paper, other networks and clips")
-    figure.legend(loc="outside lower center", ncols=3)
-    return describe(figure, f"Test accuracy by model. {'; '.join(said)}.")
+    for y, (name, seeds) in enumerate(rows.items()):
+        values, mean, apart = _by_seed(seeds)
+        _dots(axes, y, values, mean, (mean - apart, mean + apart), style.BLUE)
+        said[name] = spread(list(seeds.values()))
+        if name in marks:
+            axes.plot(100 * marks[name], y, label="the paper, other networks and clips", **PAPER)
+            said[name] += f", in the paper {100 * marks[name]:.1f}"
+    named_lines(axes, list(rows), xlabel=xlabel)
+    handles, labels = axes.get_legend_handles_labels()
+    once = dict(zip(labels, handles, strict=True))  # each row has named its own
+    figure.legend(once.values(), once.keys(), loc="outside lower center", ncols=4)
+    return describe(figure, f"{xlabel}. {listed(said)}.", title)
+
+
+def _by_seed(seeds: Mapping[int, float]) -> tuple[NDArray, float, float]:
+    """Shares of 1 as per cent: each seed's, their mean, and their standard deviation."""
+    values = 100 * np.array(list(seeds.values()))
+    return values, float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0
+
+
+def _dots(
+    axes: Axes, y: int, values: ArrayLike, mean: float, ends: tuple[float, float], colour: str
+) -> None:
+    """Draw a ring a seed on a line at y, a tick at their mean, and a pale bar from end to end."""
+    look: Any = {"color": colour, "linewidth": 3, "alpha": 0.4}
+    axes.plot(ends, [y, y], label="standard deviation", **look)
+    axes.plot(values, np.full(np.shape(values), y), color=colour, label="one seed", **RING)
+    axes.plot(mean, y, color=colour, label="mean", **TICK)
+
+
+@styled
+def sharpness_seeds(
+    lines: Mapping[str, Mapping[float, Mapping[int, float]]], *, title: str = ""
+) -> Figure:
+    """Draw accuracy over a sharpness: each line the mean over seeds, bars their deviation.
+
+    lines: name of the sharpness -> its value, above 0 -> seed -> accuracy in [0, 1].
+    Raises ValueError without lines.
+    """
+    if not lines or not all(row for points in lines.values() for row in points.values()):
+        raise ValueError("lines without seeds, or no lines")
+    figure, said = new_figure(6.8, 3.2), {}
+    axes = figure.subplots()
+    for (name, points), look in zip(lines.items(), cycle(style.LINES), strict=False):
+        values = sorted(points)
+        _, means, apart = zip(*(_by_seed(points[value]) for value in values), strict=True)
+        axes.errorbar(values, means, apart, label=name, **look)
+        told = (f"{value:g}: {spread(list(points[value].values()))}" for value in values)
+        said[name] = ", ".join(told)
+    marked = sorted({value for points in lines.values() for value in points})
+    axes.set(xlabel="sharpness (the other one is 1)", ylabel="accuracy (%)", ylim=(0, 100))
+    axes.set_xscale("log")
+    axes.set_xticks(marked, [f"{value:g}" for value in marked])
+    axes.minorticks_off()
+    axes.grid(axis="y", **style.GRID)
+    axes.legend()
+    return describe(figure, f"accuracy (%). {listed(said)}.", title)
 
 
 @styled
 def claim_figure(judged: Sequence[tuple[Claim, Difference]]) -> Figure:
-    """Draw the difference behind each claim: dots are seeds, the bar is the 95 % interval.
+    """Draw the difference behind each claim: rings are seeds, the bar is the 95 % interval.
 
     Raises ValueError without claims.
     """
     if not judged:
         raise ValueError("no claim to show")
-    figure = new_figure(7.0, 0.3 * len(judged) + 1.1)
+    figure, said = new_figure(7.0, 0.3 * len(judged) + 1.1), {}
     axes = figure.subplots()
-    said = []
     for y, (claim, found) in enumerate(judged):
         low, mean, high = 100 * found.low, 100 * found.mean, 100 * found.high
-        look: Any = {"color": VERDICTS.get(found.verdict, "#777777")}
-        seeds = [100 * x for x in found.by_seed]
-        axes.plot([low, high], [y, y], linewidth=3, alpha=0.6, **look)
-        axes.plot(seeds, [y] * len(seeds), markersize=4, alpha=0.5, **DOT, **look)
-        axes.plot(mean, y, **TICK, **look)
-        axes.annotate(found.verdict, (1.01, y), **BESIDE, **look)
-        interval = f"{low:+.1f} to {high:+.1f}"
-        said.append(f"{claim.text}: {mean:+.1f} points ({interval}), {found.verdict}")
-    axes.axvline(0, color=BLACK, linewidth=1)
-    names = [claim.text for claim, _ in judged]
-    named_lines(axes, names, xlabel="difference in test accuracy (points)")
-    return describe(figure, f"Claims. {'; '.join(said)}.")
+        colour = VERDICTS.get(found.verdict, "#777777")
+        _dots(axes, y, 100 * np.array(found.by_seed), mean, (low, high), colour)
+        axes.annotate(found.verdict, (1.01, y), color=colour, **BESIDE)
+        said[claim.text] = f"{mean:+.1f} points ({low:+.1f} to {high:+.1f}), {found.verdict}"
+    axes.axvline(0, color="black", linewidth=1)
+    named_lines(axes, list(said), xlabel="difference in test accuracy (points)")
+    return describe(figure, f"Claims. {listed(said)}.")
 
 
 @styled
-def pair_figure(pairs: Sequence[Pair], *, most: int = 12, title: str = "") -> Figure:
+def pair_figure(pairs: Sequence[Pair], *, title: str = "") -> Figure:
     """Draw pairs of classes that are taken for one another, both directions, a line a pair.
 
-    pairs: of `confused_pairs`; the first `most` are drawn. Numbers are answers of all runs, with
-    their share of the answers to clips of the class. Raises ValueError without pairs.
+    pairs: of `confused_pairs`; the first MOST_PAIRS are drawn. Numbers are answers of all runs,
+    with their share of the answers to clips of the class. Raises ValueError without pairs.
     """
-    shown = pairs[:most]
+    shown = pairs[:MOST_PAIRS]
     if not shown:
         raise ValueError("no pair of classes to show")
-    figure = new_figure(7.4, LINE * len(shown) + 1.3)
-    axes = figure.subplots()
     there, back = [pair.there for pair in shown], [pair.back for pair in shown]
     forth, returned = ([_count(pair, i) for pair in shown] for i in (0, 1))
-    labels, room = ("first taken for second", "second taken for first"), 3 + 0.3 * max(there + back)
-    right, left = _two_sided(axes, there, back, (BLUE, ORANGE), labels, room)
+    names = [(plain(pair.first), plain(pair.second)) for pair in shown]
+    sides = {
+        "first taken for second": (there, style.BLUE),
+        "second taken for first": (back, style.ORANGE),
+    }
+    lines, room = [", ".join(both) for both in names], 3 + 0.3 * max(there + back)
+    figure, axes, (right, left) = _two_sided(lines, sides, "answers, all runs", room)
     axes.bar_label(right, forth, padding=3, fontsize=7.5)
     seen = [words if count else "" for words, count in zip(returned, back, strict=True)]
     axes.bar_label(left, seen, padding=3, fontsize=7.5)
-    names = [(plain(pair.first), plain(pair.second)) for pair in shown]
-    named_lines(axes, [", ".join(both) for both in names], xlabel="answers, all runs")
     figure.legend(loc="outside lower center", ncols=2)
     said = "; ".join(
         f"{first} taken for {second} {one}, back {other}"
@@ -171,46 +237,42 @@ def change_figure(changes: Sequence[Change], *, title: str = "") -> Figure:
     """
     if not changes:
         raise ValueError("no change to show")
-    figure = new_figure(7.4, LINE * len(changes) + 1.3)
-    axes = figure.subplots()
     fixed, broken = [change.fixed for change in changes], [change.broken for change in changes]
-    _two_sided(axes, fixed, broken, (GREEN, VERMILION), ("fixed", "broken"))
+    names = [f"{plain(change.name)} ({change.clips})" for change in changes]
+    sides = {"fixed": (fixed, style.GREEN), "broken": (broken, style.VERMILION)}
+    xlabel = "answers broken (left) and fixed (right), all seeds"
+    figure, axes, _ = _two_sided(names, sides, xlabel, 0.5)
     net = np.subtract(fixed, broken)
     axes.plot(net, range(len(changes)), label="fixed less broken", **SMALL_TICK)
-    said = []
+    said = {}
     for y, change in enumerate(changes):
         votes = f"{change.up} : {change.down}, p {change.p:.2g}"
         axes.annotate(votes, (1.02, y), fontsize=7.5, **BESIDE)
-        counts = f"{change.fixed} fixed, {change.broken} broken"
-        said.append(f"{plain(change.name)}: {counts}, videos {votes}")
-    axes.annotate(
-        "videos up : down", (1.02, 1.0), xycoords="axes fraction", xytext=(0, 2),
-        textcoords="offset points", fontsize=7.5, color="#777777",
-    )  # fmt: skip
-    names = [f"{plain(change.name)} ({change.clips})" for change in changes]
-    named_lines(axes, names, xlabel="answers broken (left) and fixed (right), all seeds")
+        said[plain(change.name)] = f"{change.fixed} fixed, {change.broken} broken, videos {votes}"
+    axes.annotate("videos up : down", (1.02, -0.6), fontsize=7.5, color="#777777", **BESIDE)
     figure.legend(loc="outside lower center", ncols=3)
-    return describe(figure, f"answers. {'; '.join(said)}.", title)
+    return describe(figure, f"answers. {listed(said)}.", title)
 
 
 def _two_sided(
-    axes: Axes,
-    right: Sequence[int],
-    left: Sequence[int],
-    colours: tuple[str, str],
-    labels: tuple[str, str],
-    room: float = 0.5,
-) -> tuple[BarContainer, BarContainer]:
-    """Draw bars to the right and left of zero, a line each, with room where there are any."""
-    axes.axvline(0, color=BLACK, linewidth=0.9)
-    y, minus = range(len(right)), [-count for count in left]
-    lower = axes.barh(y, minus, 0.66, color=colours[1], label=labels[1], **HATCHED)
-    upper = axes.barh(y, right, 0.66, color=colours[0], label=labels[0])
+    names: Sequence[str], sides: Mapping[str, tuple[Sequence[int], str]], xlabel: str, room: float
+) -> tuple[Figure, Axes, tuple[BarContainer, BarContainer]]:
+    """Draw bars to the right and left of zero, a named line each, with room where there are any.
+
+    sides: of the right and the left, name -> the counts and their colour.
+    """
+    figure = new_figure(7.4, LINE * len(names) + 1.3)
+    axes, y = figure.subplots(), range(len(names))
+    axes.axvline(0, color="black", linewidth=0.9)
+    (label, (right, colour)), (other, (left, hatched)) = sides.items()
+    look: Any = {"color": hatched, "label": other, "hatch": "//", "edgecolor": "white"}
+    lower = axes.barh(y, [-count for count in left], 0.66, **look)
+    upper = axes.barh(y, right, 0.66, color=colour, label=label)
     low, high = (max(counts) + room if any(counts) else 0.1 for counts in (left, right))
-    axes.set_xlim(-low, high)
+    named_lines(axes, names, xlabel=xlabel, xlim=(-low, high))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.xaxis.set_major_formatter(lambda x, _: f"{abs(x):g}")
-    return upper, lower
+    return figure, axes, (upper, lower)
 
 
 def _count(pair: Pair, direction: int) -> str:
@@ -225,8 +287,6 @@ def share_figure(
     even: NDArray,
     accuracies: Mapping[str, NDArray],
     classes: Sequence[str],
-    *,
-    title: str = "",
 ) -> Figure:
     """Draw each class's share of attention on the silhouette, and beside it its accuracy.
 
@@ -249,8 +309,8 @@ def share_figure(
     both[1].tick_params(left=False)
     both[0].plot(100 * even, y, label="even attention", **SMALL_TICK)
     figure.legend(*both[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    said = []
+    said = {}
     for i, name in enumerate(names):
         each = [f"{m} {percent(shares[m][i])}, right {percent(accuracies[m][i])}" for m in shares]
-        said.append(f"{name}: even {percent(even[i])}, {', '.join(each)}")
-    return describe(figure, f"share on the silhouette. {'; '.join(said)}.", title)
+        said[name] = f"even {percent(even[i])}, {', '.join(each)}"
+    return describe(figure, f"share on the silhouette. {listed(said)}.")

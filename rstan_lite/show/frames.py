@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias, cast
 
 import av
 import cv2
@@ -23,6 +23,7 @@ from rstan_lite.data.transforms import Geometry
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.files import write_atomically
 
+Frames: TypeAlias = NDArray[np.uint8]  # one frame (H, W, 3), or several (n, H, W, 3), RGB
 CODECS = {".mp4": "libx264", ".avi": "mpeg4"}
 MOST_IN_GIF = 600
 SAMPLED = 16  # frames that a GIF's colours are chosen from
@@ -79,7 +80,7 @@ def place_map(
 
 
 def overlay(
-    frame: NDArray[np.uint8],
+    frame: Frames,
     weights: NDArray,
     crop: Geometry | None = None,
     *,
@@ -87,7 +88,7 @@ def overlay(
     strength: float = 0.75,
     smooth: bool = True,
     outline: bool = True,
-) -> NDArray[np.uint8]:
+) -> Frames:
     """Lay one attention map over one frame, aligned to the pixel.
 
     frame: (H, W, 3) RGB. weights: (K, K) or (P,), not negative. crop: what the network saw of the
@@ -112,11 +113,11 @@ def overlay(
 
 
 def draw_contour(
-    frame: NDArray[np.uint8],
+    frame: Frames,
     mask: NDArray,
     colour: tuple[int, int, int] = (255, 255, 255),
     thickness: int = 2,
-) -> NDArray[np.uint8]:
+) -> Frames:
     """Draw the edge of a region: a line just inside it and a dark rim just outside.
 
     frame: (H, W, 3) RGB. mask: (H, W), nonzero inside. thickness: of the line, in pixels. Line and
@@ -130,7 +131,7 @@ def draw_contour(
     return drawn
 
 
-def flow_to_colour(flow: NDArray, bound: float | None = None) -> NDArray[np.uint8]:
+def flow_to_colour(flow: NDArray, bound: float | None = None) -> Frames:
     """Show flow as colour: direction as hue, speed as colourfulness and darkness.
 
     flow: (..., H, W, 2) in pixels a frame, x to the right and y down. bound: the speed drawn at
@@ -154,26 +155,8 @@ def full_speed(*flows: NDArray) -> float:
     return max(1.0, *(float(np.percentile(np.hypot(f[..., 0], f[..., 1]), 99)) for f in flows))
 
 
-def overlay_clip(
-    frames: NDArray[np.uint8],
-    weights: NDArray,
-    crop: Geometry | None = None,
-    *,
-    smooth: bool = True,
-) -> NDArray[np.uint8]:
-    """Lay a map over every frame, all on one scale.
-
-    frames: (n, H, W, 3). weights: (n, K, K) or (n, P). The scale is `common_peak`. Returns uint8
-    (n, H, W, 3).
-    """
-    if len(frames) != len(weights) or len(frames) == 0:
-        raise ValueError(f"{len(frames)} frames, but {len(weights)} maps")
-    peak, both = common_peak(weights), zip(frames, weights, strict=True)
-    return np.stack([overlay(frame, grid, crop, peak=peak, smooth=smooth) for frame, grid in both])
-
-
 def write_overlays(
-    frames: Iterable[NDArray[np.uint8]],
+    frames: Iterable[Frames],
     maps: Mapping[str, NDArray],
     nearest: NDArray,
     crop: Geometry,
@@ -193,7 +176,7 @@ def write_overlays(
         film.close()
 
 
-def write_animation(frames: NDArray[np.uint8], path: str | Path, fps: float = 10.0) -> Path:
+def write_animation(frames: Frames, path: str | Path, fps: float = 10.0) -> Path:
     """Write frames (n, H, W, 3) RGB as .mp4, .avi or .gif and return the path. See `Film`."""
     film = Film(path, fps)
     for frame in frames:
@@ -217,10 +200,10 @@ class Film:
         if self._ending not in (endings := [*CODECS, ".gif"]):
             found = f"the ending {self.path.suffix!r}"
             raise ConfigError(self.path, found, f"one of {', '.join(endings)}")
-        self._pictures: list[NDArray[np.uint8]] = []  # of a GIF
+        self._pictures: list[Frames] = []  # of a GIF
         self._buffer = io.BytesIO()  # so that no part of a file is left where the disk is full
 
-    def add(self, frame: NDArray[np.uint8]) -> None:
+    def add(self, frame: Frames) -> None:
         """One more frame, of the first one's size."""
         even = np.ascontiguousarray(frame[: len(frame) // 2 * 2, : frame.shape[1] // 2 * 2])
         if self._ending != ".gif":
@@ -244,7 +227,7 @@ class Film:
             content = self._buffer.getvalue()
         write_atomically(self.path, content)
 
-    def _open(self, frame: NDArray[np.uint8]) -> None:
+    def _open(self, frame: Frames) -> None:
         self._container = av.open(self._buffer, "w", format=self._ending[1:])
         rate = Fraction(self._fps).limit_denominator(1000)
         self._stream = cast(
@@ -253,7 +236,7 @@ class Film:
         self._stream.height, self._stream.width, self._stream.pix_fmt = *frame.shape[:2], "yuv420p"
 
 
-def _gif(frames: NDArray[np.uint8], fps: float) -> bytes:
+def _gif(frames: Frames, fps: float) -> bytes:
     """One palette for all frames; a frame like the one before only lasts longer."""
     some = frames[:: -(-len(frames) // SAMPLED)]
     # by an octree: a median cut would leave out what is rare, such as a map's brightest colours
@@ -270,7 +253,7 @@ def _gif(frames: NDArray[np.uint8], fps: float) -> bytes:
     return buffer.getvalue()
 
 
-def _rgb(frame: NDArray) -> NDArray[np.uint8]:
+def _rgb(frame: NDArray) -> Frames:
     """Check that an array is one RGB frame."""
     frame = np.asarray(frame)
     if frame.ndim != 3 or frame.shape[-1] != 3 or frame.dtype != np.uint8:

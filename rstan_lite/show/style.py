@@ -1,4 +1,4 @@
-"""The look that all figures share, their text alternatives, and how they are kept.
+"""The look and the shapes that figures share, their text alternatives, and how they are kept.
 
 Figures are built on `matplotlib.figure.Figure` and not through pyplot: no window, no global state,
 and the same picture in a notebook, a script and a test.
@@ -7,9 +7,10 @@ and the same picture in a notebook, a script and a test.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, ParamSpec
 
@@ -80,6 +81,68 @@ def describe(figure: Figure, text: str, title: str = "") -> Figure:
         text = f"{title}: {text}"
     figure.set_label(" ".join(text.split()))
     return figure
+
+
+def listed(said: Mapping[str, object]) -> str:
+    """What a text alternative says of several things, each after its name."""
+    return "; ".join(f"{name}: {words}" for name, words in said.items())
+
+
+def panel(axes: Axes, picture: NDArray, title: str = "", **look: Any) -> None:
+    """Show one picture without ticks; the y label stays, for the row's name."""
+    # antialiased: thin lines survive a smaller picture
+    axes.imshow(picture, **{"interpolation": "antialiased", **look})
+    axes.set(xticks=[], yticks=[], title=title)
+    axes.spines[:].set_visible(False)
+
+
+def draw_lines(axes: Axes, x: Any, lines: Mapping[str, Any], first: int = 0) -> None:
+    """Draw one line a name over x (n,), with a marker at about eight of its points.
+
+    lines: name -> (n,), NaN where there is no value. first: the style of the first line.
+    """
+    for (name, y), look in zip(lines.items(), islice(cycle(LINES), first, None), strict=False):
+        values = np.asarray(y, np.float64)
+        known = np.isfinite(values)
+        every = max(1, int(known.sum()) // 8)
+        axes.plot(np.asarray(x)[known], values[known], label=name, markevery=every, **look)
+
+
+def mark_at(axes: Axes, x: float, words: str) -> None:
+    """Draw a thin upright line at x, with words at its upper end."""
+    axes.axvline(x, color="#777777", linewidth=0.9, linestyle=(0, (2, 2)), zorder=0)
+    place: Any = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+    axes.annotate(words, (x, 1.0), xytext=(3, 2), fontsize=7.5, color="#444444", **place)
+
+
+def heat_panels(
+    tables: Mapping[str, NDArray],
+    rows: Sequence[str],
+    columns: Mapping[str, Sequence[str]],
+    size: tuple[float, float],
+    label: str = "",
+    **look: Any,
+) -> tuple[Figure, NDArray]:
+    """Return a figure of tables (R, C) as coloured cells side by side, and its axes.
+
+    rows: R names, at the left. columns: table -> C names. size: in inches. label: of the colour
+    bar, "" for none. look: of `seaborn.heatmap`. NaN leaves a cell empty.
+    """
+    import seaborn as sns  # a second or two, which only heat maps wait for
+
+    figure = new_figure(*size)
+    widths = [table.shape[1] for table in tables.values()]
+    axes = figure.subplots(1, len(tables), squeeze=False, width_ratios=widths)[0]
+    look = {"linewidths": 0.5, "linecolor": "#dddddd", "annot_kws": {"fontsize": 7.5}, **look}
+    for axis, (name, table) in zip(axes, tables.items(), strict=True):
+        beside = rows if axis is axes[0] else False
+        names = {"xticklabels": columns[name], "yticklabels": beside}
+        sns.heatmap(table, ax=axis, cbar=False, **names, **look)
+        axis.tick_params(length=0, rotation=0)
+        axis.set_title(name)
+    if label:
+        figure.colorbar(axes[0].collections[0], ax=list(axes), label=label, aspect=20, shrink=0.85)
+    return figure, axes
 
 
 def named_lines(axes: Axes, names: Sequence[str], **settings: Any) -> None:

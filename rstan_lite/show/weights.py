@@ -1,4 +1,4 @@
-"""Weights at one step: sharpness of places and frames (Eq. 3, 6) and their fusion (Eq. 14-15)."""
+"""Attention as numbers: its sharpness (Eq. 3, 6), its fusion (Eq. 14-15), its course over steps."""
 
 from __future__ import annotations
 
@@ -6,47 +6,40 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
+from scipy.special import entr, softmax
 
 from rstan_lite.data.transforms import Geometry
-from rstan_lite.show.frames import common_peak, overlay
-from rstan_lite.show.strips import attention_strip, heat_bar, panel
-from rstan_lite.show.style import (
-    BLACK,
-    BLUE,
-    LINES,
-    ORANGE,
-    STREAM_COLOURS,
-    VERMILION,
-    describe,
-    new_figure,
-    styled,
-)
+from rstan_lite.show import style
+from rstan_lite.show.charts import line_chart
+from rstan_lite.show.frames import Frames, common_peak, overlay
+from rstan_lite.show.strips import attention_strip, heat_bar
+from rstan_lite.show.style import describe, heat_panels, listed, new_figure, panel, styled
 
 FUSIONS = ("none", "mean", "max")
-EVEN = {"color": BLACK, "linewidth": 1.0, "linestyle": (0, (3, 2))}  # the line of even weights
+EVEN: Any = {"color": style.BLACK, "linewidth": 1.0, "linestyle": (0, (3, 2))}  # of even weights
+WIDTH = 1.25  # inches that one frame of a step is wide
+MOST_TICKS = 10  # of an axis of steps or frames: more would touch
 
 
 def sharpened(scores: NDArray, gamma: float) -> NDArray[np.float64]:
     """Weights of Eq. 3 in NumPy: scores (P,) and sharpness to weights (P,) that sum to 1."""
     if gamma < 0:
         raise ValueError(f"a sharpness of 0 or more, not {gamma}")
-    powers = np.exp(gamma * (np.asarray(scores, np.float64) - np.max(scores)))
-    return powers / powers.sum()
+    return softmax(gamma * np.asarray(scores, np.float64))
 
 
 def effective_number(weights: NDArray) -> float:
     """How many places or frames share the weight: exp of its entropy, 1 for one, n for even."""
-    some = np.asarray(weights, np.float64)
-    some = some[some > 0]
-    return float(np.exp(-(some * np.log(some)).sum()))
+    return float(np.exp(entr(np.asarray(weights, np.float64)).sum()))
 
 
 @styled
 def sharpness_figure(
-    frame: NDArray[np.uint8], scores: NDArray, gamma: float, crop: Geometry | None = None
+    frame: Frames, scores: NDArray, gamma: float, crop: Geometry | None = None
 ) -> Figure:
     """Show one frame's location weights at a sharpness: over the frame, and sorted by size.
 
@@ -61,7 +54,7 @@ def sharpness_figure(
     laid = overlay(frame, alpha, crop, peak=peak)
     panel(left, laid, f"weights at $\\gamma_\\alpha$ = {gamma:g}")
     heat_bar(figure, np.array([left]), peak, places, bool(alpha.max() > peak))
-    right.bar(range(1, places + 1), np.sort(alpha)[::-1], color=VERMILION, width=0.9)
+    right.bar(range(1, places + 1), np.sort(alpha)[::-1], color=style.VERMILION, width=0.9)
     right.axhline(1 / places, **EVEN)
     right.text(places, 1 / places * 1.15, "even", ha="right", va="bottom", fontsize=8)
     right.set(xlabel="places, largest weight first", ylabel="weight $\\alpha$")
@@ -74,40 +67,61 @@ def sharpness_figure(
     )
 
 
-@styled
 def sharpness_curves(
-    scores: NDArray, gammas: Sequence[float], mark: Sequence[float] = (), *, title: str = ""
+    scores: NDArray, gammas: Sequence[float], mark: Sequence[float] = ()
 ) -> Figure:
     """Show each place's weight against the sharpness, for a handful of places.
 
     scores: (P,), P up to 6. gammas: where the lines are drawn. mark: values to mark by a vertical
     line, for example those of the paper.
     """
-    weights = np.array([sharpened(scores, gamma) for gamma in gammas])  # (len(gammas), P)
-    if not 1 <= weights.shape[1] <= len(LINES):
-        raise ValueError(f"1 to {len(LINES)} places, not {weights.shape[1]}")
-    figure = new_figure(6.4, 3.0)
-    axes, every = figure.subplots(), max(1, len(gammas) // 8)
-    for k, (line, score) in enumerate(zip(LINES, scores, strict=False)):
-        label = f"place {k + 1}, score {score:.2f}"
-        axes.plot(gammas, weights[:, k], label=label, markevery=every, **line)
-    for gamma in mark:
-        axes.axvline(gamma, color=BLUE, linewidth=0.8, linestyle=(0, (1, 2)), zorder=0)
-        axes.text(gamma, 1.02, f"{gamma:g}", ha="center", va="bottom", fontsize=8, color=BLUE)
-    axes.set(xlabel="sharpness $\\gamma_\\alpha$", ylabel="weight $\\alpha$", ylim=(0, 1.0))
-    axes.margins(x=0.01)
-    figure.legend(loc="outside right center")
-    last = ", ".join(f"{w:.3f}" for w in weights[-1])
-    return describe(
-        figure,
-        f"Weights of {weights.shape[1]} places against sharpness {gammas[0]:g} to {gammas[-1]:g}. "
-        f"They begin at {weights[0].min():.3f} to {weights[0].max():.3f} and end at {last}.",
-        title,
-    )
+    weights = np.stack([sharpened(scores, gamma) for gamma in gammas], axis=-1)  # (P, gammas)
+    if not 1 <= len(weights) <= len(style.LINES):
+        raise ValueError(f"1 to {len(style.LINES)} places, not {len(weights)}")
+    named = zip(scores, weights, strict=True)
+    lines = {f"place {k}, score {s:.2f}": line for k, (s, line) in enumerate(named, 1)}
+    words: Any = {"xlabel": r"sharpness $\gamma_\alpha$", "ylabel": r"weight $\alpha$"}
+    return line_chart(gammas, lines, marks={f"{gamma:g}": gamma for gamma in mark}, **words)
 
 
 @styled
-def frame_sharpness(scores: NDArray, gamma_beta: float = 1.0, *, title: str = "") -> Figure:
+def covering_figure(area: NDArray, largest: NDArray, rules: Mapping[str, float]) -> Figure:
+    """Show which frames end with nobody when a place must be covered by a certain share.
+
+    area: (n,) share of the view that the silhouette covers, frames with somebody only. largest:
+    (n,) the largest share that it covers of any place. rules: label -> the share of a place that
+    must be covered. Frames below a rule's line end with no place at all.
+    """
+    area, largest = np.asarray(area, np.float64), np.asarray(largest, np.float64)
+    if area.shape != largest.shape or area.ndim != 1 or not len(area) or not rules:
+        raise ValueError(f"one area and one largest share a frame, not {area.shape}")
+    lost = {label: float((largest < share).mean()) for label, share in rules.items()}
+    figure = new_figure(8.0, 3.4)
+    left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
+    left.scatter(100 * area, 100 * largest, s=9, color="#777777", alpha=0.6, linewidths=0)
+    place: Any = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+    for (label, share), line in zip(rules.items(), style.LINES[1:], strict=False):
+        colour, at = line["color"], 100 * share
+        left.axhline(at, color=colour, linestyle=line["linestyle"])
+        left.annotate(label, (0.01, at), xytext=(0, 2), color=colour, fontsize=8, **place)
+    left.set(xlabel="person's share of the view (%, logarithmic)", ylabel="best covered place (%)")
+    left.set(xscale="log", ylim=(-2, 104), title="below a line: no place at all under that rule")
+    room = max(1.5, (area.max() / area.min()) ** 0.35)  # at the left, for the lines' names
+    left.set_xlim(100 * area.min() / room, 115 * area.max())
+    left.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    left.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+    left.xaxis.set_minor_locator(NullLocator())
+    bars = right.barh(list(lost), [100 * v for v in lost.values()], color="#777777", height=0.6)
+    right.bar_label(bars, [style.percent(v, 1) for v in lost.values()], padding=3)
+    right.set(xlabel="frames that end with nobody (%)")
+    right.set_xlim(0, max(1.0, 130 * max(lost.values())))
+    right.invert_yaxis()
+    said = listed({label: f"{v:.1%}" for label, v in lost.items()})
+    return describe(figure, f"Of {len(area)} frames with a person, lost by rule: {said}.")
+
+
+@styled
+def frame_sharpness(scores: NDArray, gamma_beta: float = 1.0) -> Figure:
     """Show un-normalised frame scores and the weights that Eq. 6 makes of them.
 
     scores: (N,) of Eq. 5. gamma_beta: 0 or more. The right panel also says over how many frames
@@ -120,29 +134,28 @@ def frame_sharpness(scores: NDArray, gamma_beta: float = 1.0, *, title: str = ""
     spread = effective_number(beta)
     figure = new_figure(7.0, 2.8)
     left, right = figure.subplots(1, 2)
-    _bars(left, scores, ORANGE, "")
-    left.axhline(0, color=BLACK, linewidth=0.8)
+    for axis, values, colour, hatch in (
+        (left, scores, style.ORANGE, ""),
+        (right, beta, style.BLUE, "//"),
+    ):
+        names = [str(n + 1) for n in range(len(values))]
+        bars = axis.bar(names, values, color=colour, edgecolor="white", hatch=hatch)
+        axis.bar_label(bars, fmt="%.2f", fontsize=7, padding=1)
+        axis.set(xlabel="frame n")
+    left.axhline(0, color=style.BLACK, linewidth=0.8)
     left.margins(y=0.18)
-    left.set(xlabel="frame n", ylabel="score of Eq. 5")
-    _bars(right, beta, BLUE, "//")
+    left.set(ylabel="score of Eq. 5")
     right.axhline(1 / len(beta), **EVEN)
     right.text(len(beta) - 0.5, 1 / len(beta), "1/N", ha="right", va="bottom", fontsize=8)
-    right.set(xlabel="frame n", ylabel=r"weight $\beta$ of Eq. 6", ylim=(0, 1.08))
+    right.set(ylabel=r"weight $\beta$ of Eq. 6", ylim=(0, 1.08))
     right.set_title(rf"$\gamma_\beta$ = {gamma_beta:g}: spread over {spread:.2f} frames")
     weights = ", ".join(f"{weight:.3f}" for weight in beta)
     text = f"frame weights {weights}; spread over {spread:.2f} of {len(beta)} frames."
-    return describe(figure, f"gamma_beta {gamma_beta:g}: {text}", title)
-
-
-def _bars(axis: Axes, values: NDArray, colour: str, hatch: str) -> None:
-    """Draw numbered bars with their values on top."""
-    names = [str(n + 1) for n in range(len(values))]
-    drawn = axis.bar(names, values, color=colour, edgecolor="white", hatch=hatch)
-    axis.bar_label(drawn, fmt="%.2f", fontsize=7, padding=1)
+    return describe(figure, f"gamma_beta {gamma_beta:g}: {text}")
 
 
 @styled
-def features_figure(rows: Mapping[str, NDArray], *, first: int = 40, title: str = "") -> Figure:
+def features_figure(rows: Mapping[str, NDArray], *, first: int = 40) -> Figure:
     """Show several feature vectors below each other, in the channels where they differ most.
 
     rows: label -> (d,), not negative. first: how many channels are shown, those with the largest
@@ -153,32 +166,23 @@ def features_figure(rows: Mapping[str, NDArray], *, first: int = 40, title: str 
         raise ValueError("two vectors of one length, or more")
     chosen = np.argsort(table.max(0) - table.min(0))[::-1][:first]
     chosen = chosen[np.argsort(table[-1, chosen])]
-    figure = new_figure(7.6, 0.42 * len(rows) + (1.3 if title else 1.0))
-    axes = figure.subplots()
-    shown = axes.imshow(table[:, chosen], aspect="auto", cmap="magma_r", vmin=0)
-    axes.set_yticks(range(len(rows)), list(rows))
-    axes.set_xticks([])
+    size, look = (7.6, 0.42 * len(rows) + 1.0), {"cmap": "magma_r", "vmin": 0, "linewidths": 0}
+    tables: Any = {"": table[:, chosen]}
+    figure, (axes,) = heat_panels(tables, list(rows), {"": []}, size, "value", **look)
+    axes.hlines(range(1, len(rows)), *axes.get_xlim(), color="white", linewidth=3)
     axes.set_xlabel(
         f"the {len(chosen)} of {table.shape[1]} channels that differ most, sorted by the last row"
     )
-    axes.set_yticks(np.arange(len(rows) - 1) + 0.5, minor=True)
-    axes.grid(which="minor", axis="y", color="white", linewidth=3)
-    axes.tick_params(length=0, which="both")
-    axes.spines[:].set_visible(False)
-    figure.colorbar(shown, ax=axes, label="value", pad=0.01)
     lengths = ", ".join(f"{k}: {np.linalg.norm(v):.2f}" for k, v in zip(rows, table, strict=True))
-    text = f"{len(rows)} feature vectors as rows of colour. Lengths: {lengths}."
-    return describe(figure, text, title)
+    return describe(figure, f"{len(rows)} feature vectors as rows of colour. Lengths: {lengths}.")
 
 
 @styled
-def fused_bars(
-    appearance: NDArray, motion: NDArray, *, what: str = "place", title: str = ""
-) -> Figure:
+def fused_bars(appearance: NDArray, motion: NDArray, *, what: str = "place") -> Figure:
     """Show two streams' weights side by side, and under a line their maximum (Eq. 14 or 15).
 
     appearance, motion: (N,), each summing to 1. what: the name of an entry, "place" or "frame".
-    The title of the axes gives the three sums; the maximum's is 1 plus half of the sum of
+    The legend gives the three sums; the maximum's is 1 plus half of the sum of
     |appearance - motion|.
     """
     a, m = np.asarray(appearance, float), np.asarray(motion, float)
@@ -186,39 +190,31 @@ def fused_bars(
         raise ValueError(f"two rows of weights of one length, not {a.shape} and {m.shape}")
     fused, at = np.maximum(a, m), np.arange(len(a), dtype=float)
     figure = new_figure(3.4 + 0.8 * len(a), 2.8)
-    axis, drawn = figure.subplots(), []
+    axis = figure.subplots()
     for values, name, shift, hatch in ((a, "appearance", -0.19, ""), (m, "motion", 0.19, "//")):
-        label = f"{name}, sum {values.sum():.2f}"
-        look: Any = {"color": STREAM_COLOURS[name], "edgecolor": "white", "hatch": hatch}
-        drawn.append(axis.bar(at + shift, values, 0.36, label=label, **look))
+        look: Any = {"color": style.STREAM_COLOURS[name], "edgecolor": "white", "hatch": hatch}
+        axis.bar(at + shift, values, 0.36, label=f"{name}, sum {values.sum():.2f}", **look)
     label = f"maximum, sum {fused.sum():.2f}"
-    lines = axis.hlines(fused, at - 0.42, at + 0.42, color=BLACK, linewidth=2.2, label=label)
+    axis.hlines(fused, at - 0.42, at + 0.42, color=style.BLACK, linewidth=2.2, label=label)
     axis.set_xticks(at, [str(k + 1) for k in range(len(a))])
     axis.set(xlabel=what, ylabel="weight", ylim=(0, 1.15 * float(fused.max())))
-    figure.legend(handles=[*drawn, lines], loc="outside right center")
+    figure.legend(loc="outside right center")
     return describe(
         figure,
         f"Weights of {len(a)} {what}s. Sums: appearance {a.sum():.3f}, motion {m.sum():.3f}, "
         f"maximum {fused.sum():.3f}; half of the absolute differences adds up to "
         f"{np.abs(a - m).sum() / 2:.3f}.",
-        title,
     )
 
 
 def fusion_figure(
-    frames: NDArray[np.uint8],
-    maps: Mapping[str, NDArray],
-    fusion: str = "max",
-    *,
-    indices: Sequence[int] | None = None,
-    crop: Geometry | None = None,
-    silhouettes: NDArray | None = None,
+    frames: Frames, maps: Mapping[str, NDArray], fusion: str = "max", **around: Any
 ) -> Figure:
     """Show the streams' maps over frames, and what a fusion makes of them (Eq. 14).
 
     frames: (n, H, W, 3) uint8. maps: stream -> (n, P). fusion: "none" (both rows alone), "mean" or
-    "max". silhouettes: (n, H, W), for a first row of frames with the person outlined. The scale is
-    the same for all fusions, so that they can be compared.
+    "max". around: more of `attention_strip`. The scale is the same for all fusions, so that they
+    can be compared.
     """
     if fusion not in FUSIONS:
         raise ValueError(f"fusion {fusion!r}; it is one of {', '.join(FUSIONS)}")
@@ -226,43 +222,165 @@ def fusion_figure(
     rows, peak = dict(maps), common_peak(stack.reshape(-1, stack.shape[-1]))
     if fusion != "none":
         rows[f"fused ({fusion})"] = stack.max(0) if fusion == "max" else stack.mean(0)
-    around: Any = {"indices": indices, "crop": crop, "silhouettes": silhouettes}
     figure = attention_strip(frames, rows, peak=peak, title=f"fusion: {fusion}", **around)
-    sums = "; ".join(
-        f"{name}: {', '.join(f'{s:.3f}' for s in np.asarray(row).sum(-1))}"
-        for name, row in rows.items()
-    )
-    return describe(figure, f"Fusion {fusion}. Sums of the maps over their places: {sums}.")
+    sums = {k: ", ".join(f"{s:.3f}" for s in np.asarray(row).sum(-1)) for k, row in rows.items()}
+    return describe(figure, f"Fusion {fusion}. Sums of the maps over their places: {listed(sums)}.")
 
 
 def trained_maps(
-    frames: NDArray[np.uint8],
+    frames: Frames,
     maps: Mapping[float, Mapping[str, NDArray]],
     lambda_aa: float = 0.0,
     *,
     target: NDArray,
-    indices: Sequence[int] | None = None,
-    crop: Geometry | None = None,
-    silhouettes: NDArray | None = None,
+    **around: Any,
 ) -> Figure:
     """Show the attention of one of several trained models, chosen by its lambda_AA of Eq. 19.
 
     frames: (n, H, W, 3) uint8. maps: lambda_AA -> row label -> (n, P). target: (n, P), M of Eq. 18.
-    The scale is the same for all models. The text alternative gives each row's mean share of
-    attention on the silhouette.
+    around: more of `attention_strip`. The scale is the same for all models. The text alternative
+    gives each row's mean share of attention on the silhouette.
     """
     if lambda_aa not in maps:
         raise ValueError(f"lambda_AA {lambda_aa}; there are {', '.join(f'{k:g}' for k in maps)}")
     peak = common_peak(grid for rows in maps.values() for stack in rows.values() for grid in stack)
-    around: Any = {"indices": indices, "crop": crop, "silhouettes": silhouettes, "target": target}
     title = rf"trained with $\lambda_{{AA}}$ = {lambda_aa:g}"
-    figure = attention_strip(frames, maps[lambda_aa], peak=peak, title=title, **around)
-    shown, said = np.asarray(target).any(-1), []  # shown: frames with a silhouette
+    figure = attention_strip(
+        frames, maps[lambda_aa], peak=peak, title=title, target=target, **around
+    )
+    shown, said = np.asarray(target).any(-1), {}  # shown: frames with a silhouette
     for label, stack in maps[lambda_aa].items():
         weights = np.asarray(stack)[shown]
         shares = (weights * (np.asarray(target)[shown] > 0)).sum(-1) / weights.sum(-1)
-        said.append(f"{label.strip()}: {shares.mean() if len(shares) else np.nan:.1%}")
+        said[label.strip()] = f"{shares.mean() if len(shares) else np.nan:.1%}"
+    text = f"lambda_AA {lambda_aa:g}. Share of the attention on the silhouette: {listed(said)}."
+    return describe(figure, text)
+
+
+def by_frame(
+    beta: NDArray, frames: NDArray | None = None, valid: NDArray | None = None
+) -> NDArray[np.float64]:
+    """Lay frame weights out by the frame they belong to.
+
+    beta: (T, N) weights of step t for its N attended frames. frames: (T, N), the sampled frame each
+    weight belongs to (None: N = all frames, in order). valid: (T, N), False where a window reaches
+    past the end. Returns (T, T) or wider, NaN where step t does not look at a frame at all.
+    """
+    beta = np.asarray(beta, dtype=np.float64)
+    frames = np.broadcast_to(np.arange(beta.shape[1]), beta.shape) if frames is None else frames
+    valid = np.ones(beta.shape, bool) if valid is None else np.asarray(valid, bool)
+    if frames.shape != beta.shape or valid.shape != beta.shape:
+        raise ValueError(f"weights {beta.shape}, frames {frames.shape}, valid {valid.shape}")
+    table = np.full((len(beta), max(len(beta), int(frames[valid].max()) + 1)), np.nan)
+    table[np.nonzero(valid)[0], frames[valid]] = beta[valid]
+    return table
+
+
+@styled
+def beta_heatmap(
+    beta: Mapping[str, NDArray],
+    frames: NDArray | None = None,
+    valid: NDArray | None = None,
+    *,
+    indices: Sequence[int],
+    title: str = "",
+) -> Figure:
+    """Show which sampled frames each step of the LSTM attends to, a panel for each set of weights.
+
+    beta: panel label -> (T, N), for example each stream's beta and the fused one. frames, valid:
+    see `by_frame`; frames that a step does not look at are hatched. indices: the sampled frames'
+    numbers in the clip. All panels share one scale, from 0 to the largest weight shown.
+    """
+    tables = {label: by_frame(one, frames, valid) for label, one in beta.items()}
+    if not tables:
+        raise ValueError("no frame weights to show")
+    steps, n = next(iter(tables.values())).shape
+    hatched = any(np.isnan(table).any() for table in tables.values())
+    label = "frame weight (hatched: not looked at)" if hatched else "frame weight"
+    look: Any = {"vmin": 0, "vmax": max(float(np.nanmax(table)) for table in tables.values())}
+    look |= {"cmap": "Blues", "square": True, "linecolor": "white", "annot": n <= 8, "fmt": ".2f"}
+    rows, columns = _thin(range(1, steps + 1)), dict.fromkeys(tables, _thin(indices))
+    size = 1.2 + 2.6 * len(tables), 3.4
+    figure, axes = heat_panels(tables, rows, columns, size, label, **look)
+    for axis in axes:
+        axis.patch.set(facecolor="white", edgecolor="#cccccc", hatch="////", linewidth=0)
+        axis.set(xlabel="frame of the clip")
+    axes[0].set_ylabel("step t")
+    sums = {label: f"{np.nansum(table, axis=1).mean():.2f}" for label, table in tables.items()}
+    text = f"frame weights of {steps} steps over {n} frames. Mean sum of a row: {listed(sums)}."
+    return describe(figure, text, title)
+
+
+def _thin(labels: Sequence[int]) -> list[str]:
+    """Keep at most MOST_TICKS labels, so that they do not touch."""
+    every = -(-len(labels) // MOST_TICKS)
+    return [str(int(label)) if i % every == 0 else "" for i, label in enumerate(labels)]
+
+
+@styled
+def attended_figure(seen: Mapping[str, NDArray], *, title: str = "") -> Figure:
+    """Show which frames each step may look at, a panel for each rule.
+
+    seen: name of the rule -> (T, n) bool, True where step t may look at frame n.
+    """
+    tables = {name: np.asarray(table, bool) for name, table in seen.items()}
+    if not tables or any(table.ndim != 2 for table in tables.values()):
+        raise ValueError("one table of steps and frames for each rule")
+    steps, n = next(iter(tables.values())).shape
+    rows, heads = ([str(k + 1) for k in range(length)] for length in (steps, n))
+    columns, size = dict.fromkeys(tables, heads), (0.8 + 2.3 * len(tables), 3.4)
+    look: Any = {"cmap": "Blues", "vmin": 0, "vmax": 1.6, "square": True}
+    figure, axes = heat_panels(tables, rows, columns, size, **look)
+    for axis in axes:
+        axis.set(xlabel="frame n")
+    axes[0].set_ylabel("step t")
+    said = {name: ", ".join(map(str, table.sum(1).tolist())) for name, table in tables.items()}
+    text = f"Number of frames that each step may look at. {listed(said)}."
+    return describe(figure, text, title)
+
+
+@styled
+def step_attention(
+    frames: Frames,
+    alpha: NDArray,
+    beta: NDArray,
+    step: int = 1,
+    *,
+    indices: Sequence[int],
+    crop: Geometry | None = None,
+) -> Figure:
+    """Show one step's attention: alpha over every frame, and beta as a bar under each.
+
+    frames: (T, H, W, 3) uint8. alpha: (T, T, P) and beta: (T, T) of all steps over all frames.
+    step: t, counted from 1; its own frame is framed. indices: the frames' numbers in the clip.
+    The scales are those of all steps, so that steps can be compared.
+    """
+    alpha, beta, steps = np.asarray(alpha), np.asarray(beta), len(frames)
+    if alpha.shape[:2] != (steps, steps) or beta.shape != (steps, steps):
+        raise ValueError(f"{steps} frames, but alpha {alpha.shape} and beta {beta.shape}")
+    if not 1 <= step <= steps:
+        raise ValueError(f"step {step} of {steps}")
+    peak, most = common_peak(alpha.reshape(steps * steps, -1)), max(float(beta.max()), 2 / steps)
+    tall, wide = frames.shape[1:3]
+    figure = new_figure(WIDTH * steps + 0.7, 2 * WIDTH * tall / wide + 0.7)
+    grid = figure.add_gridspec(2, steps)
+    axes = [figure.add_subplot(grid[0, n]) for n in range(steps)]
+    for n, axis in enumerate(axes):
+        laid = overlay(frames[n], alpha[step - 1, n], crop, peak=peak)
+        panel(axis, laid, f"frame {int(indices[n])}\n{'(own)' if n == step - 1 else ''}")
+    own: Any = {"fill": False, "color": style.ORANGE, "linewidth": 4}
+    axes[step - 1].add_patch(Rectangle((-0.5, -0.5), wide, tall, **own))
+    axes[0].set_ylabel(rf"$\alpha_{{{step}}}(n, \cdot)$")
+    below = figure.add_subplot(grid[1, :])
+    bars = below.bar(range(steps), beta[step - 1], 0.5, color=style.BLUE, edgecolor="black")
+    below.axhline(1 / steps, **EVEN)
+    below.bar_label(bars, fmt="%.2f", fontsize=8, padding=1)
+    below.set(xlim=(-0.5, steps - 0.5), ylim=(0, 1.25 * most), xticks=[], yticks=[])
+    below.set_ylabel(rf"$\beta_{{{step}}}(n)$")
+    weights = ", ".join(f"{weight:.3f}" for weight in beta[step - 1])
+    largest = ", ".join(f"{weight:.3f}" for weight in alpha[step - 1].max(-1))
     return describe(
         figure,
-        f"lambda_AA {lambda_aa:g}. Share of the attention on the silhouette: {'; '.join(said)}.",
+        f"Step {step} of {steps}. Frame weights beta: {weights}. "
+        f"Largest place weight alpha in each frame: {largest}.",
     )

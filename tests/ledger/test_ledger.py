@@ -129,7 +129,7 @@ def test_what_is_written(plan):
     assert "40 test clips (1 that the lists name lack)" in text
     assert "puppetnet (m.pt, abababababab)" in text
     assert "+35.0" in alt_text(claim_figure([(CLAIMS[8], ledger.difference("aa-ce", "am-max"))]))
-    assert "75.0 %, in the paper 70.2" in alt_text(row_figure(ledger))
+    assert "75.0 ± 7.1, in the paper 70.2" in alt_text(row_figure(ledger))
 
 
 def test_a_folder_says_what_it_was_made_with(plan, capsys):

@@ -13,6 +13,7 @@ from PIL import Image
 from rstan_lite.data.transforms import crop
 from rstan_lite.data.video import read_frames
 from rstan_lite.show.explorer import PRESETS, Look, Scene, View, export, render
+from rstan_lite.show.explorer.drawing import charts_of
 from rstan_lite.show.explorer.scenes import positions, with_step
 from rstan_lite.show.explorer.widget import export_name
 from rstan_lite.system.errors import ConfigError, StoreError
@@ -158,7 +159,8 @@ def test_a_figures_steps_include_the_sliders(steps: int, data: st.DataObject) ->
 
 
 def test_bars_and_dots_stand_at_their_values() -> None:
-    (chart, windowed), look = VIEWS[0].charts, BOTH.looks[0]
+    look = BOTH.looks[0]
+    chart, windowed = (charts_of(VIEWS[0], look) for look in BOTH.looks)
     chart.draw(2)
     heights = chart.bars["fused"].get_data().values[::2]
     np.testing.assert_allclose(heights, look.beta["fused"][2])

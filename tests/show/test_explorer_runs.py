@@ -26,10 +26,12 @@ from rstan_lite.show.explorer import (
     one_of_each,
     open_checkpoints,
     render,
-    scenes,
     setting_of,
     view_of,
     widget,
+)
+from rstan_lite.show.explorer import (
+    stage as staging,
 )
 from rstan_lite.show.explorer.widget import EVERYTHING, Explorer
 from rstan_lite.show.style import Drawing
@@ -127,7 +129,7 @@ def test_bad_videos_are_named_and_change_nothing(
         with pytest.raises(DataError, match=re.escape(name)) as caught:
             stage.upload(name, content)
         assert tempfile.gettempdir() not in str(caught.value)  # no path that the reader never saw
-    monkeypatch.setattr(scenes, "MOST_UPLOADED", len(video) - 1)
+    monkeypatch.setattr(staging, "MOST_UPLOADED", len(video) - 1)
     with pytest.raises(DataError, match=r"own\.avi.*at most.*`video`"):
         stage.upload("own.avi", video)
     monkeypatch.undo()

@@ -34,7 +34,7 @@ def figures() -> dict[str, Figure]:
     box = crop((48, 64), 32)
     return {
         "clip": show.clip_strip(FRAMES, MASKS, FLOW, indices=[0, 5, 9], crop=box, title="wave"),
-        "plain clip": show.clip_strip(FRAMES),
+        "plain clip": show.clip_strip(FRAMES, MASKS),
         "attention": show.attention_strip(
             FRAMES, MAPS, indices=[0, 5, 9], crop=box, silhouettes=MASKS, target=TARGET
         ),
@@ -128,10 +128,10 @@ def test_picture_is_the_same_every_time() -> None:
     "draw",
     [
         lambda: show.clip_strip(FRAMES, MASKS[1:]),
-        lambda: show.clip_strip(FRAMES, indices=[1]),
+        lambda: show.clip_strip(FRAMES, MASKS, indices=[1]),
         lambda: show.attention_strip(FRAMES, {"motion": MAPS["motion"][1:]}),
         lambda: show.attention_strip(FRAMES, {}),
-        lambda: show.beta_heatmap({}),
+        lambda: show.beta_heatmap({}, indices=[]),
         lambda: show.by_frame(BETA["fused"], WINDOW[1:]),
         lambda: show.curves({}),
         lambda: show.confusion_figure(MATRIX, ["one"]),

@@ -15,7 +15,6 @@ from rstan_lite.show.frames import (
     draw_contour,
     flow_to_colour,
     overlay,
-    overlay_clip,
     place_map,
     write_animation,
 )
@@ -151,13 +150,7 @@ def test_all_frames_arrive_in_order(tmp_path: Path, ending: str) -> None:
 
 
 def test_maps_share_one_scale_and_an_even_map_stays_pale() -> None:
-    frames = np.zeros((2, 14, 14, 3), np.uint8)
-    even = np.full((2, 49), 1 / 49)
-    sharp = even.copy()
-    sharp[1] = 0
-    sharp[1, 24] = 1.0
-    film = overlay_clip(frames, sharp, smooth=False)
-    assert film.shape == frames.shape
-    assert film[1].max() > overlay_clip(frames, even)[1].max() > film[0].max()
-    with pytest.raises(ValueError, match="2 frames, but 1 maps"):
-        overlay_clip(frames, even[:1])
+    frame, even, sharp = np.zeros((14, 14, 3), np.uint8), np.full(49, 1 / 49), one_hot(7, 24)
+    look = {"smooth": False, "peak": common_peak([even, sharp])}
+    both, alone = overlay(frame, even, **look), overlay(frame, even, peak=common_peak([even]))
+    assert overlay(frame, sharp, **look).max() > alone.max() > both.max()

@@ -1,32 +1,48 @@
 """The explorer's pages: everything at one step of a clip, or a figure of the paper.
 
 Pillow puts pictures and words on white: a word of matplotlib takes a millisecond or two, and a key
-that is held down leaves a tenth of a second for all of a page.
+that is held down leaves a tenth of a second for all of a page. The charts are a figure of
+matplotlib that stays. What no step changes is drawn once; a step changes the data of bars and
+marks, and draws only them over a copy of the rest (blitting).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache, cached_property
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from textwrap import wrap
+from threading import Lock
 from typing import Any
 
 import cv2
 import matplotlib as mpl
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from rstan_lite.show.explorer.scenes import Look, Preset, Scene, positions, with_step
-from rstan_lite.show.explorer.step_charts import COLUMN, GREY, NAMES, PALE, Charts
-from rstan_lite.show.frames import HEAT_COLOURS, draw_contour, flow_to_colour, overlay
-from rstan_lite.show.style import BLACK, LINES, ORANGE, STYLE, VERMILION, Drawing, percent, plain
+from rstan_lite.show import style
+from rstan_lite.show.explorer.scenes import (
+    FUSED,
+    Look,
+    Preset,
+    Scene,
+    View,
+    fitted,
+    positions,
+    with_step,
+)
+from rstan_lite.show.frames import HEAT_COLOURS, draw_contour, flow_to_colour
+from rstan_lite.show.style import BLACK, LINES, STREAM_COLOURS, Drawing, percent, plain
 
 EDGE, GAP, LINE = 12, 10, 16  # pixels about a page, between pictures, of a line of small words
 LABEL = 150  # pixels of rows' names
-MOST_CLASSES = 5
+COLUMN, NAMES = 500, 140  # pixels of a checkpoint, and of its classes' names at the right
+GREY, PALE = "#595959", "#ececec"  # words beside the main ones; grounds
 KEY = (
     "dashed: what the networks see",
     "white line on a map: half of the scale's end",
@@ -34,76 +50,10 @@ KEY = (
     "cross: a frame that it doesn't look at",
     "bold name: the true action",
 )
-
-
-@dataclass(frozen=True, eq=False)
-class View:
-    """What is looked at: a scene, some of its checkpoints, and a figure of the paper or None.
-
-    names: of the scene's checkpoints, from left to right. ValueError for none or others.
-    """
-
-    scene: Scene
-    names: tuple[str, ...]
-    preset: Preset | None = None
-
-    def __post_init__(self) -> None:
-        known = [look.name for look in self.scene.looks]
-        if not self.names or not set(self.names) <= set(known):
-            raise ValueError(f"checkpoints {self.names}; there are {known}")
-
-    @cached_property
-    def looks(self) -> list[Look]:
-        """The chosen checkpoints."""
-        return [look for name in self.names for look in self.scene.looks if look.name == name]
-
-    @cached_property
-    def classes(self) -> list[int]:
-        """The classes whose answers are drawn: the true one, then the ever likeliest ones."""
-        best = np.max([look.scores.max(axis=0) for look in self.looks], axis=0)  # (C,)
-        true = [c for c, name in enumerate(self.scene.classes) if name == self.scene.action]
-        order = [*true, *(int(c) for c in np.argsort(-best, kind="stable") if c not in true)]
-        return order[:MOST_CLASSES]
-
-    @cached_property
-    def charts(self) -> list[Charts]:
-        """Each checkpoint's."""
-        return [Charts(self.scene, look, self.classes) for look in self.looks]
-
-    def frame(self, step: int, width: int) -> NDArray[np.uint8]:
-        """A sampled frame that fits into a box of a width and three quarters of it."""
-        return self._once((step, width), lambda: fitted(self.scene.film[step], width))
-
-    def map(self, look: Look, row: str, step: int, frame: int, width: int) -> NDArray[np.uint8]:
-        """A step's map over a frame; the frame without colour where the step doesn't look at it."""
-
-        def draw() -> NDArray[np.uint8]:
-            picture, weights = self.frame(frame, width), look.map(row, step, frame)
-            if weights is None:
-                grey = picture.mean(axis=-1, keepdims=True).astype(np.uint8)
-                return np.repeat(grey // 3 + 150, 3, axis=-1)
-            return overlay(picture, weights, self.scene.crop, peak=self.scene.peak)
-
-        return self._once((look.name, row, step, frame, width), draw)
-
-    def _once(self, key: tuple, draw: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        """A picture that several steps show, drawn for the first of them."""
-        if key not in self._drawn:
-            self._drawn[key] = draw()
-        return self._drawn[key]
-
-    @cached_property
-    def _drawn(self) -> dict[tuple, NDArray[np.uint8]]:
-        return {}
-
-    def seen(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A frame with a dashed line about what the networks see of it."""
-        edge, drawn = np.zeros(picture.shape[:2], np.uint8), picture.copy()
-        up, down, left, right = self.scene.crop.box(*picture.shape[:2])
-        cv2.rectangle(edge, (left, up), (right - 1, down - 1), 1)
-        rows, columns = np.nonzero(edge)
-        drawn[rows, columns] = ((rows + columns) // 4 % 2 * 255)[:, None]
-        return drawn
+BARS: dict[str, dict[str, Any]] = {  # no colour is needed to tell the bars apart
+    "motion": {"hatch": "----", "edgecolor": "white", "linewidth": 0},
+    FUSED: {"facecolor": "white", "edgecolor": STREAM_COLOURS[FUSED], "linewidth": 1.5},
+}
 
 
 def render(view: View, step: int) -> Drawing:
@@ -114,21 +64,11 @@ def render(view: View, step: int) -> Drawing:
     """
     if not 1 <= step <= view.scene.steps:
         raise ValueError(f"step {step} of {view.scene.steps}")
-    if view.preset is None:
-        return everything(view, step - 1)
-    return figure(view, view.preset, step - 1)
+    draw = _everything if view.preset is None else _figure
+    return draw(view, step - 1)
 
 
-def fitted(picture: NDArray, width: int) -> NDArray:
-    """Scale a picture (H, W, ...) to fit into a box of a width and three quarters of it."""
-    rows, columns = picture.shape[:2]
-    scale = min(width / columns, width * 3 // 4 / rows)
-    size = max(1, round(columns * scale)), max(1, round(rows * scale))
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(picture, size, interpolation=way))
-
-
-class Page:
+class _Page:
     """A white page of width x height pixels; positions count from its top left corner."""
 
     def __init__(self, view: View, step: int, width: int, height: int) -> None:
@@ -140,29 +80,20 @@ class Page:
         self.said = [f"{scene.title}, {at}."]
 
     def words(
-        self,
-        left: float,
-        top: float,
-        text: str,
-        size: int = 11,
-        colour: str = BLACK,
-        *,
-        bold: bool = False,
-        room: float = 0,
-        centred: bool = False,
-    ) -> None:
-        """Write a line, cut with an ellipsis where it is wider than a room of so many pixels.
+        self, left: float, top: float, text: str, size: int = 11, colour: str = BLACK, *,
+        bold: bool = False, room: float = 0, ground: str = "",
+    ) -> None:  # fmt: skip
+        """Write words, cut with an ellipsis where they are wider than a room of so many pixels.
 
-        centred: about a position, in front of what is there.
+        ground: a colour behind words that are then written about their position, not from it.
         """
-        font = _font(size, bold)
-        if centred:
-            left -= font.getlength(text) / 2
-            right = left + font.getlength(text)
-            self.pen.rectangle((left - 2, top, right + 2, top + size + 2), "white")
+        font, anchor = _font(size, bold), "ma" if ground else "la"
         while room and font.getlength(text) > room:
             text = text.removesuffix("…")[:-1].rstrip() + "…"
-        self.pen.text((left, top), text, colour, font)
+        if ground:
+            half = font.getlength(text) / 2 + 2
+            self.pen.rectangle((left - half, top, left + half, top + size + 2), ground)
+        self.pen.text((left, top), text, colour, font, anchor)
 
     def label(self, top: float, text: str, colour: str = BLACK, bold: bool = False) -> None:
         """Write the name of a row at its left, in lines of about twenty letters."""
@@ -177,42 +108,47 @@ class Page:
         at = left + (width - columns) // 2, top + (height - rows) // 2
         self.image.paste(Image.fromarray(picture), at)
 
-    def scale_bar(self, view: View, left: int, top: int) -> None:
-        """The maps' colours and what they stand for, in a strip."""
-        places = next((a.shape[-1] for look in view.looks for a in look.alpha.values()), 0)
-        if not places:
-            return
-        strip = cv2.resize(HEAT_COLOURS.astype(np.uint8)[None], (160, 12))
-        self.image.paste(Image.fromarray(strip), (left + 136, top + 1))
-        even, peak = 1 / places, view.scene.peak
-        at = left + 136 + 160 * min(1.0, even / peak)
-        self.pen.line((at, top - 2, at, top + 15), BLACK, 2)
-        self.words(left, top, "weight of a place: 0")
-        self.words(left + 302, top, f"{peak:.2f} or more; black mark: even, {even:.2f}")
-
-    def finish(self) -> Drawing:
-        """The page with its words."""
+    def finish(self, view: View, left: int) -> Drawing:
+        """The page with its words, and at its foot what the maps' colours stand for."""
+        top, peak = self.image.height - 22 - EDGE, view.scene.peak
+        sizes = [alpha.shape[-1] for look in view.looks for alpha in look.alpha.values()]
+        if sizes:
+            strip = cv2.resize(HEAT_COLOURS.astype(np.uint8)[None], (160, 12))
+            self.image.paste(Image.fromarray(strip), (left + 136, top + 1))
+            even = 1 / sizes[0]
+            at = left + 136 + 160 * min(1.0, even / peak)
+            self.pen.line((at, top - 2, at, top + 15), BLACK, 2)
+            self.words(left, top, "weight of a place: 0")
+            self.words(left + 302, top, f"{peak:.2f} or more; black mark: even, {even:.2f}")
         return Drawing(np.array(self.image), " ".join(self.said))
 
 
 @cache
 def _font(size: int, bold: bool) -> ImageFont.FreeTypeFont:
     """The letters of the other figures, in a size in pixels."""
-    (family,) = STYLE["font.sans-serif"]
+    (family,) = style.STYLE["font.sans-serif"]
     name = f"{family.replace(' ', '')}{'-Bold' if bold else ''}.ttf"
     return ImageFont.truetype(Path(mpl.get_data_path()) / "fonts" / "ttf" / name, size)
 
 
-def everything(view: View, step: int) -> Drawing:
+def _dashed(view: View, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A frame with a dashed line about what the networks see of it."""
+    edge, drawn = np.zeros(picture.shape[:2], np.uint8), picture.copy()
+    up, down, left, right = view.scene.crop.box(*picture.shape[:2])
+    cv2.rectangle(edge, (left, up), (right - 1, down - 1), 1)
+    rows, columns = np.nonzero(edge)
+    drawn[rows, columns] = ((rows + columns) // 4 % 2 * 255)[:, None]
+    return drawn
+
+
+def _everything(view: View, step: int) -> Drawing:
     """The frame, its flow and silhouette; a column a checkpoint: maps, weights, answers."""
     scene, several = view.scene, len(view.looks) > 1
     large, small = (250 if several else 160), 160
     top = EDGE + 44
     low = top + LINE + large * 3 // 4 + 14  # of the columns
-    page = Page(
-        view, step, len(view.looks) * (COLUMN + GAP) - GAP + 2 * EDGE,
-        low + 2 * LINE + 4 + small * 3 // 4 + 14 + Charts.HEIGHT + 22 + EDGE,
-    )  # fmt: skip
+    height = low + 2 * LINE + 4 + small * 3 // 4 + 14 + Charts.HEIGHT + 22 + EDGE
+    page = _Page(view, step, len(view.looks) * (COLUMN + GAP) - GAP + 2 * EDGE, height)
     flow = flow_to_colour(fitted(scene.flow[step], large), scene.speed)
     side = np.linspace(-1, 1, 31)
     wheel = np.stack(np.meshgrid(side, side), axis=-1)  # y down, as in the flow
@@ -220,7 +156,7 @@ def everything(view: View, step: int) -> Drawing:
         inside = np.hypot(wheel[..., 0], wheel[..., 1]) <= 1
         flow[-34:-3, -34:-3][inside] = flow_to_colour(wheel, 1.0)[inside]
     pictures = {
-        "frame, and what is seen of it": view.seen(view.frame(step, large)),
+        "frame, and what is seen of it": _dashed(view, view.frame(step, large)),
         f"flow; strongest: {scene.speed:.0f} px": flow,
     }
     if scene.masks is not None:
@@ -235,15 +171,16 @@ def everything(view: View, step: int) -> Drawing:
     for i, text in enumerate(KEY if several else ()):
         page.words(EDGE + 3 * (large + GAP), top + (i + 1) * LINE, text, colour=GREY)
     for i, look in enumerate(view.looks):
-        _column(page, view, i, step, EDGE + i * (COLUMN + GAP), low, small)
+        _column(page, view, look, step, EDGE + i * (COLUMN + GAP), low, small)
         page.said.append(_said(scene, look, step))
-    page.scale_bar(view, EDGE, page.image.height - 22 - EDGE)
-    return page.finish()
+    return page.finish(view, EDGE)
 
 
-def _column(page: Page, view: View, i: int, step: int, left: int, top: int, small: int) -> None:
+def _column(
+    page: _Page, view: View, look: Look, step: int, left: int, top: int, small: int
+) -> None:
     """Draw a checkpoint's maps, frame weights and answers."""
-    look, scene = view.looks[i], view.scene
+    scene = view.scene
     share = scene.share(look, step)
     on = "" if share is None else f": {percent(share)} of the {look.main} map on the person"
     page.words(left, top, f"{look.name}{on}", 13, bold=True, room=COLUMN)
@@ -255,14 +192,14 @@ def _column(page: Page, view: View, i: int, step: int, left: int, top: int, smal
     if not look.rows:
         page.words(left, top, "a model without attention")
     top += LINE + small * 3 // 4 + 14
-    page.image.paste(Image.fromarray(view.charts[i].draw(step)), (left, top))
+    page.image.paste(Image.fromarray(charts_of(view, look).draw(step)), (left, top))
     if look.rows:
         text = f"beta: weights of the frames at step {step + 1}"
         page.words(left + 30, top, text, colour=GREY)
     below = (str(scene.numbers[step]) if look.rows else "", f"step {step + 1}")
     for text, (at, high, wide) in zip(below, Charts.BOXES, strict=True):
         middle = left + 30 + (step + 0.5) * wide / scene.steps
-        page.words(middle, top + at + high + 3, text, 10, bold=True, centred=True)
+        page.words(middle, top + at + high + 3, text, 10, bold=True, ground="white")
     for j, c in enumerate(view.classes):
         name, value = plain(scene.classes[c]), percent(look.scores[step, c])
         where = left + COLUMN - NAMES + 26, top + Charts.BOXES[1][0] + 6 + 22 * j
@@ -287,17 +224,16 @@ def _said(scene: Scene, look: Look, step: int) -> str:
     return " ".join(words)
 
 
-Row = tuple[str, Look, str, int | None]
-
-
-def figure(view: View, preset: Preset, step: int) -> Drawing:
+def _figure(view: View, step: int) -> Drawing:
     """Maps in rows over the same few frames, with the frames' weights below them."""
-    scene, own = view.scene, preset.kind == "checkpoints"  # own: each frame's own step is shown
+    scene, preset = view.scene, view.preset
+    assert preset is not None
+    own = preset.kind == "checkpoints"  # each frame's own step is shown
     cell, frames = (190 if own else 150), positions(scene.steps)
     most, tall = max(len(_rows(view, preset, t)) for t in range(scene.steps)), cell * 3 // 4
     high, top, about = tall + LINE + 6, EDGE + 64 + LINE, _about(view, preset)
     width = LABEL + len(frames) * (cell + GAP) + 2 * EDGE
-    page = Page(view, step, width, top + high * (1 + most) + 22 + EDGE)
+    page = _Page(view, step, width, top + high * (1 + most) + 22 + EDGE)
     page.words(EDGE, EDGE + 42, about, 12, GREY, room=width - 2 * EDGE)
     frames = with_step(frames, step) if own else frames
     columns = [(EDGE + LABEL + j * (cell + GAP), frame) for j, frame in enumerate(frames)]
@@ -306,33 +242,30 @@ def figure(view: View, preset: Preset, step: int) -> Drawing:
         page.words(left, top - LINE, f"frame {scene.numbers[frame]}", colour=GREY, bold=strong)
         if scene.masks is not None:
             mask = (scene.masks[frame] != 0).astype(np.uint8)
-            picture = draw_contour(
-                picture, cv2.resize(mask, picture.shape[1::-1], None, 0, 0, cv2.INTER_NEAREST)
-            )
-        page.put(view.seen(picture), left, top, cell)
-    person = "" if scene.masks is None else ", the person outlined"
-    page.label(top, f"frames{person}")
+            mask = cv2.resize(mask, picture.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+            picture = draw_contour(picture, mask)
+        page.put(_dashed(view, picture), left, top, cell)
+    page.label(top, "frames" if scene.masks is None else "frames, the person outlined")
+    page.said.insert(0, f"{about}.")
     for label, look, row, of in _rows(view, preset, step):
         top, notes = top + high, []
-        page.label(top, label, VERMILION if of == step else BLACK, bold=of == step)
+        page.label(top, label, style.VERMILION if of == step else BLACK, bold=of == step)
         for left, frame in columns:
-            current = frame if of is None else of
-            page.put(view.map(look, row, current, frame, cell), left, top, cell)
+            page.put(view.map(look, row, frame if own else of, frame, cell), left, top, cell)
             if own and frame == step:
-                page.pen.rectangle((left, top, left + cell - 1, top + tall - 1), None, ORANGE, 3)
-            notes.append(_note(scene, look, row, current, frame, own))
+                box = (left, top, left + cell - 1, top + tall - 1)
+                page.pen.rectangle(box, None, style.ORANGE, 3)
+            notes.append(_note(scene, look, row, of, frame, own))
             page.words(left, top + tall + 2, notes[-1], colour=GREY)
         page.said.append(f"{label}: {'; '.join(notes)}.")
-    page.said.insert(0, f"{about}.")
-    page.scale_bar(view, EDGE + LABEL, page.image.height - 22 - EDGE)
-    return page.finish()
+    return page.finish(view, EDGE + LABEL)
 
 
-def _rows(view: View, preset: Preset, step: int) -> list[Row]:
-    """A preset's rows: label, checkpoint, stream or "fused", and step (None: each frame's own)."""
+def _rows(view: View, preset: Preset, step: int) -> list[tuple[str, Look, str, int]]:
+    """A preset's rows: label, checkpoint, stream or "fused", and step (-1: each frame's own)."""
     looks = [look for look in view.looks if look.rows]
     if preset.kind == "checkpoints":
-        return [(f"{look.name}: {look.main}", look, look.main, None) for look in looks]
+        return [(f"{look.name}: {look.main}", look, look.main, -1) for look in looks]
     chosen, numbers = positions(view.scene.steps), view.scene.numbers
     steps = with_step([chosen[i] for i in preset.parts if i < len(chosen)], step)
     return [
@@ -363,3 +296,97 @@ def _note(scene: Scene, look: Look, row: str, step: int, frame: int, own: bool) 
         return "" if share is None else f"{percent(share)} on the person"
     weight = look.weight(row, step, frame)
     return "not looked at" if weight is None else f"beta {weight:.2f}"
+
+
+def charts_of(view: View, look: Look) -> Charts:
+    """A checkpoint's charts, made for the first of a view's steps."""
+    made: Charts = view.once(look.name, lambda: Charts(view.scene, look, view.classes))
+    return made
+
+
+class Charts:
+    """A checkpoint's frame weights at a step, and its answers over all steps, as one figure."""
+
+    HEIGHT = 300  # pixels
+    BOXES = ((26, 78, COLUMN - 30), (166, 114, COLUMN - 30 - NAMES))  # top, height, width
+
+    def __init__(self, scene: Scene, look: Look, classes: Sequence[int]) -> None:
+        self.scene, self.look, self.classes, self._lock = scene, look, classes, Lock()
+        with mpl.rc_context(style.STYLE):
+            self.figure = Figure((COLUMN / 72, self.HEIGHT / 72), dpi=72)  # a point is a pixel
+            self.canvas = FigureCanvasAgg(self.figure)
+            self.moving: list[Artist] = []
+            self.bars = self._weights(self._axes(*self.BOXES[0])) if look.rows else {}
+            self._answers(self._axes(*self.BOXES[1]))
+            for artist in self.moving:
+                artist.set_animated(True)
+            self.canvas.draw()
+        self._still = self.canvas.copy_from_bbox(self.figure.bbox)
+
+    def draw(self, step: int) -> NDArray[np.uint8]:
+        """The charts at a step, counted from 0, uint8 (HEIGHT, COLUMN, 3)."""
+        with self._lock:  # Jupyter may handle widgets in another thread than cells
+            self.canvas.restore_region(self._still)
+            if self.bars:
+                self._move_weights(step)
+            self.line.set_xdata([step + 1] * 2)
+            self.dots.set_offsets([(step + 1, self.look.scores[step, c]) for c in self.classes])
+            for artist in self.moving:
+                self.figure.draw_artist(artist)
+            return np.asarray(self.canvas.buffer_rgba())[..., :3].copy()
+
+    def _axes(self, top: int, height: int, width: int) -> Axes:
+        """Axes with room for numbers at their left."""
+        total = self.HEIGHT
+        box = (30 / COLUMN, 1 - (top + height) / total, width / COLUMN, height / total)
+        axes = self.figure.add_axes(box)
+        axes.tick_params(length=0, labelsize=10, labelcolor=GREY, pad=4)
+        axes.spines["left"].set_visible(False)
+        return axes
+
+    def _weights(self, axes: Axes) -> dict[str, Any]:
+        """Bars of each frame's weight: a bar a stream and one for both, on all steps' scale."""
+        scene, rows, bars = self.scene, self.look.rows, dict[str, Any]()
+        self.own = axes.axvspan(0, 1, color=PALE)
+        for i, row in enumerate(rows):
+            left = np.arange(scene.steps) + 0.1 + 0.8 * i / len(rows)
+            edges = np.stack([left, left + 0.8 / len(rows)], axis=1).ravel()  # (2 T,)
+            look = {"facecolor": STREAM_COLOURS[row], **BARS.get(row, {})}
+            bars[row] = axes.stairs(edges[1:], edges, fill=True, label=row, **look)
+        (self.crosses,) = axes.plot([], [], "x", color="#a0a0a0", markersize=6, clip_on=False)
+        self.moving += [self.own, *bars.values(), self.crosses]
+        shown = range(0, scene.steps, -(-scene.steps // 16))
+        axes.set(xlim=(0, scene.steps), ylim=(0, scene.most))
+        axes.set_yticks([0, scene.most], ["0", f"{scene.most:.2f}"])
+        axes.set_xticks([t + 0.5 for t in shown], [str(scene.numbers[t]) for t in shown])
+        axes.set_xlabel("frame of the video", loc="left", fontsize=10, color=GREY, labelpad=2)
+        small: Any = {"ncols": 3, "fontsize": 10, "borderpad": 0, "handlelength": 1}
+        axes.legend(loc="upper right", bbox_to_anchor=(1, -0.24), **small)
+        return bars
+
+    def _move_weights(self, step: int) -> None:
+        look, scene = self.look, self.scene
+        self.own.set_x(step)
+        unseen = [t for t in range(scene.steps) if look.slot(step, t) is None]
+        self.crosses.set_data(np.array(unseen) + 0.5, [0.06 * scene.most] * len(unseen))
+        for row, bars in self.bars.items():
+            heights = np.full(2 * scene.steps - 1, np.nan)  # a bar, a gap, a bar, ...
+            heights[::2] = [look.weight(row, step, t) or np.nan for t in range(scene.steps)]
+            bars.set_data(heights)
+
+    def _answers(self, axes: Axes) -> None:
+        """Lines of the classes' probabilities over all steps, with samples for their names."""
+        steps = range(1, self.scene.steps + 1)
+        title = "answers: the likeliest actions' probabilities, step by step"
+        axes.set_title(title, loc="left", fontsize=11, color=GREY, pad=6)
+        axes.set(xlim=(0.5, len(steps) + 0.5), ylim=(0, 1.02), xticks=[], yticks=[0, 0.5, 1])
+        axes.grid(axis="y", color="#c8c8c8")
+        self.line = axes.axvline(1, color=GREY, linewidth=1)
+        for i, c in reversed([*enumerate(self.classes)]):  # the first lies above the others
+            look: Any = {**LINES[i], "marker": "", "linewidth": 2, "clip_on": False}
+            axes.plot(steps, self.look.scores[:, c], **look)
+            height = 1 - (12 + 22 * i) / 114
+            axes.plot([1.015, 1.06], [height] * 2, transform=axes.transAxes, **look)
+        colours = [LINES[i]["color"] for i in range(len(self.classes))]
+        self.dots = axes.scatter([0] * len(colours), [0] * len(colours), 50, colours, zorder=3)
+        self.moving += [self.line, self.dots]

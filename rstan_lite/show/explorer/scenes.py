@@ -1,39 +1,23 @@
-"""What the explorer shows: one clip's arrays, and what one or several checkpoints make of it.
-
-A scene is made of finished runs and a clip of their data set, or any video file.
-"""
+"""What the explorer shows: a clip's arrays, what checkpoints make of it, what is looked at."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, count
-from pathlib import Path
 from typing import Any, Literal
 
+import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.silhouettes import target
-from rstan_lite.data.transforms import Geometry, view
-from rstan_lite.features.flow import decode
-from rstan_lite.features.pipeline import ClipFeatures
-from rstan_lite.lab import predict
-from rstan_lite.model import RSTAN, RSTANOutput
-from rstan_lite.show.frames import common_peak, full_speed
-from rstan_lite.system.devices import choose_device
-from rstan_lite.system.errors import ConfigError, DataError
-from rstan_lite.training.config import TrainConfig, read_config
-from rstan_lite.training.run_folder import CONFIG, Description, load_model
+from rstan_lite.data.transforms import Geometry
+from rstan_lite.show.frames import common_peak, full_speed, overlay
 
 FUSED = "fused"
-MOST_UPLOADED = 9 * 2**20  # bytes: Jupyter's server drops messages of more than 10 MiB
+MOST_CLASSES = 5
 COLUMNS = 4  # frames beside one another in a figure, as in the paper
-SAME = ("stored_frames", "test_frames", "views", "size")  # so that runs share steps and places
 _DISCUS = ("ThrowDiscus", "throw", "golf", "swing_baseball", "swing", "climb_stairs")
 _EARLY, _LATE = (f"streams and fusion; {when} in the paper" for when in ("early", "late"))
 _BOTH = "without and with silhouettes"
@@ -57,10 +41,9 @@ class Look:
     scores: NDArray
 
     def __post_init__(self) -> None:
-        shape = (len(self.scores), *self.frames.shape[1:])
-        fits = self.frames.shape == self.valid.shape == shape
-        fits = fits and all(alpha.shape[:2] == shape for alpha in self.alpha.values())
-        fits = fits and all(beta.shape == shape for beta in self.beta.values())
+        shapes = {alpha.shape[:2] for alpha in self.alpha.values()}
+        shapes |= {x.shape for x in (self.frames, self.valid, *self.beta.values())}
+        fits = shapes == {(len(self.scores), *self.frames.shape[1:])}
         if not fits or self.alpha.keys() != self.beta.keys():
             raise ValueError(f"{self.name}: alpha, beta, frames and scores of other steps or slots")
 
@@ -99,10 +82,10 @@ class Look:
 class Scene:
     """A clip's T sampled frames, and what checkpoints make of them.
 
-    title: what is said of the clip. action: its true name, "" where that is not known.
-    film: (T, H, W, 3) uint8. flow: (T, h, w, 2), from each sampled frame to the next one of the
-    video, pixels a frame. masks: (T, H, W), None without silhouettes. numbers: (T,), the frames'
-    places among the n_frames of the video. crop: what the networks see. classes: names of scores.
+    action: the clip's true one, "" where that is not known. film: (T, H, W, 3) uint8. flow: (T, h,
+    w, 2), from each sampled frame to the next one of the video, pixels a frame. masks: (T, H, W),
+    None without silhouettes. numbers: (T,), the frames' places among the n_frames of the video.
+    crop: what the networks see. classes: names of scores.
     """
 
     title: str
@@ -117,10 +100,9 @@ class Scene:
     looks: tuple[Look, ...]
 
     def __post_init__(self) -> None:
-        lengths = {len(self.film), len(self.flow), len(self.numbers)}
-        lengths |= {len(look.scores) for look in self.looks}
-        if self.masks is not None:
-            lengths.add(len(self.masks))
+        masks = self.film if self.masks is None else self.masks
+        arrays = self.film, self.flow, self.numbers, masks, *(look.scores for look in self.looks)
+        lengths = {len(array) for array in arrays}
         if len(lengths) > 1 or not self.looks:
             raise ValueError(f"{self.title}: arrays of {sorted(lengths)} steps, or no checkpoint")
         if any(look.scores.shape[1] != len(self.classes) for look in self.looks):
@@ -140,8 +122,7 @@ class Scene:
     @cached_property
     def most(self) -> float:
         """The largest weight of a frame, at any step of any checkpoint."""
-        every = [float(b.max()) for look in self.looks for b in look.beta.values()]
-        return max(every, default=1.0)
+        return max((float(b.max()) for look in self.looks for b in look.beta.values()), default=1.0)
 
     @cached_property
     def speed(self) -> float:
@@ -169,11 +150,10 @@ class Scene:
 class Preset:
     """One of the paper's pictures of attention: what it shows, and of which action.
 
-    kind: "steps": the map that the model goes by, a row a step, a column a frame; "streams": the
-    streams' maps and the fused one over the frames, for each of some steps; "checkpoints": the map
-    of each frame's own step, a row a checkpoint. action: what the paper's figure shows, whose clips
-    are not at hand. others: actions in its place, nearest first. parts: of the COLUMNS frames,
-    those whose steps are shown.
+    kind: "steps": the map that the model goes by, a row a step, a column a frame; "streams": all
+    maps over the frames, for each of some steps; "checkpoints": the map of each frame's own step, a
+    row a checkpoint. action: the paper's, whose clips are not at hand. others: actions in its
+    place, nearest first. parts: of the COLUMNS frames, those whose steps are shown.
     """
 
     name: str
@@ -222,176 +202,66 @@ def with_step(chosen: Sequence[int], step: int) -> list[int]:
 
 
 @dataclass(frozen=True, eq=False)
-class Checkpoint:
-    """The chosen model of a finished run, and what belongs to it."""
+class View:
+    """What is looked at: a scene, some of its checkpoints, and a figure of the paper or None.
 
-    folder: Path
-    config: TrainConfig
-    model: RSTAN
-    description: Description
-
-
-def open_checkpoints(runs: Mapping[str, str | Path], device: str = "auto") -> dict[str, Checkpoint]:
-    """The checkpoints of named runs, to be shown beside one another.
-
-    Raises CheckpointError (damaged or unfinished run), ConfigError (no run; runs that differ in the
-    frames or the crop that they test on), DataError (runs with other classes), DeviceError.
-    """
-    where, found = choose_device(device), {}
-    for name, folder in runs.items():
-        model, description = load_model(Path(folder))
-        config = replace(read_config(Path(folder) / CONFIG), device=device)
-        found[name] = Checkpoint(Path(folder), config, model.to(where), description)
-    if not found:
-        raise ConfigError("runs", "none", "at least one finished run's folder")
-    first, *others = found.values()
-    for other in others:
-        for option in SAME:
-            mine, theirs = (getattr(c.config, option) for c in (first, other))
-            if mine != theirs:
-                where_ = f"{other.folder}, {option}"
-                raise ConfigError(where_, str(theirs), f"{mine}, as in {first.folder}")
-        if other.description.classes != first.description.classes:
-            theirs, mine = len(other.description.classes), len(first.description.classes)
-            found_ = f"{theirs} classes that are not all the other run's"
-            raise DataError(other.folder, found_, f"the {mine} classes of {first.folder}")
-    return found
-
-
-def look_of(output: RSTANOutput, name: str) -> Look:
-    """The arrays of a model's output for one video, made with return_attention=True."""
-    scores = output.logits[0].float().softmax(-1).cpu().numpy()
-    attention = output.attention
-    if attention is None:
-        none = np.zeros((len(scores), 0), np.int64)
-        return Look(name, {}, {}, none, none.astype(bool), scores)
-    alpha, beta = dict(attention.alpha_stream), dict(attention.beta_stream)
-    if attention.alpha is not None and attention.beta is not None and len(alpha) > 1:
-        alpha[FUSED], beta[FUSED] = attention.alpha, attention.beta
-    frames, valid = attention.frames.cpu().numpy(), attention.frames_valid.cpu().numpy()
-    return Look(name, _arrays(alpha), _arrays(beta), frames, valid, scores)
-
-
-def _arrays(tensors: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
-    return {name: tensor[0].float().cpu().numpy() for name, tensor in tensors.items()}
-
-
-def scene_of(
-    read: Callable[[Checkpoint], predict.VideoInputs],
-    checkpoints: Mapping[str, Checkpoint],
-    title: str,
-    action: str = "",
-) -> Scene:
-    """Run checkpoints on a video, as `rstan-lite predict` does.
-
-    read: makes the inputs of a checkpoint's networks. Runs whose features are made alike share
-    them. Raises DataError (a video of one frame, or too small), CheckpointError (networks that
-    changed).
-    """
-    looks: list[Look] = []
-    shared: dict[tuple[Any, ...], ClipFeatures] = {}
-    first = next(iter(checkpoints.values()))
-    inputs = read(first)
-    where = choose_device(first.config.device)
-    for name, one in checkpoints.items():
-        config, about = one.config, one.description
-        key = (config.flow, config.flow_weights, config.camera, config.streams, config.backbone,
-               config.motion_backbone, config.motion_size, str(about.networks),
-               about.short_side)  # fmt: skip
-        if key not in shared:
-            own = inputs if not shared else read(one)
-            shared[key] = predict.video_features(own, config, about, where)
-        features = replace(shared[key], scales=about.scales, classes=about.classes)
-        looks.append(look_of(predict.run_model(one.model, features, about.head, config), name))
-    arrays = {name: tensor.numpy() for name, tensor in inputs.tensors.items()}
-    film, pairs = arrays["frames"], np.minimum(arrays["index"], len(arrays["flow"]) - 1)
-    crop = view(first.config.views[0], film.shape[1:3], first.config.size)
-    clip = film, decode(arrays["flow"][pairs]), arrays.get("masks"), inputs.numbers
-    classes = first.description.classes
-    return Scene(title, action, *clip, len(inputs.order), crop, classes, tuple(looks))
-
-
-class Stage:
-    """Clips and videos by title, and their scenes, each made when it is first asked for.
-
-    checkpoints: see `open_checkpoints`. dataset, clips: whose clips to show, with their titles.
+    names: of the scene's checkpoints, from left to right. ValueError for none or others.
     """
 
-    def __init__(
-        self, checkpoints: Mapping[str, Checkpoint], dataset: ClipDataset, clips: Mapping[str, Clip]
-    ) -> None:
-        if not clips:
-            raise ConfigError("clips", "none", "at least one clip to show")
-        self.checkpoints, self.dataset, self.clips = dict(checkpoints), dataset, dict(clips)
-        self.steps = next(iter(self.checkpoints.values())).config.test_frames
-        self._scenes: dict[str, Scene] = {}
+    scene: Scene
+    names: tuple[str, ...]
+    preset: Preset | None = None
 
-    @property
-    def titles(self) -> list[str]:
-        """All that can be shown: the clips, then the videos that were added."""
-        return [*self.clips, *(title for title in self._scenes if title not in self.clips)]
+    def __post_init__(self) -> None:
+        known = [look.name for look in self.scene.looks]
+        if not self.names or not set(self.names) <= set(known):
+            raise ValueError(f"checkpoints {self.names}; there are {known}")
 
-    @property
-    def names(self) -> list[str]:
-        """The checkpoints' names."""
-        return list(self.checkpoints)
+    @cached_property
+    def looks(self) -> list[Look]:
+        """The chosen checkpoints."""
+        return [look for name in self.names for look in self.scene.looks if look.name == name]
 
-    def action(self, title: str) -> str:
-        """The true action of a title, "" for a video that was added."""
-        return self.clips[title].action if title in self.clips else ""
+    @cached_property
+    def classes(self) -> list[int]:
+        """The classes whose answers are drawn: the true one, then the ever likeliest ones."""
+        best = np.max([look.scores.max(axis=0) for look in self.looks], axis=0)  # (C,)
+        true = [c for c, name in enumerate(self.scene.classes) if name == self.scene.action]
+        return list(dict.fromkeys((*true, *np.argsort(-best, kind="stable").tolist())))[
+            :MOST_CLASSES
+        ]
 
-    def scene(self, title: str) -> Scene:
-        """The scene of a title. Raises as `scene_of`, and DataError for a damaged clip."""
-        if title not in self._scenes:
-            clip = self.clips[title]
-            frames, masks = self.dataset.frames(clip), None
-            if self.dataset.has_silhouettes:
-                masks = self.dataset.silhouettes(clip, frames)
-            self._scenes[title] = scene_of(
-                lambda one: predict.clip_inputs(frames, masks, one.config),
-                self.checkpoints, title, clip.action,
-            )  # fmt: skip
-        return self._scenes[title]
+    def frame(self, step: int, width: int) -> NDArray[np.uint8]:
+        """A sampled frame that fits into a box of a width and three quarters of it."""
+        return self.once((step, width), lambda: fitted(self.scene.film[step], width))
 
-    def add(self, path: str | Path, title: str = "") -> str:
-        """Take a video file; its title, to be asked for by `scene`, is returned.
+    def map(self, look: Look, row: str, step: int, frame: int, width: int) -> NDArray[np.uint8]:
+        """A step's map over a frame; the frame without colour where the step doesn't look at it."""
 
-        What was there stays whatever happens: DataError for a file that is no video, damaged, of a
-        single frame, or too long.
-        """
-        video, title = Path(path), self._free(title or Path(path).name)
-        self._scenes[title] = scene_of(
-            lambda one: predict.read_inputs(video, one.config, one.description),
-            self.checkpoints, title,
-        )  # fmt: skip
-        return title
+        def draw() -> NDArray[np.uint8]:
+            picture, weights = self.frame(frame, width), look.map(row, step, frame)
+            if weights is None:
+                grey = picture.mean(axis=-1, keepdims=True).astype(np.uint8)
+                return np.repeat(grey // 3 + 150, 3, axis=-1)
+            return overlay(picture, weights, self.scene.crop, peak=self.scene.peak)
 
-    def upload(self, name: str, content: bytes | memoryview) -> str:
-        """`add` for a file's content; DataError also for more than MOST_UPLOADED bytes."""
-        name = Path(name).name or "video"
-        if len(content) > MOST_UPLOADED:
-            found = f"{len(content) / 2**20:.1f} MiB"
-            hint = "Name it by the parameter `video` instead, or cut it."
-            raise DataError(name, found, f"{MOST_UPLOADED >> 20} MiB at most", hint)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"video{Path(name).suffix}"
-            path.write_bytes(content)
-            try:
-                return self.add(path, name)
-            except DataError as error:  # named as the reader knows it
-                found = error.found.replace(str(path), name)
-                raise DataError(name, found, error.expected, error.hint) from error
+        return self.once((look.name, row, step, frame, width), draw)
 
-    def _free(self, title: str) -> str:
-        """A title that is not taken yet."""
-        numbered = chain([title], (f"{title} ({number})" for number in count(2)))
-        return next(name for name in numbered if name not in self.titles)
+    def once(self, key: Hashable, draw: Callable[[], Any]) -> Any:
+        """What several steps show, drawn for the first of them."""
+        if key not in self._drawn:
+            self._drawn[key] = draw()
+        return self._drawn[key]
+
+    @cached_property
+    def _drawn(self) -> dict[Hashable, Any]:
+        return {}
 
 
-def one_of_each(clips: Sequence[Clip], most: int = 24) -> dict[str, Clip]:
-    """The first clip of each action, by a title that says which: "golf, test clip 3"."""
-    first: dict[str, tuple[int, Clip]] = {}
-    for number, clip in enumerate(clips, start=1):
-        first.setdefault(clip.action, (number, clip))
-    chosen = list(first.items())[:most]
-    return {f"{action}, test clip {number}": clip for action, (number, clip) in chosen}
+def fitted(picture: NDArray, width: int) -> NDArray:
+    """Scale a picture (H, W, ...) to fit into a box of a width and three quarters of it."""
+    rows, columns = picture.shape[:2]
+    scale = min(width / columns, width * 3 // 4 / rows)
+    size = max(1, round(columns * scale)), max(1, round(rows * scale))
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, size, interpolation=way))

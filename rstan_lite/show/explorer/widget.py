@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from functools import cache, partial
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from rstan_lite.show.explorer.drawing import View, render
-from rstan_lite.show.explorer.scenes import MOST_UPLOADED, PRESETS, Preset, Stage, positions
+from rstan_lite.show.explorer.drawing import render
+from rstan_lite.show.explorer.scenes import PRESETS, Preset, View, positions
+from rstan_lite.show.explorer.stage import MOST_UPLOADED, Stage
 from rstan_lite.show.frames import write_animation
 from rstan_lite.show.style import keep
 from rstan_lite.show.widgets import (
+    Choice,
     Positions,
     Screen,
-    choice,
+    Slider,
     complaint,
     positions_of,
-    slider,
-    widget_of,
+    status,
 )
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.files import write_atomically
@@ -43,7 +43,6 @@ LATER = (
     "Opened in Jupyter, the explorer has also each checkpoint by itself, the paper's figures, "
     "videos of your own and exports."
 )
-Kept = dict[int, tuple[bytes, str]]  # a view's steps, each drawn once: a file, and words
 
 
 def view_of(stage: Stage, title: str, figure: str = EVERYTHING, checkpoint: str = BOTH) -> View:
@@ -86,13 +85,15 @@ class Explorer:
 
         self.stage, self.folder = stage, Path(folder)
         self.screen, self._quiet = Screen("jpeg"), False
+        self._kept: dict[int, tuple[bytes, str]]  # the view's steps, each drawn once: a file, words
+        self._drawn: tuple[View, dict[int, tuple[bytes, str]], dict[str, Any]]  # what is shown
         figures = [EVERYTHING, *(preset.name for preset in PRESETS)]
         names = [*stage.names, *([BOTH] if len(stage.names) > 1 else [])]
-        self.step = widget_of(slider(1, max(2, stage.steps), 1, 1, "time step"), follow=True)
+        self.step = Slider(1, max(2, stage.steps), 1, 1, "time step").widget(follow=True)
         self.step.max = stage.steps  # of a single step there is nothing to slide
-        self.title = widget_of(choice(stage.titles, stage.titles[0], "clip"))
-        self.figure = widget_of(choice(figures, EVERYTHING, "view"))
-        self.checkpoint = widget_of(choice(names, names[-1], "checkpoint"))
+        self.title = Choice(stage.titles, stage.titles[0], "clip").widget()
+        self.figure = Choice(figures, EVERYTHING, "view").widget()
+        self.checkpoint = Choice(names, names[-1], "checkpoint").widget()
         self.upload = ipywidgets.FileUpload(
             accept="video/*,.avi,.mkv", multiple=False, layout={"width": "auto"},
             description=f"a video of your own ({MOST_UPLOADED >> 20} MiB at most)",
@@ -104,21 +105,17 @@ class Explorer:
         self.status, note = ipywidgets.HTML(""), ipywidgets.HTML(NOTE)
         self.screen.picture.layout.min_width = "640px"  # else its words are too small to be read
         self.screen.picture.layout.max_width = "100%"
-        self._view, self._kept = view_of(stage, stage.titles[0], EVERYTHING, names[-1]), Kept()
         self._changed()
-        self.step.observe(self._watch(self._draw), names="value")
-        for control in (self.title, self.checkpoint):
-            control.observe(self._watch(self._changed), names="value")
-        self.figure.observe(self._watch(self._take_preset), names="value")
-        self.upload.observe(self._watch(self._take_upload), names="value")
+        acts = {self.step: self._show, self.title: self._changed, self.checkpoint: self._changed,
+                self.figure: self._take_preset, self.upload: self._take_upload}  # fmt: skip
+        for control, act in acts.items():
+            control.observe(self._watch(act), names="value")
         for kind, button in self.saves.items():
             button.on_click(self._watch(partial(self._save, KINDS[kind])))
         row = ipywidgets.HBox([*self.saves.values(), self.upload], layout={"flex_flow": "row wrap"})
         page = ipywidgets.Box([self.screen.picture], layout={"overflow": "auto"})
-        self.box = ipywidgets.VBox(
-            [self.step, self.title, self.figure, self.checkpoint, row, self.status, page,
-             self.screen.text, note]
-        )  # fmt: skip
+        controls = self.step, self.title, self.figure, self.checkpoint
+        self.box = ipywidgets.VBox([*controls, row, self.status, page, self.screen.text, note])
 
     def _watch(self, act: Callable[[], None]) -> Callable[[object], None]:
         """An observer that does something, and says what goes wrong."""
@@ -130,33 +127,30 @@ class Explorer:
             try:
                 act()
             except Exception as error:  # whatever it is: the reader moved a control and must see it
-                self._set(**self._drawn)
+                self._view, self._kept, shown = self._drawn
+                self._set(**shown)
                 what = "That did not work; the picture is the one before."
                 self.status.value = complaint(what, error)
 
         return watcher
 
-    def _draw(self) -> None:
-        self._show()
-        self._drawn["step"] = self.step.value
-
     def _show(self) -> None:
+        """Show the view at the slider's step; each step is drawn once."""
         step = self.step.value
         if step not in self._kept:
             drawn = render(self._view, step)
             self._kept[step] = encoded(drawn.pixels, "jpeg"), drawn.alt
         self.screen.show(*self._kept[step])
+        self._drawn = self._view, self._kept, {**self._chosen(), "step": step}
+
+    def _chosen(self) -> dict[str, str]:
+        return {name: getattr(self, name).value for name in ("title", "figure", "checkpoint")}
 
     def _changed(self) -> None:
-        chosen = {name: getattr(self, name).value for name in ("title", "figure", "checkpoint")}
-        before = self._view, self._kept
-        self._view, self._kept = view_of(self.stage, **chosen), Kept()
-        try:
-            self._show()
-        except Exception:  # what is shown, and saved, stays the view before
-            self._view, self._kept = before
-            raise
-        self._drawn: dict[str, Any] = {**chosen, "step": self.step.value}  # what the picture shows
+        """Take another view; where it can't be drawn, the watcher takes the one before again."""
+        self._view = view_of(self.stage, **self._chosen())
+        self._kept = {}
+        self._show()
 
     def _take_preset(self) -> None:
         preset = _preset(self.figure.value)
@@ -165,7 +159,8 @@ class Explorer:
             self._set(title=title, checkpoint=checkpoint, step=step)
         self._changed()
         if preset is not None:
-            self._say(f"{preset.name} has set clip, checkpoint and step; they can be moved again.")
+            words = f"{preset.name} has set clip, checkpoint and step; they can be moved again."
+            self.status.value = status(words)
 
     def _take_upload(self) -> None:
         if not self.upload.value:
@@ -175,25 +170,19 @@ class Explorer:
             title = self.stage.upload(file["name"], file["content"])
         finally:
             self._set(upload=())  # so that the same file can be tried again
-        self._quiet = True
-        try:
-            self.title.options = [(title, title) for title in self.stage.titles]
-        finally:
-            self._quiet = False
-        self._set(title=title)
+        self._set(title=title, options=[(title, title) for title in self.stage.titles])
         self._changed()
 
     def _save(self, ending: str) -> None:
         path = self.folder / export_name(self._view, ending, self.step.value)
-        self._say(f"saved: {export(self._view, path, self.step.value)}")
+        self.status.value = status(f"saved: {export(self._view, path, self.step.value)}")
 
-    def _say(self, words: str) -> None:
-        self.status.value = f'<p role="status" aria-live="polite">{escape(words)}</p>'
-
-    def _set(self, **values: Any) -> None:
-        """Set controls without drawing in between."""
+    def _set(self, options: list[tuple[str, str]] | None = None, **values: Any) -> None:
+        """Set controls without drawing in between. options: also the titles to choose from."""
         self._quiet = True
         try:
+            if options is not None:
+                self.title.options = options
             for name, value in values.items():
                 getattr(self, name).value = value
         finally:
@@ -217,17 +206,14 @@ def beforehand(stage: Stage, folder: str | Path) -> Positions:
     place of the other. Returns sliders over pictures that need no kernel.
     """
     titles = stage.titles[: max(1, PICTURES // stage.steps)]
-
-    @cache
-    def view(title: str) -> View:
-        return view_of(stage, title)
+    view = cache(partial(view_of, stage))
 
     def picture(clip: str, step: int) -> tuple[bytes, str]:
         drawn = render(view(clip), step)
         return encoded(drawn.pixels, "webp"), drawn.alt
 
-    steps = choice(range(1, stage.steps + 1), 1, "time step")
-    controls = {"clip": choice(titles, titles[0], "clip"), "step": steps}
+    steps = Choice(range(1, stage.steps + 1), 1, "time step")
+    controls = {"clip": Choice(titles, titles[0], "clip"), "step": steps}
     return positions_of(picture, controls, "webp", LATER)
 
 

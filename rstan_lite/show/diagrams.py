@@ -1,0 +1,317 @@
+"""The method on paper: its symbols, its step as a diagram, and which frames of a clip it takes.
+
+`symbols.csv` has the paper's symbols, which all notebooks take their rows from: the name in code,
+the symbol, the meaning, the shape, and where it is first. Shapes are those of one video in one
+stream, as the notebooks derive everything. The package puts an axis of B videos in front of those
+that each video has its own of. Sizes: T time steps, N attended frames, K x K = P places, C actions.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch, Rectangle
+from numpy.typing import NDArray
+
+from rstan_lite.data.transforms import CROP
+from rstan_lite.show.style import (
+    BLACK,
+    BLUE,
+    LINES,
+    STREAM_COLOURS,
+    VERMILION,
+    describe,
+    listed,
+    new_figure,
+    panel,
+    styled,
+)
+from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.tables import Table
+
+if TYPE_CHECKING:
+    from rstan_lite.lab.protocols import SequenceRow
+
+COLUMNS = ("symbol", "in code", "meaning", "shape", "first in")
+
+
+class Symbol(NamedTuple):
+    """One row: the paper's symbol, its meaning, its shape for one video, and where it is first."""
+
+    paper: str
+    meaning: str
+    shape: str
+    first: str
+
+
+def _read_symbols() -> dict[str, Symbol]:
+    with Path(__file__).with_name("symbols.csv").open(encoding="utf-8", newline="") as file:
+        _, *rows = csv.reader(file)
+    return {name: Symbol(*row) for name, *row in rows}
+
+
+SYMBOLS = _read_symbols()
+
+
+def symbols(*names: str) -> Table:
+    """Return the rows of these symbols, in the order given; of all symbols where none is named.
+
+    names: as in code, for example "CV", "A_h", "gamma_alpha". Raises ConfigError for a name that
+    is no symbol, with the nearest one and the list, or for a name given twice.
+    """
+    unknown = [name for name in names if name not in SYMBOLS]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], SYMBOLS, n=1)
+        hint, listed = f"Did you mean {near[0]}?" if near else "", ", ".join(SYMBOLS)
+        found = ", ".join(map(repr, unknown))
+        raise ConfigError("symbols", found, f"names out of {listed}", hint)
+    if len(set(names)) < len(names):
+        raise ConfigError("symbols", ", ".join(names), "each name once")
+    rows = [(name, SYMBOLS[name]) for name in names or SYMBOLS]
+    return Table(COLUMNS, tuple((s.paper, name, s.meaning, s.shape, s.first) for name, s in rows))
+
+
+# name, text, equation, column; one box for each stream
+STREAM_BOXES = (
+    ("cnn", "CNN\non {input}", "", 0.0),
+    ("cube", "cube $CV$\nvector $FC$", "Eq. 1", 1.0),
+    ("alpha", "where to look\n$\\alpha_t$", "Eq. 2, 3", 2.0),
+    ("L", "frame vectors\n$L_t$", "Eq. 4", 3.2),
+    ("beta", "when to look\n$\\beta_t$", "Eq. 5, 6", 4.2),
+    ("Phi", "context\n$\\Phi_t$", "Eq. 7", 5.4),
+    ("lstm", "LSTM\n$h_t,\\ c_t$", "Eq. 8-13", 6.5),
+)
+FUSED_BOXES = (
+    ("alpha_com", "max of both\n$\\alpha_t^{com}$", "Eq. 14", 2.6),
+    ("beta_com", "max of both\n$\\beta_t^{com}$", "Eq. 15", 4.8),
+    ("y", "action\n$\\hat y_t$", "Eq. 16, 17", 7.5),
+)
+ARROWS = (
+    ("cnn", "cube"), ("cube", "alpha"), ("L", "beta"), ("Phi", "lstm"), ("alpha", "alpha_com"),
+    ("alpha_com", "L"), ("beta", "beta_com"), ("beta_com", "Phi"), ("lstm", "y"),
+)  # fmt: skip
+WIDTH, HEIGHT, GREY = 0.80, 0.66, "#444444"  # of a box; of arrows
+ARROW: Any = {"arrowstyle": "-|>", "color": GREY, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 1}
+
+
+@styled
+def step_diagram() -> Figure:
+    """Draw what the two-stream model does at step t, from frames to the predicted action.
+
+    Boxes name the quantity, its symbol and its equation. The upper row is the appearance stream,
+    the lower one motion, the middle their fusion, with the regularisation of Eq. 18.
+    """
+    figure = new_figure(9.8, 3.9)
+    axes, middle = figure.subplots(), 1.0
+    axes.set(xlim=(-0.55, 8.05), ylim=(-0.85, 2.85))
+    axes.axis("off")
+    fused = {
+        name: _box(axes, (x, middle), text, equation, STREAM_COLOURS["fused"])
+        for name, text, equation, x in FUSED_BOXES
+    }
+    for stream, source, side in (("appearance", "RGB", 1), ("motion", "flow", -1)):
+        y, colour, boxes = middle + side, STREAM_COLOURS[stream], dict(fused)
+        for name, text, equation, x in STREAM_BOXES:
+            boxes[name] = _box(axes, (x, y), text.replace("{input}", source), equation, colour)
+        for start, end in ARROWS:
+            _arrow(axes, boxes[start], boxes[end])
+        axes.text(-WIDTH / 2, y + 0.45, stream, color=colour, weight="bold")
+        _around(axes, y, side)
+    person = _box(axes, (1.3, middle), "silhouette\n$M_t$", "Eq. 18", BLACK)
+    _arrow(axes, person, fused["alpha_com"], linestyle="--")
+    return describe(
+        figure,
+        "Diagram of one step. Two rows, appearance and motion: a CNN gives a cube and a vector "
+        "(Eq. 1); location weights (Eq. 2, 3) of both rows are fused by the maximum (Eq. 14), sum "
+        "up each frame (Eq. 4); frame weights (Eq. 5, 6) are fused likewise (Eq. 15) and give the "
+        "context (Eq. 7) that enters each row's LSTM (Eq. 8 to 13); both LSTMs name the action "
+        "together (Eq. 16), and their state steers the attention of the next step. The silhouette "
+        "pulls the fused location weights (Eq. 18).",
+    )
+
+
+def _box(
+    axes: Axes, centre: tuple[float, float], text: str, equation: str, colour: str
+) -> FancyBboxPatch:
+    """Draw one labelled box, its equation in small letters at the bottom."""
+    x, y = centre
+    middle: Any = {"ha": "center", "va": "center", "zorder": 3}
+    axes.text(x, y + (0.07 if equation else 0), text, fontsize=8, linespacing=1.4, **middle)
+    axes.text(x, y - 0.24, equation, fontsize=7, color=colour, **middle)
+    look: Any = {"facecolor": "white", "edgecolor": colour, "linewidth": 1.8, "zorder": 2}
+    corner, style = (x - WIDTH / 2, y - HEIGHT / 2), "round,pad=0,rounding_size=0.08"
+    box = FancyBboxPatch(corner, WIDTH, HEIGHT, boxstyle=style, **look)
+    axes.add_patch(box)
+    return box
+
+
+def _arrow(axes: Axes, start: FancyBboxPatch, end: FancyBboxPatch, **look: Any) -> None:
+    """Draw an arrow between two boxes, on the line through their middles."""
+    tail, head = ((box.get_x() + WIDTH / 2, box.get_y() + HEIGHT / 2) for box in (start, end))
+    arrow = {**ARROW, "patchA": start, "patchB": end, **look}
+    axes.annotate("", head, tail, zorder=1, arrowprops=arrow)
+
+
+def _around(axes: Axes, row: float, side: int) -> None:
+    """Draw a row's own input of the LSTM, and outside the row the state's way to the next step."""
+    at = {name: x for name, _, _, x in STREAM_BOXES}
+    inner, outer, far = row - side * HEIGHT / 2, row + side * HEIGHT / 2, row + side * 0.6
+    away, towards = ("bottom", "top") if side > 0 else ("top", "bottom")
+    words: Any = {"ha": "center", "fontsize": 8}
+    x = at["lstm"] - 0.15
+    below = (x, inner - side * 0.2)
+    axes.annotate("$x_t = FC_t$", (x, inner), below, va=towards, arrowprops=ARROW, **words)
+    ends = [at["lstm"], at["lstm"], at["alpha"]]
+    axes.plot(ends, [outer, far, far], color=GREY, linewidth=1.2, zorder=1)
+    for name in ("alpha", "beta"):
+        axes.annotate("", (at[name], outer), (at[name], far), zorder=1, arrowprops=ARROW)
+    state = "$h_{t-1}$: the state of the step before"
+    axes.text((at["lstm"] + at["alpha"]) / 2, far + side * 0.04, state, va=away, **words)
+
+
+SEQUENCE_COLUMNS = (
+    "sequence", "extent", "scale", "crop", "mirror", "rows", "columns", "input", "K", "frames",
+)  # fmt: skip
+
+
+@styled
+def sampling_figure(n_frames: int, rows: Mapping[str, Sequence[int]]) -> Figure:
+    """Show which frames of a clip stand for the time steps, a row for each way to choose.
+
+    n_frames: F. rows: label -> the frame of each step, counted from 0; all rows have as many
+    steps. A box is a frame; a filled one holds the numbers of its steps, counted from 1. Blue lines
+    cut the clip into as many equal intervals as there are steps.
+    Raises ValueError for no rows, rows of unlike length, or a frame that the clip does not have.
+    """
+    lengths = {len(chosen) for chosen in rows.values()}
+    if len(lengths) != 1 or 0 in lengths:
+        raise ValueError(f"rows of one common length, not {sorted(lengths)}")
+    (steps,) = lengths
+    if any(not 0 <= i < n_frames for chosen in rows.values() for i in chosen):
+        raise ValueError(f"frames from 0 to {n_frames - 1} only")
+    figure = new_figure(7.5, 0.62 * len(rows) + 0.7)
+    axes, edges = figure.subplots(), np.arange(steps + 1) * n_frames / steps
+    for y, chosen in enumerate(rows.values()):
+        at = [[t + 1 for t, frame in enumerate(chosen) if frame == i] for i in range(n_frames)]
+        words = [",".join(map(str, steps)) if n_frames <= 20 else "" for steps in at]
+        _frame_boxes(axes, y, [bool(steps) for steps in at], words)
+        axes.vlines(edges, y - 0.42, y + 0.42, color=BLUE, linewidth=1.8, zorder=0)
+    _frame_axis(axes, n_frames, list(rows))
+    axes.set_xlabel(
+        "frame of the clip (filled: chosen for the step written in it; blue: the intervals)"
+    )
+    said = listed({label: ", ".join(map(str, chosen)) for label, chosen in rows.items()})
+    return describe(figure, f"{steps} steps over a clip of {n_frames} frames. {said}.")
+
+
+def sequence_table(rows: Sequence[SequenceRow], clip: str = "") -> Table:
+    """One line a sequence: its name, extent, scale, crop, mirror, source pixels, input, K, frames.
+
+    rows: of one clip. clip: words that say of which, for the caption. Rows and columns of the crop
+    are source pixels, ends not included; a run of frames 4, 5, 6 is written 4-6.
+    """
+    lines = []
+    for row in rows:
+        top, bottom, left, right = row.rectangle
+        sides, mirror = sorted(set(row.sides.values())), "yes" if row.mirror else "no"
+        crop = row.crop, mirror, f"{top}-{bottom}", f"{left}-{right}"
+        network = ", ".join(map(str, sides)), str(row.k), runs_of(row.index)
+        lines.append((row.name, row.extent, str(row.scale), *crop, *network))
+    frames = f"{len(rows)} sequences of {len(rows[0].index)} frames" if rows else "no sequences"
+    return Table(SEQUENCE_COLUMNS, tuple(lines), f"{frames}; {clip}" if clip else frames)
+
+
+def runs_of(index: Sequence[int]) -> str:
+    """Frame numbers in few letters: 4, 5, 6, 6, 8 is `4-6 6 8`."""
+    parts: list[list[int]] = []
+    for i in index:
+        if parts and i == parts[-1][-1] + 1:
+            parts[-1].append(i)
+        else:
+            parts.append([i])
+    return " ".join(str(p[0]) if len(p) == 1 else f"{p[0]}-{p[-1]}" for p in parts)
+
+
+@styled
+def protocol_figure(frame: NDArray[np.uint8], n_frames: int, rows: Sequence[SequenceRow]) -> Figure:
+    """Show a protocol's sequences: their crops over a frame, and their frames on a timeline.
+
+    frame: (H, W, 3) uint8, of a clip of n_frames. rows: its sequences, numbered from 1.
+    Above stand the crops of 224 pixels and of other scales, each with the mirrored ones beside
+    them; below, a line for each temporal extent. A box is a frame and a filled one is used; a
+    number says how often, if more than once. Raises ValueError without rows.
+    """
+    if not rows:
+        raise ValueError("no sequences to show")
+    groups: dict[tuple[bool, bool], list[tuple[int, SequenceRow]]] = {}
+    extents: dict[str, SequenceRow] = {}
+    for number, row in enumerate(rows, 1):
+        groups.setdefault((row.scale != CROP, row.mirror), []).append((number, row))
+        extents.setdefault(row.extent, row)
+    high = min(10.0 / len(groups) * frame.shape[0] / frame.shape[1], 3.2)
+    low = 0.34 * len(extents) + 0.7
+    figure = new_figure(10.0, high + low + 0.8)
+    parts: Any = figure.subfigures(2, 1, height_ratios=(high + 0.7, low))
+    above, below = parts
+    panels = above.subplots(1, len(groups), squeeze=False)[0]
+    for axes, (group, members) in zip(panels, sorted(groups.items()), strict=True):
+        _crops(axes, frame, group[1], members)
+    axes = below.subplots()
+    for y, row in enumerate(extents.values()):
+        times = np.bincount(row.index, minlength=n_frames).tolist()
+        _frame_boxes(axes, y, [n > 0 for n in times], [str(n) if n > 1 else "" for n in times])
+    names = {"first": "first two thirds", "last": "last two thirds"}
+    _frame_axis(axes, n_frames, [names.get(name, name) for name in extents])
+    axes.set_xlabel("frame of the clip (filled: in the sequence; a number: so many times)")
+    boxes = sorted({(row.scale, row.crop) for row in rows})
+    said = ", ".join(f"{scale} pixels {crop}" for scale, crop in boxes)
+    ends = {name: f"frames {row.index[0]} to {row.index[-1]}" for name, row in extents.items()}
+    return describe(
+        figure,
+        f"{len(rows)} sequences of a clip of {n_frames} frames. Crops, as they are or mirrored: "
+        f"{said}. Extents: {listed(ends)}.",
+    )
+
+
+def _crops(
+    axes: Axes, frame: NDArray[np.uint8], mirror: bool, members: Sequence[tuple[int, SequenceRow]]
+) -> None:
+    """Draw a group's rectangles over the frame, and name its sequences by their numbers."""
+    width = frame.shape[1]
+    boxes = dict.fromkeys(row.rectangle for _, row in members)
+    scales = sorted({row.scale for _, row in members}, reverse=True)
+    title = f"{' and '.join(map(str, scales))} pixels{', mirrored' if mirror else ''}"
+    panel(axes, frame[:, ::-1] if mirror else frame, title, alpha=0.55)
+    for line, (top, bottom, left, right) in zip(cycle(LINES), boxes, strict=False):
+        left, right = (width - right, width - left) if mirror else (left, right)
+        look = {"color": line["color"], "linestyle": line["linestyle"], "linewidth": 2.0}
+        size = (right - left - 1, bottom - top - 1)
+        axes.add_patch(Rectangle((left, top), *size, fill=False, **look))
+    axes.set_xlabel("sequences " + runs_of([number for number, _ in members]).replace(" ", ", "))
+
+
+def _frame_boxes(axes: Axes, y: int, chosen: Sequence[bool], words: Sequence[str]) -> None:
+    """Draw a clip as a row of boxes, the chosen ones filled, with words in them."""
+    colours = [VERMILION if one else "#f2f2f2" for one in chosen]
+    at, edge = np.arange(len(chosen)) + 0.5, "#555555"
+    bars = axes.bar(at, 0.55, 0.92, y - 0.275, color=colours, edgecolor=edge, linewidth=0.6)
+    look: Any = {"color": "white", "fontsize": 8, "weight": "bold"}
+    axes.bar_label(bars, words, label_type="center", **look)
+
+
+def _frame_axis(axes: Axes, n_frames: int, names: Sequence[str]) -> None:
+    """Name rows of `_frame_boxes`, and number about twenty of the frames."""
+    axes.set(xlim=(-0.2, n_frames + 0.2), ylim=(len(names) - 0.45, -0.55))
+    axes.set_yticks(range(len(names)), names)
+    shown = np.arange(0, n_frames, max(1, n_frames // 20))
+    axes.set_xticks(shown + 0.5, list(map(str, shown)))
+    axes.tick_params(length=0)
+    axes.spines[["left", "bottom"]].set_visible(False)

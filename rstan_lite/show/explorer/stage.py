@@ -1,0 +1,202 @@
+"""Where scenes come from: finished runs, and clips of their data set or any video file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rstan_lite.data.clips import Clip, ClipDataset
+from rstan_lite.data.transforms import view
+from rstan_lite.features.flow import decode
+from rstan_lite.features.pipeline import ClipFeatures
+from rstan_lite.lab import predict
+from rstan_lite.model import RSTAN, RSTANOutput
+from rstan_lite.show.explorer.scenes import FUSED, Look, Scene
+from rstan_lite.system.devices import choose_device
+from rstan_lite.system.errors import ConfigError, DataError
+from rstan_lite.training.config import TrainConfig, read_config
+from rstan_lite.training.run_folder import CONFIG, Description, load_model
+
+MOST_UPLOADED = 9 * 2**20  # bytes: Jupyter's server drops messages of more than 10 MiB
+SAME = ("stored_frames", "test_frames", "views", "size")  # so that runs share steps and places
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """The chosen model of a finished run, and what belongs to it."""
+
+    folder: Path
+    config: TrainConfig
+    model: RSTAN
+    description: Description
+
+
+def open_checkpoints(runs: Mapping[str, str | Path], device: str = "auto") -> dict[str, Checkpoint]:
+    """The checkpoints of named runs, to be shown beside one another.
+
+    Raises CheckpointError (damaged or unfinished run), ConfigError (no run; runs that differ in the
+    frames or the crop that they test on), DataError (runs with other classes), DeviceError.
+    """
+    opened, place = {}, choose_device(device)
+    for name, folder in runs.items():
+        model, description = load_model(Path(folder))
+        config = replace(read_config(Path(folder) / CONFIG), device=device)
+        opened[name] = Checkpoint(Path(folder), config, model.to(place), description)
+    if not opened:
+        raise ConfigError("runs", "none", "at least one finished run's folder")
+    first, *others = opened.values()
+    for other in others:
+        for option in SAME:
+            mine, theirs = (getattr(c.config, option) for c in (first, other))
+            if mine != theirs:
+                where = f"{other.folder}, {option}"
+                raise ConfigError(where, str(theirs), f"{mine}, as in {first.folder}")
+        if other.description.classes != first.description.classes:
+            found = f"{len(other.description.classes)} classes that are not all the other run's"
+            expected = f"the {len(first.description.classes)} classes of {first.folder}"
+            raise DataError(other.folder, found, expected)
+    return opened
+
+
+def look_of(output: RSTANOutput, name: str) -> Look:
+    """The arrays of a model's output for one video, made with return_attention=True."""
+    scores = output.logits[0].float().softmax(-1).cpu().numpy()
+    attention = output.attention
+    if attention is None:
+        none = np.zeros((len(scores), 0), np.int64)
+        return Look(name, {}, {}, none, none.astype(bool), scores)
+    alpha, beta = dict(attention.alpha_stream), dict(attention.beta_stream)
+    if attention.alpha is not None and attention.beta is not None and len(alpha) > 1:
+        alpha[FUSED], beta[FUSED] = attention.alpha, attention.beta
+    frames, valid = attention.frames.cpu().numpy(), attention.frames_valid.cpu().numpy()
+    maps, weights = (
+        {row: tensor[0].float().cpu().numpy() for row, tensor in rows.items()}
+        for rows in (alpha, beta)
+    )
+    return Look(name, maps, weights, frames, valid, scores)
+
+
+def scene_of(
+    read: Callable[[Checkpoint], predict.VideoInputs],
+    checkpoints: Mapping[str, Checkpoint],
+    title: str,
+    action: str = "",
+) -> Scene:
+    """Run checkpoints on a video, as `rstan-lite predict` does.
+
+    read: makes the inputs of a checkpoint's networks. Runs whose features are made alike share
+    them. Raises DataError (a video of one frame, or too small), CheckpointError (networks that
+    changed).
+    """
+    looks: list[Look] = []
+    shared: dict[tuple[Any, ...], ClipFeatures] = {}
+    first = next(iter(checkpoints.values()))
+    inputs = read(first)
+    where = choose_device(first.config.device)
+    for name, one in checkpoints.items():
+        config, about = one.config, one.description
+        key = (config.flow, config.flow_weights, config.camera, config.streams, config.backbone,
+               config.motion_backbone, config.motion_size, str(about.networks),
+               about.short_side)  # fmt: skip
+        if key not in shared:
+            own = inputs if not shared else read(one)
+            shared[key] = predict.video_features(own, config, about, where)
+        features = replace(shared[key], scales=about.scales, classes=about.classes)
+        looks.append(look_of(predict.run_model(one.model, features, about.head, config), name))
+    arrays = {name: tensor.numpy() for name, tensor in inputs.tensors.items()}
+    film, pairs = arrays["frames"], np.minimum(arrays["index"], len(arrays["flow"]) - 1)
+    crop = view(first.config.views[0], film.shape[1:3], first.config.size)
+    clip = film, decode(arrays["flow"][pairs]), arrays.get("masks"), inputs.numbers
+    classes = first.description.classes
+    return Scene(title, action, *clip, len(inputs.order), crop, classes, tuple(looks))
+
+
+class Stage:
+    """Clips and videos by title, and their scenes, each made when it is first asked for.
+
+    checkpoints: see `open_checkpoints`. dataset, clips: whose clips to show, with their titles.
+    """
+
+    def __init__(
+        self, checkpoints: Mapping[str, Checkpoint], dataset: ClipDataset, clips: Mapping[str, Clip]
+    ) -> None:
+        if not clips:
+            raise ConfigError("clips", "none", "at least one clip to show")
+        self.checkpoints, self.dataset, self.clips = dict(checkpoints), dataset, dict(clips)
+        self.steps = next(iter(self.checkpoints.values())).config.test_frames
+        self._scenes: dict[str, Scene] = {}
+
+    @property
+    def titles(self) -> list[str]:
+        """All that can be shown: the clips, then the videos that were added."""
+        return list(dict.fromkeys((*self.clips, *self._scenes)))
+
+    @property
+    def names(self) -> list[str]:
+        """The checkpoints' names."""
+        return list(self.checkpoints)
+
+    def action(self, title: str) -> str:
+        """The true action of a title, "" for a video that was added."""
+        return self.clips[title].action if title in self.clips else ""
+
+    def scene(self, title: str) -> Scene:
+        """The scene of a title. Raises as `scene_of`, and DataError for a damaged clip."""
+        if title not in self._scenes:
+            clip = self.clips[title]
+            frames, masks = self.dataset.frames(clip), None
+            if self.dataset.has_silhouettes:
+                masks = self.dataset.silhouettes(clip, frames)
+
+            def read(one: Checkpoint) -> predict.VideoInputs:
+                return predict.clip_inputs(frames, masks, one.config)
+
+            self._scenes[title] = scene_of(read, self.checkpoints, title, clip.action)
+        return self._scenes[title]
+
+    def add(self, path: str | Path, title: str = "") -> str:
+        """Take a video file; its title, to be asked for by `scene`, is returned.
+
+        What was there stays whatever happens: DataError for a file that is no video, damaged, of a
+        single frame, or too long.
+        """
+        video, name = Path(path), title or Path(path).name
+        numbered = (f"{name} ({number})" for number in count(2))
+        title = next(free for free in chain([name], numbered) if free not in self.titles)
+
+        def read(one: Checkpoint) -> predict.VideoInputs:
+            return predict.read_inputs(video, one.config, one.description)
+
+        self._scenes[title] = scene_of(read, self.checkpoints, title)
+        return title
+
+    def upload(self, name: str, content: bytes | memoryview) -> str:
+        """`add` for a file's content; DataError also for more than MOST_UPLOADED bytes."""
+        name = Path(name).name or "video"
+        if len(content) > MOST_UPLOADED:
+            found = f"{len(content) / 2**20:.1f} MiB"
+            hint = "Name it by the parameter `video` instead, or cut it."
+            raise DataError(name, found, f"{MOST_UPLOADED >> 20} MiB at most", hint)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"video{Path(name).suffix}"
+            path.write_bytes(content)
+            try:
+                return self.add(path, name)
+            except DataError as error:  # named as the reader knows it
+                found = error.found.replace(str(path), name)
+                raise DataError(name, found, error.expected, error.hint) from error
+
+
+def one_of_each(clips: Sequence[Clip], most: int = 24) -> dict[str, Clip]:
+    """The first clip of each action, by a title that says which: "golf, test clip 3"."""
+    first: dict[str, tuple[int, Clip]] = {}
+    for number, clip in enumerate(clips, start=1):
+        first.setdefault(clip.action, (number, clip))
+    chosen = list(first.items())[:most]
+    return {f"{action}, test clip {number}": clip for action, (number, clip) in chosen}
