@@ -77,7 +77,7 @@ def _extract(arguments: argparse.Namespace) -> int:
 
 def _train(arguments: argparse.Namespace) -> int:
     config, ranks = from_arguments(arguments), ranks_of_environment()
-    parts = [config.dataset, config.split, f"fold{config.fold}" if config.fold else ""]
+    parts = [config.head, config.split, f"fold{config.fold}" if config.fold else ""]
     parts += [arguments.profile, arguments.variant]
     parts += [f"with-{config.second_head}" if config.second_head else "", f"seed{config.seed}"]
     out = Path(arguments.out or f"runs/{'-'.join(str(part) for part in parts if part)}")

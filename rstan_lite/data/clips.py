@@ -65,7 +65,7 @@ class ClipDataset(ABC):
     LISTS: ClassVar[str]  # the folder of the split lists
     VIDEOS: ClassVar[str]
     FRAMES: ClassVar[str]
-    has_silhouettes: ClassVar[bool]
+    has_silhouettes: bool
 
     def __init__(
         self,

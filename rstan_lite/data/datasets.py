@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.settings import check_choice
 
 if TYPE_CHECKING:
     from rstan_lite.data.clips import ClipDataset
 
-DATASETS = ("puppets", "jhmdb", "ucf101", "hmdb51")
+DATASETS = ("puppets", "jhmdb", "ucf101", "hmdb51", "folder")
+
+
+def check_dataset(where: str, name: str) -> None:
+    """Raise ConfigError for what is neither in DATASETS nor `module:Class`, a reader of yours."""
+    module, colon, reader = name.partition(":")
+    if not (colon and reader.isidentifier() and all(map(str.isidentifier, module.split(".")))):
+        check_choice(where, name, DATASETS)
+
+
+def short_name(name: str) -> str:
+    """A data set's name in a model: that in DATASETS, or the class of a reader of yours."""
+    return name.rpartition(":")[2]
+
+
+def _own_reader(name: str) -> type[ClipDataset]:
+    """The class that `module:Class` names. ConfigError where it is no ClipDataset."""
+    from rstan_lite.data.clips import ClipDataset
+
+    module, _, reader = name.partition(":")
+    expected = "module:Class of a subclass of rstan_lite.data.clips.ClipDataset"
+    try:
+        found = getattr(import_module(module), reader)
+    except (ImportError, AttributeError) as error:
+        hint = "The module must be installed, or lie in a folder that PYTHONPATH names."
+        raise ConfigError(f"dataset {name}", str(error), expected, hint) from error
+    if not (isinstance(found, type) and issubclass(found, ClipDataset)):
+        raise ConfigError(f"dataset {name}", f"a {type(found).__name__}", expected)
+    return found
 
 
 def open_clips(
@@ -22,7 +52,9 @@ def open_clips(
     damaged: str = "error",
     fold: int = 0,
 ) -> ClipDataset:
-    """Open the data set of a name in DATASETS; for the other options see `ClipDataset`.
+    """Open a data set: a name in DATASETS, or `module:Class`, a subclass of ClipDataset.
+
+    For the other options see `ClipDataset`.
 
     Puppets must have been generated: they are read like JHMDB, whose layout they have.
     Raises ConfigError (name, options), DataError (root, layout, lists, missing clips).
@@ -30,7 +62,11 @@ def open_clips(
     # the readers load decoders, which a command's help can do without
     from rstan_lite.data.class_folders import HMDB51, UCF101
     from rstan_lite.data.jhmdb import JHMDB
+    from rstan_lite.data.own_clips import OwnClips
 
-    check_choice("dataset", name, DATASETS)
-    others: dict[str, type[ClipDataset]] = {"ucf101": UCF101, "hmdb51": HMDB51}
-    return others.get(name, JHMDB)(root, split, missing, validation, damaged=damaged, fold=fold)
+    check_dataset("dataset", name)
+    readers: dict[str, type[ClipDataset]] = {
+        "puppets": JHMDB, "jhmdb": JHMDB, "ucf101": UCF101, "hmdb51": HMDB51, "folder": OwnClips,
+    }  # fmt: skip
+    reader = readers[name] if name in readers else _own_reader(name)
+    return reader(root, split, missing, validation, damaged=damaged, fold=fold)

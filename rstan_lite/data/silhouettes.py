@@ -34,21 +34,31 @@ def read_masks(path: str | Path, shape: tuple[int, ...], repeat_last: bool = Fal
     frames, height, width = shape
     most = BYTES_A_PIXEL * height * width * frames + SMALL
     check_regular(path, DataError, "a silhouette file puppet_mask.mat", most=most)
-    masks = np.atleast_3d(_read_variable(path, most))
-    if masks.ndim != 3 or masks.shape[:2] != (height, width) or masks.dtype.kind not in "biuf":
+    masks = np.atleast_3d(_read_variable(path, most))  # (H, W, F)
+    return check_masks(
+        path, masks.transpose(2, 0, 1) if masks.ndim == 3 else masks, shape, repeat_last
+    )
+
+
+def check_masks(
+    path: Path, masks: np.ndarray, shape: tuple[int, ...], repeat_last: bool = False
+) -> np.ndarray:
+    """Masks (F, H, W) of a file as uint8 of {0, 1}, as many as the frames; see `read_masks`."""
+    frames, height, width = shape
+    if masks.ndim != 3 or masks.shape[1:] != (height, width) or masks.dtype.kind not in "biuf":
         raise DataError(
             path,
-            f"part_mask of shape {masks.shape}, type {masks.dtype}",
-            f"numbers of shape ({height}, {width}, F) like the frames",
+            f"masks (F, H, W) of shape {masks.shape}, type {masks.dtype}",
+            f"numbers of shape (F, {height}, {width}) like the frames",
         )
     if masks.dtype.kind == "f" and not np.isfinite(masks).all():
         raise DataError(path, "numbers that are not finite", "1 on the actor, 0 elsewhere")
     if not masks.any():
         raise DataError(path, "an empty silhouette in every frame", "an actor in some frame")
-    masks = (masks.transpose(2, 0, 1) != 0).astype(np.uint8)  # (F, H, W)
+    masks = (masks != 0).astype(np.uint8)
     short = frames - len(masks)
     if short > 0 and repeat_last and short <= MAX_REPEATED:
-        warnings.warn(f"{path}: masks end {short} frames early; the last is repeated", stacklevel=2)
+        warnings.warn(f"{path}: masks end {short} frames early; the last is repeated", stacklevel=3)
         masks = np.concatenate([masks, np.repeat(masks[-1:], short, axis=0)])
     elif short > 0:
         raise DataError(path, f"{len(masks)} masks", f"{frames}, one for each frame")

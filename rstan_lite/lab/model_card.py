@@ -44,12 +44,16 @@ def model_card(config: TrainConfig, metrics: Mapping[str, Any]) -> str:
     attention = _ATTENTION[config.attention].format(window=config.window)
     fusion = "" if config.fusion == "none" else f"; streams' attention fused by {config.fusion}"
     hint = "" if config.aa_kind == "none" else f"; silhouettes in training ({config.aa_kind})"
+    if hint and metrics["attention_on_silhouette"] is None:
+        hint = "; no silhouettes: the tested clips have none, so that Eq. 18 had nothing to ask for"
     networks = "\n".join(
         f"- {stream}: {one['backbone']}, weights with SHA-256 {one['hash'][:16]}..."
         for stream, one in metrics["networks"].items()
     )
+    own = f"The user's own clips in the folder {Path(config.root).name}"
+    title = Path(config.root).name if config.dataset == "folder" else config.head
     data = (
-        f"{_DATA[config.dataset]}. {metrics['n_train']} clips trained, "
+        f"{_DATA.get(config.dataset, own)}. {metrics['n_train']} clips trained, "
         f"{metrics['n_validation']} chose the epoch, {metrics['n_test']} were tested."
     )
     if missing := metrics["missing_clips"]:
@@ -57,7 +61,7 @@ def model_card(config: TrainConfig, metrics: Mapping[str, Any]) -> str:
     if config.second_dataset != "none":
         data += f" Trained beside {config.second_dataset}, split {config.second_split}."
     part = part_name(config.split, config.fold)
-    return f"""# RSTAN on {config.dataset}, {part}, seed {config.seed}
+    return f"""# RSTAN on {title}, {part}, seed {config.seed}
 
 ## Model
 

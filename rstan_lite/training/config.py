@@ -9,7 +9,7 @@ from dataclasses import Field, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from rstan_lite.data.datasets import DATASETS
+from rstan_lite.data.datasets import DATASETS, check_dataset, short_name
 from rstan_lite.data.splits import FOLDS
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.reading import read_json
@@ -23,7 +23,6 @@ from rstan_lite.system.settings import (
 )
 
 STREAMS = ("appearance", "motion")
-SECOND = ("none", *DATASETS)
 FLOW = ("dis", "tvl1", "raft_small", "raft_large")
 
 
@@ -41,7 +40,9 @@ class TrainConfig:
     """
 
     # -- clips
-    dataset: str = _option("puppets", "which clips", DATASETS)
+    dataset: str = _option(
+        "puppets", f"which clips: {', '.join(DATASETS)}, or module:Class of a reader of yours"
+    )
     root: str = _option("", "folder of the data set (puppets: made there if absent)")
     split: int = _option(1, "split list to use", low=1, high=3)
     missing: str = _option("error", "clips that a list names but the disk lacks", ("error", "skip"))
@@ -107,7 +108,8 @@ class TrainConfig:
 
     # -- a second data set, trained beside the first (Section IV-B); only the first is tested
     second_dataset: str = _option(
-        "none", "clips that share the recurrence, with a classifier of their own", SECOND
+        "none",
+        "clips that share the recurrence, with a classifier of their own: as dataset, or none",
     )
     second_root: str = _option("", "their folder (puppets: made there if absent)")
     second_split: int = _option(
@@ -132,6 +134,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for spec in fields(self):
             _check(spec, getattr(self, spec.name))
+        check_dataset("--dataset", self.dataset)
+        if self.second_dataset != "none":
+            check_dataset("--second-dataset", self.second_dataset)
         if self.attention == "none" and (self.fusion != "none" or self.aa_kind != "none"):
             found = f"none with --fusion {self.fusion} --aa-kind {self.aa_kind}"
             expected = "--fusion none --aa-kind none, as there is nothing to fuse or to regularise"
@@ -152,11 +157,17 @@ class TrainConfig:
             raise ConfigError("--second-dataset", found, expected)
 
     @property
+    def head(self) -> str:
+        """The name of the data set's classifier."""
+        return short_name(self.dataset)
+
+    @property
     def second_head(self) -> str:
         """The name of the second data set's classifier; empty where there is none."""
         if self.second_dataset == "none":
             return ""
-        return self.second_dataset + ("_second" if self.second_dataset == self.dataset else "")
+        other = short_name(self.second_dataset)
+        return other + ("_second" if other == self.head else "")
 
     def to_json(self) -> str:
         """The configuration as indented JSON with a newline at the end."""

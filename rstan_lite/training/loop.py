@@ -139,7 +139,7 @@ def fit(
         )  # fmt: skip
     state = saver.progress
     ranks.check_same("clips and saved state", f"run {run[:12]}, mini-batch {state.iteration}")
-    tasks = [Task(train, config.dataset, config.batch_size, lambda_aa=config.lambda_aa)]
+    tasks = [Task(train, config.head, config.batch_size, lambda_aa=config.lambda_aa)]
     if second is not None:
         if len(second.features) == 0:
             raise DataError("training part of the second data set", "no clips", "at least one")
@@ -204,7 +204,7 @@ def _row(
     """Validate, and put the epoch into one row."""
     sums = state.sums
     how: dict[str, Any] = {"precision": config.precision, "ranks": ranks}
-    held_out = evaluate(model, validation, config.dataset, config.test_frames, **how)
+    held_out = evaluate(model, validation, config.head, config.test_frames, **how)
     return EpochLog(
         epoch=state.epoch + 1,
         iteration=state.iteration,

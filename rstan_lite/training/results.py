@@ -28,7 +28,7 @@ def write_results(
     test, versions, device = results["test"], run_folder.versions(), next(model.parameters()).device
     about = run_folder.Description(
         model=asdict(model.config),
-        head=config.dataset,
+        head=config.head,
         classes=parts.train.classes,
         scales=dict(parts.train.scales),
         networks=dict(parts.networks),

@@ -36,7 +36,7 @@ def build_model(
 
     second: those of a second data set, which gets a classifier of its own.
     """
-    heads = {config.dataset: len(features.classes)}
+    heads = {config.head: len(features.classes)}
     if second is not None:
         heads[config.second_head] = len(second.classes)
     d_cv = {s: int(features.cubes[s].shape[-1]) for s in config.streams}
@@ -116,7 +116,7 @@ def train(
         # The chosen model on clips that it was not trained on, and what is kept of it all.
         how: dict[str, Any] = {"precision": config.precision, "ranks": ranks}
         results = {
-            part: evaluate(model, features, config.dataset, config.test_frames, **how)
+            part: evaluate(model, features, config.head, config.test_frames, **how)
             for part, features in (("validation", parts.validation), ("test", parts.test))
         }
         if not ranks.leads:

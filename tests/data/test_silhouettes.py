@@ -71,9 +71,9 @@ def test_too_few_masks(tmp_path, some):
 @pytest.mark.parametrize(
     ("change", "key", "message"),
     [
-        (lambda m: m.transpose(0, 2, 1), "part_mask", r"shape \(16, 12, 5\)"),
+        (lambda m: m.transpose(0, 2, 1), "part_mask", r"shape \(5, 16, 12\)"),
         (lambda m: m * 0, "part_mask", "empty silhouette"),
-        (lambda m: m[:, :6], "part_mask", r"shape \(6, 16, 5\)"),
+        (lambda m: m[:, :6], "part_mask", r"shape \(5, 6, 16\)"),
         (lambda m: m, "mask", "no key part_mask"),
     ],
 )

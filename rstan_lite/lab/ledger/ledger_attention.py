@@ -73,7 +73,7 @@ def row_sums(
     found = []
     for seed in seeds:
         run = _open(ledger, name, seed, root, cache)
-        head, steps, precision = run.config.dataset, run.config.test_frames, run.config.precision
+        head, steps, precision = run.config.head, run.config.test_frames, run.config.precision
         result = evaluate(run.model, run.features, head, steps, precision=precision)
         found.append(result.silhouettes[run.places].numpy())
     return np.stack(found)
@@ -95,7 +95,7 @@ def attended(
     starts = torch.zeros_like(rows)
     batch = read_batch(features, rows, starts, steps.expand(len(rows), -1), device)
     with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-        output = run.model(batch.cubes, batch.vectors, head=config.dataset)
+        output = run.model(batch.cubes, batch.vectors, head=config.head)
     if not attention_maps(output):
         folder = ledger.plan.folder(name, seed)
         raise CheckpointError(folder, "a model without attention", "one that attends")

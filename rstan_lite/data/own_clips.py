@@ -1,0 +1,250 @@
+"""Clips of your own: a folder for each class, in it videos or folders of frames."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from rstan_lite.data.clips import Clip, ClipDataset, carve_validation
+from rstan_lite.data.silhouettes import check_masks, read_masks
+from rstan_lite.data.splits import TEST, TRAIN, UNUSED, check_name, list_lines, source_video
+from rstan_lite.data.video import SUFFIXES, VIDEOS, read_images
+from rstan_lite.system.errors import DataError
+from rstan_lite.system.reading import disk_errors, read_text
+
+MASKS = "masks"
+PARTS = {"train": TRAIN, "test": TEST, "unused": UNUSED}
+TEST_SHARE = 0.3  # of a class's clips, where no list says which are tested
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A clip on the disk or in a list. source: empty where nothing names it."""
+
+    path: Path
+    source: str
+
+
+class OwnClips(ClipDataset):
+    """`<class>/<video>`, `<class>/<source>/<video>`, or folders of frames in the place of videos.
+
+    root: the folder of the classes. Beside them may lie
+    - `masks/<class>/<clip>.mat` (JHMDB's `part_mask`), `.npz` (one array (F, H, W)) or a folder of
+      PNG images: silhouettes, of all clips or of some;
+    - `split<k>.csv` or `split.csv`, with the columns clip, class, part (train, test, unused) and,
+      if you like, source;
+    - `train<k>.txt` and `test<k>.txt` (or `val<k>.txt`, each also without k): lines
+      `path label` (mmaction2's lists) or `path frames label` (TSN's).
+    Without a list, a third of the sources of each class is tested; split k draws with seed k.
+    Clips of one source are never on both sides: a list that parts them is refused. A clip's source
+    is the column's, else the folder between class and clip, else what its name holds before
+    HMDB51's ending, else the clip itself.
+    For the options and errors see `ClipDataset`.
+    """
+
+    NAME, TITLE = "folder", "clips of your own"
+
+    def _find_layout(self) -> str:
+        if not self.root.is_dir():
+            raise DataError(self.root, "no such folder", "a folder with a folder for each class")
+        folders = sorted(p for p in self.root.iterdir() if p.is_dir() and p.name[0] not in "._")
+        self._disk = {p.name: dict(_clips_in(p)) for p in folders if p.name != MASKS}
+        self._disk = {action: clips for action, clips in self._disk.items() if clips}
+        if len(self._disk) < 2:
+            raise DataError(
+                self.root,
+                f"{len(self._disk)} folders with videos ({', '.join(self._disk) or 'none'})",
+                "two or more, one for each class: <class>/<video>",
+            )
+        self._masks = dict(_masks_in(self.root / MASKS))
+        for action, name in self._masks:
+            if name not in self._disk.get(action, {}):
+                found = f"masks of {action}/{name}, and no such clip"
+                raise DataError(self.root / MASKS, found, "masks named like their clips")
+        self.has_silhouettes = bool(self._masks)
+        return ""
+
+    def _find_clips(self) -> dict[tuple[str, str], list[Path]]:
+        return {}  # `_find_layout` has looked already
+
+    def _lists(self) -> dict[str, dict[str, int]]:
+        listed = _listed(self.root, self.split)
+        self._sources = {key: one.source for key, (one, _) in listed.items()}
+        parts: dict[str, dict[str, int]] = {action: {} for action in self._disk}
+        for (action, name), (_, part) in listed.items():
+            parts.setdefault(action, {})[name] = part
+        if listed:
+            self._check_sources(parts)
+            return {action: clips for action, clips in sorted(parts.items()) if clips}
+        clips = {
+            self._clip(name, action, label): (action, name)
+            for label, action in enumerate(self._disk)
+            for name in self._disk[action]
+        }
+        test = set(carve_validation(list(clips), TEST_SHARE, seed=self.split)[1])
+        for clip, (action, name) in clips.items():
+            parts[action][name] = TEST if clip in test else TRAIN
+        return parts
+
+    def _check_sources(self, parts: dict[str, dict[str, int]]) -> None:
+        seen: dict[str, tuple[int, str]] = {}
+        for action, clips in parts.items():
+            for name, part in clips.items():
+                if part == UNUSED:
+                    continue
+                source = self._clip(name, action, 0).source
+                before, other = seen.setdefault(source, (part, name))
+                if {before, part} == {TRAIN, TEST}:
+                    raise DataError(
+                        self.root,
+                        f"source {source!r} on both sides: {other} and {name}",
+                        "all clips of a source in one part, else the test is of clips seen",
+                        "Name the sources in the column `source` of split.csv.",
+                    )
+
+    def _clip(self, name: str, action: str, label: int) -> Clip:
+        found = self._disk.get(action, {}).get(name, _Found(self.root / action / name, ""))
+        named = getattr(self, "_sources", {}).get((action, name), "") or found.source
+        source = named or f"{action}/{source_video(name, action)}"
+        twice = sum(name in clips for clips in self._disk.values()) > 1
+        title = f"{action}-{name}" if twice else name  # a clip's name stands once
+        return Clip(title, action, label, found.path, self._masks.get((action, name)), source)
+
+    def silhouettes(self, clip: Clip, frames: np.ndarray) -> np.ndarray:
+        """See `ClipDataset.silhouettes`: zeros for a clip without masks."""
+        path = clip.mask_path
+        if path is None:
+            return super().silhouettes(clip, frames)
+        with disk_errors(DataError, path, "silhouettes that can be read"):
+            if path.is_dir():
+                return check_masks(path, read_images(path).max(-1), frames.shape[:3])
+            if path.suffix == ".mat":
+                return read_masks(path, frames.shape[:3])
+            return check_masks(path, _array(path), frames.shape[:3])
+
+
+def _clips_in(action: Path) -> Iterator[tuple[str, _Found]]:
+    """(name, clip) of a class's folder; a folder of images is a clip, another one a source."""
+    seen: dict[str, Path] = {}
+    for path in _videos_below(action):
+        name = path.name if path.is_dir() else path.stem
+        check_name(str(path), name)
+        if name in seen:
+            raise DataError(path, f"a second clip {name}, beside {seen[name]}", "names that differ")
+        seen[name] = path
+        inside = path.parent.relative_to(action).as_posix()
+        yield name, _Found(path, "" if inside == "." else f"{action.name}/{inside}")
+
+
+def _videos_below(folder: Path) -> Iterator[Path]:
+    for path in sorted(p for p in folder.iterdir() if p.name[0] not in "._"):
+        if not path.is_dir():
+            if path.suffix.lower() in VIDEOS:
+                yield path
+        elif any(p.suffix.lower() in SUFFIXES for p in path.iterdir()):
+            yield path
+        else:
+            yield from _videos_below(path)
+
+
+def _masks_in(folder: Path) -> Iterator[tuple[tuple[str, str], Path]]:
+    """((class, clip), path) of every silhouette file or folder."""
+    for path in sorted(folder.glob("*/*")):
+        if path.is_dir() or path.suffix in (".mat", ".npz"):
+            yield (path.parent.name, path.name if path.is_dir() else path.stem), path
+
+
+def _array(path: Path) -> np.ndarray:
+    """The one array of an .npz file."""
+    expected = "an .npz file with one array (F, H, W)"
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            if len(arrays.files) != 1:
+                raise DataError(path, f"{len(arrays.files)} arrays", expected)
+            return np.asarray(arrays[arrays.files[0]])
+    except (ValueError, EOFError, KeyError) as error:
+        raise DataError(path, f"an unreadable file ({error})", expected) from error
+
+
+# -- lists
+
+
+def _listed(root: Path, split: int) -> dict[tuple[str, str], tuple[_Found, int]]:
+    """{(class, clip): (where it should lie and its source, part)} of the lists; empty without."""
+    for name in (f"split{split}.csv", "split.csv"):
+        if (root / name).is_file():
+            return _unique(root / name, _table(root / name))
+    for end in (str(split), ""):
+        train, actions = root / f"train{end}.txt", dict[str, str]()
+        for test in (root / f"test{end}.txt", root / f"val{end}.txt"):
+            if train.is_file() and test.is_file():
+                rows = [*_lines(train, TRAIN, actions), *_lines(test, TEST, actions)]
+                return _unique(test, rows)
+    return {}
+
+
+_Row = tuple[str, str, str, str, int]  # place in a file, class, clip, source, part
+
+
+def _unique(path: Path, rows: Iterable[_Row]) -> dict[tuple[str, str], tuple[_Found, int]]:
+    found: dict[tuple[str, str], tuple[_Found, int]] = {}
+    for where, action, name, source, part in rows:
+        check_name(where, action)
+        check_name(where, name)
+        if (action, name) in found:
+            raise DataError(where, f"{action}/{name} a second time", "each clip once")
+        found[action, name] = _Found(path.parent / action / name, source), part
+    if not found:
+        raise DataError(path, "an empty list", "a line for each clip")
+    return found
+
+
+def _table(path: Path) -> Iterator[_Row]:
+    """Rows of a CSV file with a header; the separator may be a comma, semicolon or tab."""
+    text = read_text(path, DataError, "a table with the columns clip, class, part").lstrip("\ufeff")
+    head = text.partition("\n")[0]
+    reader = csv.DictReader(io.StringIO(text), delimiter=max(",;\t", key=head.count))
+    columns = [name.strip().lower() for name in reader.fieldnames or ()]
+    if missing := {"clip", "class", "part"} - set(columns):
+        raise DataError(path, f"columns {', '.join(columns)}", f"also {', '.join(sorted(missing))}")
+    reader.fieldnames = columns
+    for row in reader:
+        where = f"{path}, line {reader.line_num}"
+        clip, action, part, source = (
+            (row.get(key) or "").strip() for key in ("clip", "class", "part", "source")
+        )
+        if part.lower() not in PARTS:
+            raise DataError(where, f"part {part!r}", "train, test or unused")
+        yield where, action, _clip_name(clip), source, PARTS[part.lower()]
+
+
+def _lines(path: Path, part: int, actions: dict[str, str]) -> Iterator[_Row]:
+    """Rows of a list of mmaction2 (`path label`) or TSN (`path frames label`).
+
+    actions: the class of each label, which grows with the lines.
+    """
+    form = "'<class>/<clip> <label>' or '<class>/<clip> <frames> <label>'"
+    for where, line in list_lines(path, form):
+        found = re.fullmatch(r"(.+?)(?:\s+\d+)?\s+(\d+)", line)
+        folders = PurePosixPath(found[1].replace("\\", "/")).parts if found else ()
+        if found is None or len(folders) < 2:
+            raise DataError(where, repr(line[:120]), form)
+        action = folders[-2]
+        if actions.setdefault(found[2], action) != action:
+            raise DataError(
+                where, f"label {found[2]} for {action}", f"{actions[found[2]]}'s, as above"
+            )
+        yield where, action, _clip_name(folders[-1]), "", part
+
+
+def _clip_name(name: str) -> str:
+    """A clip's name without its class and ending."""
+    plain = PurePosixPath(name.replace("\\", "/")).name
+    stem, dot, ending = plain.rpartition(".")
+    return stem if dot and f".{ending.lower()}" in VIDEOS else plain

@@ -1,0 +1,183 @@
+"""Clips of your own: folders, lists, masks, and readers from outside of the package."""
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from clips import STEPS, clip_arrays, write_avi
+from scipy.io import savemat
+from small_runs import train_command, write_networks
+
+from rstan_lite.cli.main import main
+from rstan_lite.data.datasets import open_clips
+from rstan_lite.data.own_clips import OwnClips
+from rstan_lite.system.errors import ConfigError, DataError
+
+FRAMES = 8
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    """Three classes of six clips: the same names in each, two a source folder."""
+    for action in STEPS:
+        for i in range(6):
+            video, _ = clip_arrays(action, i, FRAMES)
+            write_avi(tmp_path / "clips" / action / f"person{i // 2}" / f"{i:03}.AVI", video)
+    return tmp_path / "clips"
+
+
+def listed(data: OwnClips, part: str) -> set[str]:
+    return {clip.name for clip in getattr(data, part)}
+
+
+def test_a_folder_of_classes_is_enough(root):
+    data = OwnClips(root, validation=0.0)
+    assert data.classes == tuple(sorted(STEPS))
+    assert (len(data.train), len(data.test)) == (12, 6)  # two sources of three train
+    assert {c.source for c in data.train} & {c.source for c in data.test} == set()
+    assert data.train[0].source.partition("/")[0] == data.train[0].action
+    assert len(listed(data, "train") | listed(data, "test")) == 18  # 000 of a class by its class
+    assert data.frames(data.test[0]).shape == (FRAMES, 48, 64, 3)
+    assert not data.has_silhouettes
+
+
+def test_splits_are_draws_that_repeat(root):
+    draws = [listed(OwnClips(root, split, validation=0.0), "test") for split in (1, 1, 2, 3)]
+    assert draws[0] == draws[1]
+    assert len({frozenset(one) for one in draws}) > 1
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_table_says_what_trains(root, separator):
+    rows = [["Clip", "class", "part", "source"]]
+    rows += [
+        [f"{i:03}.AVI", a, "test" if i > 3 else "train", f"s{i}"] for a in STEPS for i in (0, 1, 4)
+    ]
+    text = "\ufeff" + "\r\n".join(separator.join(row) for row in rows)
+    (root / "split.csv").write_text(text, encoding="utf-8")
+    data = OwnClips(root, 2, validation=0.0)
+    assert listed(data, "test") == {f"{action}-004" for action in STEPS}
+    assert len(data.train) == 6
+    assert {clip.source for clip in data.train} == {"s0", "s1"}
+
+
+@pytest.mark.parametrize("form", ["{} {}", "{} 8 {}"])
+@pytest.mark.parametrize("test", ["test.txt", "val1.txt"])
+def test_lists_of_mmaction2_and_tsn_are_read(root, form, test):
+    for file, numbers in (
+        (test.replace("test", "train").replace("val", "train"), (0, 1)),
+        (test, (2,)),
+    ):
+        lines = [
+            form.format(f"clips/{a}/{i:03}.mp4", n) for n, a in enumerate(STEPS) for i in numbers
+        ]
+        (root / file).write_text("\n".join(lines))
+    data = OwnClips(root, validation=0.0)
+    assert listed(data, "test") == {f"{action}-002" for action in STEPS}
+    assert len(data.train) == 6
+
+
+def test_masks_may_be_mat_npz_or_png_and_of_some_clips(root):
+    video, masks = clip_arrays("push", 0, FRAMES)
+    folder = root / "masks" / "push"
+    folder.mkdir(parents=True)
+    savemat(folder / "000.mat", {"part_mask": masks.transpose(1, 2, 0)})
+    np.savez(folder / "001.npz", masks=masks)
+    (folder / "002").mkdir()
+    for t, mask in enumerate(masks):
+        cv2.imwrite(str(folder / "002" / f"{t}.png"), 255 * mask)
+    data = OwnClips(root, validation=0.0)
+    assert data.has_silhouettes
+    clips = {clip.name: clip for clip in (*data.train, *data.test)}
+    for name in ("push-000", "push-001", "push-002"):
+        np.testing.assert_array_equal(data.silhouettes(clips[name], video), masks)
+    assert not data.silhouettes(clips["push-003"], video).any()
+    with pytest.raises(DataError, match="8 masks; expected 9"):
+        data.silhouettes(clips["push-001"], np.concatenate([video, video[:1]]))
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "found"),
+    [
+        ("split.csv", "clip,part\n000,train\n", "columns clip, part; expected also class"),
+        ("split.csv", "clip,class,part\n000,push,val\n", "line 2: found part 'val'"),
+        ("split.csv", "clip,class,part\n000,push,train\n000.AVI,push,test\n", "a second time"),
+        ("split.csv", "clip,class,part\n../x,push,train\n", "missing: push/x"),
+        ("split.csv", "clip,class,part\n009,push,train\n", "1 of the 1 clips of split 1 missing"),
+        ("split.csv", "clip,class,part\n000,push,train\n001,push,test\n", "on both sides"),
+        ("split.csv", "clip,class,part\n", "an empty list"),
+        ("train.txt", "push/000.mp4\n", "'push/000.mp4'; expected '<class>/<clip> <label>'"),
+        ("train.txt", "push/000 0\njump/000 0\n", "label 0 for jump; expected push's"),
+    ],
+)  # fmt: skip
+def test_bad_lists_are_refused_with_their_place(root, file, text, found):
+    (root / file).write_text(text)
+    (root / "test.txt").write_text("pick/000 2\n")
+    with pytest.raises(DataError, match=found) as caught:
+        OwnClips(root, validation=0.0)
+    assert str(root) in str(caught.value)
+
+
+def test_folders_that_are_no_data_set_are_refused(root, tmp_path):
+    with pytest.raises(DataError, match="0 folders with videos"):
+        OwnClips(tmp_path / "clips" / "push" / "person0")
+    (root / "masks" / "push").mkdir(parents=True)
+    np.savez(root / "masks" / "push" / "typo.npz", masks=np.ones((8, 48, 64)))
+    with pytest.raises(DataError, match="masks of push/typo, and no such clip"):
+        OwnClips(root)
+
+
+def test_one_command_trains_and_its_card_names_the_clips(root, tmp_path, capsys):
+    write_networks(tmp_path)
+    assert main(train_command(tmp_path, "run", dataset="folder")) == 0
+    card = (tmp_path / "run" / "MODEL_CARD.md").read_text()
+    assert card.startswith("# RSTAN on clips, split 1")
+    assert "The user's own clips in the folder clips. " in card
+    assert "no silhouettes" in card
+    video = root / "push" / "person0" / "000.AVI"
+    run = str(tmp_path / "run")
+    assert main(["predict", str(video), "--run", run, "--out", str(tmp_path / "seen")]) == 0
+    said = capsys.readouterr().out
+    assert all(name in said for name in STEPS)
+
+
+READER = '''
+from rstan_lite.data.own_clips import OwnClips
+
+class Reversed(OwnClips):
+    """My clips, played backwards."""
+
+    NAME, TITLE = "reversed", "my clips, played backwards"
+
+    def frames(self, clip):
+        return super().frames(clip)[::-1].copy()
+'''
+
+
+def test_a_reader_from_outside_is_named_by_its_module(root, tmp_path, monkeypatch):
+    (tmp_path / "my_reader_of_clips.py").write_text(READER)
+    monkeypatch.syspath_prepend(tmp_path)
+    plain, own = open_clips("folder", root), open_clips("my_reader_of_clips:Reversed", root)
+    clip = own.test[0]
+    np.testing.assert_array_equal(own.frames(clip), plain.frames(clip)[::-1])
+    write_networks(tmp_path)
+    assert main(train_command(tmp_path, "run", dataset="my_reader_of_clips:Reversed")) == 0
+    assert (tmp_path / "run" / "MODEL_CARD.md").read_text().startswith("# RSTAN on Reversed")
+    sys.modules.pop("my_reader_of_clips")
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("no_such_module:Reader", "No module named"),
+        ("json:Reader", "has no attribute"),
+        ("json:loads", "a function; expected module:Class of a subclass"),
+        ("holder", "expected one of"),
+        ("a b:C", "expected one of"),
+    ],
+)
+def test_a_name_that_is_no_reader_is_said(root, name, found):
+    with pytest.raises(ConfigError, match=found):
+        open_clips(name, root)
