@@ -17,11 +17,10 @@ from typing import Any
 import torch
 
 from rstan_lite.data.jhmdb import JHMDB
-from rstan_lite.features.extraction import fill_inputs
 from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.networks import SHIPPED, shipped, split_name
 from rstan_lite.lab.network_tuning import tune, tuned_path
-from rstan_lite.lab.tuning_images import TuneSettings
+from rstan_lite.lab.tuning_images import TuneSettings, fill_inputs
 from rstan_lite.puppets import generate
 from rstan_lite.system.interruption import run_command
 

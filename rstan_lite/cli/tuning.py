@@ -42,12 +42,11 @@ def add_parsers(subparsers: Any) -> None:
 
 
 def _tune(arguments: argparse.Namespace) -> int:
-    from rstan_lite.features.extraction import fill_inputs
     from rstan_lite.features.flow import estimator
     from rstan_lite.features.inputs import inputs_store
     from rstan_lite.features.networks import SHIPPED, shipped, split_name
     from rstan_lite.lab.network_tuning import DEFAULTS, check, check_validation, tune, tuned_path
-    from rstan_lite.lab.tuning_images import TuneSettings
+    from rstan_lite.lab.tuning_images import TuneSettings, fill_inputs
     from rstan_lite.system.devices import choose_device
     from rstan_lite.training.parts import cache_folder, open_dataset
 

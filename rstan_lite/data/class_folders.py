@@ -10,13 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from rstan_lite.data.clips import ClipDataset
-from rstan_lite.data.splits import (
-    TEST,
-    TRAIN,
-    check_name,
-    list_lines,
-    read_class_lists,
-)
+from rstan_lite.data.splits import TEST, TRAIN, check_name, list_lines, read_class_lists
 from rstan_lite.system.errors import DataError
 
 CLASS_LIST = "classInd.txt"
@@ -95,12 +89,10 @@ class UCF101(ClassFolders):
 
 
 class HMDB51(ClassFolders):
-    """HMDB51: 6,766 clips of 51 actions, in three splits.
+    """HMDB51: 6,766 clips of 51 actions; see `ClipDataset` (options) and `ClassFolders` (folders).
 
-    For the options and errors see `ClipDataset`, for the folders `ClassFolders`.
-    root: holds `testTrainMulti_7030_splits` and `hmdb51_org`.
-    A split uses 70 training and 30 test clips of each class; its lists mark the others as unused.
-    A clip's source is what its name holds before the class.
+    root: holds `testTrainMulti_7030_splits` and `hmdb51_org`. A split uses 70 training and 30 test
+    clips of each class. A clip's source is what its name holds before the class.
     """
 
     NAME, TITLE = "hmdb51", "HMDB51"

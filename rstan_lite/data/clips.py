@@ -44,19 +44,16 @@ class ClipDataset(ABC):
 
     root: the data set's folder. It holds the split lists, and the clips in a folder per class: as
     videos (with an ending of `video.VIDEOS`) or, in another folder, as frames. If it has both, the
-    videos count. Folders of classes may lie one level deeper. Case does not matter, as copies
-    differ in it.
-    split: 1, 2 or 3.
-    missing: what to do about clips that a list names but the disk lacks: "error" counts and names
-    them; "skip" leaves them out and keeps their names in `.missing`.
+    videos count. Folders of classes may lie one level deeper. Case does not matter.
+    missing: what to do about clips that a list names but the disk lacks: "error" names them; "skip"
+    leaves them out and keeps their names in `.missing`.
     damaged: the same of clips that turn out to be damaged when they are read, see `settle`.
-    validation: share of the training list that becomes `.validation`, by source video.
-    seed: of the validation part's draw.
+    validation: share of the training list that becomes `.validation`, by source video; seed: of its
+    draw.
     fold: 0: the lists' test part is tested. 1 to FOLDS: that fold of the training list is, and its
-    other clips train (`carve_fold`); the lists' test part is left alone. For choices of settings.
+    other clips train (`carve_fold`). For choices of settings.
     Attributes: classes, train, validation, test (lists of Clip), missing ("<class>/<clip>"),
-    damaged ({part: {"<class>/<clip>": what was found}}), layout (the name of the folder that holds
-    the clips).
+    damaged ({part: {"<class>/<clip>": what was found}}), layout (the folder of the clips).
     Raises DataError (root, layout, lists, missing clips), ConfigError (options).
     """
 
@@ -68,15 +65,9 @@ class ClipDataset(ABC):
     has_silhouettes: bool
 
     def __init__(
-        self,
-        root: str | Path,
-        split: int = 1,
-        missing: str = "error",
-        validation: float = 0.1,
-        seed: int = 0,
-        damaged: str = "error",
-        fold: int = 0,
-    ):
+        self, root: str | Path, split: int = 1, missing: str = "error", validation: float = 0.1,
+        seed: int = 0, damaged: str = "error", fold: int = 0,
+    ):  # fmt: skip
         check_count("split", split, 1, 3)
         check_choice("missing", missing, ("error", "skip"))
         check_choice("damaged", damaged, ("error", "skip"))
@@ -186,19 +177,14 @@ class ClipDataset(ABC):
             return read_images(clip.path) if clip.path.is_dir() else read_frames(clip.path)
 
     def silhouettes(self, clip: Clip, frames: np.ndarray) -> np.ndarray:
-        """The actor's silhouette in each frame, uint8 (F, H, W) of {0, 1}.
+        """The actor's silhouette in each of the clip's frames (F, H, W, 3), uint8 (F, H, W).
 
-        frames: the clip's frames (F, H, W, 3), whose shape the masks must match.
         All zero in a data set without silhouettes: Eq. 18 then has nothing to ask for.
         """
         return np.zeros(frames.shape[:3], np.uint8)
 
     def settle(self, damaged: Mapping[Clip, DataError]) -> None:
-        """Do about damaged clips what the option of that name says.
-
-        "error" raises a DataError that names them all; "skip" takes them out of every part and
-        keeps in `.damaged` what was found.
-        """
+        """Name all damaged clips in a DataError, or take them out of every part, as is asked."""
         if not damaged:
             return
         if not self._skip_damaged:
@@ -222,10 +208,7 @@ class ClipDataset(ABC):
                 setattr(self, part, [clip for clip in clips if clip not in damaged])
 
     def identity(self) -> str:
-        """A hash of what this data set is: its class and clip names, and how clips were generated.
-
-        Neither the split nor clips missing from the disk change it.
-        """
+        """A hash of all listed classes and clips, missing or not, and how clips were generated."""
         names = (f"{action}:{','.join(sorted(clips))};" for action, clips in self._listed.items())
         return hashlib.sha256(("".join(names) + self._recipe()).encode()).hexdigest()[:12]
 
@@ -235,13 +218,12 @@ class ClipDataset(ABC):
 
 
 def carve_validation(clips: list[Clip], share: float, seed: int) -> tuple[list[Clip], list[Clip]]:
-    """Split a training list in two by source video, class by class.
+    """Split a training list in two by source video, class by class: (training, validation).
 
     share: of each class's clips that should go to the validation part, in [0, 0.5]. Sources are
     drawn in seeded order while they fit the class's quota; where none fits, the smallest serves. A
     source never stands on both sides. A class keeps a source for training unless its last one is
     held for a later class, as a source may have clips of several; so a class may go over its quota.
-    Returns (training clips, validation clips), both in the list's order.
     """
     by_class: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for clip in clips:
@@ -268,14 +250,11 @@ def carve_validation(clips: list[Clip], share: float, seed: int) -> tuple[list[C
 
 
 def carve_fold(clips: list[Clip], fold: int, where: str | Path) -> tuple[list[Clip], list[Clip]]:
-    """Take one of FOLDS folds out of a training list, by source video.
+    """Take fold 1 to FOLDS out of a training list: (the others' clips, the fold's clips).
 
     Each clip is in one fold, with all that was cut from its video; classes are spread as evenly as
-    whole videos allow (scikit-learn's StratifiedGroupKFold), so that a class of few videos may lack
-    in a fold, or in the rest.
-    fold: 1 to FOLDS. where: the data set, for an error.
-    Returns (the others' clips, the fold's clips), both in the list's order. Raises DataError where
-    there are too few clips or videos for so many folds.
+    whole videos allow, so that a class of few videos may lack in a fold, or in the rest.
+    Raises DataError, of the data set `where`, for too few clips or videos.
     """
     from sklearn.model_selection import StratifiedGroupKFold  # takes a second to import
 

@@ -57,7 +57,6 @@ def open_clips(
     For the other options see `ClipDataset`.
 
     Puppets must have been generated: they are read like JHMDB, whose layout they have.
-    Raises ConfigError (name, options), DataError (root, layout, lists, missing clips).
     """
     # the readers load decoders, which a command's help can do without
     from rstan_lite.data.class_folders import HMDB51, UCF101

@@ -1,7 +1,4 @@
-"""The JHMDB reader: 928 clips of 21 actions, three splits, silhouettes.
-
-The puppets write the same layout, so that this is the one reader of both.
-"""
+"""The reader of JHMDB (928 clips of 21 actions, three splits, silhouettes), and of puppets."""
 
 from __future__ import annotations
 

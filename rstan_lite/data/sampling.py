@@ -11,18 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rstan_lite.data.transforms import read_view
 from rstan_lite.system.settings import check_choice, check_count
 
 
 def equally_spaced(n_frames: int, steps: int, phase: float | np.ndarray = 0.5) -> np.ndarray:
     """One frame of each of `steps` equal intervals of a clip.
 
-    n_frames: frames in the clip. steps: T. phase: in [0, 1), where in its interval of
-    n_frames / steps frames each one lies; (B,) phases give B samplings. Training draws a phase
-    for each clip; tests take one half, the middle.
-    Returns int64 (T,) or (B, T), ascending, in [0, n_frames). A clip with fewer than T frames
-    repeats some.
+    n_frames: frames in the clip. steps: T. phase: in [0, 1), where each one lies in its interval;
+    (B,) phases give B samplings. Training draws a phase for each clip; tests take the middle.
+    Returns int64 (T,) or (B, T), ascending, in [0, n_frames). A short clip repeats some.
     """
     check_count("n_frames", n_frames)
     check_count("steps", steps)
@@ -37,8 +34,8 @@ EXTENTS = ("whole", "first", "last")  # all of a clip, its first and its last tw
 def extent_range(n_frames: int, extent: str) -> tuple[int, int]:
     """The frames of a temporal extent (Section IV-D), from the first to one past the last.
 
-    n_frames: frames in the clip. extent: one of EXTENTS. Two thirds are rounded up, so that "first"
-    and "last" are of equal length and together leave no frame out.
+    extent: one of EXTENTS. Two thirds are rounded up, so that "first" and "last" are of equal
+    length and together leave no frame out.
     """
     check_choice("extent", extent, EXTENTS)
     if extent == "whole":
@@ -58,34 +55,16 @@ FRAMES = 32  # T of a test sequence in the paper
 
 @dataclass(frozen=True)
 class ClipSequence:
-    """T frames of a clip, all in one view.
+    """T frames of a clip, all in one view."""
 
-    view: see `transforms.view`. extent: one of EXTENTS. frames: T.
-    """
-
-    view: str
-    extent: str = "whole"
-    frames: int = FRAMES
+    view: str  # see `transforms.view`
+    extent: str = "whole"  # one of EXTENTS
+    frames: int = FRAMES  # T
 
     @property
     def name(self) -> str:
         """`<extent> <view>`, for example `first centre@192-mirror`."""
         return f"{self.extent} {self.view}"
-
-    @property
-    def crop(self) -> str:
-        """Where the crop lies: one of VIEWS."""
-        return read_view(self.view)[0]
-
-    @property
-    def scale(self) -> int:
-        """Side of the crop in pixels of frames whose short side is 256."""
-        return read_view(self.view)[1]
-
-    @property
-    def mirror(self) -> bool:
-        """Whether its frames are mirrored."""
-        return read_view(self.view)[2]
 
     def index(self, n_frames: int) -> np.ndarray:
         """The frames, int64 (T,), in a clip of so many; a short extent repeats some."""

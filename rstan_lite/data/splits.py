@@ -42,11 +42,7 @@ def read_split(path: str | Path) -> dict[str, int]:
 
 
 def read_class_lists(folder: Path, split: int) -> dict[str, dict[str, int]]:
-    """Read one split's lists `<class>_test_split<k>.txt`, as JHMDB and HMDB51 have them.
-
-    Returns {class, in the order of the names: {clip: 1, 2 or 0}}.
-    Raises DataError for a folder without a list and for a bad list (see `read_split`).
-    """
+    """{class: `read_split` of its list `<class>_test_split<k>.txt`}; DataError for none."""
     end = f"_test_split{split}.txt"
     # a name that starts with a dot is what some systems leave beside a file when they copy it
     names = (p.name for p in folder.iterdir() if not p.name.startswith("."))
@@ -59,10 +55,7 @@ def read_class_lists(folder: Path, split: int) -> dict[str, dict[str, int]]:
 
 
 def list_lines(path: str | Path, expected: str) -> list[tuple[str, str]]:
-    """The lines of a list that are not blank, each with its place for an error message.
-
-    Raises DataError for a file that can't be read, or without such a line.
-    """
+    """A list's lines that are not blank, each with its place for an error; DataError for none."""
     lines = read_text(Path(path), DataError, "a UTF-8 split list").splitlines()
     found = [(f"{path}, line {i}", x.strip()) for i, x in enumerate(lines, start=1) if x.strip()]
     if not found:
@@ -80,9 +73,5 @@ def check_name(where: str, name: str) -> None:
 
 
 def source_video(name: str, action: str) -> str:
-    """The video that a clip was cut from, read off its name.
-
-    name: `<source>_<action>_f_cm_np1_fr_med_3`. A name that does not follow the pattern is its own
-    source.
-    """
+    """The source of `<source>_<action>_f_cm_np1_fr_med_3`; another name is its own source."""
     return _SUFFIX.sub("", name).removesuffix(f"_{action}")

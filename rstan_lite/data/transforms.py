@@ -18,11 +18,10 @@ CORNERS = ("centre", "top-left", "top-right", "bottom-left", "bottom-right")
 
 @dataclass(frozen=True)
 class Geometry:
-    """Cut a box out of a frame, scale it to a square, and mirror it if asked.
+    """Cut a box out of a frame, scale it to a square of `size` pixels, and mirror it if asked.
 
-    The box is given in shares of the frame's height and width, so that the same geometry fits a
-    frame, a flow field stored at another size, and a silhouette.
-    top, left, height, width: in [0, 1]. size: side of the result in pixels. mirror: flip x.
+    The box is given in shares of the frame's height and width, in [0, 1], so that the same geometry
+    fits a frame, a flow field stored at another size, and a silhouette.
     """
 
     top: float
@@ -33,12 +32,9 @@ class Geometry:
     mirror: bool = False
 
     def __post_init__(self) -> None:
-        inside = (
-            min(self.top, self.left) >= 0
-            and min(self.height, self.width) > 0
-            and max(self.top + self.height, self.left + self.width) <= 1 + 1e-9
-        )
-        if not inside or self.size < 1:
+        ends = (self.top + self.height, self.left + self.width)
+        inside = min(self.top, self.left) >= 0 and max(ends) <= 1 + 1e-9
+        if not inside or min(self.height, self.width) <= 0 or self.size < 1:
             raise ConfigError("geometry", str(self), "a box inside [0, 1] and a positive size")
 
     def box(self, rows: int, columns: int) -> tuple[int, int, int, int]:
@@ -61,11 +57,10 @@ class Geometry:
         return self._apply(frame, cv2.INTER_AREA)
 
     def flow(self, stack: np.ndarray) -> np.ndarray:
-        """Transform a stack of 8-bit flow; mirroring negates x.
+        """A stack of 8-bit flow, uint8 (H, W, 2 * L), as (size, size, 2 * L); mirroring negates x.
 
-        stack: uint8 (H, W, 2 * L), interleaved x then y, 128 for no motion. The coded
-        displacements stay in pixels of the source frame, as in the two-stream networks' training.
-        Returns uint8 (size, size, 2 * L).
+        stack: interleaved x then y, 128 for no motion. The coded displacements stay in pixels of
+        the source frame, as in the two-stream networks' training.
         """
         out = self._apply(stack, cv2.INTER_LINEAR)
         if not self.mirror:
@@ -77,23 +72,15 @@ class Geometry:
         return out
 
     def mask(self, mask: np.ndarray) -> np.ndarray:
-        """mask: uint8 (H, W) of {0, 1}. Returns uint8 (size, size) of {0, 1}.
-
-        A pixel of the result is set where any silhouette pixel falls into it, so that thin limbs
-        survive shrinking.
-        """
+        """A mask uint8 (H, W) of {0, 1} as (size, size), set where any set pixel falls."""
         out = self._apply(mask.astype(np.float32), cv2.INTER_AREA)
         return (out > 0).astype(np.uint8)
 
 
 def crop(
-    shape: Sequence[int],
-    size: int,
-    share: float = CENTRE_SHARE,
-    corner: str = "centre",
-    mirror: bool = False,
-    aspect: float = 1.0,
-) -> Geometry:
+    shape: Sequence[int], size: int, share: float = CENTRE_SHARE, corner: str = "centre",
+    mirror: bool = False, aspect: float = 1.0,
+) -> Geometry:  # fmt: skip
     """A crop with a side of `share` times the short side, at the centre or in a corner.
 
     shape: the frame's (H, W, ...) in pixels. size: side of the result. aspect: width of the box
@@ -143,7 +130,7 @@ def view(name: str, shape: Sequence[int], size: int) -> Geometry:
 
     size: side of the network's input for a plain crop, 224 pixels out of frames whose short side is
     256. `centre@192` cuts 192 of those 256 pixels at the same magnification, so that its input has
-    192 / 224 of the side and, in a convolutional network, fewer places; `centre@256` has more.
+    192 / 224 of the side and, in a convolutional network, fewer places.
     """
     base, pixels, mirror = read_view(name)
     if base == "whole":

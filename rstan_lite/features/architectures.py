@@ -1,4 +1,4 @@
-"""Networks that torchvision and timm lack: BN-Inception, and the small one that ships.
+"""Networks that torchvision and timm lack, and what is done to a first convolution for flow.
 
 BN-Inception is TSN's network: Inception with batch normalisation (Ioffe, Szegedy, ICML 2015).
 PuppetNet is a residual network that was trained on puppets.
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from rstan_lite.system.errors import ConfigError
 
 BNINCEPTION = "bninception"
 # ImageNet's weights, which TSN starts from, in the release whose names are used here
@@ -25,9 +27,8 @@ class Block(NamedTuple):
 
     one: of the 1 x 1 convolution; 0 for none. three: of the 1 x 1 and the 3 x 3 convolution.
     double: of the 1 x 1 and of each of the two 3 x 3 convolutions. pool: "average" or "maximum", of
-    3 x 3 places. project: of the 1 x 1 convolution after it; 0 for none.
-    A block without its first and last convolution halves the side, and passes the maximum on as it
-    is.
+    3 x 3 places. project: of the 1 x 1 convolution after it. A block without the first and the last
+    halves the side, and passes the maximum on.
     """
 
     one: int
@@ -66,8 +67,7 @@ class BNInception(nn.Module):
     """Images (B, 3, s, s) to logits (B, classes); s is a multiple of 32.
 
     The parameters bear the published files' names. Nodes of use are `inception_<block>_output` (the
-    cube of TSN is that of 5a, 7 x 7 x 1024 at 224 pixels) and `global_pool` (1024), which averages
-    over all places, at 224 pixels over the 7 x 7 that it was trained with.
+    cube of TSN is that of 5a, 7 x 7 x 1024 at 224 pixels) and `global_pool` (1024), its mean.
     """
 
     def __init__(self, classes: int = 1000):
@@ -132,13 +132,12 @@ class BNInception(nn.Module):
 def mend(
     state: Mapping[str, Tensor], expected: Mapping[str, Tensor]
 ) -> tuple[dict[str, Tensor], dict[str, list[str]]]:
-    """A published file's tensors, in the shapes of today.
+    """A published file's tensors, in the shapes of today, and the names left out by reason.
 
     state: of a file. expected: of the network, by name.
-    Batch normalisation's tensors of shape (1, C), which old files hold, become (C,). The classifier
-    and the counters of batches are left out, and zeros stand for them: a trunk ends before the one,
-    and nothing reads the others.
-    Returns the tensors, and the names left out by reason: "classifier", "counters" or "unknown".
+    Batch normalisation's tensors of shape (1, C), which old files hold, become (C,). Zeros stand
+    for the "classifier", before which a trunk ends, and for the "counters" of batches, which
+    nothing reads. The third reason is "unknown".
     """
     kept: dict[str, Tensor] = {}
     out: dict[str, list[str]] = {}
@@ -162,10 +161,7 @@ WIDTHS = (24, 48, 96, 128)
 
 
 class Residual(nn.Module):
-    """Two 3 x 3 convolutions beside a shortcut, at half the side: (B, i, s, s) to (B, o, s/2, s/2).
-
-    The shortcut averages before its 1 x 1 convolution, so that no pixel is left out.
-    """
+    """Two 3 x 3 convolutions beside a shortcut that averages, (B, i, s, s) to (B, o, s/2, s/2)."""
 
     def __init__(self, inputs: int, outputs: int):
         super().__init__()
@@ -205,3 +201,44 @@ class PuppetNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.classifier(self.pool(self.trunk(images)).flatten(1))
+
+
+def to_motion(network: nn.Module, inputs: int) -> nn.Module:
+    """Cross-modality initialisation (TSN): the RGB network with a first convolution for flow.
+
+    Its weights are averaged over R, G and B and repeated over `inputs` channels.
+    """
+    name, first = _first_convolution(network)
+    alike: Any = {name: getattr(first, name) for name in ("kernel_size", "stride", "padding")}
+    # its own type: timm's pads as TensorFlow does
+    new = type(first)(inputs, first.out_channels, bias=first.bias is not None, **alike)
+    with torch.no_grad():
+        new.weight.copy_(first.weight.mean(1, keepdim=True).expand_as(new.weight))
+        if first.bias is not None and new.bias is not None:
+            new.bias.copy_(first.bias)
+    network.set_submodule(name, new)
+    return network
+
+
+def _first_convolution(network: nn.Module) -> tuple[str, nn.Conv2d]:
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d):
+            return name, module
+    raise ConfigError("backbone", type(network).__name__, "a network with a convolution")
+
+
+@torch.no_grad()
+def rescale(network: nn.Module) -> None:
+    """Bring a homogeneous network's first convolution to the size of a fresh one.
+
+    ImageNet's SqueezeNet has first weights 50 times as large. Gradient steps that suit the other
+    layers then leave it as it is, and a motion network can't learn to tell x from y. Dividing it
+    and every bias by one number divides all outputs by it: ReLU and pooling commute with scaling.
+    """
+    first = _first_convolution(network)[1]
+    fan_in = first.weight[0].numel()
+    factor = first.weight.square().mean().sqrt() / (2 / fan_in) ** 0.5
+    first.weight.div_(factor)
+    for name, parameter in network.named_parameters():
+        if name.endswith("bias"):
+            parameter.div_(factor)

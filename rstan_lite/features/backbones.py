@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from rstan_lite.features.architectures import BNINCEPTION, BNInception, PuppetNet
-from rstan_lite.features.first_convolution import to_motion
+from rstan_lite.features.architectures import BNINCEPTION, BNInception, PuppetNet, to_motion
 from rstan_lite.features.flow import PAIRS, ZERO
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.settings import check_choice, require_libraries
@@ -24,12 +23,12 @@ STREAMS = ("appearance", "motion")
 class Pixels:
     """What values a network takes.
 
-    mean, std: of RGB in [0, 1], or of BGR where `bgr`, subtracted and divided by.
-    flow_unit: 8-bit codes of flow that make 1 of the network's input, after 128 is subtracted.
+    mean, std: of RGB in [0, 1], or of BGR where `bgr`. flow_unit: 8-bit codes of flow, from 128 on,
+    that make 1 of the network's input.
     """
 
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # of ImageNet
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)  # of ImageNet
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
     bgr: bool = False
     flow_unit: float = 16.0  # brings flow to about the spread of a normalised image
 
@@ -47,10 +46,9 @@ class Backbone:
     name: of `torchvision.models`, or "bninception" or "puppetnet"; "timm:" and a name of timm's.
     cube: the node of the convolutional cube, a map or tokens. vector: the node of the feature
     vector; of tokens it is the class token, else a node that still has places is averaged.
-    cube_pool: max-pooling of the cube, for networks whose last map is finer than 7 x 7 places.
-    homogeneous: nothing but convolutions, ReLU and pooling, see `rescale`.
+    cube_pool: max-pooling of a map that is finer than 7 x 7 places. homogeneous: see `rescale`.
     pairs: consecutive pairs of flow in the motion network's input, two channels each.
-    pixels: the values of its input. step: sides of images must be a multiple of it.
+    step: sides of images must be a multiple of it.
     """
 
     name: str
@@ -68,10 +66,7 @@ class Backbone:
         return self.name.startswith("vit_")
 
     def content(self, stream: str) -> dict[str, Any]:
-        """What features depend on besides the network's name, where it differs from the usual.
-
-        It belongs to the keys of what is made with the network.
-        """
+        """What is unusual about the network's input, for the keys of what is made with it."""
         if stream == "appearance":
             return {} if self.pixels == TORCHVISION else {"pixels": asdict(self.pixels)}
         usual = {"pairs": PAIRS, "flow_unit": TORCHVISION.flow_unit}
@@ -89,12 +84,7 @@ PRESETS = {
     # TSN's nodes: inception-5a, 7 x 7 x 1024, and the last pooling, 1024. Another side than a
     # multiple of 32 comes to an odd map, whose halves by convolution and by pooling are unlike
     BNINCEPTION: Backbone(
-        BNINCEPTION,
-        "inception_5a_output",
-        "global_pool",
-        pairs=5,
-        pixels=CAFFE,
-        step=32,
+        BNINCEPTION, "inception_5a_output", "global_pool", pairs=5, pixels=CAFFE, step=32
     ),
     "resnet18": Backbone("resnet18", "layer4", "avgpool"),
     "resnet50": Backbone("resnet50", "layer4", "avgpool"),
@@ -120,11 +110,8 @@ def backbone(name: str) -> Backbone:
     timm = "timm:" if name.startswith("timm:") else ""
     network, *nodes = name.removeprefix(timm).split(":")
     if len(nodes) not in (2, 3) or (len(nodes) == 3 and not nodes[2].isdigit()):
-        raise ConfigError(
-            "backbone",
-            repr(name),
-            f"one of {', '.join(PRESETS)}, or '[timm:]network:cube node:vector node'",
-        )
+        expected = f"one of {', '.join(PRESETS)}, or '[timm:]network:cube node:vector node'"
+        raise ConfigError("backbone", repr(name), expected)
     # pixels, pairs and step belong to the network, whichever nodes are read
     known = PRESETS.get(network) or Backbone(timm + network, "", "")
     if timm:
@@ -140,10 +127,7 @@ def channels(stream: str, pairs: int = PAIRS) -> int:
 
 
 def build(spec: Backbone, side: int = 224) -> nn.Module:
-    """The whole network without weights, for RGB.
-
-    side: of the images in pixels, which networks with a position for each patch are built for.
-    """
+    """The whole network without weights, for RGB images of a side in pixels."""
     if spec.name == "puppetnet":
         return PuppetNet()
     if spec.name == BNINCEPTION:
@@ -178,12 +162,8 @@ def _timm_pixels(network: str) -> Pixels:
 
 
 def _size(network: str, found: int, expected: str) -> ConfigError:
-    return ConfigError(
-        f"images of {network}",
-        f"a side of {found} pixels",
-        expected,
-        "Options: --size and --motion-size, or --size and --test-size of `rstan-lite tune`.",
-    )
+    hint = "Options: --size and --motion-size, or --size and --test-size of `rstan-lite tune`."
+    return ConfigError(f"images of {network}", f"a side of {found} pixels", expected, hint)
 
 
 def cube_places(maps: Tensor) -> Tensor:
@@ -200,8 +180,7 @@ def as_cube(output: Tensor, side: int, node: str) -> Tensor:
 
     output: a map (B, C, K, K); one with its channels last (B, K, K, C), as Swin has them; or tokens
     (B, N, C) of a vision transformer, row by row, N = K * K or, with a class token before them,
-    1 + K * K. side: of the square images in pixels, for which K must be a divisor where there are
-    tokens. node: its name, for the complaint.
+    1 + K * K, where K divides the side, in pixels, of the square images. node: its name.
     Raises ConfigError for any other shape, or one that can be read in two ways.
     """
     shape = tuple(output.shape)
@@ -217,10 +196,7 @@ def as_cube(output: Tensor, side: int, node: str) -> Tensor:
 
 
 def as_vector(output: Tensor, side: int, node: str) -> Tensor:
-    """A node's output as a vector (B, d): the class token where there is one, else a mean.
-
-    output: (B, d), or as for `as_cube`, whose errors it raises.
-    """
+    """A node's output, (B, d) or as for `as_cube`, as (B, d): a class token, else a mean."""
     if output.ndim == 2:
         return output
     if output.ndim == 3 and _class_tokens(output.shape[1], side, node):
@@ -234,11 +210,8 @@ def _class_tokens(tokens: int, side: int, node: str) -> int:
         k = isqrt(tokens - first)
         if k > 0 and k * k == tokens - first and side % k == 0:
             return first
-    raise _unlike(
-        node,
-        f"{tokens} tokens for {side} x {side} pixels",
-        "K * K, or 1 + K * K with a class token, where K divides the pixels",
-    )
+    expected = "K * K, or 1 + K * K with a class token, where K divides the pixels"
+    raise _unlike(node, f"{tokens} tokens for {side} x {side} pixels", expected)
 
 
 def _unlike(node: str, found: str, expected: str) -> ConfigError:
@@ -250,10 +223,8 @@ class FeatureNet(nn.Module):
 
     stream: "appearance" (uint8 RGB images) or "motion" (uint8 flow stacks).
     classes: of the classifier that fine-tuning trains on the vector; 0 for none.
-    side: of the images in pixels. A vision transformer takes images of this side alone; others also
-    take images of other sides.
-    Build it inside `torch.device("meta")` if only shapes are wanted, or if weights are read next:
-    no random numbers are drawn then.
+    side: of the images in pixels; others than vision transformers take further sides as well.
+    Inside `torch.device("meta")` no random numbers are drawn: for shapes, or if weights are read.
     """
 
     mean: Tensor
@@ -270,23 +241,18 @@ class FeatureNet(nn.Module):
         network = build(spec, side)
         if stream == "motion":
             network = to_motion(network, self.inputs)
+        # timm knows which of its modules can't be traced
+        extraction = _timm().models if spec.name.startswith("timm:") else feature_extraction
+        nodes = list({spec.cube, spec.vector})
         try:
-            # timm knows which of its modules can't be traced
-            extraction = _timm().models if spec.name.startswith("timm:") else feature_extraction
-            self.trunk = extraction.create_feature_extractor(
-                network, list({spec.cube, spec.vector})
-            )
+            self.trunk = extraction.create_feature_extractor(network, nodes)
         except ValueError as error:
-            raise ConfigError(
-                "backbone",
-                f"nodes {spec.cube!r}, {spec.vector!r} ({error})",
-                "nodes of the network",
-            ) from error
-        pixels, rgb = spec.pixels, stream == "appearance"
-        for name, values in (
-            ("mean", pixels.mean if rgb else [ZERO / 255]),
-            ("std", pixels.std if rgb else [pixels.flow_unit / 255]),
-        ):
+            found = f"nodes {spec.cube!r}, {spec.vector!r} ({error})"
+            raise ConfigError("backbone", found, "nodes of the network") from error
+        mean, std = spec.pixels.mean, spec.pixels.std
+        if stream == "motion":
+            mean, std = (ZERO / 255,), (spec.pixels.flow_unit / 255,)
+        for name, values in (("mean", mean), ("std", std)):
             # on the CPU even if the network is built on "meta": ImageNet's files do not bring them
             self.register_buffer(name, torch.tensor(values, device="cpu").view(-1, 1, 1))
         self.dropout = nn.Dropout(dropout)
@@ -307,10 +273,7 @@ class FeatureNet(nn.Module):
         return x.sub_(self.mean).div_(self.std)
 
     def vector_and_cube(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The nodes' outputs: (B, d_fc) and (B, d_cv, K, K).
-
-        Raises ConfigError for a side that the network can't take, or nodes without square maps.
-        """
+        """The nodes' (B, d_fc) and (B, d_cv, K, K); ConfigError for a side that does not fit."""
         side = images.shape[1]
         self._check_side(side)
         return self._read(self.trunk(self.normalise(images)), side)
@@ -330,11 +293,7 @@ class FeatureNet(nn.Module):
         return vector, cube
 
     def features(self, images: Tensor) -> dict[str, Tensor]:
-        """The features of a batch of images.
-
-        images: uint8 (B, s, s, channels). Returns "cubes" (B, P, d_cv), see `cube_places`, and
-        "vectors" (B, d_fc).
-        """
+        """Of images uint8 (B, s, s, channels) "cubes" (B, P, d_cv) and "vectors" (B, d_fc)."""
         vector, cube = self.vector_and_cube(images)
         return {"cubes": cube_places(cube), "vectors": vector}
 
@@ -349,10 +308,7 @@ class FeatureNet(nn.Module):
         return self.classify(self.vector_and_cube(images)[0])
 
     def sizes(self, side: int = 0) -> tuple[int, int, int]:
-        """P, d_fc and d_cv for images of `side` pixels (0: those that it was built for).
-
-        Shapes alone are computed. Raises ConfigError for a side that the network can't take.
-        """
+        """P, d_fc and d_cv for images of `side` pixels (0: its own), from shapes alone."""
         side = side or self.side
         self._check_side(side)
         tensors = [*self.trunk.named_parameters(), *self.trunk.named_buffers()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -81,56 +81,48 @@ class FeatureSettings:
         """The side of a stream's images in pixels."""
         return (self.motion_size if stream == "motion" else 0) or self.size
 
-    @cached_property
-    def places(self) -> int:
-        """P, places of the streams' cubes in the first view, see `places_of`."""
-        return self.places_of(self.views)[self.views[0]]
+    def network(self, stream: str, classes: int = 0) -> FeatureNet:
+        """A stream's network without weights."""
+        with torch.device("meta"):
+            spec, side = backbone(self.backbone_of(stream)), self.size_of(stream)
+            return FeatureNet(spec, stream, classes, side=side)
 
     def places_of(self, views: Sequence[str]) -> dict[str, int]:
         """P of the cubes in each view, the same in all streams; only shapes are computed.
 
-        Raises ConfigError for an unknown network or node, a side of images that a network can't
-        take, and streams with other numbers of places.
+        Raises ConfigError for a network, node or side that does not fit, and for unlike streams.
         """
         found: dict[str, dict[str, int]] = {name: {} for name in views}
         for stream in self.weights:
-            size = self.size_of(stream)
-            with torch.device("meta"):
-                net = FeatureNet(backbone(self.backbone_of(stream)), stream, side=size)
-            sizes = cache(net.sizes)  # many views are of one side
-            for name in views:
-                found[name][stream] = sizes(view_side(name, size))[0]
+            sizes, side = cache(self.network(stream).sizes), self.size_of(stream)
+            for name in views:  # many are of one side
+                found[name][stream] = sizes(view_side(name, side))[0]
         for name, of_view in found.items():
             if len(set(of_view.values())) > 1:
-                raise ConfigError(
-                    "features",
-                    f"cubes of {of_view} places in the view {name}",
-                    "as many places in both streams: attention is fused place by place (Eq. 14)",
-                    "Choose other sizes of the networks' inputs.",
-                )
+                said = f"cubes of {of_view} places in the view {name}"
+                want = "as many places in both streams: attention is fused place by place (Eq. 14)"
+                hint = "Choose other sizes of the networks' inputs."
+                raise ConfigError("features", said, want, hint)
         return {name: next(iter(of_view.values())) for name, of_view in found.items()}
 
 
 def load_network(settings: FeatureSettings, stream: str) -> FeatureNet:
-    """A stream's network with its weights, ready to extract features.
+    """A stream's network with the weights of a tuned or shipped network, or an ImageNet state.
 
-    The weights file may be one of `rstan-lite tune` (or shipped) or an ImageNet state; from the
-    latter a motion network gets its first convolution by cross-modality initialisation.
+    From the latter a motion network gets its first convolution by cross-modality initialisation.
     """
     path = settings.weights[stream]
     state = read_state(Path(path))
-    classes = 0
-    if tuned_trunk(state):
-        bias = state.get("classifier.bias", torch.empty(()))
-        if bias.ndim != 1 or len(bias) == 0:
-            found = "no classifier" if bias.ndim != 1 else "a classifier of no class"
-            raise CheckpointError(path, found, "a network of `rstan-lite tune`")
-        classes = len(bias)
-    with torch.device("meta"):
-        net = FeatureNet(
-            backbone(settings.backbone_of(stream)), stream, classes, side=settings.size_of(stream)
-        )
-    (load_tuned if classes else load_imagenet)(net, path)
+    if not tuned_trunk(state):
+        net = settings.network(stream)
+        load_imagenet(net, path)
+        return net.eval()
+    bias = state.get("classifier.bias", torch.empty(()))
+    if bias.ndim != 1 or len(bias) == 0:
+        found = "no classifier" if bias.ndim != 1 else "a classifier of no class"
+        raise CheckpointError(path, found, "a network of `rstan-lite tune`")
+    net = settings.network(stream, len(bias))
+    load_tuned(net, path)
     return net.eval()
 
 
@@ -152,8 +144,7 @@ class Made(NamedTuple):
 class InputSteps:
     """The steps from a clip to its inputs in their store: decode it once, then compute the flow.
 
-    inputs: the store; what it holds of a clip is not made again.
-    todo: the clips, and what is to be made of each.
+    inputs: the store; what it holds of a clip is not made again. todo: what to make of each clip.
     """
 
     dataset: ClipDataset
@@ -190,17 +181,25 @@ class InputSteps:
         index = np.sort(np.concatenate([one.index(len(frames)) for one in wanted]))
         return Made(made.clip_print, pick_inputs(frames, arrays.get("masks"), index, flow))
 
+    def written(self) -> Iterable[Store]:
+        """The stores that are written to."""
+        return [self.inputs]
+
     def store(self, clip: Clip, made: Made) -> None:
         """Store the inputs."""
         self.inputs.write(clip, made.tensors, made.clip_print)
 
     @for_work(LARGE)
     def run(self, workers: int) -> None:
-        """Take all clips through the steps, several at a time.
+        """Take all clips through the steps, several at a time; see `over_clips`.
 
-        On a CPU each process does all of a clip: no one waits for another, and nothing but names
-        goes between them. Where a GPU computes, processes decode while the main one computes.
+        On a CPU each process does all of a clip, and nothing but names goes between them. Where a
+        GPU computes, processes decode while the main one computes.
         """
+        if not self.todo:
+            return
+        for store in self.written():
+            clear_parts(store.folder)
         order: list[Step] = [self.decode, self.compute, self.store]
         remote = 3 if self.device == "cpu" else 2  # steps that a process of its own can do
         if not self.inputs.flow.forks:
@@ -214,8 +213,7 @@ class Extraction(InputSteps):
     """The steps from a clip to its features, for whatever the stores lack of it.
 
     The inputs of a clip that are not stored yet are not stored on the way either.
-    stores: by what they hold. todo: which of them each clip is to be written to. device: of the
-    networks.
+    todo: which of the stores each clip is to be written to. device: of the networks.
     """
 
     stores: Mapping[Wanted, Store]
@@ -231,8 +229,11 @@ class Extraction(InputSteps):
         last = torch.channels_last
         return {name: net.to(self.device).to(memory_format=last) for name, net in nets.items()}
 
+    def written(self) -> Iterable[Store]:
+        return self.stores.values()
+
     def store(self, clip: Clip, made: Made) -> None:
-        """Write the clip's features and targets."""
+        """Write the clip's features and targets; they appear whole or not at all."""
         there, n_frames = made.tensors["index"].numpy(), len(made.tensors["flow"]) + 1
         by_view: dict[tuple[str, str], list[ClipSequence]] = {}  # what shares images
         for kind, one in self.todo[clip]:
@@ -264,48 +265,22 @@ class Extraction(InputSteps):
         return torch.from_numpy(target(seen, round(places**0.5)))
 
 
-def fill_inputs(
-    store: InputStore, dataset: ClipDataset, clips: list[Clip], workers: int = 2
-) -> None:
-    """Make what a store of inputs lacks, several clips at a time.
-
-    A damaged clip does not stop the others; at the end all damaged ones are reported together or
-    left out of the data set, and a second call, once they are mended, makes only them.
-    Raises DataError (damaged clips), StoreError (disk).
-    """
-    kept = [("inputs", ClipSequence("whole", frames=store.frames))]
-    todo = dict.fromkeys(store.missing(clips), kept)
-    if todo:
-        clear_parts(store.folder)
-        InputSteps(dataset, store, todo).run(workers)
-
-
 def over_clips(
-    clips: Sequence[Clip],
-    remote: Sequence[Step],
-    local: Sequence[Step],
-    workers: int,
-    title: str,
+    clips: Sequence[Clip], remote: Sequence[Step], local: Sequence[Step], workers: int, title: str,
     dataset: ClipDataset,
-) -> None:
+) -> None:  # fmt: skip
     """Take every clip through the steps `remote`, then `local`.
 
     remote: done in `workers` processes (one or none: in this one), which hold a copy of the objects
-    that the steps are methods of. local: done here, while the processes go on; values come in
-    shared memory where they are tensors. title: of the progress bar.
+    that the steps are methods of. local: done here meanwhile. title: of the progress bar.
     A damaged clip does not stop the others. At the end all damaged ones are reported together or
     left out of the data set, see `ClipDataset.settle`. Raises at once what else a step raises.
     """
-    several = workers > 1
-    loader = DataLoader(
-        _Remote(clips, remote),
-        batch_size=None,
-        num_workers=workers if several else 0,
-        collate_fn=_as_it_is,
-        worker_init_fn=one_thread,
-        prefetch_factor=AHEAD if several else None,
-        multiprocessing_context=START if several else None,
-    )
+    several: dict[str, Any] = {}
+    if workers > 1:
+        several = {"num_workers": workers, "prefetch_factor": AHEAD}
+        several |= {"worker_init_fn": one_thread, "multiprocessing_context": START}
+    loader = DataLoader(_Remote(clips, remote), batch_size=None, collate_fn=_as_it_is, **several)
     damaged: dict[Clip, DataError] = {}
     # the bar beside the loop: tqdm.auto begins an iteration of its own, with processes of its own
     with tqdm(total=len(clips), desc=title) as bar:

@@ -58,12 +58,7 @@ class OpenCVFlow:
 
 
 class Raft:
-    """RAFT (Teed and Deng, ECCV 2020), torchvision's network with its weights, on a device.
-
-    variant: "raft_small" or "raft_large". weights: a file (.pth or .safetensors) of the variant's
-    state; none: torchvision's, downloaded once into torch hub's folder of checkpoints.
-    Raises CheckpointError for a file that is missing, damaged or of the other variant.
-    """
+    """RAFT (Teed and Deng, ECCV 2020), torchvision's network with its weights, see `estimator`."""
 
     forks: ClassVar[bool] = False  # a process cannot share another one's GPU context
 
@@ -75,11 +70,8 @@ class Raft:
         self._net, self._device = get_model(variant, weights=None), device
         load_weights(self._net, read_state(path), str(path), variant)
         self._net.eval().to(device)
-        self.parameters: dict[str, Any] = {
-            "method": variant,
-            "updates": RAFT_UPDATES,
-            "weights": weights_hash(path),
-        }
+        self.parameters: dict[str, Any] = {"method": variant, "updates": RAFT_UPDATES}
+        self.parameters["weights"] = weights_hash(path)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a process that only decodes gets: no network, which may lie on a GPU."""
@@ -112,10 +104,10 @@ def estimator(method: str, weights: str | Path = "", device: str = "cpu") -> Est
     """A method by name.
 
     method: "dis" (dense inverse search, about 5 ms a 320x240 pair), "tvl1" (the two-stream
-    networks' own, tens of times slower), "raft_small" or "raft_large" (torchvision's RAFT; for a
-    GPU).
-    weights: a file of RAFT's weights; none: torchvision's, downloaded once. device: RAFT's.
-    Raises ConfigError (names), CheckpointError (weights).
+    networks' own, tens of times slower), "raft_small" or "raft_large" (for a GPU).
+    weights: a file of RAFT's weights (.pth or .safetensors); none: torchvision's, downloaded once
+    into torch hub's folder of checkpoints. device: RAFT's.
+    Raises ConfigError (names), CheckpointError (weights missing, damaged or of the other variant).
     """
     check_choice("flow", method, METHODS)
     if method in RAFT:
@@ -150,8 +142,8 @@ def camera_motion(flow: np.ndarray, model: str) -> np.ndarray:
     """The part of a flow field that the camera explains.
 
     flow: float32 (H, W, 2). model: "median" or "similarity".
-    Returns float32 (H, W, 2), or (2,) for "median". The fit uses a grid of points and is robust to
-    an actor who fills less than half of the frame; where it fails, the median serves.
+    Returns float32 (H, W, 2), or (2,) for "median", which serves where the fit fails. The fit uses
+    a grid of points; an actor may fill up to half of the frame.
     """
     median = np.median(flow.reshape(-1, 2)[::7], axis=0).astype(np.float32)
     if model == "median":
@@ -180,8 +172,7 @@ def _least_squares_similarity(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """The similarity (2, 3) that moves points (n, 2) nearest to others; they must not all agree.
 
     With points as complex numbers about their means it is one division (Umeyama, PAMI 1991). The
-    result is rounded far below what a flow field resolves, so that the order of a sum, which
-    differs between processors, does not change it.
+    result is rounded, so that the order of a sum, which differs between processors, is not seen.
     """
     s, e = (points[:, 0] + 1j * points[:, 1].astype(np.float64) for points in (start, end))
     from_mean = s - s.mean()
@@ -192,10 +183,9 @@ def _least_squares_similarity(start: np.ndarray, end: np.ndarray) -> np.ndarray:
 
 
 def encode(flow: np.ndarray, bound: float = BOUND) -> np.ndarray:
-    """Code displacements in 8 bits: [-bound, bound] to [1, 255], 128 for none.
+    """Code displacements, in pixels, in uint8: [-bound, bound] to [1, 255], 128 for none.
 
-    flow: float, any shape, pixels. Returns uint8 of the same shape. The code's step is bound / 127
-    pixels, so the error is at most half of that where nothing is clipped.
+    The code's step is bound / 127 pixels, so the error is at most half of that, unless clipped.
     """
     coded = np.rint(np.clip(flow, -bound, bound) * (127 / bound)) + ZERO
     return coded.astype(np.uint8)
@@ -207,10 +197,7 @@ def decode(coded: np.ndarray, bound: float = BOUND) -> np.ndarray:
 
 
 def stack_indices(n_flow: int, frame: int, pairs: int = PAIRS) -> np.ndarray:
-    """The consecutive pairs centred on a frame, int64 (pairs,).
-
-    Pair i leads from frame i to i + 1. At a clip's ends the first or last pair is repeated.
-    """
+    """The consecutive pairs (i to i + 1) centred on a frame, int64; end ones are repeated."""
     if n_flow < 1:
         raise DataError("flow", "a clip of one frame", "two frames or more")
     start = frame - pairs // 2

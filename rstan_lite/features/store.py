@@ -16,7 +16,7 @@ from torch import Tensor
 from rstan_lite.data.clips import Clip
 from rstan_lite.system.errors import DataError, StoreError
 from rstan_lite.system.files import write_atomically
-from rstan_lite.system.reading import check_regular, disk_errors, read_json
+from rstan_lite.system.reading import check_regular, disk_errors, read_json, sha256
 
 MEND = "Remove it and run `rstan-lite extract` again: only this clip is made anew."
 TENSORS = "a clip's stored tensors"
@@ -29,25 +29,20 @@ def digest(value: Any) -> str:
 
 def fingerprint(path: Path) -> str:
     """A hash of a clip's bytes (of all frames, for a folder of images). Raises DataError."""
-    total = hashlib.sha256()
     with disk_errors(DataError, path, "a clip that can be read"):
-        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        for file in files:
             check_regular(file, DataError, "a clip's file")
-            with file.open("rb") as opened:
-                while block := opened.read(2**20):
-                    total.update(block)
-    return total.hexdigest()[:16]
+        return sha256(files)[:16]
 
 
 class Store:
     """Tensors of clips in `folder/<class>/<clip>.safetensors`, memory-mapped when read.
 
     folder: made if absent. key: everything that changes the content, as JSON values; it stands in
-    `folder/key.json`, and a folder with another key is refused.
-    Each file carries the fingerprint of its clip, so a clip that changed on disk is not taken for
-    the one that was stored. Files appear whole or not at all, so a killed run goes on with what is
-    missing.
-    Raises StoreError.
+    `folder/key.json`, and a folder with another key is refused (StoreError).
+    Each file carries the fingerprint of its clip, so that a clip that changed is made anew. Files
+    appear whole or not at all, so that a killed run goes on with what is missing.
     """
 
     def __init__(self, folder: str | Path, key: dict[str, Any]):
@@ -77,10 +72,7 @@ class Store:
         return self.folder / clip.action / f"{clip.name}.safetensors"
 
     def missing(self, clips: list[Clip], prints: Callable[[Path], str] = fingerprint) -> list[Clip]:
-        """The clips that are not stored, or were stored from other bytes.
-
-        prints: a cached `fingerprint`, for several stores of the same clips to read each clip once.
-        """
+        """Clips that are not stored from their present bytes. prints: a cached `fingerprint`."""
         return [clip for clip in clips if not self.current(clip, prints)]
 
     def current(self, clip: Clip, prints: Callable[[Path], str] = fingerprint) -> bool:
@@ -96,10 +88,7 @@ class Store:
             return False
 
     def write(self, clip: Clip, tensors: dict[str, Tensor], clip_print: str = "") -> None:
-        """Store a clip's tensors (contiguous copies are made of views).
-
-        clip_print: the clip's fingerprint, of before it was read; else it is taken now.
-        """
+        """Store a clip's tensors. clip_print: its fingerprint of before it was read, or ""."""
         content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         metadata = {"clip": clip_print or fingerprint(clip.path)}
         write_atomically(self.path(clip), save(content, metadata))

@@ -19,8 +19,8 @@ from rstan_lite.features.backbones import backbone
 from rstan_lite.features.extraction import image_features, load_network
 from rstan_lite.features.flow import estimator
 from rstan_lite.features.inputs import needed_pairs, sparse_inputs, stream_images
-from rstan_lite.features.networks import check_networks
 from rstan_lite.features.pipeline import ClipFeatures
+from rstan_lite.lab.protocols import check_networks
 from rstan_lite.model.output import RSTANOutput, last_step
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.system.devices import choose_device

@@ -12,23 +12,26 @@ from typing import Any
 
 import torch
 
+from rstan_lite.data.clips import ClipDataset
 from rstan_lite.data.sampling import EXTENTS, FRAMES, ClipSequence
-from rstan_lite.data.transforms import CORNERS, view, view_side
+from rstan_lite.data.transforms import CORNERS, read_view, view, view_side
 from rstan_lite.features.extraction import FeatureSettings
-from rstan_lite.features.networks import check_networks
-from rstan_lite.features.pipeline import ClipFeatures
+from rstan_lite.features.pipeline import ClipFeatures, look_up, missing_sequences
 from rstan_lite.model import RSTAN
 from rstan_lite.system.devices import choose_device
-from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.errors import CheckpointError, ConfigError
+from rstan_lite.system.reading import check_regular
 from rstan_lite.system.settings import check_choice, check_count
+from rstan_lite.system.tensor_files import weights_hash
 from rstan_lite.system.threads import for_work
 from rstan_lite.training import run_folder
 from rstan_lite.training.config import TrainConfig, read_config
 from rstan_lite.training.evaluation import Evaluation, evaluate
 from rstan_lite.training.parts import (
+    cache_folder,
+    extraction_workers,
     feature_settings,
     load_part,
-    load_sequences,
     networks_seen,
     open_dataset,
     second_config,
@@ -132,6 +135,16 @@ def evaluate_run(
     return metrics, path
 
 
+def check_networks(networks: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """Files of a run's networks, by stream with their hashes; CheckpointError where one changed."""
+    for path, expected in networks.values():
+        check_regular(Path(path), CheckpointError, "the network that the run was trained on")
+        if (found := weights_hash(path)) != expected:
+            wanted = f"those that the run was trained on ({expected})"
+            raise CheckpointError(path, f"other weights ({found})", wanted)
+    return {stream: path for stream, (path, _) in networks.items()}
+
+
 def sequences_of(
     config: TrainConfig, protocol: str = "centre", frames: int | None = None
 ) -> tuple[ClipSequence, ...]:
@@ -141,6 +154,35 @@ def sequences_of(
     found = test_sequences(protocol, frames)
     # the first stored view is the run's own centre, whatever it was given
     return (replace(found[0], view=config.views[0]),) if protocol == "centre" else found
+
+
+def load_sequences(
+    config: TrainConfig, part: str, networks: Mapping[str, str], sequences: Sequence[ClipSequence],
+    dataset: ClipDataset | None = None,
+) -> dict[ClipSequence, ClipFeatures]:  # fmt: skip
+    """Features of test sequences of a part ("test", "validation"), made where stores lack them."""
+    dataset, settings = dataset or open_dataset(config), feature_settings(config, networks)
+    device, workers = choose_device(config.device).type, extraction_workers(dataset, (part,))
+    cache = cache_folder(config)
+    return prepare_sequences(dataset, part, settings, sequences, cache, device, workers)
+
+
+def prepare_sequences(
+    dataset: ClipDataset, part: str, settings: FeatureSettings, sequences: Sequence[ClipSequence],
+    cache: str | Path, device: str = "cpu", workers: int = 2,
+) -> dict[ClipSequence, ClipFeatures]:  # fmt: skip
+    """The features of each test sequence, with one view; what the stores lack is made.
+
+    settings: those of the run; its views play no part. Sequences lie in stores of the same kind,
+    one for each stream, view and temporal extent; those of a whole clip are the ones that training
+    makes. The same clip may have other places P in another sequence, as its scale has. Raises as
+    `prepare_parts` does.
+    """
+    wanted = dict.fromkeys(sequences, getattr(dataset, part))
+    made = missing_sequences(dataset, wanted, settings, cache, device)
+    made.run(workers)
+    # each sequence is read once, and 22 of them would be too many open files
+    return {one: look_up(made, part, [one], kept_open=0) for one in sequences}
 
 
 def table_of_sequences(
@@ -205,9 +247,9 @@ def sequence_rows(
         box = view(one.view, shape, settings.size).box(*shape[:2])
         sides = {s: view_side(one.view, settings.size_of(s)) for s in settings.weights}
         index, k = tuple(one.index(n_frames).tolist()), round(counted[one.view] ** 0.5)
-        rows.append(
-            SequenceRow(one.name, one.extent, one.scale, one.crop, one.mirror, box, index, sides, k)
-        )
+        crop, scale, mirror = read_view(one.view)
+        named = (one.name, one.extent, scale, crop, mirror)
+        rows.append(SequenceRow(*named, box, index, sides, k))
     return rows
 
 
@@ -248,8 +290,9 @@ def judged(
     """The average over sequences, and for each sequence what it is and its accuracy alone."""
     listed = []
     for one, result in results.items():
-        names = ("name", "extent", "scale", "crop", "mirror", "frames")
-        row = {name: getattr(one, name) for name in names}
+        crop, scale, mirror = read_view(one.view)
+        row = {"name": one.name, "extent": one.extent, "scale": scale, "crop": crop}
+        row |= {"mirror": mirror, "frames": one.frames}
         places = int(features[one].target.shape[3]) if len(features[one]) else None
         listed.append(row | {"places": places, "accuracy": result.accuracy})
     return average(list(results.values())), listed

@@ -1,4 +1,4 @@
-"""What a stream's network is tuned with and on: settings, and random images of clips."""
+"""What a stream's network is tuned with and on: settings, stored inputs, random images of clips."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, Dataset, RandomSampler, Sampler
 
-from rstan_lite.data.clips import Clip
+from rstan_lite.data.clips import Clip, ClipDataset
+from rstan_lite.data.sampling import ClipSequence
 from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import CORNERS, Geometry, crop
 from rstan_lite.features.backbones import backbone
+from rstan_lite.features.extraction import InputSteps
 from rstan_lite.features.flow import stack
 from rstan_lite.features.inputs import InputStore
 
@@ -52,6 +54,14 @@ class TuneSettings:
     smoothing: float = 0.1
     validate_every: int = 4  # epochs between looks at the validation clips
     seed: int = 0
+
+
+def fill_inputs(
+    store: InputStore, dataset: ClipDataset, clips: list[Clip], workers: int = 2
+) -> None:
+    """Make what a store of inputs lacks, see `over_clips`. Raises StoreError (disk) as well."""
+    kept = [("inputs", ClipSequence("whole", frames=store.frames))]
+    InputSteps(dataset, store, dict.fromkeys(store.missing(clips), kept)).run(workers)
 
 
 def random_crop(shape: Sequence[int], size: int, rng: np.random.Generator) -> Geometry:

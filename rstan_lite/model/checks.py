@@ -23,10 +23,23 @@ CHOICES = {
 def check_config(config: Any) -> None:
     """Raise ConfigError, naming the field, unless an RSTANConfig describes a network."""
     check_names("streams", config.streams, STREAMS)
-    _check_sizes("d_fc", config.d_fc, config.streams)
-    if config.attention != "none":
-        _check_sizes("d_cv", config.d_cv, config.streams)
-    _check_heads(config.heads)
+    fields = ("d_fc", "heads") if config.attention == "none" else ("d_fc", "d_cv", "heads")
+    for field in fields:
+        found = getattr(config, field)
+        if not isinstance(found, Mapping) or not found:
+            what = "number of classes for each data set" if field == "heads" else "size a stream"
+            raise ConfigError(field, repr(found), f"a {what}, as a dict")
+        for stream in () if field == "heads" else config.streams:
+            if stream not in found:
+                expected = f"one for {stream!r} as well"
+                raise ConfigError(field, f"sizes for {sorted(found)}", expected)
+        for name, number in found.items():
+            check_count(f"{field}[{name!r}]", number)
+    taken = nn.ModuleDict()
+    for name in config.heads:  # looked up by attribute: it must not hide one that modules have
+        if not isinstance(name, str) or not name.isidentifier() or hasattr(taken, name):
+            expected = "names of letters, digits and underscores that torch.nn.ModuleDict lacks"
+            raise ConfigError("heads", f"a head named {name!r}", expected)
     for field in ("d_h", "d_att", "window"):
         check_count(field, getattr(config, field))
     for field, choices in CHOICES.items():
@@ -36,27 +49,6 @@ def check_config(config: Any) -> None:
     check_real("dropout", config.dropout, 0, below=1)
     if not isinstance(config.renormalize, bool):
         raise ConfigError("renormalize", repr(config.renormalize), "True or False")
-
-
-def _check_sizes(field: str, found: object, streams: tuple[str, ...]) -> None:
-    if not isinstance(found, Mapping):
-        raise ConfigError(field, repr(found), "a size for each stream, as a dict")
-    for stream in streams:
-        if stream not in found:
-            raise ConfigError(field, f"sizes for {sorted(found)}", f"one for {stream!r} as well")
-        check_count(f"{field}[{stream!r}]", found[stream])
-
-
-def _check_heads(found: object) -> None:
-    if not isinstance(found, Mapping) or not found:
-        raise ConfigError("heads", repr(found), "a number of classes for each data set, as a dict")
-    taken = nn.ModuleDict()
-    for name, classes in found.items():
-        # Heads are looked up by attribute, so a name must not hide one that modules have.
-        if not isinstance(name, str) or not name.isidentifier() or hasattr(taken, name):
-            expected = "names of letters, digits and underscores that torch.nn.ModuleDict lacks"
-            raise ConfigError("heads", f"a head named {name!r}", expected)
-        check_count(f"heads[{name!r}]", classes)
 
 
 def shape_of(value: object) -> str:
@@ -74,11 +66,9 @@ def check_mask(frame_mask: Tensor, videos: int, steps: int) -> None:
 
 
 def check_inputs(
-    config: Any,
-    cubes: Mapping[str, Tensor] | None,
-    vectors: Mapping[str, Tensor],
+    config: Any, cubes: Mapping[str, Tensor] | None, vectors: Mapping[str, Tensor],
     frame_mask: Tensor | None,
-) -> None:
+) -> None:  # fmt: skip
     """Raise DataError, naming the tensor, unless all shapes agree with the config and each other.
 
     Streams that the config doesn't name may be present; they are not read.

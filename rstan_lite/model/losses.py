@@ -23,9 +23,8 @@ def main_loss(
     The norm term of Eq. 17 is left to the optimiser's weight decay, which gives lambda / 2 times
     the squared norm rather than lambda times the norm.
 
-    output: an RSTANOutput, or logits (B, T, C). Where the classifier is "score" the streams are
-        separate predictors, and the loss is the sum of their own losses, so that each learns
-        as it would alone.
+    output: an RSTANOutput, or logits (B, T, C). The streams of the classifier "score" are separate
+        predictors; the loss is then the sum of their own losses.
     labels: (B,) int64 class of each video.  frame_mask: (B, T) bool; padded steps don't count.
     Returns a scalar. Raises DataError where shapes, types or classes disagree.
     """
@@ -64,12 +63,10 @@ def actor_attention_loss(
 
     alpha_diagonal: (B, T, P), RSTANOutput.alpha_diagonal. Two streams that are not fused have
         a map each, as a dict; the loss is then the mean of theirs.
-    target: (B, T, P), M: a row sums to 1, or is all 0 where a frame has no silhouette, and then
-        contributes nothing.
+    target: (B, T, P), M: a row sums to 1, or to 0 without a silhouette, and contributes nothing.
     frame_mask: (B, T) bool; padded steps contribute nothing.
     kind: "l2", the squared differences summed over t and places; or "ce", the cross-entropy
-        -sum M log(alpha / sum alpha), Table II's alternative. A score below the smallest normal
-        float counts as that.
+        -sum M log(alpha / sum alpha) of Table II; a score below the smallest float counts as that.
     Returns a scalar. Raises DataError for shapes that disagree, ConfigError for another kind.
     """
     if kind not in AA_KINDS:
@@ -102,8 +99,7 @@ def total_loss(main: Tensor, actor_attention: Tensor, lambda_aa: float) -> Tenso
 def multi_task_loss(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
     """Weighted sum of the data sets' losses; the paper weighs UCF101 0.1 and JHMDB 1.
 
-    losses: scalar by data set.  weights: number by data set, the same names.
-    Raises ConfigError where the names differ or there are none.
+    Raises ConfigError where the names of losses and weights differ or there are none.
     """
     if not losses or set(losses) != set(weights):
         raise ConfigError("weights", f"{sorted(weights)}", f"one for each of {sorted(losses)}")

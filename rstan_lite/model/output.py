@@ -24,8 +24,7 @@ class Attention:
 
     alpha, beta: (B, T, N, P) and (B, T, N) as Eq. 4 and Eq. 7 use them: fused, or those of
         the only stream. None where two streams are not fused, since there is no common map.
-    alpha_stream, beta_stream: the same of each stream before fusion; alpha sums to 1 over P,
-        beta to 1 over N.
+    alpha_stream, beta_stream: of each stream before fusion; they sum to 1 over P and over N.
     frames: (T, N) int64, the frame in each slot.
     frames_valid: (T, N) bool, False for a slot that lies past the end of the clip.
     Weights are 0 in slots past the end, for padded frames and at padded steps.
@@ -61,8 +60,7 @@ class RSTANOutput:
 class Attended(NamedTuple):
     """What one step attended to, by stream: alpha (B, N, P), beta (B, N), phi (B, d_cv).
 
-    alpha, beta: each stream's own weights.  alpha_com, beta_com: those it used, which are one
-    and the same tensor for all streams where they are fused.
+    alpha_com, beta_com: the weights that it used, one tensor for all streams where they are fused.
     """
 
     alpha: dict[str, Tensor]
@@ -73,10 +71,10 @@ class Attended(NamedTuple):
 
 
 class Recurred(NamedTuple):
-    """What a loop over time gives, by stream.
+    """What a loop over time gives, by stream: hidden (B, T, d_h), and with attention the rest.
 
-    hidden: (B, T, d_h).  maps: (B, T, P), the used map of each step over its own frame; none
-    without attention.  looks: all steps, alpha (B, T, N, P) and beta (B, T, N), where asked for.
+    maps: (B, T, P), the used map of each step over its own frame.
+    looks: all steps, alpha (B, T, N, P) and beta (B, T, N), where asked for.
     """
 
     hidden: dict[str, Tensor]
@@ -127,10 +125,7 @@ def last_step(logits: Tensor, frame_mask: Tensor | None = None) -> Tensor:
 
 
 def average_scores(stream_logits: Sequence[Tensor]) -> Tensor:
-    """Fuse finished predictions: the logarithm of the streams' averaged softmax.
-
-    stream_logits: (..., C) a stream.  Returns (..., C), whose softmax is that average.
-    """
+    """The logarithm, (..., C), of the averaged softmax of the streams' logits (..., C)."""
     logs = torch.stack([torch.log_softmax(logits, dim=-1) for logits in stream_logits])
     return torch.logsumexp(logs, dim=0) - math.log(len(stream_logits))
 
@@ -138,10 +133,7 @@ def average_scores(stream_logits: Sequence[Tensor]) -> Tensor:
 def read_out(
     found: Recurred, frames: Sequence[range], shared: bool, frame_mask: Tensor | None
 ) -> tuple[Tensor | dict[str, Tensor] | None, Attention | None]:
-    """RSTANOutput.alpha_diagonal and RSTANOutput.attention from what the loop gave.
-
-    frames: those that each step looked at.  shared: all streams used the same weights.
-    """
+    """RSTANOutput.alpha_diagonal and .attention. shared: all streams used the same weights."""
     if not found.maps:
         return None, None
     maps = found.maps
@@ -158,11 +150,9 @@ def read_out(
     sizes = torch.tensor([len(seen) for seen in frames], device=device)
     if frame_mask is not None:  # both the step and the frame are real
         keep = (frame_mask[:, :, None] & frame_mask[:, shown]).to(first.dtype)  # (B, T, N)
-        by_place = keep[..., None]
-        alpha, alpha_com = (
-            {s: w * by_place for s, w in part.items()} for part in (alpha, alpha_com)
-        )
-        beta, beta_com = ({s: w * keep for s, w in part.items()} for part in (beta, beta_com))
+        places = keep[..., None]
+        alpha, alpha_com = ({s: w * places for s, w in a.items()} for a in (alpha, alpha_com))
+        beta, beta_com = ({s: w * keep for s, w in b.items()} for b in (beta, beta_com))
     attention = Attention(
         alpha=next(iter(alpha_com.values())) if shared else None,
         beta=next(iter(beta_com.values())) if shared else None,

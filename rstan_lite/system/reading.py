@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import stat
-from collections.abc import Iterator
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rstan_lite.system.errors import RstanError
 
+if TYPE_CHECKING:
+    import numpy as np
+
 MOST = 64 * 2**20  # bytes of a list or of JSON; the largest that the package knows is a notebook
+
+# Of a MATLAB 5 file: types of numbers, bytes of its head, a type of element, bytes of a piece.
+NUMBERS = ("uint8", "logical", "double", "single", "int8", "int16", "uint16", "int32", "uint32",
+           "int64", "uint64")  # fmt: skip
+HEADER, COMPRESSED, CHUNK = 128, 15, 2**20
 
 
 @contextmanager
@@ -62,3 +74,50 @@ def read_json(path: Path, kind: type[RstanError], expected: str, hint: str = "")
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise kind(path, f"an unreadable file ({error})", expected, hint) from error
+
+
+def sha256(files: Iterable[Path]) -> str:
+    """The SHA-256 of files' bytes, one after another; raises OSError."""
+    total = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            hashlib.file_digest(file, lambda: total)
+    return total.hexdigest()
+
+
+def read_matlab(path: Path, key: str, kind: type[RstanError], most: int) -> np.ndarray:
+    """An array of numbers in a MATLAB 5 file, of at most so many bytes once unpacked, or `kind`."""
+    from scipy.io import loadmat, whosmat  # slow to import: only where it is needed
+
+    expected = f"a MATLAB 5 file with the key {key}"
+    try:
+        if _unpacked(path, most) > most:
+            raise kind(path, f"more than {most} bytes once unpacked", "a clip's masks")
+        kinds = {name: type_ for name, _, type_ in whosmat(path)}
+        if kinds.get(key, NUMBERS[0]) not in NUMBERS:  # SciPy nests with cells until it crashes
+            raise kind(path, f"{key} of class {kinds[key]}", "numbers")
+        content = loadmat(path, variable_names=[key])
+    except RstanError:
+        raise
+    except Exception as error:  # SciPy raises a different type for each kind of damage
+        raise kind(path, f"an unreadable file ({error})", expected) from error
+    if key not in content:
+        raise kind(path, f"no key {key}", f"the key {key} (H, W, F)")
+    return content[key]
+
+
+def _unpacked(path: Path, most: int) -> int:
+    """Bytes of a MATLAB file's compressed elements once unpacked, counted until past `most`."""
+    total = 0
+    with path.open("rb") as file:
+        order = ">" if file.read(HEADER)[-2:] == b"MI" else "<"
+        while total <= most and len(tag := file.read(8)) == 8:
+            kind, size = struct.unpack(f"{order}II", tag)
+            if kind != COMPRESSED:
+                file.seek(size, os.SEEK_CUR)
+                continue
+            unpacker, data = zlib.decompressobj(), file.read(size)
+            while data and total <= most and not unpacker.eof:
+                total += len(unpacker.decompress(data, CHUNK))
+                data = unpacker.unconsumed_tail
+    return total

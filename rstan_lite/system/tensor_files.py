@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import re
 import zipfile
@@ -17,7 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from rstan_lite.system.errors import CheckpointError
-from rstan_lite.system.reading import check_regular
+from rstan_lite.system.reading import check_regular, sha256
 
 LARGEST = 2**29  # bytes of a tensor; VGG-16's largest has 411 million
 # torch hub's way to name a file: the hexadecimal digits begin the SHA-256 of what is in it
@@ -46,7 +45,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     """
     check_regular(path, CheckpointError, "a file of weights (.safetensors or .pth)")
     named = _HASHED.search(path.name)
-    if named and (found := _sha256(path)[: len(named[1])]) != named[1]:
+    if named and (found := sha256([path])[: len(named[1])]) != named[1]:
         raise CheckpointError(
             path,
             f"a file whose SHA-256 begins with {found}",
@@ -130,9 +129,4 @@ def hub_file(url: str, network: str, options: str) -> Path:
 
 def weights_hash(path: str | Path) -> str:
     """A hash of a weights file, for the keys of what is made with it."""
-    return _sha256(Path(path))[:12]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256([Path(path)])[:12]

@@ -34,10 +34,7 @@ class Batch:
 def read_batch(
     features: ClipFeatures, rows: Tensor, views: Tensor, frames: Tensor, device: torch.device | str
 ) -> Batch:
-    """The named clips' features, from disk to device.
-
-    rows: (B,) clips; views: (B,) one view each; frames: (B, T) stored frames.
-    """
+    """From disk to device: clips `rows` (B,), one of `views` (B,) each, stored frames (B, T)."""
     cubes, vectors = {}, {}
     for stream in features.streams:
         of_cube, of_vector = features.scales.get(stream, (1.0, 1.0))
@@ -51,10 +48,7 @@ def read_batch(
 
 
 def _take(array: Any, rows: Tensor, views: Tensor, frames: Tensor) -> Tensor:
-    """The wanted frames of the wanted clips, stacked; of a file on disk, only these are read.
-
-    array: a tensor, a NumPy array or anything whose array[i][v] is view v of clip i, (S, ...).
-    """
+    """The wanted frames of clips' views, `array[i][v]` (S, ...); of a file, only these are read."""
     out = torch.empty(0)
     places = zip(rows.tolist(), views.tolist(), frames, strict=True)
     for i, (row, view, wanted) in enumerate(places):
@@ -68,10 +62,9 @@ def _take(array: Any, rows: Tensor, views: Tensor, frames: Tensor) -> Tensor:
 
 
 def epoch_rows(n: int, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
-    """The clips of an epoch's mini-batches: a shuffle of all, cut into whole batches.
+    """The clips of an epoch's mini-batches: a shuffle, cut into whole batches.
 
     It depends on seed and epoch alone, so that a resumed run draws what it would have drawn.
-    Clips that do not fill a last batch are left out of this epoch; the next shuffle is another.
     """
     order = torch.randperm(n, generator=_generator(seed, epoch))
     size = min(batch_size, n)
@@ -81,8 +74,7 @@ def epoch_rows(n: int, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
 def endless_rows(n: int, batch_size: int, seed: int, iteration: int) -> Tensor:
     """The clips of one mini-batch, cut from an endless row of shuffles of all n.
 
-    Whatever the iteration, no clip has been drawn more than once more often than another. It
-    depends on seed and iteration alone, so that a resumed run draws what it would have drawn.
+    It depends on seed and iteration alone, so that a resumed run draws what it would have drawn.
     """
     size = min(batch_size, n)
     first, last = iteration * size, (iteration + 1) * size
@@ -115,10 +107,7 @@ def ordered_batches(
     features: ClipFeatures, batch_size: int, steps: int, device: torch.device | str,
     ranks: Ranks = ALONE,
 ) -> Iterator[Batch]:  # fmt: skip
-    """All clips in order, T equally spaced frames of view 0; the last batch may be smaller.
-
-    Several processes take the batches in turn.
-    """
+    """All clips in order, T frames of view 0; processes take the batches in turn."""
     frames = torch.from_numpy(equally_spaced(features.stored_frames, steps))  # (T,)
     for first in range(ranks.rank * batch_size, len(features), ranks.size * batch_size):
         rows = torch.arange(first, min(first + batch_size, len(features)))

@@ -1,8 +1,7 @@
 """How a run survives: all that it goes on from, in the two newest versions on disk.
 
-A version is written beside the one whose place it takes, and begins with its own checksum. A kill
-at any moment leaves a whole one, and if the newest one is damaged, training says so and continues
-from the one before.
+A kill at any moment leaves a whole version. If the newest one is damaged, training says so and
+continues from the one before.
 """
 
 from __future__ import annotations
@@ -164,10 +163,7 @@ class EpochLog:
 
 @dataclass
 class EpochSums:
-    """Of an epoch's mini-batches so far; main, clips and right have one entry a data set.
-
-    main, actor: losses (Eq. 17, 18). right: of the clips, those named rightly. norm: of gradients.
-    """
+    """An epoch's mini-batches so far; main (Eq. 17), clips, right have one entry a data set."""
 
     batches: int = 0
     main: list[float] = field(default_factory=lambda: [0.0, 0.0])
@@ -210,10 +206,7 @@ class Progress:
     sums: EpochSums = field(default_factory=EpochSums)
 
     def end_epoch(self, row: EpochLog, weights: dict[str, Tensor]) -> None:
-        """Add a finished epoch to the log, and take its weights where it is the best so far.
-
-        Without a validation part the latest one is the best.
-        """
+        """Log a finished epoch; take its weights where it is the best, or nothing is validated."""
         self.log.append(row)
         self.epoch, self.sums = row.epoch, EpochSums()
         accuracy, loss = row.validation_accuracy, row.validation_loss

@@ -200,10 +200,7 @@ def _check(spec: Field[Any], value: Any) -> None:
 
 
 def from_mapping(values: Mapping[str, Any], where: str = "options") -> TrainConfig:
-    """A TrainConfig from named values; lists become tuples.
-
-    Raises ConfigError for a name that is no option (it lists those that are) or a bad value.
-    """
+    """A TrainConfig from named values; lists become tuples. ConfigError names the real options."""
     names = [spec.name for spec in fields(TrainConfig)]
     for name in values:
         if name not in names:

@@ -100,18 +100,14 @@ def attention_maps(output: RSTANOutput) -> list[Tensor]:
 
 
 def accuracy(scores: Tensor, labels: Tensor) -> float | None:
-    """Share of clips whose highest score is their label; None without clips.
-
-    scores: (n, C), any monotone scores. labels: (n,).
-    """
+    """Share of (n, C) scores whose highest is the label (n,); None without clips."""
     return float((scores.argmax(1) == labels).float().mean()) if len(labels) else None
 
 
 def accuracy_interval(right: int, clips: int, level: float = 0.95) -> tuple[float, float] | None:
     """Wilson's interval of an accuracy, its ends in [0, 1]; None without clips.
 
-    It holds for clips drawn one by one; clips cut from one video are alike, so the true uncertainty
-    is larger.
+    It holds for clips drawn one by one; that of clips cut from one video is wider.
     """
     if clips == 0:
         return None

@@ -71,10 +71,10 @@ def train_step(
 ) -> tuple[list[dict[str, float]], float]:  # fmt: skip
     """One mini-batch of each task: losses, gradient, clipping, step.
 
-    limit: largest global norm of the gradient, 0 for no clipping. ranks: who else has a part of
-    the mini-batches. Returns for each task the losses (total, main, actor), and how many clips were
-    named rightly (right), of the whole mini-batch; and the norm before clipping. Where that is not
-    finite, the weights stay as they were.
+    limit: largest global norm of the gradient, 0 for no clipping. ranks: who else has a part.
+    Returns for each task the losses (total, main, actor) and how many clips were named rightly
+    (right), of the whole mini-batch; and the norm before clipping. Where that is not finite, the
+    weights stay as they were.
     """
     losses = [objective(batch, task.head, task.lambda_aa) for task, batch in mixture]
     shares = [ranks.share(len(batch.whole)) for _, batch in mixture]

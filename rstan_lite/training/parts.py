@@ -9,18 +9,17 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rstan_lite.data.clips import ClipDataset
 from rstan_lite.data.datasets import DATASETS, open_clips
-from rstan_lite.data.sampling import ClipSequence
 from rstan_lite.data.transforms import view_side
 from rstan_lite.features.backbones import backbone
 from rstan_lite.features.extraction import FeatureSettings
 from rstan_lite.features.networks import find_network, look
-from rstan_lite.features.pipeline import PARTS, ClipFeatures, prepare_parts, prepare_sequences
+from rstan_lite.features.pipeline import PARTS, ClipFeatures, prepare_parts
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
 from rstan_lite.system.reading import disk_errors
@@ -97,10 +96,7 @@ def load_parts(config: TrainConfig) -> Parts:
 
 
 def scaled(config: TrainConfig, parts: Parts) -> Parts:
-    """The parts with the scales of the training part, where the configuration asks for them.
-
-    A second data set has those of the first: it goes through the same networks and recurrence.
-    """
+    """The parts, also a second data set, with the training part's scales, where asked for."""
     if config.scale == "none":
         return parts
     scales = measure_scales(parts.train)
@@ -123,7 +119,7 @@ class Sources(NamedTuple):
 def find_sources(config: TrainConfig) -> Sources:
     """Open a configuration's data sets and find its networks; puppets may be generated.
 
-    Raises ConfigError, DataError (clips) and CheckpointError (networks) for what does not fit.
+    Raises ConfigError, DataError (clips) and CheckpointError (networks).
     """
     dataset = open_dataset(config)
     for name in config.views:
@@ -136,7 +132,7 @@ def find_sources(config: TrainConfig) -> Sources:
         backbone(name)  # a name that there isn't is said before its weights are looked for
         found = find_network(dataset, name, stream, cache_folder(config), named[stream])
         networks[stream] = str(found)
-    _ = feature_settings(config, networks).places  # complains before the work, not after it
+    feature_settings(config, networks).places_of(config.views)  # complains before the work
     return Sources(dataset, other, networks, shared)
 
 
@@ -146,10 +142,7 @@ def cache_folder(config: TrainConfig) -> Path:
 
 
 def open_dataset(config: TrainConfig) -> ClipDataset:
-    """The data set of a configuration; puppets are generated where they are not there yet.
-
-    Raises ConfigError for a data set without a root, DataError for what is wrong with the clips.
-    """
+    """The data set of a configuration; puppets are generated. Raises ConfigError, DataError."""
     root = config.root
     if not root and config.dataset != PUPPETS:
         expected = f"the folder of the {config.dataset} clips"
@@ -180,8 +173,7 @@ def generated(
 def second_config(config: TrainConfig) -> TrainConfig:
     """A run's configuration with its second data set in the first one's place, and none beside it.
 
-    Networks, views and frames stay the same; nothing is held out of the training part.
-    Raises ConfigError where the run has no second data set.
+    Networks, views and frames stay; nothing is held out. ConfigError for a run without one.
     """
     if config.second_dataset == "none":
         raise ConfigError("--second-dataset", "none", one_of(DATASETS))
@@ -194,10 +186,7 @@ def second_config(config: TrainConfig) -> TrainConfig:
 def _open_second(
     config: TrainConfig, dataset: ClipDataset
 ) -> tuple[ClipDataset | None, tuple[str, ...]]:
-    """A configuration's second data set, or None; and its clips that the first one judges by.
-
-    Warns where the two share clips. Raises as `open_dataset` does.
-    """
+    """A configuration's second data set, or None; and its clips that the first one judges by."""
     if config.second_dataset == "none":
         return None, ()
     if not config.second_root and config.second_dataset != PUPPETS:
@@ -226,18 +215,10 @@ def feature_settings(config: TrainConfig, networks: Mapping[str, str]) -> Featur
     lacking = [stream for stream in config.streams if stream not in networks]
     if lacking:
         raise CheckpointError("networks", f"{sorted(networks)}", f"one for {lacking[0]!r} as well")
-    return FeatureSettings(
-        weights={stream: networks[stream] for stream in config.streams},
-        backbone=config.backbone,
-        views=config.views,
-        frames=config.stored_frames,
-        size=config.size,
-        motion_backbone=config.motion_backbone,
-        motion_size=config.motion_size,
-        flow=config.flow,
-        flow_weights=config.flow_weights,
-        camera=config.camera,
-    )
+    weights = {stream: networks[stream] for stream in config.streams}
+    names = {spec.name for spec in fields(FeatureSettings)} - {"weights", "frames"}
+    shared: dict[str, Any] = {name: getattr(config, name) for name in names}
+    return FeatureSettings(weights, frames=config.stored_frames, **shared)
 
 
 def load_part(
@@ -247,27 +228,16 @@ def load_part(
     return _prepare(config, (part,), networks, dataset or open_dataset(config))[part]
 
 
-def load_sequences(
-    config: TrainConfig, part: str, networks: Mapping[str, str], sequences: Sequence[ClipSequence],
-    dataset: ClipDataset | None = None,
-) -> dict[ClipSequence, ClipFeatures]:  # fmt: skip
-    """Features of test sequences of a part ("test", "validation"), made where stores lack them."""
-    dataset = dataset or open_dataset(config)
-    settings, cache = feature_settings(config, networks), cache_folder(config)
-    device, workers = choose_device(config.device).type, _workers(dataset, (part,))
-    return prepare_sequences(dataset, part, settings, sequences, cache, device, workers)
-
-
 def _prepare(
     config: TrainConfig, parts: Sequence[str], networks: Mapping[str, str], dataset: ClipDataset
 ) -> dict[str, ClipFeatures]:
     """Parts by name; what several of them lack is made in one go, as starting costs seconds."""
     settings, cache = feature_settings(config, networks), cache_folder(config)
-    device, workers = choose_device(config.device).type, _workers(dataset, parts)
+    device, workers = choose_device(config.device).type, extraction_workers(dataset, parts)
     return prepare_parts(dataset, parts, settings, cache, device, workers)
 
 
-def _workers(dataset: ClipDataset, parts: Sequence[str]) -> int:
+def extraction_workers(dataset: ClipDataset, parts: Sequence[str]) -> int:
     """Processes that extract: no more than cores, or than pays for a few clips."""
     clips = sum(len(getattr(dataset, part)) for part in parts)
     return max(1, min(cores(), clips // CLIPS_A_WORKER))
@@ -279,8 +249,8 @@ def networks_seen(
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
     """For each stream whether its network was trained on clips of a part, as metrics.json has it.
 
-    networks: each stream's weights file. name: of the data set. Keys of a stream: "file", and of
-    each part "saw_<part>" (true, false, null: not known) and "<part>_why".
+    Keys of a stream: "file", and of each part "saw_<part>" (true, false, null: not known) and
+    "<part>_why".
     """
     found: dict[str, dict[str, Any]] = {}
     for stream, path in networks.items():

@@ -1,7 +1,7 @@
-"""Profiles: how large a run is. The profile `paper` has the paper's settings for each data set.
+"""Profiles: how large a run is. Imports no torch.
 
-`lab/paper_settings.py` says where the paper states them, and why ours are as they are. Imports no
-torch.
+The profile `paper` has the paper's settings for each data set; `lab/paper_settings.py` says where
+the paper states them, and why ours are as they are.
 """
 
 from __future__ import annotations
@@ -114,10 +114,7 @@ def resolve(
 
 
 def paper_profile(dataset: str) -> dict[str, Any]:
-    """The settings of the profile `paper` for a data set: the paper's, and ours where it has none.
-
-    The data set's own name is left out, because it is asked for.
-    """
+    """The profile `paper` for a data set: the paper's settings, and ours where it has none."""
     name = column(dataset)
     ours = OURS | OURS_FOR[name] if name in OURS_FOR else {}
     found = ours | stated(name) | ({} if dataset in STATED_FOR else _ALONE)

@@ -207,10 +207,7 @@ def read_log(path: Path) -> list[EpochLog]:
 
 
 class TensorBoard:
-    """The rows as TensorBoard events, where it is installed; see `write_log` for the file.
-
-    say: whether to say on stderr that it is not.
-    """
+    """The rows as TensorBoard events, where it is installed; say: where not, on stderr."""
 
     def __init__(self, folder: Path, say: bool = True):
         self._folder = folder

@@ -32,10 +32,7 @@ from rstan_lite.training.results import write_results
 def build_model(
     config: TrainConfig, features: ClipFeatures, second: ClipFeatures | None = None
 ) -> RSTAN:
-    """A fresh RSTAN whose sizes fit the features, drawn from the configuration's seed.
-
-    second: those of a second data set, which gets a classifier of its own.
-    """
+    """A fresh RSTAN whose sizes fit the features, drawn from the configuration's seed."""
     heads = {config.head: len(features.classes)}
     if second is not None:
         heads[config.second_head] = len(second.classes)
@@ -60,9 +57,8 @@ def train(
     """Train, choose on validation, test, and write everything into the folder `out`.
 
     The same call goes on where an interrupted one stopped, and only reports where one finished.
-    parts: features; None computes those of the configuration's data set, or takes them from the
-    store. stop_after: leave after that epoch, to be continued. ranks: the processes that share the
-    training; the first one makes features, prints and writes.
+    parts: features; None for those of the configuration's data set. stop_after: leave after that
+    epoch, to be continued. ranks: the processes that share the training; the first one writes.
     Returns metrics.json's content in the first process at the end, None elsewhere.
     Raises ConfigError where `out` holds a run of other settings, BusyError where another process
     works there, Interrupted (saved: the same call goes on), and what its steps raise.
@@ -91,6 +87,7 @@ def train(
         # The model, and the loop, which leaves the best epoch's weights in it.
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
+        second = _second_task(config, parts.second)
         model = build_model(config, parts.train, parts.second)
         stack.enter_context(for_work(config.batch_size * sum(map(torch.numel, model.parameters()))))
         progress = progress and ranks.leads
@@ -104,9 +101,9 @@ def train(
                 on_epoch(row)
 
         trained = fit(
-            model, parts.train, parts.validation, config,
-            second=_second_task(config, parts.second), resume=out / RESUME, run=_identity(parts),
-            on_epoch=record, progress=progress, stop_after=stop_after, ranks=ranks,
+            model, parts.train, parts.validation, config, second=second, resume=out / RESUME,
+            run=_identity(parts), on_epoch=record, progress=progress, stop_after=stop_after,
+            ranks=ranks,
             on_save=lambda epochs: run_folder.write_log(out / run_folder.LOG, epochs),
         )  # fmt: skip
         board.close()
@@ -135,10 +132,7 @@ def _finished(out: Path) -> dict[str, Any] | None:
 
 
 def _second_task(config: TrainConfig, second: ClipFeatures | None) -> Task | None:
-    """The second data set's task, whose loss is Eq. 17 alone; None where the run has none.
-
-    Raises ConfigError where there are clips of it but no settings, or the reverse.
-    """
+    """The second data set's task, of Eq. 17 alone. ConfigError for clips or settings alone."""
     if (config.second_dataset == "none") != (second is None):
         found = f"{config.second_dataset} and {'no' if second is None else 'some'} clips of it"
         raise ConfigError("--second-dataset", found, "a second data set with its clips, or neither")

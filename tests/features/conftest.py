@@ -4,8 +4,8 @@ import pytest
 from small_runs import write_networks
 
 from rstan_lite.data.jhmdb import JHMDB
-from rstan_lite.features.extraction import fill_inputs
 from rstan_lite.features.inputs import inputs_store
+from rstan_lite.lab.tuning_images import fill_inputs
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from rstan_lite.features.backbones import (
-    FeatureNet,
-    as_cube,
-    as_vector,
-    backbone,
-    build,
-)
-from rstan_lite.features.first_convolution import rescale, to_motion
+from rstan_lite.features.architectures import rescale, to_motion
+from rstan_lite.features.backbones import FeatureNet, as_cube, as_vector, backbone, build
 from rstan_lite.features.pretrained import load_imagenet, load_tuned
 from rstan_lite.lab.network_tuning import load_start
 from rstan_lite.system.errors import CheckpointError, ConfigError

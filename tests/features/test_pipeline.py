@@ -15,14 +15,14 @@ from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import view
 from rstan_lite.features import extraction, pipeline
 from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone, build
-from rstan_lite.features.extraction import FeatureSettings, fill_inputs
+from rstan_lite.features.extraction import FeatureSettings
 from rstan_lite.features.flow import encode, flow_sequence, stack
 from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.networks import find_network, shipped, split_name
 from rstan_lite.features.pipeline import prepare_parts
 from rstan_lite.features.pretrained import load_imagenet
 from rstan_lite.lab.network_tuning import tuned_path
-from rstan_lite.lab.tuning_images import TuneSettings
+from rstan_lite.lab.tuning_images import TuneSettings, fill_inputs
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
 from rstan_lite.system.tensor_files import read_state
 

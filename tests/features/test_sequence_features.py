@@ -11,8 +11,9 @@ from rstan_lite.features import extraction as module
 from rstan_lite.features.backbones import STREAMS
 from rstan_lite.features.extraction import FeatureSettings
 from rstan_lite.features.flow import encode, flow_sequence, stack
-from rstan_lite.features.pipeline import prepare_parts, prepare_sequences
+from rstan_lite.features.pipeline import prepare_parts
 from rstan_lite.lab import protocols as sequences
+from rstan_lite.lab.protocols import prepare_sequences
 
 SIZE, FRAMES = 112, 4
 SOME = (

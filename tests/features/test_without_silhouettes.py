@@ -10,11 +10,10 @@ from small_runs import train_command, write_networks
 
 from rstan_lite.cli import main
 from rstan_lite.data.datasets import open_clips
-from rstan_lite.features.extraction import fill_inputs
 from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.networks import split_name
 from rstan_lite.lab.network_tuning import tune
-from rstan_lite.lab.tuning_images import Samples, TuneSettings
+from rstan_lite.lab.tuning_images import Samples, TuneSettings, fill_inputs
 from rstan_lite.system.errors import ConfigError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*lists of 3 of the:UserWarning")

@@ -12,12 +12,12 @@ from safetensors.torch import save_file
 
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
-from rstan_lite.features.extraction import fill_inputs
 from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.networks import split_name
 from rstan_lite.features.store import Store
 from rstan_lite.lab.idt.descriptors import SIZES
 from rstan_lite.lab.scores import write_csv
+from rstan_lite.lab.tuning_images import fill_inputs
 from rstan_lite.model.rstan import RSTAN, RSTANConfig
 from rstan_lite.system.tensor_files import weights_hash
 from rstan_lite.training import run_folder as runs

@@ -13,12 +13,11 @@ from interruption.test_files import HOLD
 from training.synthetic import SMALL, make_parts
 
 from rstan_lite.data.jhmdb import JHMDB
-from rstan_lite.features.extraction import fill_inputs
 from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.networks import split_name
 from rstan_lite.lab import network_tuning as tune_module
 from rstan_lite.lab.network_tuning import tune
-from rstan_lite.lab.tuning_images import TuneSettings
+from rstan_lite.lab.tuning_images import TuneSettings, fill_inputs
 from rstan_lite.system.errors import BusyError, CheckpointError, ConfigError
 from rstan_lite.system.interruption import Interrupted, Keeper
 from rstan_lite.training import loop, results

@@ -1,5 +1,7 @@
 """Each of Eq. 1-19 against the loops of the oracle, and its gradient against differences."""
 
+from functools import partial
+
 import numpy as np
 import oracle
 import pytest
@@ -39,6 +41,13 @@ def same(found: torch.Tensor, expected: object) -> None:
     torch.testing.assert_close(found.detach(), expected, rtol=RTOL, atol=1e-14)
 
 
+def over(shape: tuple[int, ...], equation) -> list:
+    """What an equation of the oracle gives at each index of a shape, nested as that shape is."""
+    if not shape:
+        return equation()
+    return [over(shape[1:], partial(equation, i)) for i in range(shape[0])]
+
+
 class Draw:
     """Random float64 arrays from one seed; as tensors that want a gradient, or plain."""
 
@@ -75,11 +84,11 @@ def test_eq01_a_cube_is_its_places_row_by_row(seed, K, frames, width):
     assert gradcheck(cube_places, maps[:1, :, :3, :3].clone().requires_grad_())
 
 
-def _eq02_inputs(draw: Draw, videos: int, frames: int, P: int, width: int) -> list[np.ndarray]:
+def _scored(draw: Draw, width: int, videos: int, *seen: int) -> list[np.ndarray]:
+    """What Eq. 2 and Eq. 5 score: h, what is seen of each video, and the parameters."""
     d_h, d_att, d_cv = width, width + 1, width + 2
-    return draw.arrays(
-        (videos, d_h), (videos, frames, P, d_cv), (d_att, d_h), (d_att, d_cv), (d_att,), (d_att,)
-    )
+    shapes = [(videos, d_h), (videos, *seen, d_cv), (d_att, d_h), (d_att, d_cv)]
+    return draw.arrays(*shapes, (d_att,), (d_att,))
 
 
 @few
@@ -87,20 +96,16 @@ def _eq02_inputs(draw: Draw, videos: int, frames: int, P: int, width: int) -> li
 @example(seed=1, videos=1, frames=1, P=36, width=2)
 @example(seed=1, videos=2, frames=2, P=49, width=2)
 def test_eq02_location_scores(seed, videos, frames, P, width):
-    arrays = _eq02_inputs(Draw(seed), videos, frames, P, width)
-    h, cubes, A_h, A_cv, v_a, b_a = arrays
+    arrays = _scored(Draw(seed), width, videos, frames, P)
+    h, cubes, *parameters = arrays
 
     def scores(h, cubes, A_h, A_cv, v_a, b_a):
         return location_scores(h, cubes @ A_cv.T, A_h, v_a, b_a)
 
-    expected = [
-        [
-            [oracle.eq02_location_score(h[b], cv, A_h, A_cv, v_a, b_a) for cv in frame]
-            for frame in cubes[b]
-        ]
-        for b in range(videos)
-    ]
-    same(scores(*map(torch.tensor, arrays)), expected)
+    def score(b, n, k):
+        return oracle.eq02_location_score(h[b], cubes[b, n, k], *parameters)
+
+    same(scores(*map(torch.tensor, arrays)), over((videos, frames, P), score))
     if P <= 9:
         assert gradcheck(scores, leaves(*arrays))
 
@@ -118,8 +123,7 @@ def test_eq03_location_weights(seed, videos, frames, P, gamma):
 
 
 def test_eq03_large_scores_do_not_overflow():
-    scores = torch.tensor([[900.0, 899.0, -900.0]])
-    weights = sharpened_softmax(scores, gamma=10.0)
+    weights = sharpened_softmax(torch.tensor([[900.0, 899.0, -900.0]]), gamma=10.0)
     torch.testing.assert_close(weights, torch.tensor([[1 - 4.5398e-5, 4.5398e-5, 0.0]]))
 
 
@@ -131,10 +135,7 @@ def test_eq04_frame_features(seed, videos, frames, P, width):
     draw = Draw(seed)
     (cubes,) = draw.arrays((videos, frames, P, width))
     fused = draw.weights(videos, frames, P) + 0.1  # fused scores need not sum to 1
-    expected = [
-        [oracle.eq04_frame_feature(fused[b, n], cubes[b, n]) for n in range(frames)]
-        for b in range(videos)
-    ]
+    expected = over((videos, frames), lambda *i: oracle.eq04_frame_feature(fused[i], cubes[i]))
     same(gather_places(torch.tensor(fused), torch.tensor(cubes)), expected)
     if P <= 9:
         assert gradcheck(gather_places, leaves(fused, cubes))
@@ -144,15 +145,10 @@ def test_eq04_frame_features(seed, videos, frames, P, width):
 @given(seed=seeds, videos=small, frames=small, width=small)
 @example(seed=4, videos=2, frames=1, width=2)
 def test_eq05_frame_scores(seed, videos, frames, width):
-    d_h, d_att, d_cv = width, width + 1, width + 2
-    arrays = Draw(seed).arrays(
-        (videos, d_h), (videos, frames, d_cv), (d_att, d_h), (d_att, d_cv), (d_att,), (d_att,)
-    )
-    h, L, B_h, B_L, v_b, b_b = arrays
-    expected = [
-        [oracle.eq05_frame_score(h[b], L[b, n], B_h, B_L, v_b, b_b) for n in range(frames)]
-        for b in range(videos)
-    ]
+    arrays = _scored(Draw(seed), width, videos, frames)
+    h, L, *parameters = arrays
+    shape = (videos, frames)
+    expected = over(shape, lambda b, n: oracle.eq05_frame_score(h[b], L[b, n], *parameters))
     same(frame_scores(*map(torch.tensor, arrays)), expected)
     assert gradcheck(frame_scores, leaves(*arrays))
 
@@ -265,10 +261,8 @@ def test_eq12_and_eq13_memory_and_hidden_state(seed, videos, width, context):
 def test_eq14_fused_location_weights(fusion, seed, videos, frames, P):
     draw = Draw(seed)
     both = [draw.weights(videos, frames, P) for _ in range(2)]
-    expected = [
-        [oracle.eq14_fused_locations([a[b, n] for a in both], fusion) for n in range(frames)]
-        for b in range(videos)
-    ]
+    shape = (videos, frames)
+    expected = over(shape, lambda *i: oracle.eq14_fused_locations([a[i] for a in both], fusion))
     found = fuse_scores([torch.tensor(a) for a in both], fusion)
     same(found, expected)
     total = found.sum(-1)
@@ -289,11 +283,7 @@ def test_eq15_fused_frame_weights(fusion, seed, videos, frames):
     same(fuse_scores([torch.tensor(a) for a in both], fusion, renormalize=True), rescaled)
     for renormalize in (False, True):
         assert gradcheck(lambda a, m, r=renormalize: fuse_scores([a, m], fusion, r), leaves(*both))
-
-
-@pytest.mark.parametrize("fusion", ["max", "mean"])
-def test_eq15_one_frame_keeps_weight_one(fusion):
-    one = torch.ones(3, 1, dtype=torch.float64)
+    one = torch.ones(3, 1, dtype=torch.float64)  # one frame keeps weight one
     same(fuse_scores([one, one], fusion), np.ones((3, 1)))
 
 
@@ -308,10 +298,8 @@ def test_eq16_prediction(seed, videos, steps, width, classes):
     def log_y_hat(h_a, h_m, W_a, W_m, b):
         return torch.log_softmax(classify([h_a, h_m], [W_a, W_m], b), dim=-1)
 
-    expected = [
-        [oracle.eq16_prediction([h_a[v, t], h_m[v, t]], [W_a, W_m], b) for t in range(steps)]
-        for v in range(videos)
-    ]
+    shape = (videos, steps)
+    expected = over(shape, lambda *i: oracle.eq16_prediction([h_a[i], h_m[i]], [W_a, W_m], b))
     same(log_y_hat(*map(torch.tensor, arrays)).exp(), expected)
     assert gradcheck(log_y_hat, leaves(*arrays))
 
@@ -320,17 +308,17 @@ def test_eq16_prediction(seed, videos, steps, width, classes):
 @given(seed=seeds, videos=small, steps=small, classes=st.integers(1, 4))
 def test_score_fusion_averages_the_softmaxes(seed, videos, steps, classes):
     both = Draw(seed).arrays((videos, steps, classes), (videos, steps, classes))
-    expected = [
-        [(oracle.softmax(both[0][v, t]) + oracle.softmax(both[1][v, t])) / 2 for t in range(steps)]
-        for v in range(videos)
-    ]
+
+    def mean(*i):
+        return sum(np.array(oracle.softmax(one[i])) for one in both) / 2
+
+    expected = over((videos, steps), mean)
     same(average_scores([torch.tensor(a) for a in both]).exp(), expected)
     assert gradcheck(lambda a, m: average_scores([a, m]), leaves(*both))
 
 
 def _lengths(draw: Draw, videos: int, steps: int, padded: bool) -> np.ndarray:
-    longest = np.full(videos, steps)
-    return draw.rng.integers(1, steps + 1, videos) if padded else longest
+    return draw.rng.integers(1 if padded else steps, steps + 1, videos)
 
 
 @few
@@ -403,10 +391,8 @@ def test_eq18_frames_without_silhouette_contribute_nothing(kind):
 @pytest.mark.parametrize("kind", ["l2", "ce"])
 def test_eq18_unfused_streams_average_their_losses(kind):
     draw = Draw(13)
-    a, m, M = (
-        torch.tensor(x)
-        for x in (draw.weights(2, 3, 4), draw.weights(2, 3, 4), draw.silhouettes(2, 3, 4))
-    )
+    a, m = (torch.tensor(draw.weights(2, 3, 4)) for _ in range(2))
+    M = torch.tensor(draw.silhouettes(2, 3, 4))
     losses = [actor_attention_loss(one, M, kind=kind) for one in (a, m)]
     both = actor_attention_loss({"appearance": a, "motion": m}, M, kind=kind)
     torch.testing.assert_close(both, (losses[0] + losses[1]) / 2)

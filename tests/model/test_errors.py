@@ -57,19 +57,13 @@ def test_a_bad_setting_is_named(field, value, where):
         RSTANConfig(**(GOOD | {field: value}))
     assert caught.value.where == where
     assert caught.value.expected
+    if field == "classifier":
+        assert "'late'; expected one of joint, score" in str(caught.value)
 
 
-def test_a_choice_lists_the_real_ones():
-    with pytest.raises(ConfigError, match=r"'late'.*joint, score"):
-        RSTANConfig(**GOOD, classifier="late")
-
-
-def test_a_config_survives_json():
+def test_a_config_survives_json_and_the_plain_lstm_needs_no_cube_size():
     config = RSTANConfig(**GOOD, window=3)
     assert RSTANConfig(**(asdict(config) | {"streams": list(config.streams)})) == config
-
-
-def test_the_plain_lstm_needs_no_cube_size():
     assert RSTANConfig(**(GOOD | {"d_cv": {}}), attention="none").d_cv == {}
 
 
@@ -116,14 +110,8 @@ def test_inputs_that_do_not_fit_are_named(case, spoil, where):
         given.run()
     assert caught.value.where == where
     assert any(word in caught.value.expected for word in ("shape", "True", "tensor"))
-
-
-def test_the_shape_error_says_both_shapes(case):
-    given = case()
-    _cut(given, "cubes", "motion", ..., slice(2))
-    expected = r"found shape \(2, 4, 4, 2\); expected shape \(2, 4, 4, 4\)"
-    with pytest.raises(DataError, match=expected):
-        given.run()
+    if "(2, 4, 4, 2)" in caught.value.found:  # the width: both shapes are said
+        assert caught.value.expected == "shape (2, 4, 4, 4)"
 
 
 def test_unread_inputs_may_be_anything(case):

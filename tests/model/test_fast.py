@@ -7,13 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rstan_lite.model import (
-    RSTAN,
-    STREAMS,
-    RSTANConfig,
-    actor_attention_loss,
-    main_loss,
-)
+from rstan_lite.model import RSTAN, STREAMS, RSTANConfig, actor_attention_loss, main_loss
 from rstan_lite.model.checks import CHOICES
 from rstan_lite.model.fast import product as products
 from rstan_lite.model.fast.places import LARGEST, BlockKernel

@@ -7,14 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from rstan_lite.model import (
-    RSTAN,
-    STREAMS,
-    RSTANConfig,
-    actor_attention_loss,
-    last_step,
-    main_loss,
-)
+from rstan_lite.model import RSTAN, STREAMS, RSTANConfig, actor_attention_loss, last_step, main_loss
 from rstan_lite.model.checks import CHOICES
 
 ATTENDING = tuple(name for name in CHOICES["attention"] if name != "none")

@@ -9,11 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch.func import functional_call
 
-from rstan_lite.model import (
-    actor_attention_loss,
-    main_loss,
-    total_loss,
-)
+from rstan_lite.model import actor_attention_loss, main_loss, total_loss
 from rstan_lite.model.checks import CHOICES
 
 STREAM_SETS = (("appearance",), ("motion",), ("appearance", "motion"))

@@ -40,7 +40,7 @@ def test_the_papers_two_networks_are_one_option_apart():
         for stream in ("appearance", "motion"):
             assert settings.backbone_of(stream) == name
             assert settings.size_of(stream) == 224
-        assert settings.places == 49
+        assert set(settings.places_of(settings.views).values()) == {49}
 
 
 def test_options_override_variant_and_variant_overrides_profile():

@@ -28,10 +28,7 @@ LABELS = np.array([0, 1, 2, 0])
 def run(tmp_path):
     """A run that names the first three test clips rightly, and no validation clip."""
     folder = tmp_path / "run"
-    for part, names, right in (
-        ("test", NAMES, [0, 1, 2, 1]),
-        ("validation", HELD, [1, 2, 0, 1]),
-    ):
+    for part, names, right in (("test", NAMES, [0, 1, 2, 1]), ("validation", HELD, [1, 2, 0, 1])):
         scores = np.full((4, 3), 0.3, np.float32)
         scores[range(4), right] = 0.4
         found = Predictions(names, LABELS, scores, CLASSES)

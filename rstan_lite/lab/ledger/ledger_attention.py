@@ -11,9 +11,9 @@ import torch
 from rstan_lite.data.clips import ClipDataset
 from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.data.transforms import Geometry, view
-from rstan_lite.features.networks import check_networks
 from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.lab.ledger.ledger_runs import Ledger
+from rstan_lite.lab.protocols import check_networks
 from rstan_lite.model.output import last_step
 from rstan_lite.model.rstan import RSTAN
 from rstan_lite.system.devices import choose_device
