@@ -48,7 +48,7 @@ def test_tsns_network_is_tuned_on_its_own_stacks(data, inputs, tmp_path):
     )
     assert (card["pairs"], card["flow_unit"]) == (5, 1)
     settings = FeatureSettings({"motion": path}, "bninception", size=64)
-    assert settings.places_of(settings.views) == {"centre": 4}
+    assert settings.places_of(["centre"]) == {"centre": 4}
     net = load_network(settings, "motion")
     first = read_state(path)["trunk.conv1_7x7_s2.weight"]
     assert first.shape == (64, 10, 7, 7)
