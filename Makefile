@@ -19,7 +19,6 @@ LEDGER ?=
 export PYTHON
 
 DATASET := $(if $(JHMDB),jhmdb,puppets)
-TOUR_OUT := runs/tour$(if $(JHMDB),-jhmdb)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
@@ -56,16 +55,12 @@ help:  ## say what can be made
 	@sh .ci/environment
 
 tour: .venv/.installed
-	$(BIN)/rstan-lite run notebooks/00_tour.ipynb --output $(TOUR_OUT)/00_tour.ipynb \
-	    -p dataset=$(DATASET) -p root='$(JHMDB)' -p profile=$(PROFILE) -p split=$(SPLIT) \
-	    -p seed=$(SEED) -p out=$(TOUR_OUT) $(TOUR)
-	@echo "The page to look at: $$(pwd)/$(TOUR_OUT)/00_tour.html"
+	$(BIN)/rstan-lite tour $(if $(JHMDB),--root '$(JHMDB)') -p profile=$(PROFILE) -p split=$(SPLIT) \
+	    -p seed=$(SEED) $(TOUR)
 
 lab: .venv/.installed
 # Copies that somebody works in stay; make teacher COPIES=--overwrite renews them.
-	@test -d build/teacher || $(BIN)/rstan-lite copies teacher build/teacher
-# Clips and features are shared with the tour and with all lessons, whichever folder they lie in.
-	RSTAN_CACHE="$${RSTAN_CACHE:-$$(pwd)/runs/cache}" $(BIN)/jupyter lab build/teacher $(LAB)
+	$(BIN)/rstan-lite lab $(LAB)
 
 student teacher: .venv/.installed
 	$(BIN)/rstan-lite copies $@ build/$@ $(COPIES)
@@ -85,10 +80,9 @@ lint: .venv/.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-# One thread a worker: two workers with two threads each would only get in each other's way.
 test: lint
 # In the order of the folders: the notebooks, each a piece of half a minute, fill the end evenly.
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
 	    $(if $(NOTEBOOKS),--nbval-lax --nbval-current-env --nbval-cell-timeout 600) \
 	    tests $(NOTEBOOKS) $(PYTEST)
 

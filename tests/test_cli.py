@@ -14,7 +14,7 @@ from rstan_lite.system.errors import DataError
 
 COMMANDS = (
     "doctor", "puppets", "tune", "extract", "train", "evaluate", "fuse", "predict", "idt", "ledger",
-    "run", "copies", "assignments", "sweep",
+    "run", "tour", "lab", "copies", "assignments", "sweep",
 )  # fmt: skip
 
 

@@ -47,16 +47,10 @@ FULL, EMPTY = "full-mark", "empty"  # the trial's two students
 GRADING = "grading"  # metadata of a parameters cell: other values while nbgrader grades
 CONFIG_TEXT = """\
 # Written by `rstan-lite assignments`; nbgrader's documentation has all options.
-import os
-from pathlib import Path
-
 c = get_config()
 c.CourseDirectory.course_id = "rstan-lite"
 c.Execute.timeout = 600  # seconds of a cell: lessons train small models
 c.LockCells.lock_readonly_cells = False  # lessons may be played with; graded as they were released
-
-# Clips and features are made once, not for each submission.
-os.environ.setdefault("RSTAN_CACHE", str(Path(__file__).resolve().parent / "cache"))
 """
 
 _EXERCISE = re.compile(r"^\*\*Exercise (\d+) \((\w+)\)\.\*\*", re.MULTILINE)
@@ -225,9 +219,8 @@ def trial(folder: Path, names: Iterable[str]) -> Iterator[Tried]:
     """Autograde two submissions of each released assignment, one after another, elsewhere.
 
     The full-mark one is the source with its solutions, the empty one the student version as it is.
-    Nothing in the course folder changes but its cache of clips and features.
+    Nothing in the course folder changes.
     """
-    cache = str(Path(os.environ.get("RSTAN_CACHE") or folder / "cache").resolve())
     with tempfile.TemporaryDirectory(prefix="rstan-trial-") as place:
         course = Path(place)
         for name in (CONFIG, GRADEBOOK):
@@ -235,18 +228,18 @@ def trial(folder: Path, names: Iterable[str]) -> Iterator[Tried]:
         for name in names:
             shutil.copytree(folder / "source" / name, course / "source" / name)
             for student, step in ((FULL, "source"), (EMPTY, "release")):
-                yield grade(course, name, student, _notebook(folder, step, name), cache)
+                yield grade(course, name, student, _notebook(folder, step, name))
 
 
-def grade(course: Path, name: str, student: str, notebook: Path, cache: str) -> Tried:
-    """Hand a notebook in and autograde it. cache: the folder of clips and features."""
+def grade(course: Path, name: str, student: str, notebook: Path) -> Tried:
+    """Hand a notebook in and autograde it."""
     from nbgrader.api import Gradebook
 
     path = _notebook(course / "submitted", student, name)
     path.parent.mkdir(parents=True)
     shutil.copy(notebook, path)
     start, before = time.monotonic(), os.times()
-    run_nbgrader(course, "autograde", name, "--student", student, RSTAN_CACHE=cache)
+    run_nbgrader(course, "autograde", name, "--student", student)
     seconds, after = time.monotonic() - start, os.times()
     with Gradebook(f"sqlite:///{course / GRADEBOOK}") as book:
         grades = book.find_submission_notebook(name, name, student).grades
@@ -254,14 +247,14 @@ def grade(course: Path, name: str, student: str, notebook: Path, cache: str) -> 
     return Tried(name, student, points, seconds, sum(after[2:4]) - sum(before[2:4]))
 
 
-def run_nbgrader(folder: Path, command: str, name: str, *options: str, **environment: str) -> None:
+def run_nbgrader(folder: Path, command: str, name: str, *options: str) -> None:
     """Run an nbgrader command in a course folder; NotebookError with its last words if it fails."""
     scripts = sysconfig.get_path("scripts")  # nbgrader calls alembic by its name
     paths = os.pathsep.join([scripts, os.environ.get("PATH", os.defpath)])
     done = subprocess.run(
         [sys.executable, "-m", "nbgrader", command, name, *options],
         cwd=folder,
-        env={**os.environ, "PATH": paths, **environment},
+        env={**os.environ, "PATH": paths},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -32,7 +32,7 @@ def lesson_config(
 
     dataset, root: "puppets", or "jhmdb" with the folder of its clips. Puppets without a root are
         drawn once, six actions of eight clips, in the cache; that takes some seconds.
-    cache: folder of clips and features to use again; "" is $RSTAN_CACHE or runs/cache.
+    cache: folder of clips and features to use again; "" is the default one, see `default_cache`.
     seed: of weights and sampling; the clips stay the same. variant: a row of the paper's tables.
     options: further fields of TrainConfig, for example iterations=60.
     Raises ConfigError for an unknown variant or option, or a value out of its range.

@@ -1,4 +1,4 @@
-"""`rstan-lite run` executes a notebook; `copies` and `assignments` make what a class works in."""
+"""`rstan-lite run` and `tour` execute notebooks; `lab`, `copies`, `assignments` are for a class."""
 
 from __future__ import annotations
 
@@ -8,33 +8,51 @@ from typing import Any
 
 from rstan_lite.system.errors import NotebookError
 from rstan_lite.system.interruption import Interrupted
+from rstan_lite.system.reading import check_root
 from rstan_lite.system.settings import pairs, require_libraries
 
 ADVICE = (
     "the same command begins at the first cell again, with the clips and features that are stored; "
-    "the tour's finished models are kept with -p resume=true (make tour TOUR='-p resume=true'). "
+    "the tour's finished models are kept with -p resume=true. "
     "Until it has run to its end, the files that it leaves may be of different runs."
 )
+TEACHER = Path("build/teacher")
 
 
 def add_parsers(subparsers: Any) -> None:
-    """Add the three commands; each one's `func` takes the arguments and returns an exit code."""
+    """Add the commands; each one's `func` takes the arguments and returns an exit code."""
     parser = subparsers.add_parser(
         "run",
         help="execute a notebook with parameters, and make a page of it",
         description="Execute a notebook in the working directory. The executed copy and an HTML "
         "page that needs no internet are written; the notebook itself stays as it is.",
     )
-    add = parser.add_argument
-    add("notebook", help="the notebook, for example notebooks/00_tour.ipynb")
-    add(
-        "-p", "--parameter", action="append", default=[], metavar="NAME=VALUE",
-        help="a parameter of the notebook; may be given several times",
-    )  # fmt: skip
-    add("--output", metavar="FILE", help="the executed copy (in the parameter `out`, or runs/NAME)")
-    add("--no-html", action="store_true", help="write no page")
-    add("--list", action="store_true", help="print the notebook's parameters and run nothing")
+    parser.add_argument("notebook", help="the notebook, for example notebooks/00_tour.ipynb")
     parser.set_defaults(func=main)
+    tour = subparsers.add_parser(
+        "tour",
+        help="the whole system once, as a page to look at; needs a checkout",
+        description="Execute the checkout's notebook 00_tour on generated clips, into runs/tour, "
+        "or on JHMDB, into runs/tour-jhmdb.",
+    )
+    tour.add_argument("--root", default="", metavar="DIR", help="a copy of JHMDB")
+    tour.set_defaults(func=_tour)
+    for one in (parser, tour):
+        add = one.add_argument
+        add(
+            "-p", "--parameter", action="append", default=[], metavar="NAME=VALUE",
+            help="a parameter of the notebook; may be given several times",
+        )  # fmt: skip
+        add("--output", metavar="FILE", help="the executed copy (in the notebook's `out`)")
+        add("--no-html", action="store_true", help="write no page")
+        add("--list", action="store_true", help="print the notebook's parameters and run nothing")
+    lab = subparsers.add_parser(
+        "lab",
+        help="JupyterLab with copies of the lessons to work in; needs a checkout",
+        description=f"Open JupyterLab in {TEACHER}, with the copies for teachers, which are made "
+        "if they are not there. All other options are JupyterLab's, such as --no-browser.",
+    )
+    lab.set_defaults(func=_lab, others=[])
 
     copies = subparsers.add_parser(
         "copies",
@@ -54,7 +72,7 @@ def add_parsers(subparsers: Any) -> None:
     for parser in (copies, course):
         add = parser.add_argument
         add("folder", metavar="FOLDER", help="where to write them; it is made")
-        add("notebooks", nargs="*", metavar="NOTEBOOK", help="which (notebooks/*.ipynb)")
+        add("notebooks", nargs="*", metavar="NOTEBOOK", help="which (those of the checkout)")
         add("--overwrite", action="store_true", help="replace files, but no source handed in")
     course.add_argument(
         "--try", action="store_true", dest="trial",
@@ -71,6 +89,7 @@ def main(arguments: argparse.Namespace) -> int:
             print(parameter)
         return 0
     values = pairs("-p", arguments.parameter, "NAME=VALUE, for example split=2")
+    check_root(values.get("dataset", "puppets"), values.get("root"))
     try:
         output = run_notebook(
             arguments.notebook, values, arguments.output, html=not arguments.no_html
@@ -84,20 +103,43 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _tour(arguments: argparse.Namespace) -> int:
+    given = {"dataset": "puppets"}
+    if arguments.root:
+        given = {"dataset": "jhmdb", "root": arguments.root, "out": "runs/tour-jhmdb"}
+    given |= pairs("-p", arguments.parameter, "NAME=VALUE, for example split=2")
+    arguments.parameter = [f"{name}={value}" for name, value in given.items()]
+    arguments.notebook = _notebooks("00_tour.ipynb")[0]
+    return main(arguments)
+
+
+def _lab(arguments: argparse.Namespace) -> int:
+    from rstan_lite.classroom.copies import write_copies
+
+    require_libraries("rstan-lite lab", {"jupyterlab": "jupyterlab"}, "notebooks")
+    if not TEACHER.is_dir():  # copies that somebody works in stay
+        write_copies("teacher", _notebooks(), TEACHER)
+    from jupyterlab.labapp import main as jupyter_lab
+
+    jupyter_lab([str(TEACHER), *arguments.others])
+    return 0
+
+
 def _copies(arguments: argparse.Namespace) -> int:
     from rstan_lite.classroom.copies import write_copies
 
-    notebooks = _notebooks(arguments.notebooks)
+    notebooks = arguments.notebooks or _notebooks()
     print(*write_copies(arguments.kind, notebooks, arguments.folder, arguments.overwrite), sep="\n")
     return 0
 
 
-def _notebooks(given: list[str]) -> list[str | Path]:
-    """The notebooks that were named, or those of the folder `notebooks`."""
-    notebooks: list[str | Path] = [*given] or [*sorted(Path("notebooks").glob("*.ipynb"))]
-    if not notebooks:
-        raise NotebookError("notebooks", "no notebook there", "names of notebooks")
-    return notebooks
+def _notebooks(pattern: str = "*.ipynb") -> list[Path]:
+    """The notebooks of the working folder's checkout, or of the one that the package lies in."""
+    for checkout in (Path(), Path(__file__).parents[2]):
+        if found := sorted((checkout / "notebooks").glob(pattern)):
+            return found
+    expected = "a checkout of the project as the working folder: the wheel has no notebooks"
+    raise NotebookError(Path("notebooks").absolute(), f"no {pattern}", expected)
 
 
 def _assignments(arguments: argparse.Namespace) -> int:
@@ -105,7 +147,7 @@ def _assignments(arguments: argparse.Namespace) -> int:
 
     require_libraries("rstan-lite assignments", {"nbgrader": "nbgrader"}, "class")
     folder = Path(arguments.folder)
-    graded = [path for path in _notebooks(arguments.notebooks) if graded_cells(path)]
+    graded = [path for path in arguments.notebooks or _notebooks() if graded_cells(path)]
     names = write_course(graded, folder, arguments.overwrite)
     for path in release(folder, names, arguments.overwrite):
         print(path, flush=True)

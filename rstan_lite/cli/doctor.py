@@ -56,7 +56,7 @@ def add_parsers(subparsers: Any) -> None:
     add("--puppets", metavar="DIR", help="folder of generated clips (those in the cache)")
     weights = "ImageNet weights of SqueezeNet 1.0"
     add("--weights", metavar="FILE", default=given("RSTAN_SQUEEZENET"), help=weights)
-    add("--cache", metavar="DIR", help="of stores and tuned networks ($RSTAN_CACHE, runs/cache)")
+    add("--cache", metavar="DIR", help="of stores and tuned networks ($RSTAN_CACHE, or the user's)")
     add("--json", action="store_true", help="print a JSON list")
     parser.set_defaults(func=main)
 

@@ -27,6 +27,8 @@ FAMILIES = {  # the file of this folder that holds each command
     "idt": "idt",
     "ledger": "ledger",
     "run": "classroom",
+    "tour": "classroom",
+    "lab": "classroom",
     "copies": "classroom",
     "assignments": "classroom",
     "sweep": "sweep",
@@ -68,7 +70,9 @@ def _run(argv: Sequence[str] | None) -> int:
     if arguments.command is None:
         parser.print_help()
         return 0
-    if unknown:
+    if arguments.command == "lab":
+        arguments.others = unknown
+    elif unknown:
         raise _unknown(unknown, arguments.command, subparsers.choices[arguments.command])
     if arguments.command != "train":
         refuse_several(arguments.command)

@@ -33,6 +33,7 @@ LIBRARIES = {  # distributions whose absence stops the project, with the module 
     "numpy": "numpy",
     "opencv-contrib-python-headless": "cv2",
     "pillow": "PIL",
+    "platformdirs": "platformdirs",
     "psutil": "psutil",
     "safetensors": "safetensors",
     "scikit-learn": "sklearn",

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rstan_lite.system.errors import RstanError
+from rstan_lite.system.errors import DataError, RstanError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,6 +54,15 @@ def check_regular(
         raise kind(path, what, expected, hint)
     if most is not None and found.st_size > most:
         raise kind(path, f"{found.st_size} bytes", f"{expected}, of {most} at most", hint)
+
+
+def check_root(dataset: object, root: object) -> None:
+    """Raise DataError where the folder of a data set's clips is given and not there.
+
+    Generated clips ("puppets") have a folder made for them.
+    """
+    if root and dataset != "puppets" and not Path(str(root)).is_dir():
+        raise DataError(str(root), "no such folder", f"the folder of the {dataset} clips")
 
 
 def read_text(

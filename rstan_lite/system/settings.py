@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from platformdirs import user_cache_dir
+
 from rstan_lite.system.errors import ConfigError, RstanError
 
-CACHE = "runs/cache"
 LONGEST = 36  # characters of a value in a printed table
 TYPES = "bool, int, float, str, list[X], tuple[X, ...], tuple[X, Y], X | None"
 _BOOLS = dict.fromkeys(("true", "yes", "on", "1"), True)
@@ -21,8 +22,8 @@ _BOOLS |= dict.fromkeys(("false", "no", "off", "0"), False)
 
 
 def default_cache() -> str:
-    """Where stores and tuned networks lie: $RSTAN_CACHE, or runs/cache in the working folder."""
-    return os.environ.get("RSTAN_CACHE") or CACHE
+    """Where clips, stores and tuned networks lie: $RSTAN_CACHE, or the user's folder of caches."""
+    return os.environ.get("RSTAN_CACHE") or user_cache_dir("rstan-lite", appauthor=False)
 
 
 def one_of(names: Iterable[str], quantity: str = "one") -> str:

@@ -68,7 +68,7 @@ class TrainConfig:
     views: tuple[str, ...] = _option(
         ("centre", "centre-mirror"), "stored views of a training clip; the first serves tests"
     )
-    cache: str = _option("", "folder of features ($RSTAN_CACHE or runs/cache)", place=True)
+    cache: str = _option("", "folder of features ($RSTAN_CACHE or the user's)", place=True)
     scale: str = _option("rms", "divide features by their root mean square", ("rms", "none"))
 
     # -- model (Section III-B and III-C)

@@ -219,7 +219,7 @@ def test_points_of_a_submission(course: Path, tmp_path: Path) -> None:
     cells_of["lesson"]["source"] = "raise ValueError('played with')"  # locked: put back
     cells_of["check-3"]["source"] = "pass"
     work = write(tmp_path / "work.ipynb", *given["cells"])
-    found = grade(course, "lesson", "ada", work, str(course / "cache"))
+    found = grade(course, "lesson", "ada", work)
     assert {cell: got for cell, (got, _) in found.points.items()} == {
         "check-1": 1, "hidden-1": 1, "check-2": 2, "hidden-2": 0, "check-3": 0, "hidden-3": 0,
     }  # fmt: skip

@@ -18,7 +18,7 @@ from rstan_lite.lab.sweep.job_process import Limits, run_here
 from rstan_lite.lab.sweep.sweep_plan import DONE, FAILED, ROW, TRAIN, Description, Row, read_row
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.files import write_atomically
-from rstan_lite.system.reading import read_json
+from rstan_lite.system.reading import check_root, read_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,6 +76,8 @@ def sweep(
     check_libraries()
     out, limits = Path(out), limits or Limits()
     jobs = sweep_plan.plan(description, out)
+    for job in jobs:
+        check_root(job.parameters.get("dataset", "puppets"), job.parameters.get("root"))
     _claim(out, description)
     rows, order = _read_rows(out), [job.name for job in jobs]
     done = {name for name, row in rows.items() if not retry_failed or row["status"] == DONE}

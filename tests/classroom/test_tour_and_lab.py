@@ -1,0 +1,94 @@
+"""`rstan-lite tour` and `lab`: from any folder, with a checkout's notebooks and one cache."""
+
+from pathlib import Path
+from typing import Any
+
+import jupyterlab.labapp
+import platformdirs
+import pytest
+
+from rstan_lite import classroom
+from rstan_lite.cli import classroom as command
+from rstan_lite.cli import main
+from rstan_lite.system.settings import default_cache
+from tests.classroom.made import code, write
+
+ROOT = Path(__file__).parents[2]
+Called = list[tuple[Path, dict[str, str]]]
+
+
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Called:
+    """The notebooks that commands would run, with their values; from a folder of its own."""
+    ran: Called = []
+
+    def run(path: Path, values: dict[str, str], output: Any, html: bool) -> Path:
+        ran.append((path, values))
+        return tmp_path / "out.ipynb"
+
+    monkeypatch.setattr(classroom, "run_notebook", run)
+    monkeypatch.chdir(tmp_path)
+    return ran
+
+
+def test_the_tour_is_the_checkouts_notebook_on_generated_clips(called: Called) -> None:
+    assert main(["tour", "-p", "seed=3", "-p", "out=elsewhere"]) == 0
+    expected = {"dataset": "puppets", "seed": "3", "out": "elsewhere"}
+    assert called == [(ROOT / "notebooks" / "00_tour.ipynb", expected)]
+
+
+def test_a_copy_of_jhmdb_is_looked_for_before_the_work(called: Called, tmp_path: Path, capsys: Any):
+    assert main(["tour", "--root", str(tmp_path)]) == 0
+    values = {"dataset": "jhmdb", "root": str(tmp_path), "out": "runs/tour-jhmdb"}
+    assert called.pop()[1] == values
+    other = ["run", "a.ipynb", "-p", "dataset=jhmdb", "-p", "root=none"]
+    for words in (["tour", "--root", "none"], other):
+        assert main(words) == 2
+        said = capsys.readouterr().err
+        assert (
+            said == "error: none: found no such folder; expected the folder of the jhmdb clips.\n"
+        )
+    assert main(["run", "a.ipynb", "-p", "dataset=puppets", "-p", "root=none"]) == 0  # it is made
+    assert len(called) == 1
+
+
+def test_a_sweep_looks_for_the_clips_before_its_first_job(tmp_path: Path, capsys: Any) -> None:
+    words = ["sweep", "train", "-p", "dataset=jhmdb", "-p", f"root={tmp_path / 'none'}"]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 2
+    assert "none: found no such folder" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_a_checkout_the_tour_says_what_it_needs(
+    called: Called, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr(command, "__file__", str(tmp_path / "a" / "b" / "c.py"))
+    assert main(["tour"]) == 2
+    assert "found no 00_tour.ipynb; expected a checkout" in capsys.readouterr().err
+
+
+def test_lab_opens_copies_and_leaves_those_that_are_worked_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+    monkeypatch.setattr(jupyterlab.labapp, "main", opened.append)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    write(tmp_path / "notebooks" / "n.ipynb", code("print(1)", "show"))
+    copy = tmp_path / "build" / "teacher" / "n.ipynb"
+    assert main(["lab", "--no-browser", "--port", "8899"]) == 0
+    assert opened == [[str(Path("build/teacher")), "--no-browser", "--port", "8899"]]
+    assert copy.is_file()
+    copy.write_text("worked in", encoding="utf-8")
+    assert main(["lab"]) == 0
+    assert copy.read_text(encoding="utf-8") == "worked in"
+
+
+def test_one_cache_wherever_a_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RSTAN_CACHE", "here")
+    assert default_cache() == "here"
+    monkeypatch.delenv("RSTAN_CACHE")
+    found = default_cache()
+    monkeypatch.chdir(tmp_path)
+    assert default_cache() == found == platformdirs.user_cache_dir("rstan-lite", appauthor=False)
+    assert Path(found).is_absolute()
