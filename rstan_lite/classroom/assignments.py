@@ -1,9 +1,8 @@
 """The course as nbgrader assignments: one for each lesson, made from the lesson notebooks alone.
 
-A course folder is nbgrader's: `nbgrader_config.py`, `source/` with solutions and hidden tests,
-`release/` with what students get, `gradebook.db`. Checks count in part before a student's eyes
-(cells tagged `check`), in part hidden (`hidden`); nbgrader takes anything on stderr for a failure,
-so that both print it on stdout. All other code cells are locked: graded as they were released.
+A course folder is nbgrader's. Checks count in part before a student's eyes (cells tagged `check`),
+in part hidden (`hidden`); both print on stdout, because nbgrader takes anything on stderr for a
+failure. All other code cells are locked: graded as they were released.
 """
 
 from __future__ import annotations
@@ -21,16 +20,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rstan_lite.classroom.copies import (
-    BLANK,
-    CHECK,
-    HIDDEN,
-    exercise_number,
-    holds,
-    make_copy,
-    unfold,
-    write_texts,
-)
+from rstan_lite.classroom import copies
+from rstan_lite.classroom.copies import BLANK, CHECK, HIDDEN
 from rstan_lite.classroom.notebook_parameters import (
     TAG,
     check_parameters,
@@ -79,13 +70,13 @@ class Graded(NamedTuple):
 
 
 class Tried(NamedTuple):
-    """How a trial's submission was graded: points of each cell, and what it took."""
+    """How a trial's submission was graded: (got, most) of each cell, wall and processor seconds."""
 
     assignment: str
     student: str
-    points: dict[str, tuple[float, float]]  # cell -> what it got, what it can give
-    seconds: float  # by the wall clock
-    cpu: float  # seconds of processors, which a busy machine stretches less
+    points: dict[str, tuple[float, float]]
+    seconds: float
+    cpu: float
 
     @property
     def total(self) -> tuple[float, float]:
@@ -111,8 +102,8 @@ def graded_cells(path: str | PathLike[str]) -> list[Graded]:
     found: dict[str, list[str]] = {}
     for i, cell in enumerate(cells):
         if tagged(cell, CHECK) or tagged(cell, HIDDEN):
-            where = f"{path}, cell {cell.get('id') or i}"
-            found.setdefault(exercise_number(where, cell), []).append(str(cell["id"]))
+            number = copies.exercise_number(f"{path}, cell {cell.get('id') or i}", cell)
+            found.setdefault(number, []).append(str(cell["id"]))
     graded = []
     for number, ids in found.items():
         if grades.get(number) not in POINTS or len(ids) != 2:
@@ -128,7 +119,7 @@ def make_source(path: str | PathLike[str]) -> dict[str, Any]:
 
     Raises NotebookError for what `make_copy` and `graded_cells` refuse.
     """
-    make_copy(path, "student")  # its markers are in order
+    copies.make_copy(path, "student")  # its markers are in order
     points = {cell: points for cell, _, points in graded_cells(path)}
     content = load_notebook(path)
     cells = []
@@ -154,7 +145,7 @@ def _mark(cell: dict[str, Any], points: int | None = None, blank: bool = False) 
     cell["metadata"]["nbgrader"] = metadata | ({} if points is None else {"points": points})
     cell |= {"outputs": [], "execution_count": None}
     if blank or points is not None:
-        unfold(cell)
+        copies.unfold(cell)
 
 
 def _grading_cell(path: str | PathLike[str], values: dict[str, Any]) -> dict[str, Any]:
@@ -167,24 +158,24 @@ def _grading_cell(path: str | PathLike[str], values: dict[str, Any]) -> dict[str
 
 
 def write_course(
-    notebooks: Iterable[str | PathLike[str]], folder: str | PathLike[str], overwrite: bool = False
+    lessons: Iterable[str | PathLike[str]], folder: str | PathLike[str], overwrite: bool = False
 ) -> list[str]:
     """Write nbgrader's configuration and sources into a course folder; return the assignments.
 
-    All is made before the first file is written. Raises NotebookError for what `make_source` and
-    `write_texts` refuse; a source that was handed in already is never replaced.
+    Raises NotebookError for what `make_source` and `write_texts` refuse, before the first file is
+    written; a source that was handed in already is never replaced.
     """
     folder, texts = Path(folder), {}
-    for notebook in notebooks:
-        name = Path(notebook).stem
-        path, text = _notebook(folder, "source", name), notebook_text(make_source(notebook))
+    for lesson in lessons:
+        name, text = Path(lesson).stem, notebook_text(make_source(lesson))
+        path = _notebook(folder, "source", name)
         handed_in = list(folder.glob(f"submitted/*/{name}"))
-        if handed_in and path.exists() and not holds(path, text):
+        if handed_in and path.exists() and not copies.holds(path, text):
             found = f"another version, and {len(handed_in)} submissions of it"
             hint = "Points may hang on it: use another folder for the new version."
             raise NotebookError(path, found, "no submission, or the same version", hint)
         texts[path] = text
-    write_texts({folder / CONFIG: CONFIG_TEXT, **texts}, overwrite)
+    copies.write_texts({folder / CONFIG: CONFIG_TEXT, **texts}, overwrite)
     return [path.stem for path in texts]
 
 
@@ -196,9 +187,8 @@ def _notebook(folder: Path, step: str, name: str) -> Path:
 def release(folder: Path, names: Iterable[str], overwrite: bool = False) -> list[Path]:
     """Make the student versions of a course folder's sources by nbgrader; return their paths.
 
-    A version that is newer than its source stays as it is. One that is older is made again where
-    overwrite is True. Raises NotebookError where it is False, before anything is made, and with
-    nbgrader's words where that fails.
+    A version that is older than its source is made again if overwrite is True; if not,
+    NotebookError is raised before anything is made, and with nbgrader's words where that fails.
     """
     paths, todo = {name: _notebook(folder, "release", name) for name in names}, []
     for name, path in paths.items():
@@ -206,9 +196,8 @@ def release(folder: Path, names: Iterable[str], overwrite: bool = False) -> list
         if path.exists() and (folder / GRADEBOOK).exists() and path.stat().st_mtime >= made:
             continue
         if path.exists() and not overwrite:
-            expected = "none, or one that is newer than its source"
-            hint = "Move it, or give --overwrite."
-            raise NotebookError(path, "a student version of another source", expected, hint)
+            found, expected = "a student version of another source", "none, or a newer one"
+            raise NotebookError(path, found, expected, "Move it, or give --overwrite.")
         todo.append(name)
     for name in todo:
         run_nbgrader(folder, "generate_assignment", name, "--force")
@@ -251,17 +240,12 @@ def run_nbgrader(folder: Path, command: str, name: str, *options: str) -> None:
     """Run an nbgrader command in a course folder; NotebookError with its last words if it fails."""
     scripts = sysconfig.get_path("scripts")  # nbgrader calls alembic by its name
     paths = os.pathsep.join([scripts, os.environ.get("PATH", os.defpath)])
+    words = [sys.executable, "-m", "nbgrader", command, name, *options]
     done = subprocess.run(
-        [sys.executable, "-m", "nbgrader", command, name, *options],
-        cwd=folder,
-        env={**os.environ, "PATH": paths},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+        words, cwd=folder, env={**os.environ, "PATH": paths}, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
     if done.returncode:
+        found = f"nbgrader {command} failing"
         said = "\n".join(done.stdout.strip().splitlines()[-12:])
-        raise NotebookError(
-            folder / "source" / name, f"nbgrader {command} failing", "its success", f"\n{said}"
-        )
+        raise NotebookError(folder / "source" / name, found, "its success", f"\n{said}")

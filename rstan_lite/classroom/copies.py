@@ -2,8 +2,7 @@
 
 An exercise is its text, a code cell tagged `blank` that holds the solution between two marker lines
 (nbgrader's) inside a function, a code cell tagged `check` that tests it, and perhaps one tagged
-`hidden` that tries other inputs. A student copy has `raise NotImplementedError` in the solution's
-place and no hidden cell; a teacher copy shows both. Nothing here needs nbgrader.
+`hidden` that tries other inputs. Nothing here needs nbgrader.
 """
 
 from __future__ import annotations
@@ -32,13 +31,10 @@ _REGION = re.compile(rf"^([ \t]*){BEGIN}[ \t]*\n(.*?)^[ \t]*{END}[ \t]*$", re.MU
 def make_copy(path: str | PathLike[str], kind: str) -> dict[str, Any]:
     """Return the "student" or "teacher" copy of a notebook file, as JSON. Nothing is executed.
 
-    student: every solution is replaced by a line that raises NotImplementedError and names the
-        exercise; no hidden tests, no outputs. teacher: solutions and hidden tests stand open,
-        without the marker lines; outputs as stored. Both: nothing of an exercise is folded away,
-        links to folders above are plain words.
-    Raises NotebookError, with notebook and cell, where markers are missing, unbalanced, outside
-    of a function or in a cell that is not tagged, where a blank has no check after it, or hidden
-    tests have none before them.
+    student: a line that raises NotImplementedError for every solution; no hidden tests, no outputs.
+    teacher: solutions and hidden tests stand open; outputs as stored. Raises NotebookError, with
+    notebook and cell, where markers are missing, unbalanced, outside of a function or in a cell
+    that is not tagged, and where a check lacks after a blank or before hidden tests.
     """
     check_choice("copies", kind, KINDS)
     content = load_notebook(path)
@@ -110,15 +106,13 @@ def _filled(where: str, source: str, kind: str, exercise: str) -> str:
 
 
 def write_copies(
-    kind: str,
-    notebooks: Iterable[str | PathLike[str]],
-    folder: str | PathLike[str],
+    kind: str, notebooks: Iterable[str | PathLike[str]], folder: str | PathLike[str],
     overwrite: bool = False,
-) -> list[Path]:
+) -> list[Path]:  # fmt: skip
     """Write the copies of notebooks into a folder, which is made, under the same names.
 
-    All copies are made before the first is written. Raises NotebookError for what `make_copy`
-    refuses, for a copy that would take its source's place, and for what `write_texts` refuses.
+    Raises NotebookError for what `make_copy` and `write_texts` refuse, and for a copy that would
+    take its source's place, before the first is written.
     """
     texts = {}
     for source in notebooks:
@@ -137,11 +131,10 @@ def write_texts(texts: Mapping[Path, str], overwrite: bool) -> None:
     which may be somebody's work, unless overwrite is True.
     """
     todo = [path for path, text in texts.items() if not holds(path, text)]
-    for path in todo:
-        if path.exists() and not overwrite:
-            hint = "It may be somebody's work. Move it, or give --overwrite."
-            expected = "no file, or the same content"
-            raise NotebookError(path, "a file with other content", expected, hint)
+    if there := [path for path in todo if path.exists() and not overwrite]:
+        found, expected = "a file with other content", "no file, or the same content"
+        hint = "It may be somebody's work. Move it, or give --overwrite."
+        raise NotebookError(there[0], found, expected, hint)
     for path in todo:
         write_atomically(path, texts[path].encode())
 

@@ -21,21 +21,15 @@ LAMBDA_AA = 2.0  # few mini-batches need a strong hint
 
 
 def lesson_config(
-    dataset: str = "puppets",
-    root: str = "",
-    cache: str = "",
-    seed: int = 0,
-    variant: str = "silhouettes-ce",
-    **options: Any,
-) -> TrainConfig:
+    dataset: str = "puppets", root: str = "", cache: str = "", seed: int = 0,
+    variant: str = "silhouettes-ce", **options: Any,
+) -> TrainConfig:  # fmt: skip
     """Return the configuration of a lesson: the profile `tiny`, with a small set of clips.
 
     dataset, root: "puppets", or "jhmdb" with the folder of its clips. Puppets without a root are
-        drawn once, six actions of eight clips, in the cache; that takes some seconds.
-    cache: folder of clips and features to use again; "" is the default one, see `default_cache`.
-    seed: of weights and sampling; the clips stay the same. variant: a row of the paper's tables.
-    options: further fields of TrainConfig, for example iterations=60.
-    Raises ConfigError for an unknown variant or option, or a value out of its range.
+    drawn once, six actions of eight clips, in the cache. cache: "" is the default one, see
+    `default_cache`. seed: of weights and sampling. variant: a row of the paper's tables. options:
+    further fields of TrainConfig. ConfigError for an unknown variant or option, or a wrong value.
     """
     chosen = {"dataset": dataset, "root": root, "cache": cache, "seed": seed}
     chosen |= {"iterations": ITERATIONS, "lambda_aa": LAMBDA_AA, **options}

@@ -54,12 +54,10 @@ def run_notebook(
     """Execute a notebook in the working directory and return the executed copy's path.
 
     parameters: values by name; strings are parsed by the type that the notebook declares.
-    output: the executed copy (.ipynb); its folder is made. None: in the folder that the parameter
-    `out` says, or in runs/<its name>.
-    html: also write a page beside it, of the same name, that needs no internet.
+    output: the executed copy (.ipynb); None: in the folder that the parameter `out` says, or in
+    runs/<its name>. html: also write a page beside it that needs no internet.
     Raises ConfigError where a library is absent and NotebookError for a name or value that the
-    notebook does not take, before anything runs; NotebookError for a cell that fails, with its
-    notebook, index, line and error: the copy then holds all cells up to that one.
+    notebook does not take, before anything runs; NotebookError for a cell that fails, saying where.
     """
     require_libraries("rstan-lite run", LIBRARIES | (PAGE_LIBRARIES if html else {}), "notebooks")
     path = Path(path)
@@ -132,7 +130,7 @@ def _inject(
             lines.insert(0, "from math import inf, nan")  # the names by which a float is written
         cell: dict[str, Any] = {"cell_type": "code", "outputs": [], "execution_count": None}
         cell |= {"metadata": {"tags": [INJECTED_TAG]}}
-        cell["source"] = "\n".join(["# Given to this run", *lines])
+        cell |= {"source": "\n".join(["# Given to this run", *lines])}
         if (content.get("nbformat"), content.get("nbformat_minor", 0)) >= (4, 5):
             cell["id"] = "given-parameters"
         after = next(place for place, (_, one) in enumerate(cells) if tagged(one, TAG))
@@ -171,9 +169,8 @@ def _register_engine() -> str:
 
             with Watch() as watch, watch.told_to(nb_man.pbar):
                 options |= {"on_cell_start": watch.start, "on_cell_execute": watch.execute}
-                super().execute_managed_notebook(
-                    nb_man, kernel_name, kernel_manager_class=Kept, **options
-                )
+                options |= {"kernel_manager_class": Kept}
+                super().execute_managed_notebook(nb_man, kernel_name, **options)
                 watch.leave()
 
     papermill_engines.register(ENGINE, Engine)
@@ -184,13 +181,10 @@ class Watch(SafePoints):
     """Knows what a notebook does, by nbclient's hooks, and takes Ctrl-C and SIGTERM.
 
     The first of them interrupts the cell that runs; where none does, it raises Interrupted.
-    kernel: the kernel's manager, once there is one.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.kernel: Any = None
-        self._heading, self._since = "", 0.0
+    kernel: Any = None  # its manager, once there is one
+    _heading, _since = "", 0.0
 
     def start(self, cell: Any, **_: Any) -> None:
         """A cell of any kind is next."""
@@ -206,9 +200,8 @@ class Watch(SafePoints):
 
     def doing(self) -> str:
         """The heading above the cell that runs, and how long it has run; "" where none does."""
-        words = [self._heading] if self._heading else []
-        running = f"{time.monotonic() - self._since:.0f} s"
-        return ": ".join([*words, running]) if self._since else ""
+        heading = f"{self._heading}: " if self._heading else ""
+        return f"{heading}{time.monotonic() - self._since:.0f} s" if self._since else ""
 
     @contextmanager
     def told_to(self, bar: Any) -> Iterator[None]:

@@ -85,7 +85,7 @@ def notebook_parameters(path: str | PathLike[str]) -> list[Parameter]:
         if len(source) > LONGEST:
             raise ValueError(f"{len(source)} characters")
         lines = ast.parse(source).body
-        comments = {
+        comments: dict[int | None, str] = {
             token.start[0]: token.string.lstrip("# ").rstrip()
             for token in tokenize.generate_tokens(io.StringIO(source).readline)
             if token.type == tokenize.COMMENT
@@ -94,24 +94,20 @@ def notebook_parameters(path: str | PathLike[str]) -> list[Parameter]:
         raise NotebookError(where, f"{error.msg} in line {error.lineno}", "Python") from None
     except (ValueError, RecursionError, MemoryError, tokenize.TokenError) as error:
         raise NotebookError(where, f"what can't be parsed ({error})", "Python") from None
-    return [
-        _parameter(where, source, line, comments.get(line.end_lineno or 0, "")) for line in lines
-    ]
+    return [_parameter(where, source, line, comments.get(line.end_lineno, "")) for line in lines]
 
 
 def _parameter(where: str, source: str, line: ast.stmt, comment: str) -> Parameter:
-    text = (ast.get_source_segment(source, line) or "")[:200]
+    found = f"the line {(ast.get_source_segment(source, line) or '')[:200]!r}"
     match line:
         case ast.AnnAssign(target=ast.Name(id=name), annotation=kind, value=ast.expr() as value):
             annotation = ast.get_source_segment(source, kind) or ""
         case _:
-            expected = "`name: type = value` on each line"
-            raise NotebookError(where, f"the line {text!r}", expected)
+            raise NotebookError(where, found, "`name: type = value` on each line")
     try:
         default = ast.literal_eval(value)
     except (ValueError, TypeError, RecursionError, MemoryError):
-        expected = "a plain value, no expression"
-        raise NotebookError(where, f"the line {text!r}", expected) from None
+        raise NotebookError(where, found, "a plain value, no expression") from None
     parsed(f"{where}, {name}", annotation, default, False, NotebookError)
     return Parameter(name, annotation, default, comment)
 

@@ -1,9 +1,8 @@
 """An executed notebook as one HTML file that shows everything without internet.
 
 nbconvert's own page fetches MathJax, require.js and the widget manager from elsewhere. Here
-formulas become MathML, which browsers draw by themselves; images are embedded; scripts are left
-out; and an interactive widget, which needs a running kernel anyway, is replaced by a line that
-says so.
+formulas become MathML; images are embedded; scripts are left out; and a line stands for an
+interactive widget, which needs a running kernel.
 """
 
 from __future__ import annotations
@@ -86,13 +85,11 @@ def _kept(link: re.Match[str], folder: Path) -> str:
 
 
 def still(output: Any) -> Any:
-    """An executed cell's output as a page without kernel can show it, or None to leave it out.
+    """An executed cell's output, changed in place to what a page without kernel can show.
 
-    output: a notebook's, changed in place: widgets become a line that says so, progress bars
-    vanish, formulas become MathML.
+    Widgets become a line that says so, formulas MathML; None for a progress bar.
     """
-    data = output.get("data")
-    if data is None:
+    if (data := output.get("data")) is None:
         return output
     data.pop("application/javascript", None)
     if WIDGET_MIME in data:
@@ -128,12 +125,9 @@ def _exporter() -> Any:
 
     @pass_context
     def markdown2html(context: Any, source: str) -> str:
-        renderer = Renderer(
-            escape=False,
-            attachments=context.get("cell", {}).get("attachments", {}),
-            embed_images=True,
-            path=context.get("resources", {}).get("metadata", {}).get("path", ""),
-        )
+        files = {"attachments": context.get("cell", {}).get("attachments", {})}
+        files |= {"path": context.get("resources", {}).get("metadata", {}).get("path", "")}
+        renderer = Renderer(escape=False, embed_images=True, **files)
         return MarkdownWithMath(renderer=renderer).render(source)
 
     exporter = HTMLExporter(raw_template=_TEMPLATE.read_text(encoding="utf-8"), embed_images=True)

@@ -90,15 +90,14 @@ def main(arguments: argparse.Namespace) -> int:
         return 0
     values = pairs("-p", arguments.parameter, "NAME=VALUE, for example split=2")
     check_root(values.get("dataset", "puppets"), values.get("root"))
+    html = not arguments.no_html
     try:
-        output = run_notebook(
-            arguments.notebook, values, arguments.output, html=not arguments.no_html
-        )
+        output = run_notebook(arguments.notebook, values, arguments.output, html)
     except Interrupted as interrupted:
         interrupted.advice = ADVICE
         raise
     print(f"Executed notebook: {output}")
-    if not arguments.no_html:
+    if html:
         print(f"Page: {output.with_suffix('.html')}")
     return 0
 
@@ -154,11 +153,8 @@ def _assignments(arguments: argparse.Namespace) -> int:
     wrong = []
     for tried in trial(folder, names) if arguments.trial else ():
         got, most = tried.total
-        print(
-            f"{tried.assignment:<28} {tried.student:<10} {got:g} of {most:g} points, "
-            f"{tried.seconds:.0f} s, {tried.cpu:.0f} s of processor",
-            flush=True,
-        )
+        said = f"{got:g} of {most:g} points, {tried.seconds:.0f} s, {tried.cpu:.0f} s of processor"
+        print(f"{tried.assignment:<28} {tried.student:<10} {said}", flush=True)
         wrong += [f"{tried.assignment} {cell} ({tried.student})" for cell in tried.wrong]
     if wrong:
         expected = "all points for the full-mark submissions and none for the empty ones"

@@ -75,19 +75,13 @@ def examine(
     puppets: str | None = None,
     cache: str | None = None,
 ) -> list[Check]:
-    """All checks, in the order in which they are shown.
-
-    roots: folders of data sets, by name; one that is not given is not looked at, and JHMDB is said
-    to be absent.
-    """
+    """All checks, in the order in which they are shown; roots: folders of data sets, by name."""
     roots, cache = {"jhmdb": None, **(roots or {})}, cache or default_cache()
     said = machine.probe_torch()
     torch = machine.check_torch(said)
-    problems = machine.probe_libraries(list(machine.LIBRARIES.values()))
-    libraries = machine.check_libraries(
-        machine.versions(list(machine.LIBRARIES)),
-        {name: problems[module] for name, module in machine.LIBRARIES.items()},
-    )
+    found = machine.probe_libraries(list(machine.LIBRARIES.values()))
+    problems = {name: found[module] for name, module in machine.LIBRARIES.items()}
+    libraries = machine.check_libraries(machine.versions(list(problems)), problems)
     ready = libraries.state == "ok"
     checks = [machine.check_python(sys.version_info[:2], sys.executable), torch, libraries]
     if ready:
@@ -107,13 +101,8 @@ def examine(
         checks += map(check_puppets, puppet_folders(puppets, cache))
     if ready and torch.state == "ok":
         checks.append(check_weights(weights))
-    return [
-        *checks,
-        check_shipped(),
-        check_tuned(cache),
-        machine.check_jupyter(machine.versions(machine.JUPYTER)),
-        machine.check_compiler(),
-    ]
+    jupyter = machine.check_jupyter(machine.versions(machine.JUPYTER))
+    return [*checks, check_shipped(), check_tuned(cache), jupyter, machine.check_compiler()]
 
 
 def check_flow() -> Check:
@@ -155,15 +144,14 @@ def _split(title: str, data: ClipDataset, advice: list[str]) -> Check:
     clips = data.train + data.test
     found = f"{data.layout}: {len(data.train)} training and {len(data.test)} test clips"
     masks = sum(bool(clip.mask_path and clip.mask_path.is_file()) for clip in clips)
-    if data.has_silhouettes:
-        found += f", {masks} silhouettes"
+    found += f", {masks} silhouettes" * data.has_silhouettes
     if not data.train or not data.test:
         return Check(title, "fail", found, GUIDE)
     if data.missing:
         classes = Counter(entry.partition("/")[0] for entry in data.missing)
         worst = ", ".join(f"{action} {number}" for action, number in classes.most_common(4))
-        more = " ..." if len(classes) > 4 else ""
-        found += f"; {len(data.missing)} clips that the lists name are not there ({worst}{more})"
+        worst += " ..." * (len(classes) > 4)
+        found += f"; {len(data.missing)} clips that the lists name are not there ({worst})"
         advice.append("Complete the copy, or train without them: --missing skip.")
     if data.has_silhouettes and masks < len(clips):
         found += f"; {len(clips) - masks} clips have no silhouette"
@@ -179,16 +167,16 @@ def puppet_folders(given: str | None, cache: str) -> list[str]:
 
 def check_puppets(root: str) -> Check:
     """Generated clips: a finished copy in a folder, or none yet."""
+    from rstan_lite.data.jhmdb import JHMDB
+
     advice = "They are made when first needed, or by rstan-lite puppets."
     if not Path(root).is_dir():
         return Check("Puppets", "ok", f"none yet in {root}", advice)
     marker = Path(root) / "puppets.json"
+    if not marker.exists():
+        return Check("Puppets", "warn", f"an unfinished copy in {root}", advice)
     try:
-        if not marker.exists():
-            return Check("Puppets", "warn", f"an unfinished copy in {root}", advice)
         made = read_json(marker, DataError, "the record of generated clips, as JSON")
-        from rstan_lite.data.jhmdb import JHMDB
-
         data = JHMDB(root, validation=0.0)
     except RstanError as error:
         return Check("Puppets", "warn", str(error), f"Remove {root}. {advice}")
@@ -223,10 +211,9 @@ def check_shipped(package: Path = PACKAGE) -> Check:
 def check_tuned(cache: str) -> Check:
     """Fine-tuned networks in a cache folder."""
     advice = "rstan-lite tune makes them; JHMDB needs them for the motion stream."
-    title, files = "Tuned networks", sorted(Path(cache, "tuned").glob("*.safetensors"))
-    if not files:
-        return Check(title, "warn", f"none in {Path(cache, 'tuned')}", advice)
-    broken = []
+    title, folder, broken = "Tuned networks", Path(cache, "tuned"), []
+    if not (files := sorted(folder.glob("*.safetensors"))):
+        return Check(title, "warn", f"none in {folder}", advice)
     for path in files:
         try:
             from safetensors import safe_open

@@ -48,23 +48,20 @@ def _idt(arguments: argparse.Namespace) -> int:
     shared = values_of(arguments, SHARED)
     cache = shared.pop("cache") or default_cache()
     hint = "Give numbers, comma separated."
-    config = IdtConfig(
-        arguments.root,
-        **shared,
-        components=parsed("--components", "tuple[int, ...]", arguments.components, hint=hint),
-        costs=parsed("--costs", "tuple[float, ...]", arguments.costs, hint=hint),
-        tracks=TrackSettings(**given(arguments, "length", "height", "step", "scales", "camera")),
-        encoding=EncodingSettings(**given(arguments, "samples", "seed")),
-    )
+    counts = parsed("--components", "tuple[int, ...]", arguments.components, hint=hint)
+    costs = parsed("--costs", "tuple[float, ...]", arguments.costs, hint=hint)
+    tracks = TrackSettings(**given(arguments, "length", "height", "step", "scales", "camera"))
+    encoding = EncodingSettings(**given(arguments, "samples", "seed"))
+    chosen = {"components": counts, "costs": costs, "tracks": tracks, "encoding": encoding}
+    config = IdtConfig(arguments.root, **shared, **chosen)
     out = Path(arguments.out or f"runs/idt-{config.split}")
     metrics = run(config, out, cache, arguments.workers, progress=not arguments.quiet)
     test, n_test = metrics["test_accuracy"], metrics["n_test"]
     if test is not None:
         print(f"test accuracy {test:.1%} of {n_test} clips")
-    chosen = f"{metrics['components']} components, C {metrics['cost']:g}"
-    print(f"validation accuracy {metrics['validation_accuracy']:.1%}, the best: {chosen}")
-    bare = metrics["clips_without_trajectories"]
-    if bare:
+    best = f"{metrics['components']} components, C {metrics['cost']:g}"
+    print(f"validation accuracy {metrics['validation_accuracy']:.1%}, the best: {best}")
+    if bare := metrics["clips_without_trajectories"]:
         print(f"{len(bare)} clips without a trajectory, as zero vectors: {', '.join(bare[:5])}")
     for line in damage_lines(metrics.get("damaged_clips") or {}):
         print(line)

@@ -15,24 +15,12 @@ from rstan_lite.system.ranks import ranks_of_environment, refuse_several
 from rstan_lite.system.settings import check_choice, nearest, one_of
 from rstan_lite.system.threads import cores, prepare
 
-FAMILIES = {  # the file of this folder that holds each command
-    "doctor": "doctor",
-    "puppets": "puppets",
-    "tune": "tuning",
-    "extract": "training",
-    "train": "training",
-    "predict": "training",
-    "evaluate": "testing",
-    "fuse": "testing",
-    "idt": "idt",
-    "ledger": "ledger",
-    "run": "classroom",
-    "tour": "classroom",
-    "lab": "classroom",
-    "copies": "classroom",
-    "assignments": "classroom",
-    "sweep": "sweep",
-}
+_COMMANDS = {  # by the file of this folder that holds them
+    "doctor": "doctor", "puppets": "puppets", "tuning": "tune", "training": "extract train predict",
+    "testing": "evaluate fuse", "idt": "idt", "ledger": "ledger",
+    "classroom": "run tour lab copies assignments", "sweep": "sweep",
+}  # fmt: skip
+FAMILIES = {command: family for family, names in _COMMANDS.items() for command in names.split()}
 
 
 def build_parser(command: str = "") -> tuple[argparse.ArgumentParser, Any]:

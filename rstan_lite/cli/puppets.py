@@ -33,16 +33,10 @@ def add_parsers(subparsers: Any) -> None:
 def _puppets(arguments: argparse.Namespace) -> int:
     from rstan_lite.puppets import generate
 
-    classes = arguments.classes
-    root = generate(
-        arguments.root,
-        clips_per_class=arguments.clips_per_class,
-        classes=[c.strip() for c in classes.split(",")] if classes else None,
-        seed=arguments.seed,
-        workers=arguments.workers,
-        size=tuple(arguments.size),
-        progress=not arguments.quiet,
-        rivals=tuple(arguments.rivals),
-    )
-    print(f"generated clips: {root}")
+    values = vars(arguments)
+    chosen = values["classes"]
+    how = {name: values[name] for name in ("root", "clips_per_class", "seed", "workers")}
+    how |= {name: tuple(values[name]) for name in ("size", "rivals")}
+    how |= {"classes": [c.strip() for c in chosen.split(",")] if chosen else None}
+    print(f"generated clips: {generate(**how, progress=not arguments.quiet)}")
     return 0

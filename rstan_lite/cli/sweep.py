@@ -65,17 +65,11 @@ def main(arguments: argparse.Namespace) -> int:
     check_libraries()
     timeout = _parsed("--timeout", arguments.timeout, "90s, 30m or 2h")
     memory = _parsed("--memory", arguments.memory, "500MB or 4GB")
+    limits = Limits(arguments.threads, timeout, memory)
+    how = {"scheduler": arguments.scheduler, "workers": arguments.cluster_workers}
+    how |= {"retries": arguments.retries, "retry_failed": arguments.retry_failed}
     try:
-        report = sweep(
-            description,
-            out,
-            scheduler=arguments.scheduler,
-            workers=arguments.cluster_workers,
-            limits=Limits(arguments.threads, timeout, memory),
-            retries=arguments.retries,
-            retry_failed=arguments.retry_failed,
-            progress=not arguments.quiet,
-        )
+        report = sweep(description, out, limits=limits, progress=not arguments.quiet, **how)
     except KeyboardInterrupt:
         print(f"\nstopped: what is done is in {out}; the same command goes on with the rest.")
         return 130

@@ -84,10 +84,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     summary, path = splits.evaluate_splits(found, out, **how)
     for row in summary["runs"]:
         lacking = f", {row['missing_clips']} missing" if row["missing_clips"] else ""
-        print(
-            f"split {row['split']}, seed {row['seed']}: {row['accuracy']:.1%} of {row['clips']} "
-            f"clips{lacking}  {row['run']}"
-        )
+        said = f"{row['accuracy']:.1%} of {row['clips']} clips{lacking}"
+        print(f"split {row['split']}, seed {row['seed']}: {said}  {row['run']}")
     print(f"mean over {len(summary['splits'])} splits: {summary['accuracy']:.1%}")
     print(f"written: {path}")
     return 0

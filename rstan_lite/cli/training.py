@@ -159,11 +159,8 @@ def values_of(arguments: argparse.Namespace, names: Sequence[str] = ()) -> dict[
     names: of those to take; all by default.
     """
     types = {spec.name: str(spec.type) for spec in fields(TrainConfig)}
-    return {
-        name: parsed("--" + name.replace("_", "-"), types[name], value)
-        for name, value in vars(arguments).items()
-        if name in (names or types)
-    }
+    found = {name: value for name, value in vars(arguments).items() if name in (names or types)}
+    return {k: parsed("--" + k.replace("_", "-"), types[k], v) for k, v in found.items()}
 
 
 def given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
@@ -189,11 +186,10 @@ def report(metrics: dict[str, Any]) -> None:
         print(f"beside it {second['dataset']}: {found} named rightly in the last epoch")
     if metrics.get("missing_clips"):
         print(f"{len(metrics['missing_clips'])} clips of the lists are missing on this disk")
-    for line in damage_lines(metrics.get("damaged_clips") or {}):
-        print(line)
+    lines = damage_lines(metrics.get("damaged_clips") or {})
     if second:
-        for line in damage_lines(second.get("damaged_clips") or {}, f" of {second['dataset']}"):
-            print(line)
+        lines += damage_lines(second.get("damaged_clips") or {}, f" of {second['dataset']}")
+    print("\n".join(lines), end="\n" * bool(lines))
 
 
 def damage_lines(damaged: Mapping[str, Mapping[str, str]], where: str = "") -> list[str]:

@@ -74,14 +74,11 @@ def _tune(arguments: argparse.Namespace) -> int:
     if data.damaged:
         split |= {"damaged": data.damaged}
         print("\n".join(damage_lines(data.damaged)))
+    clips = data.train, data.validation, data.classes
+    how = {"workers": arguments.workers, "save_seconds": config.save_seconds}
     for settings in chosen:
         path = tuned_path(cache, store, split, settings)
-        card = tune(
-            store, data.train, data.validation, data.classes, split, settings, path,
-            device=str(device), workers=arguments.workers, save_seconds=config.save_seconds,
-        )  # fmt: skip
-        print(
-            f"{settings.stream}: validation accuracy {card['best']['validation_accuracy']:.1%} of "
-            f"{len(data.validation)} clips at epoch {card['best']['epoch']}; {path}"
-        )
+        best = tune(store, *clips, split, settings, path, device=str(device), **how)["best"]
+        found = f"{best['validation_accuracy']:.1%} of {len(data.validation)} clips"
+        print(f"{settings.stream}: validation accuracy {found} at epoch {best['epoch']}; {path}")
     return 0

@@ -1,8 +1,4 @@
-"""Late fusion: averaging the scores of finished runs, and of other systems, on the same clips.
-
-Clips, classes and labels are brought together by their names; weights are given, equal, or chosen
-on the validation clips.
-"""
+"""Late fusion: averaging the scores of finished runs, and of other systems, on the same clips."""
 
 from __future__ import annotations
 
@@ -30,11 +26,11 @@ VALIDATION = "validation"  # chosen there, of weights and of ways to normalise
 
 @dataclass(frozen=True)
 class Fused:
-    """Fused test scores.
+    """Fused test scores and their accuracy.
 
-    weights: of each system, summing to one. scores: what became of each system's scores:
-    "probabilities" (left as they were) or one of NORMALISE. validation_accuracy: None where no
-    validation clips were asked. left_out: clips that not all systems have, by system.
+    weights: of each system, summing to one. scores: of each, "probabilities" (left as they were) or
+    one of NORMALISE. validation_accuracy: None where it was not asked. left_out: clips that not all
+    systems have, by system.
     """
 
     predictions: Predictions
@@ -51,17 +47,15 @@ def fuse(
     scores: str = "softmax",
     clips: str = "same",
 ) -> Fused:
-    """Average the test scores of systems, matched by clip name.
+    """Average the test scores of systems, matched by the names of clips and classes.
 
-    sources: run folders, or files of scores of any method, see `scores.read_scores`.
-    weights: "equal"; a number a source; or "validation": the best ones on the validation part, of
-    equally good ones those nearest to equal. Test labels never decide.
-    scores: what becomes of scores that are no probabilities: one of NORMALISE, or "validation": the
-    one with the best validation accuracy, the first of equally good ones.
-    clips: "same" refuses sources of other clips, "common" takes those that all have.
-    Columns follow the first source's classes by name, labels the sources that know them.
-    Raises ConfigError for fewer than two sources or unknown choices, CheckpointError for damaged
-    files and where clips, labels or classes differ, naming clips.
+    sources: run folders, or files of scores of any method, see `scores.read_scores`. weights:
+    "equal"; a number a source; or "validation": the best ones on the validation part, of equally
+    good ones those nearest to equal. scores: what becomes of scores that are no probabilities: one
+    of NORMALISE, or "validation": the one with the best validation accuracy. clips: "same" refuses
+    sources of other clips, "common" takes those that all have. ConfigError for fewer than two
+    sources or unknown choices, CheckpointError for damaged files and where clips, labels or classes
+    differ, naming clips.
     """
     how = _check(sources, weights, scores, clips)
     chosen: list[Predictions] = []  # on what validation chooses, where it does
@@ -69,8 +63,12 @@ def fuse(
         chosen = parts = aligned(sources, "validation", clips)[0]
         if not parts[0].names:
             raise ConfigError("--weights", "no validation clips", "sources that have some")
-        tried = NORMALISE if scores == VALIDATION else (scores,)
-        found = [_fitted(parts, name, how) for name in tried]
+        tried, labels, found = NORMALISE if scores == VALIDATION else (scores,), parts[0].labels, []
+        for name in tried:
+            comparable = _comparable(parts, name)
+            chosen_weights = how or _best_weights(comparable, labels)
+            fits = _accuracy(_mixed(comparable, chosen_weights), labels) or 0.0
+            found.append((fits, chosen_weights, name))
         right, how, scores = max(found, key=lambda one: one[0])  # the first of equally good ones
     else:
         right = None
@@ -105,9 +103,9 @@ def save_fused(
     out: Path, fused: Fused, sources: Sequence[Path], weights: str | Sequence[float]
 ) -> dict[str, Any]:
     """Write predictions, confusion matrix and metrics.json, which is returned."""
-    scores = torch.from_numpy(fused.predictions.scores)
-    labels = torch.from_numpy(fused.predictions.labels)
-    classes = fused.predictions.classes
+    found = fused.predictions
+    scores, labels = torch.from_numpy(found.scores), torch.from_numpy(found.labels)
+    classes = found.classes
     metrics = {
         "test_accuracy": fused.accuracy,
         "per_class": per_class(scores, labels, classes),
@@ -120,7 +118,7 @@ def save_fused(
         "left_out": {name: list(clips) for name, clips in fused.left_out.items()},
         "versions": run_folder.versions(),
     }
-    run_folder.write_predictions(out / run_folder.PREDICTIONS["test"], fused.predictions)
+    run_folder.write_predictions(out / run_folder.PREDICTIONS["test"], found)
     run_folder.write_confusion(out / run_folder.CONFUSION, confusion(scores, labels), classes)
     run_folder.write_json(out / run_folder.METRICS, metrics)
     return metrics
@@ -152,34 +150,21 @@ def _check(
 
 def _check_parts(source: Path, chosen: Predictions, tested: Predictions) -> None:
     """Raise CheckpointError where validation and test are no two parts of one system's scores."""
-    both = sorted(set(chosen.names) & set(tested.names))
-    if both:
+    if both := sorted(set(chosen.names) & set(tested.names)):
         found = f"{len(both)} clips both in the validation and in the test part"
         expected = "validation clips that are not tested"
         raise CheckpointError(source, f"{found}, for example {both[0]}", expected)
-    one, other = (
-        "probabilities" if are_probabilities(part.scores) else "no probabilities"
-        for part in (chosen, tested)
-    )
+    kinds = (are_probabilities(part.scores) for part in (chosen, tested))
+    one, other = ("probabilities" if kind else "no probabilities" for kind in kinds)
     if one != other:
         found = f"validation scores that are {one} and test scores that are {other}"
         raise CheckpointError(source, found, "the same kind in both parts")
 
 
-def _fitted(
-    parts: Sequence[Predictions], scores: str, weights: tuple[float, ...] | None
-) -> tuple[float, tuple[float, ...], str]:
-    """Validation accuracy, the weights, and the way that the scores were made comparable."""
-    comparable, labels = _comparable(parts, scores), parts[0].labels
-    chosen = weights or _best_weights(comparable, labels)
-    return _accuracy(_mixed(comparable, chosen), labels) or 0.0, chosen, scores
-
-
 def _comparable(parts: Sequence[Predictions], how: str) -> np.ndarray:
     """The systems' scores (systems, n, C), float64; probabilities stay as they are."""
-    return np.stack(
-        [normalise(p.scores, "none" if are_probabilities(p.scores) else how) for p in parts]
-    )
+    ways = ("none" if are_probabilities(p.scores) else how for p in parts)
+    return np.stack([normalise(p.scores, way) for p, way in zip(parts, ways, strict=True)])
 
 
 def _mixed(scores: np.ndarray, weights: Sequence[float]) -> np.ndarray:
@@ -208,9 +193,8 @@ def aligned(
 ) -> tuple[list[Predictions], dict[str, tuple[str, ...]]]:
     """The scores of several systems with the first one's order of clips and classes.
 
-    sources, part: see `read_scores`. clips: "same" refuses systems of other clips, "common" takes
-    those that all have. Labels are those of the sources that know them.
-    Returns the scores, and which clips were left out of which source.
+    sources, part: see `read_scores`; clips: see `fuse`. Labels are those of the sources that know
+    them. Returns the scores, and which clips were left out of which source.
     Raises CheckpointError where clips, classes or labels differ, naming them.
     """
     found = [read_scores(source, part) for source in sources]

@@ -24,12 +24,7 @@ from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.extraction import START, one_thread
 from rstan_lite.features.inputs import InputStore, stream_images
 from rstan_lite.features.networks import SHIPPED
-from rstan_lite.features.pretrained import (
-    for_side,
-    load_imagenet,
-    published_file,
-    tuned_trunk,
-)
+from rstan_lite.features.pretrained import for_side, load_imagenet, published_file, tuned_trunk
 from rstan_lite.features.store import digest
 from rstan_lite.lab.tuning_images import Batches, Samples, TuneSettings
 from rstan_lite.system.errors import CheckpointError, ConfigError
@@ -38,12 +33,7 @@ from rstan_lite.system.interruption import Keeper, starting_processes
 from rstan_lite.system.reading import check_regular, read_json
 from rstan_lite.system.tensor_files import load_weights, read_state, weights_hash
 from rstan_lite.system.threads import LARGE, for_work
-from rstan_lite.training.checkpoint import (
-    Versions,
-    random_states,
-    restore_random,
-    warn_of_threads,
-)
+from rstan_lite.training.checkpoint import Versions, random_states, restore_random, warn_of_threads
 
 # What the profile `course` uses. ImageNet's features are worth more than what a few hundred clips
 # can teach: the appearance network first gets its classifier, then moves with small steps. On
@@ -53,6 +43,7 @@ DEFAULTS = {
     "appearance": TuneSettings(epochs=20, frozen=10, segments=2, lr=0.002, head_lr=0.005),
     "motion": TuneSettings("motion", SHIPPED, epochs=40, size=112, test_size=112),
 }
+OnEpoch = Callable[[dict[str, float]], None] | None
 VALIDATION_FRAMES = 8  # a clip, equally spaced, centre crop: the early choice of an epoch
 CLIP_NORM = 5.0  # of the gradient: the first steps on flow are steep
 
@@ -75,12 +66,10 @@ def check(settings: TuneSettings) -> None:
 
 
 def load_start(net: FeatureNet, weights: str | Path) -> None:
-    """Give a network that is to be tuned its first weights.
+    """Give a network that is to be tuned its first weights; CheckpointError for an unlike file.
 
-    weights: "none" (they stay random), "torchvision" (the published ImageNet weights, see
-    `published_file`), a file of ImageNet weights, or a tuned network of the same backbone and
-    stream, whose classifier is left behind.
-    Raises CheckpointError for a missing, damaged or unlike file.
+    weights: "none" (they stay random), "torchvision" (the published ones of ImageNet), a file of
+    ImageNet weights, or a tuned network of the same backbone and stream, without its classifier.
     """
     if weights == "none":
         return
@@ -98,12 +87,9 @@ def check_validation(held_out: float | Sequence[Clip]) -> None:
     held_out: the share that is asked for, or the clips.
     """
     if not held_out:
-        raise ConfigError(
-            "--validation",
-            "no clip held out",
-            "some: the epoch whose weights are kept is the one that does best on them",
-            "Give a larger share, such as --validation 0.1.",
-        )
+        expected = "some: the epoch whose weights are kept is the one that does best on them"
+        hint = "Give a larger share, such as --validation 0.1."
+        raise ConfigError("--validation", "no clip held out", expected, hint)
 
 
 def tuned_path(
@@ -133,20 +119,18 @@ def tune(
     path: Path,
     device: str = "cpu",
     workers: int = 1,
-    on_epoch: Callable[[dict[str, float]], None] | None = None,
+    on_epoch: OnEpoch = None,
     save_seconds: float = 60.0,
 ) -> dict[str, Any]:
     """Train a stream's network and keep the weights of its best epoch on the validation clips.
 
-    store: the clips' inputs. train, validation: the two parts of the training list. split: what
-    names them, see `networks.split_name`. path: the result; beside it stand `<stem>.json`, a card
-    with settings and history, and, until the end, `<stem>.resume` and its version before (see
-    `Versions`), from which the same call goes on after an interruption, to the same weights.
-    save_seconds: between such saves; 0: only when a signal comes.
-    SGD with a cosine schedule after one warm-up epoch; the kept weights are a running average.
-    Returns the card. Raises CheckpointError for damaged resume files, ConfigError for no
-    validation clips, or a loss of places (`TuneSettings.places`) in a data set without silhouettes,
-    BusyError where another process tunes the same network, Interrupted (saved).
+    store: the clips' inputs. train, validation: of the training list. split: what names them, see
+    `networks.split_name`. path: the result; beside it stand its card, `<stem>.json`, and, until the
+    end, `<stem>.resume` (see `Versions`), from which the same call continues to the same weights.
+    save_seconds: between such saves; 0: at signals only. SGD with a cosine schedule after one
+    warm-up epoch; the kept weights are a running average. Returns the card. Raises CheckpointError
+    for damaged resume files, ConfigError without validation clips or silhouettes for a loss of
+    places, BusyError where another process tunes the same network, Interrupted (saved).
     """
     check_validation(validation)
     if settings.places and not store.has_masks:
@@ -160,14 +144,11 @@ def tune(
                 state.restore(states)
                 with Keeper(lambda: state.save(states), save_seconds) as keeper:
                     _run(state, keeper, validation, on_epoch)
-                card = {
-                    **_key(store, split, settings),
-                    "trained_on": {**split, "clips": [clip.name for clip in train]},
-                    "classes": list(classes),
-                    "best": state.best["row"],
-                    "history": state.history,
-                    "torch": str(torch.__version__),
-                }
+                clips = {**split, "clips": [clip.name for clip in train]}
+                card = _key(store, split, settings)
+                card |= {"trained_on": clips, "classes": list(classes)}
+                card |= {"best": state.best["row"], "history": state.history}
+                card |= {"torch": str(torch.__version__)}
                 best: dict[str, Tensor] = state.best["state"]
                 kept = {k: v.half() if v.is_floating_point() else v for k, v in best.items()}
                 write_atomically(path.with_suffix(".json"), json.dumps(card, indent=1).encode())
@@ -177,12 +158,7 @@ def tune(
     return read_json(path.with_suffix(".json"), CheckpointError, "the card of a tuned network")
 
 
-def _run(
-    state: Tuner,
-    keeper: Keeper,
-    validation: list[Clip],
-    on_epoch: Callable[[dict[str, float]], None] | None,
-) -> None:
+def _run(state: Tuner, keeper: Keeper, validation: list[Clip], on_epoch: OnEpoch) -> None:
     """The epochs that are left."""
     settings = state.settings
     bar = tqdm(range(settings.epochs), initial=state.epoch, desc=f"tuning {settings.stream}")
@@ -191,9 +167,8 @@ def _run(
         if row["epoch"] % settings.validate_every == 0 or row["epoch"] == settings.epochs:
             averaged = cast(FeatureNet, state.mean.module)
             with keeper.saved_if_left():  # a validation that is cut off is done again
-                row |= _validate(
-                    averaged, state.store, validation, settings.test_size, state.device
-                )
+                how = settings.test_size, state.device
+                row |= _validate(averaged, state.store, validation, *how)
         state.note(row)
         bar.update()
         bar.set_postfix({name: round(value, 3) for name, value in row.items() if name != "epoch"})
@@ -270,10 +245,8 @@ class Tuner:
         self.local = nn.Conv1d(width, classes + 1, 1).to(device)
         head = [p for name, p in net.named_parameters() if name.startswith("classifier.")]
         head += self.local.parameters()
-        groups = [
-            {"params": list(net.trunk.parameters()), "lr": settings.lr},
-            {"params": head, "lr": settings.head_lr},
-        ]
+        groups = [{"params": list(net.trunk.parameters()), "lr": settings.lr}]
+        groups += [{"params": head, "lr": settings.head_lr}]
         self.optimizer = torch.optim.SGD(groups, momentum=0.9, weight_decay=settings.weight_decay)
         batches = max(1, len(train) // settings.batch)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -283,14 +256,10 @@ class Tuner:
         self.batches = Batches(samples, settings.batch)
         # its processes stay from epoch to epoch, and draw nothing from torch's own source
         self.loader = DataLoader(
-            samples,
-            batch_sampler=self.batches,
-            num_workers=workers,
-            worker_init_fn=one_thread,
-            multiprocessing_context=START if workers else None,
-            persistent_workers=workers > 0,
+            samples, batch_sampler=self.batches, num_workers=workers, worker_init_fn=one_thread,
+            multiprocessing_context=START if workers else None, persistent_workers=workers > 0,
             generator=torch.Generator(),
-        )
+        )  # fmt: skip
         self.history: list[dict[str, float]] = []
         self.best: dict[str, Any] = {}
         self.losses: list[float] = []  # of the mini-batches since the last epoch's end
@@ -358,16 +327,10 @@ class Tuner:
 
     def save(self, states: Versions) -> None:
         """Write everything, whole or not at all, and keep the version before."""
-        states.save(
-            {
-                "parts": {name: part.state_dict() for name, part in self._parts().items()},
-                "history": self.history,
-                "best": self.best,
-                "losses": self.losses,
-                "random": random_states(),
-                "threads": torch.get_num_threads(),
-            }
-        )
+        parts = {name: part.state_dict() for name, part in self._parts().items()}
+        run = {"history": self.history, "best": self.best, "losses": self.losses}
+        machine = {"random": random_states(), "threads": torch.get_num_threads()}
+        states.save({"parts": parts, **run, **machine})
 
     def restore(self, states: Versions) -> None:
         """Take up a saved state, where there is one.

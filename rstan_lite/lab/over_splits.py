@@ -26,14 +26,14 @@ def find_runs(given: Sequence[str], splits: Sequence[int] | None = None) -> list
     """The finished runs of some splits, in the order of the splits.
 
     given: run folders, or one name that holds `{split}`. splits: which to expect; None for those
-    that the runs have (of a pattern: 1, 2 and 3). Several runs of one split may differ in the seed.
+    that the runs have (of a pattern: 1, 2 and 3).
     Raises ConfigError for runs that differ in more than FREE, a run twice, and splits without a
     finished run, with the commands that make them.
     """
     pattern = next((name for name in given if PATTERN in name), None)
-    if pattern is not None and len(given) > 1:
-        raise ConfigError("evaluate", f"{len(given)} runs", f"one name that holds {PATTERN}")
     if pattern is not None:
+        if len(given) > 1:
+            raise ConfigError("evaluate", f"{len(given)} runs", f"one name that holds {PATTERN}")
         splits = splits or (1, 2, 3)
         folders = {Path(pattern.replace(PATTERN, str(k))): k for k in splits}
     else:
@@ -58,8 +58,7 @@ def find_runs(given: Sequence[str], splits: Sequence[int] | None = None) -> list
 def over_splits(accuracies: Sequence[Sequence[float]]) -> tuple[list[float], float, float | None]:
     """Average over splits, each of which counts alike, however many seeds it has.
 
-    accuracies: of each split or fold, those of its seeds; where all have as many, entry i of each
-    is of the same seed.
+    accuracies: of each split or fold, those of its seeds, in one order of seeds.
     Returns each split's mean, the mean of these, and the standard deviation over seeds of the mean
     over splits (None where splits differ in the number of seeds, or have a single one).
     """
@@ -75,24 +74,24 @@ def evaluate_splits(found: Iterable[Path], out: Path, **how: Any) -> tuple[dict[
     """Evaluate the runs of several splits and write `splits-<protocol>-<part>-<frames>.json`.
 
     found: see `find_runs`. out: folder for the file. how: as for `evaluate_run`.
-    Returns the file's content and its path. The content has accuracy (the mean over splits of the
-    mean over a split's runs: every split counts alike), runs (a row each) and splits (number ->
-    mean accuracy and clips). Raises ConfigError for a split without clips of the part.
+    Returns the file's content and its path: accuracy (see `over_splits`), runs (a row each) and
+    splits (number -> mean accuracy and clips). ConfigError for a split without clips of the part.
     """
     rows: list[dict[str, Any]] = []
     by_split: dict[int, list[dict[str, Any]]] = {}
     for folder in found:
         config = read_config(folder / run_folder.CONFIG)
         if config.fold:
-            part = part_name(config.split, config.fold)
+            found_run = f"a run of {part_name(config.split, config.fold)}"
             hint = "rstan-lite ledger --pool puts folds together."
-            raise ConfigError(folder, f"a run of {part}", "runs of test lists", hint)
+            raise ConfigError(folder, found_run, "runs of test lists", hint)
         metrics, path = evaluate_run(folder, **how)
         part = metrics["part"]
         clips, accuracy = metrics[f"n_{part}"], metrics[f"{part}_accuracy"]
         if not clips:
-            lacking = f"no {part} clips in split {config.split}"
-            raise ConfigError(folder, lacking, "some to judge by")
+            raise ConfigError(
+                folder, f"no {part} clips in split {config.split}", "some to judge by"
+            )
         row = {"run": str(folder), "split": config.split, "seed": config.seed}
         row |= {"accuracy": accuracy, "clips": clips, "evaluation": str(path)}
         rows.append(row | {"missing_clips": len(metrics["missing_clips"])})
@@ -130,8 +129,7 @@ def _check_alike(there: Mapping[Path, TrainConfig]) -> None:
         first = next(iter(there))
         differing = {k: v for k, v in differences(there[first], config).items() if k not in FREE}
         if differing:
-            new = ", ".join(f"{name} {value!r}" for name, (_, value) in differing.items())
-            old = ", ".join(f"{name} {value!r}" for name, (value, _) in differing.items())
+            old, new = (", ".join(f"{k} {v[i]!r}" for k, v in differing.items()) for i in (0, 1))
             hint = "Runs of one table differ in the split, and in the seed at most."
             raise ConfigError(path, new, f"{old} as in {first}", hint)
         twin = kept.setdefault((config.split, config.seed), path)
@@ -141,11 +139,9 @@ def _check_alike(there: Mapping[Path, TrainConfig]) -> None:
 
 
 def _missing(
-    absent: Sequence[int],
-    unfinished: Sequence[Path],
-    folders: Mapping[Path, int],
+    absent: Sequence[int], unfinished: Sequence[Path], folders: Mapping[Path, int],
     there: Mapping[Path, TrainConfig],
-) -> ConfigError:
+) -> ConfigError:  # fmt: skip
     """The complaint about absent and unfinished runs, with the commands that make them."""
     splits = sorted({*absent, *(there[path].split for path in unfinished)})
     hint = "Make them with `rstan-lite train --split N --out RUN`."

@@ -45,13 +45,11 @@ SCALES = (256, 192)  # pixels of frames whose short side is 256
 
 
 def test_sequences(protocol: str = "22", frames: int = FRAMES) -> tuple[ClipSequence, ...]:  # noqa: PT028
-    """The sequences of a test protocol, in a fixed order.
+    """The sequences of T frames of a test protocol, in a fixed order; ConfigError.
 
     protocol: "centre" is one centre crop of the whole clip (Section IV-C). "22" (Section IV-D) has
     ten crops of 224 pixels of the whole clip (centre and corners, then mirrored), and, for each
     extent (whole, first and last two thirds) and scale (256, 192), a centre crop and its mirror.
-    frames: T of every sequence.
-    Raises ConfigError for another protocol or no frame.
     """
     check_choice("--protocol", protocol, PROTOCOLS)
     check_count("--frames", frames)
@@ -76,15 +74,12 @@ def evaluate_run(
 ) -> tuple[dict[str, Any], Path]:
     """Evaluate a run's model and write `evaluation-...-<part>-<frames>.json` and `.npz` beside it.
 
-    frames: T; None for the run's own, and for the 32 of the paper with protocol "22". root, cache:
-    where clips and features lie now; None for where they were. features: of that part, or
-    of each sequence; None reads or makes what is needed.
-    protocol: see `test_sequences`. Of several sequences the last step's softmax scores
-    are averaged; each one's accuracy is listed under "sequences".
-    second: test the classifier of the run's second data set on that data set's clips, which root
-    then means; the files are named `evaluation-...-<data set>-...`.
-    Returns the metrics and the path of the JSON file. Raises ConfigError, CheckpointError,
-    DeviceError, and what reading features raises.
+    frames: T; None for the run's own, and for the paper's 32 with protocol "22". root, cache: where
+    clips and features lie now; None for where they were. features: of that part, or of each
+    sequence; None reads or makes them. protocol: see `test_sequences`; softmax scores of sequences
+    are averaged, each one's accuracy is listed. second: test the second data set's classifier on
+    its clips, which root then means. Returns the metrics and the JSON's path. Raises ConfigError,
+    CheckpointError, DeviceError, and what reading features raises.
     """
     check_choice("--part", part, PARTS)
     if second and part == "validation":
@@ -115,9 +110,8 @@ def evaluate_run(
     else:
         found = dict(features) if isinstance(features, Mapping) else {sequences[0]: features}
     if set(found) != set(sequences):
-        raise ConfigError(
-            "features", f"{len(found)} sequences", f"the {len(sequences)} of {protocol}"
-        )
+        expected = f"the {len(sequences)} of {protocol}"
+        raise ConfigError("features", f"{len(found)} sequences", expected)
     for one, of_one in found.items():
         if of_one.classes != classes:
             raise ConfigError("--root", f"classes {of_one.classes}", f"{classes}")
@@ -194,15 +188,13 @@ def table_of_sequences(
     Raises ConfigError for a part without clips, and what reading run and clips raises.
     """
     check_choice("--part", part, PARTS)
-    config = read_config(folder / run_folder.CONFIG)
-    settings = run_settings(folder)
+    config, settings = read_config(folder / run_folder.CONFIG), run_settings(folder)
     dataset = open_dataset(replace(config, root=root or config.root))
-    clips = getattr(dataset, part)
-    if not clips:
+    if not (clips := getattr(dataset, part)):
         raise ConfigError("--part", f"{part}, without clips", "a part that has some")
-    shape = dataset.frames(clips[0]).shape
-    rows = sequence_rows(sequences_of(config, protocol, frames), shape[0], shape[1:3], settings)
-    return rows, f"{clips[0].name}: {shape[0]} frames of {shape[2]} x {shape[1]} pixels"
+    n, h, w = dataset.frames(clips[0]).shape[:3]
+    rows = sequence_rows(sequences_of(config, protocol, frames), n, (h, w), settings)
+    return rows, f"{clips[0].name}: {n} frames of {w} x {h} pixels"
 
 
 def run_settings(folder: Path) -> FeatureSettings:
@@ -232,11 +224,9 @@ class SequenceRow:
 
 
 def sequence_rows(
-    sequences: Sequence[ClipSequence],
-    n_frames: int,
-    shape: Sequence[int],
+    sequences: Sequence[ClipSequence], n_frames: int, shape: Sequence[int],
     settings: FeatureSettings,
-) -> list[SequenceRow]:
+) -> list[SequenceRow]:  # fmt: skip
     """The sequences of a clip of n_frames frames of (H, W) pixels, for a run's networks.
 
     Raises ConfigError where the streams' cubes differ in places.
@@ -254,30 +244,21 @@ def sequence_rows(
 
 
 def evaluate_sequences(
-    model: RSTAN,
-    features: Mapping[ClipSequence, ClipFeatures],
-    head: str,
-    batch_size: int = 32,
+    model: RSTAN, features: Mapping[ClipSequence, ClipFeatures], head: str, batch_size: int = 32,
     precision: str = "32",
-) -> dict[ClipSequence, Evaluation]:
+) -> dict[ClipSequence, Evaluation]:  # fmt: skip
     """Run a model over each sequence; `average` makes one answer of them."""
     weights = sum(parameter.numel() for parameter in model.parameters())
     with for_work(weights * batch_size):
-        return {
-            one: evaluate(model, of_one, head, one.frames, batch_size, precision)
-            for one, of_one in features.items()
-        }
+        how = batch_size, precision
+        return {k: evaluate(model, of_one, head, k.frames, *how) for k, of_one in features.items()}
 
 
 def average(results: Sequence[Evaluation]) -> Evaluation:
-    """The mean of several answers on the same clips: of scores, losses and shares.
-
-    results: one or more, with the same labels.
-    """
-    means: dict[str, Any] = {
-        name: torch.stack([getattr(result, name) for result in results]).mean(0)
-        for name in ("scores", "silhouettes")
-    }
+    """The mean of one or more answers on the same clips: of scores, losses and shares."""
+    means: dict[str, Any] = {}
+    for name in ("scores", "silhouettes"):
+        means[name] = torch.stack([getattr(result, name) for result in results]).mean(0)
     for name in ("loss", "attention_share", "area_share"):
         known = [value for result in results if (value := getattr(result, name)) is not None]
         means[name] = sum(known) / len(known) if known else None

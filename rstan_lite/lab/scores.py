@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from scipy.special import softmax
 
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.files import write_atomically
@@ -29,10 +30,9 @@ NORMALISE = ("softmax", "standardise", "none")
 def read_scores(source: Path, part: str = "test") -> Predictions:
     """A system's scores of a part: any finite numbers, labels UNKNOWN where the file has none.
 
-    source: a folder with `predictions.npz` or `.csv` and `predictions_validation.npz` or `.csv`, as
-    a run is, or the file of the test part (.npz of names, scores, classes and perhaps labels; CSV
-    with a header `clip,<class>,<class>,...`). The validation part's file lies beside it: `test` in
-    its name becomes `validation`, else `_validation` is put behind.
+    source: a run folder, or the file of the test part (.npz of names, scores, classes and perhaps
+    labels; CSV with a header `clip,<class>,<class>,...`). The validation part's file lies beside
+    it: `test` in its name becomes `validation`, else `_validation` is put behind.
     Raises CheckpointError for a missing or damaged file, a clip or class twice, or a score that is
     not finite, naming it; ConfigError for another kind of file.
     """
@@ -108,11 +108,10 @@ def are_probabilities(scores: np.ndarray) -> bool:
 
 
 def normalise(scores: np.ndarray, how: str) -> np.ndarray:
-    """Rows (n, C) made comparable with probabilities, float64.
+    """Rows (n, C) made comparable with probabilities, float64, each by itself.
 
     how: "softmax" for logits; "standardise" for margins of any size, as of an SVM: each row is
     brought to mean 0 and standard deviation 1 before the softmax; "none" leaves them as they are.
-    Each row is changed by itself, so that no clip's scores depend on the others'.
     """
     x = scores.astype(np.float64)
     check_choice("--normalise", how, NORMALISE)
@@ -121,8 +120,7 @@ def normalise(scores: np.ndarray, how: str) -> np.ndarray:
     if how == "standardise":
         spread = x.std(1, keepdims=True)
         x = (x - x.mean(1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
-    x = np.exp(x - x.max(1, keepdims=True))
-    return x / x.sum(1, keepdims=True)
+    return np.asarray(softmax(x, axis=1))
 
 
 def bootstrap_accuracy(right: np.ndarray, draws: int = 2000, seed: int = 0) -> np.ndarray:

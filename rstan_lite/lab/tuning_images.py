@@ -71,14 +71,9 @@ def random_crop(shape: Sequence[int], size: int, rng: np.random.Generator) -> Ge
     """
     tall = int(rng.integers(len(JITTER)))
     wide = int(np.clip(tall + rng.integers(-1, 2), 0, len(JITTER) - 1))
-    return crop(
-        shape,
-        size,
-        share=JITTER[tall],
-        corner=CORNERS[rng.integers(len(CORNERS))],
-        mirror=bool(rng.integers(2)),
-        aspect=JITTER[wide] / JITTER[tall],
-    )
+    corner, mirror = CORNERS[rng.integers(len(CORNERS))], bool(rng.integers(2))
+    share, aspect = JITTER[tall], JITTER[wide] / JITTER[tall]
+    return crop(shape, size, share=share, corner=corner, mirror=mirror, aspect=aspect)
 
 
 def actor_crop(mask: np.ndarray, size: int, rng: np.random.Generator) -> Geometry:

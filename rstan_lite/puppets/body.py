@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -49,19 +50,14 @@ class Wardrobe:
         """Pick clothes, skin, hair and build at random."""
         shirt, trim = (CLOTHES[i] for i in rng.choice(len(CLOTHES), 2, replace=False))
         haircut = ("short", "short", "long", "tail", "cap", "bald")[rng.integers(6)]
-        return cls(
-            skin=SKINS[rng.integers(len(SKINS))],
-            hair=HAIRS[rng.integers(len(HAIRS))],
-            shirt=shirt,
-            trim=trim,
-            trousers=TROUSERS[rng.integers(len(TROUSERS))],
-            shoes=SHOES[rng.integers(len(SHOES))],
-            haircut="long" if long_hair else haircut,
-            sleeves=int(rng.integers(3)),
-            legs=("trousers", "trousers", "shorts", "skirt")[rng.integers(4)],
-            print_=("plain", "stripes", "chest", "stripes")[rng.integers(4)],
-            girth=float(rng.uniform(0.9, 1.18)),
-        )
+        haircut = "long" if long_hair else haircut
+        palettes = (SKINS, HAIRS, TROUSERS, SHOES)
+        skin, hair, trousers, shoes = (colours[rng.integers(len(colours))] for colours in palettes)
+        sleeves = int(rng.integers(3))
+        legs = ("trousers", "trousers", "shorts", "skirt")[rng.integers(4)]
+        printed = ("plain", "stripes", "chest", "stripes")[rng.integers(4)]
+        worn = skin, hair, shirt, trim, trousers, shoes, haircut, sleeves, legs, printed
+        return cls(*worn, float(rng.uniform(0.9, 1.18)))
 
 
 def build(s: Skeleton, look: Wardrobe) -> list[Part]:
@@ -98,14 +94,13 @@ def _arm(s: Skeleton, look: Wardrobe, side: str, i: int) -> list[Part]:
     g = look.girth
     upper = look.skin if look.sleeves == 0 else look.shirt
     lower = look.shirt if look.sleeves == 2 else look.skin
-    limb = [
-        Capsule(elbow, wrist, 0.029 * g, 0.021 * g, lower),
-        Capsule(shoulder, elbow, 0.04 * g, 0.031 * g, upper),
-    ]
+    limb = [Capsule(elbow, wrist, 0.029 * g, 0.021 * g, lower)]
     if look.sleeves == 1:  # the sleeve ends above the elbow
-        limb[1] = Capsule(shoulder, elbow, 0.035 * g, 0.029 * g, look.skin)
         middle = shoulder * 0.4 + elbow * 0.6
+        limb.append(Capsule(shoulder, elbow, 0.035 * g, 0.029 * g, look.skin))
         limb.append(Capsule(shoulder, middle, 0.041 * g, 0.039 * g, look.shirt))
+    else:
+        limb.append(Capsule(shoulder, elbow, 0.04 * g, 0.031 * g, upper))
     palm = wrist * 0.45 + fingers * 0.55
     side_ward = s.along("chest", (0.35, 0.1, -SIDE[i] * 0.6))
     hand = [
@@ -134,14 +129,12 @@ def _torso(s: Skeleton, look: Wardrobe) -> Part:
     if look.print_ == "stripes":
         for share in (0.1, 0.35, 0.6, 0.85):
             a, b = (p * (1 - share) + q * share for p, q in zip(inner, waist, strict=True))
-            front = s.along("chest", (0.045, 0, 0))
-            stripe = Capsule(a + front, b + front, 0.011, 0.011, look.trim, shaded=False)
-            shapes.append(stripe)
+            a, b = (p + s.along("chest", (0.045, 0, 0)) for p in (a, b))
+            shapes.append(Capsule(a, b, 0.011, 0.011, look.trim, shaded=False))
     elif look.print_ == "chest":
-        front = chest + s.along("chest", (0.07, 0, 0))
-        across = s.along("chest", (0.0, 0.0, 0.035))
-        badge = Capsule(front - across, front + across, 0.024, 0.024, look.trim, shaded=False)
-        shapes.append(badge)
+        front, across = chest + s.along("chest", (0.07, 0, 0)), s.along("chest", (0.0, 0.0, 0.035))
+        a, b = front - across, front + across
+        shapes.append(Capsule(a, b, 0.024, 0.024, look.trim, shaded=False))
     return Part((neck + pelvis) / 2, shapes, sheets)
 
 
@@ -164,35 +157,32 @@ def _head(s: Skeleton, look: Wardrobe) -> list[Part]:
         Part(face, [Capsule(face - 0.022 * up, face + 0.02 * up, 0.05, 0.058, skin)], bias=0.005),
     ]
     crown = face - 0.014 * ahead + 0.028 * up
+
+    def add(anchor: Array, bias: float, *capsule: Any) -> None:
+        parts.append(Part(anchor, [Capsule(*capsule)], bias=bias))
+
     if look.haircut == "bald":
-        scalp = Capsule(crown, crown, 0.06, 0.06, tint(skin, 0.97))
-        parts.append(Part(crown, [scalp], bias=-0.02))
+        add(crown, -0.02, crown, crown, 0.06, 0.06, tint(skin, 0.97))
     else:
-        cap = look.haircut == "cap"
-        colour = look.trim if cap else hair
-        back = face - 0.03 * ahead
-        parts.append(Part(back, [Capsule(crown, back, 0.066, 0.058, hair)], bias=-0.012))
-        fringe = face + 0.018 * ahead + 0.052 * up
-        top = Capsule(crown + 0.022 * up, fringe, 0.047, 0.03, colour)
-        parts.append(Part(fringe, [top], bias=0.012))
-        if cap:
-            brim = face + 0.085 * ahead + 0.04 * up
-            visor = Capsule(fringe - 0.01 * up, brim, 0.02, 0.012, colour)
-            parts.append(Part(brim, [visor], bias=0.014))
+        colour = look.trim if look.haircut == "cap" else hair
+        back, fringe = face - 0.03 * ahead, face + 0.018 * ahead + 0.052 * up
+        add(back, -0.012, crown, back, 0.066, 0.058, hair)
+        add(fringe, 0.012, crown + 0.022 * up, fringe, 0.047, 0.03, colour)
+    if look.haircut == "cap":
+        brim = face + 0.085 * ahead + 0.04 * up
+        add(brim, 0.014, fringe - 0.01 * up, brim, 0.02, 0.012, colour)
     if look.haircut == "long":
         low = neck - 0.055 * ahead - 0.05 * up
-        locks = [Capsule(crown - 0.03 * ahead, low, 0.056, 0.066, hair)]
-        parts.append(Part((crown + low) / 2 - 0.03 * ahead, locks, bias=-0.02))
+        middle = (crown + low) / 2 - 0.03 * ahead
+        add(middle, -0.02, crown - 0.03 * ahead, low, 0.056, 0.066, hair)
         for sign in (-1, 1):
             start = crown + 0.042 * sign * right
             end = neck + 0.062 * sign * right - 0.05 * up - 0.01 * ahead
-            lock = Capsule(start, end, 0.024, 0.026, hair)
-            parts.append(Part((start + end) / 2, [lock], bias=0.005))
+            add((start + end) / 2, 0.005, start, end, 0.024, 0.026, hair)
     elif look.haircut == "tail":
         root, end = crown - 0.07 * ahead, neck - 0.11 * ahead + 0.01 * up
-        parts.append(Part(root, [Capsule(root, end, 0.026, 0.014, hair)], bias=-0.02))
-    parts += _features(face, up, ahead, right, look)
-    return parts
+        add(root, -0.02, root, end, 0.026, 0.014, hair)
+    return parts + _features(face, up, ahead, right, look)
 
 
 def _features(face: Array, up: Array, ahead: Array, right: Array, look: Wardrobe) -> list[Part]:

@@ -6,6 +6,7 @@ An interrupted one is continued, and the same seed gives the same bytes.
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
@@ -60,35 +61,27 @@ class Job:
     index: int
     source: int
 
-    def stream(self, seed: int) -> Generator:
-        """The clip's own random stream."""
-        return _stream(seed, self.action, 0, self.index)
-
-    def source_stream(self, seed: int) -> Generator:
-        """The random stream of the source video."""
-        return _stream(seed, self.action, 1, self.source)
+    def streams(self, seed: int) -> tuple[Generator, Generator]:
+        """The random streams of the source video and of the clip itself."""
+        label = CLASSES.index(self.action)
+        return _stream(seed, label, 1, self.source), _stream(seed, label, 0, self.index)
 
 
-def _stream(seed: int, action: str, use: int, number: int) -> Generator:
-    key = (CLASSES.index(action), use, number)
+def _stream(seed: int, *key: int) -> Generator:
     return np.random.default_rng(SeedSequence(entropy=seed, spawn_key=key))
 
 
 def jobs(action: str, count: int) -> list[Job]:
     """The first `count` clips of a class; a clip's source does not depend on `count`."""
-    made: list[Job] = []
-    source = 0
-    while len(made) < count:
-        for _ in range(SOURCE_SIZES[source % len(SOURCE_SIZES)]):
-            made.append(Job(action, len(made), source))
-        source += 1
-    return made[:count]
+    sizes = itertools.cycle(SOURCE_SIZES)
+    sources = (source for source, size in enumerate(sizes) for _ in range(size))
+    return [Job(action, i, source) for i, source in enumerate(itertools.islice(sources, count))]
 
 
 def source_name(action: str, source: int, seed: int) -> str:
     """The name of a source video; no two sources of a run share one."""
     number = CLASSES.index(action) * 1000 + source
-    order = np.random.default_rng(SeedSequence(entropy=seed, spawn_key=(1 << 20,)))
+    order = _stream(seed, 1 << 20)
     first = order.permutation(len(_FIRST))[number % len(_FIRST)]
     second = order.permutation(len(_SECOND))[(number // 5) % len(_SECOND)]
     return f"{_FIRST[first]}_{_SECOND[second]}_{number}"
@@ -102,7 +95,7 @@ def split(made: list[Job], number: int, seed: int) -> list[int]:
     """
     sources = sorted({job.source for job in made})
     size = {s: sum(job.source == s for job in made) for s in sources}
-    order = _stream(seed, made[0].action, 2, number).permutation(sources)
+    order = _stream(seed, CLASSES.index(made[0].action), 2, number).permutation(sources)
     wanted = max(1, round(TEST_SHARE * len(made)))
     test: set[int] = set()
     held = 0
@@ -126,20 +119,18 @@ def generate(
 ) -> Path:
     """Write puppet clips into `root` in JHMDB's layout and return `root`.
 
-    clips_per_class: at least 2, so that each class has a training and a test clip. classes: some
-    of CLASSES, or None for all. seed: from 0; clip i of a class is the same whatever the other
-    parameters. workers: processes; each costs a core (a script that asks for more than one must
-    start from `if __name__ == "__main__":`). size: (height, width), even. progress: show a bar.
-    rivals: fewest and most people beside the actor who perform other actions; where there are
-    any, the actor wears a vest.
+    clips_per_class: at least 2. classes: some of CLASSES, or None for all. seed: from 0; clip i of
+    a class is the same whatever the other parameters. workers: processes (a script that asks for
+    more than one must start from `if __name__ == "__main__":`). size: (height, width), even.
+    rivals: fewest and most people beside the actor, who then wears a vest, that perform other
+    actions.
 
-    A folder that is complete for these parameters is kept; an interrupted one is continued.
-    `puppets.json` is written last. Raises ConfigError for a parameter out of range or a folder
-    made with other parameters, DataError for a folder of something else, StoreError for one that
-    can't be written.
+    A complete folder is kept; an interrupted one is continued. Raises ConfigError for a parameter
+    out of range or a folder made with other parameters, DataError for a folder of something else,
+    StoreError for one that can't be written.
     """
-    root = Path(root)
-    parameters = _check(clips_per_class, classes, seed, workers, size, rivals)
+    root, parameters = Path(root), _checked(clips_per_class, classes, seed, size, rivals)
+    check_count("workers", workers, 1, 256)
     _claim(root, parameters)
     wanted = {name: jobs(name, clips_per_class) for name in parameters["classes"]}
     everything = [job for made in wanted.values() for job in made]
@@ -147,9 +138,8 @@ def generate(
     todo = [job for job in everything if not _is_done(root, job, names)]
     if todo:
         done = len(everything) - len(todo)
-        with tqdm(
-            total=len(everything), initial=done, desc="puppets", unit="clip", disable=not progress
-        ) as bar:
+        how = {"desc": "puppets", "unit": "clip", "disable": not progress}
+        with tqdm(total=len(everything), initial=done, **how) as bar:
             make = partial(_make, root, seed, size, rivals)
             for job, name in _work(make, todo, min(workers, len(todo)), root):
                 names[job.action, job.index] = name
@@ -165,26 +155,18 @@ def generate(
     return root
 
 
-def _check(
-    clips_per_class: int,
-    classes: Sequence[str] | None,
-    seed: int,
-    workers: int,
-    size: tuple[int, int],
-    rivals: tuple[int, int],
-) -> dict[str, Any]:
-    """Check the parameters and return those that decide what the clips look like."""
+def _checked(
+    clips_per_class: int, classes: Sequence[str] | None, seed: int,
+    size: tuple[int, int], rivals: tuple[int, int],
+) -> dict[str, Any]:  # fmt: skip
+    """The parameters that decide what the clips look like, once they are checked."""
     chosen = list(CLASSES if classes is None else classes)
     unknown = [name for name in chosen if name not in CLASSES]
     if unknown or not chosen or len(set(chosen)) != len(chosen):
         found = ", ".join(map(str, unknown or chosen)) or "none"
         raise ConfigError("classes", found, "different names out of " + ", ".join(CLASSES))
-    for option, value, low, high in (
-        ("clips_per_class", clips_per_class, 2, 1000),
-        ("seed", seed, 0, 2**63 - 1),
-        ("workers", workers, 1, 256),
-    ):
-        check_count(option, value, low, high)
+    check_count("clips_per_class", clips_per_class, 2, 1000)
+    check_count("seed", seed, 0, 2**63 - 1)
     low, high = _FRAME_SIZES
     good = len(size) == 2 and all(isinstance(v, int) and v % 2 == 0 for v in size)
     if not good or not all(low <= v <= high for v in size):
@@ -194,14 +176,9 @@ def _check(
     if not good or not 0 <= rivals[0] <= rivals[1] <= MOST_RIVALS:
         expected = f"(fewest, most), whole numbers from 0 to {MOST_RIVALS}"
         raise ConfigError("rivals", repr(rivals), expected)
-    return {
-        "version": VERSION,
-        "seed": seed,
-        "clips_per_class": clips_per_class,
-        "classes": [name for name in CLASSES if name in chosen],
-        "size": list(size),
-        "rivals": list(rivals),
-    }
+    names = [name for name in CLASSES if name in chosen]
+    decisive = {"version": VERSION, "seed": seed, "clips_per_class": clips_per_class}
+    return decisive | {"classes": names, "size": list(size), "rivals": list(rivals)}
 
 
 def _text(parameters: dict[str, Any]) -> bytes:
@@ -220,19 +197,12 @@ def _claim(root: Path, parameters: dict[str, Any]) -> None:
             return
         there = found if isinstance(found, dict) else {}
         differ = [k for k in wanted if there.get(k) != wanted[k]]
-        raise ConfigError(
-            record,
-            found="; ".join(f"{k} = {there.get(k)}" for k in differ) or "other keys",
-            expected="; ".join(f"{k} = {wanted[k]}" for k in differ) or "the keys of this version",
-            hint="Choose another folder, or delete this one to make it anew.",
-        )
+        here, new = ("; ".join(f"{k} = {o.get(k)}" for k in differ) for o in (there, wanted))
+        hint = "Choose another folder, or delete this one to make it anew."
+        raise ConfigError(record, here or "other keys", new or "the keys of this version", hint)
     if (root / VIDEOS).exists() or (root / SPLITS).exists():
-        raise DataError(
-            root,
-            found="a data set that is not made of puppets",
-            expected="an empty or new folder",
-            hint="Choose another folder.",
-        )
+        found, expected = "a data set that is not made of puppets", "an empty or new folder"
+        raise DataError(root, found, expected, "Choose another folder.")
     write_atomically(root / STARTED, _text(parameters))
 
 
@@ -267,7 +237,7 @@ def _make(root: Path, seed: int, size: tuple[int, int], rivals: tuple[int, int],
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        clip = make_clip(job.action, job.source_stream(seed), job.stream(seed), size, rivals)
+        clip = make_clip(job.action, *job.streams(seed), size, rivals)
     finally:
         cv2.setNumThreads(threads)
     source = source_name(job.action, job.source, seed)
@@ -293,12 +263,9 @@ def _work(
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                 yield waiting.pop(future), future.result()
     except BrokenProcessPool as error:
-        raise DataError(
-            root,
-            found="a worker process that ended early",
-            expected="room in memory for each worker",
-            hint="Use workers=1; from a script, call generate under `if __name__ == '__main__':`.",
-        ) from error
+        hint = "Use workers=1; from a script, call generate under `if __name__ == '__main__':`."
+        found, expected = "a worker process that ended early", "room in memory for each worker"
+        raise DataError(root, found, expected, hint) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -336,10 +303,8 @@ def write_clip(root: Path, action: str, name: str, clip: Clip) -> None:
     h, w = clip.frames.shape[1:3]
     part_mask = np.ascontiguousarray(clip.masks.transpose(1, 2, 0))  # (H, W, F)
     write_atomically(masks, mat_bytes({"part_mask": part_mask}))
-    x, y = clip.joints
-    scale = clip.scale[None, :]
+    (x, y), scale = clip.joints, clip.scale[None, :]
     world = np.stack([(x / w - 0.5) * w / h / scale, (y / h - 0.5) / scale])
-    positions = {"pos_img": clip.joints, "pos_world": world}
-    described = {**positions, "scale": scale, "viewpoint": clip.viewpoint}
-    write_atomically(joints, mat_bytes(described))
+    described = {"pos_img": clip.joints, "pos_world": world, "scale": scale}
+    write_atomically(joints, mat_bytes(described | {"viewpoint": clip.viewpoint}))
     write_atomically(video, encode(clip.frames))

@@ -1,7 +1,4 @@
-"""Actions of the whole body over the ground: idle, walk, run, climb_stairs, push, jump, pullup.
-
-Each function takes the clock and the clip's generator and returns a Performance.
-"""
+"""Actions of the whole body over the ground; see `actions.Action` for what they are given."""
 
 from __future__ import annotations
 
@@ -43,8 +40,7 @@ def stride(pose: Pose, gait: Gait, seconds: Array, weight: Array, phase: float) 
     """
     speed = 2 * gait.reach / (gait.stance * gait.period)
     pose.pelvis[:, 0] += np.cumsum(weight) * speed / FPS
-    cycle = (seconds / gait.period + phase)[:, None] % 1.0
-    cycle = (cycle + np.array([0.0, 0.5])) % 1.0
+    cycle = ((seconds / gait.period + phase)[:, None] % 1.0 + np.array([0.0, 0.5])) % 1.0
     swing = np.clip((cycle - gait.stance) / (1 - gait.stance), 0.0, 1.0)
     stand = np.clip(cycle / gait.stance, 0.0, 1.0)
     x = gait.reach * np.where(swing > 0, -np.cos(np.pi * swing), 1.0 - 2.0 * stand)
@@ -72,9 +68,8 @@ def swing_arms(pose: Pose, cycle: Array, weight: Array, angle: float, bent: floa
     y = -upper * np.cos(swing) - lower * np.cos(fold)
     z = np.broadcast_to(SIDE * (0.03 - 0.04 * bent), x.shape)
     pose.hands[:] = blend(pose.hands, np.stack([x, y, z], -1), weight)
-    pose.elbows[:] = blend(
-        pose.elbows, np.array([[[-1.0, -0.3, 0.25], [-1.0, -0.3, -0.25]]]), weight
-    )
+    back = np.array([[[-1.0, -0.3, 0.25], [-1.0, -0.3, -0.25]]])
+    pose.elbows[:] = blend(pose.elbows, back, weight)
 
 
 def sway(pose: Pose, seconds: Array, rng: Generator, amount: float = 1.0) -> None:
@@ -85,9 +80,8 @@ def sway(pose: Pose, seconds: Array, rng: Generator, amount: float = 1.0) -> Non
     pose.hands[..., 0] += amount * 0.012 * np.sin(2.6 * seconds + c)[:, None]
 
 
-def idle(clock: Clock, rng: Generator) -> Performance:
+def idle(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     """Stand about, weight on either leg, perhaps with hands on the hips."""
-    pose = Pose.idle(len(clock))
     stance = rng.integers(3)
     if stance == 1:
         pose.hands[:] = [[0.03, -0.24, 0.03], [0.03, -0.24, -0.03]]
@@ -99,9 +93,8 @@ def idle(clock: Clock, rng: Generator) -> Performance:
     return Performance(pose)
 
 
-def walk(clock: Clock, rng: Generator) -> Performance:
+def walk(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     """Walk: straight arms, upright, one foot always on the ground."""
-    pose = Pose.idle(len(clock))
     cycle = stride(pose, WALK, clock.seconds, clock.weight, rng.uniform(0.3, 0.6))
     swing_arms(pose, cycle, clock.weight, rng.uniform(0.35, 0.6), 0.08)
     pose.lean[:, 0] = 0.04 * clock.weight
@@ -109,9 +102,8 @@ def walk(clock: Clock, rng: Generator) -> Performance:
     return Performance(pose)
 
 
-def run(clock: Clock, rng: Generator) -> Performance:
+def run(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     """Run: a flight phase, heels kicked up, elbows at right angles, leaning forward."""
-    pose = Pose.idle(len(clock))
     cycle = stride(pose, RUN, clock.seconds, clock.weight, rng.uniform(0, 1))
     swing_arms(pose, cycle, clock.weight, rng.uniform(0.75, 1.0), 1.0)
     pose.lean[:, 0] = rng.uniform(0.18, 0.32) * clock.weight
@@ -120,31 +112,27 @@ def run(clock: Clock, rng: Generator) -> Performance:
     return Performance(pose)
 
 
-def push(clock: Clock, rng: Generator) -> Performance:
+def push(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     """Shove a heavy crate or trolley along, body inclined, arms stretched."""
-    n = len(clock)
-    pose = Pose.idle(n)
     weight = ease((clock.seconds * FPS + 2) / 8.0)
     stride(pose, SHOVE, clock.seconds, weight, rng.uniform(0.3, 0.6))
     pose.pelvis[:, 1] += 0.03 * weight - 0.05
     pose.feet[..., 0] -= 0.16
     pose.feet[..., 2] *= 1.3
-    lean = 0.42 + 0.18 * weight
-    pose.lean[:, 0] = lean
+    pose.lean[:, 0] = 0.42 + 0.18 * weight
     pose.head[:, 0] = -0.25
     height = rng.uniform(0.45, 0.75)
     face = pose.pelvis[:, 0] + 0.47
-    hand_y = min(height - 0.06, 0.66)
     pose.hands[..., 0] = face[:, None] - 0.05
-    pose.hands[..., 1] = hand_y
-    pose.hands[..., 2] = SIDE * 0.1
+    pose.hands[..., 1:] = [[min(height - 0.06, 0.66), side * 0.1] for side in SIDE]
     pose.hands_world = True
     pose.elbows[:] = [[-0.2, -1.0, 0.5], [-0.2, -1.0, -0.5]]
     length, width = rng.uniform(0.35, 0.7), rng.uniform(0.3, 0.45)
     wheels = rng.random() < 0.5
     colour = [(150, 105, 60), (95, 115, 80), (160, 60, 50), (90, 95, 130)][rng.integers(4)]
     bottom = 0.08 if wheels else 0.0
-    centre = np.stack([face + length / 2, np.full(n, (height + bottom) / 2), np.zeros(n)], -1)
+    middle = np.broadcast_arrays(face + length / 2, (height + bottom) / 2, 0.0)
+    centre = np.stack(middle, -1)
     crate = box(centre, (length, height - bottom, width), colour)
     props = [crate]
     for share in (0.25, 0.5, 0.75):  # planks
@@ -153,17 +141,14 @@ def push(clock: Clock, rng: Generator) -> Performance:
         dark = tint(colour, 0.6)
         crate.capsules.append(Capsule(at - half, at + half, 0.006, 0.006, dark, shaded=False))
     if wheels:
-        for dx in (-0.35, 0.35):
-            hub = centre + np.array([dx * length, bottom / 2 - height / 2, width / 2])
-            props.append(ball(hub, 0.045, (40, 40, 45), bias=0.02))
+        hubs = [(dx * length, bottom / 2 - height / 2, width / 2) for dx in (-0.35, 0.35)]
+        props += [ball(centre + np.array(hub), 0.045, (40, 40, 45), bias=0.02) for hub in hubs]
     return Performance(pose, props)
 
 
-def climb_stairs(clock: Clock, rng: Generator) -> Performance:
+def climb_stairs(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     """Climb a flight of steps, one foot after the other."""
-    n = len(clock)
     tread, rise = 0.17, 0.095
-    pose = Pose.idle(n)
     steps = np.maximum(clock.seconds, 0.0) / rng.uniform(0.4, 0.55)
     steps = np.minimum(steps, steps.max()) + rng.uniform(0.0, 1.0)
     for foot in range(2):
@@ -179,16 +164,16 @@ def climb_stairs(clock: Clock, rng: Generator) -> Performance:
     pose.pelvis[:, 0] = tread * (steps + 0.35)
     pose.pelvis[:, 1] = STANDING - 0.02 + rise * (steps - 0.1) + 0.015 * np.cos(2 * np.pi * steps)
     pose.lean[:, 0] = 0.2
-    swing_arms(pose, (np.stack([steps, steps + 1], -1) / 2 + 0.7) % 1.0, np.ones(n), 0.45, 0.35)
+    cycle = (np.stack([steps, steps + 1], -1) / 2 + 0.7) % 1.0
+    swing_arms(pose, cycle, np.ones(len(clock)), 0.45, 0.35)
     if rng.random() < 0.5:
         pose.hands[:, 0] = [0.2, -0.18, 0.06]
     return Performance(pose, stairs(tread, rise, rng))
 
 
-def jump(clock: Clock, rng: Generator) -> Performance:
+def jump(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     """Crouch with the arms drawn back, leap with the arms thrown up, land in a crouch."""
-    n, u = len(clock), clock.progress
-    pose = Pose.idle(n)
+    u = clock.progress
     height, far = rng.uniform(0.2, 0.36), rng.uniform(0.0, 0.6)
     air = np.clip((u - 0.4) / 0.4, 0.0, 1.0)
     arc = 4 * height * air * (1 - air)
@@ -209,10 +194,8 @@ def jump(clock: Clock, rng: Generator) -> Performance:
     return Performance(pose)
 
 
-def pullup(clock: Clock, rng: Generator) -> Performance:
+def pullup(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     """Hang from a bar and pull the chin over it, once or several times."""
-    n = len(clock)
-    pose = Pose.idle(n)
     period, phase = rng.uniform(0.95, 1.4), rng.uniform(-0.1, 0.1)
     lift = 0.5 - 0.5 * np.cos(2 * np.pi * np.maximum(clock.seconds / period + phase, 0.0))
     lift *= ease((clock.seconds * FPS + 4) / 6.0)
@@ -234,10 +217,7 @@ def pullup(clock: Clock, rng: Generator) -> Performance:
     ends = [np.array([0.0, bar_y, s * wide]) for s in (-1, 1)]
     props = [rod(ends[0], ends[1], 0.014, metal, bias=0.12)]
     if rng.random() < 0.75:
-        props += [
-            rod(end, (0.0, 0.0, s * wide), 0.018, metal, bias=-0.3)
-            for end, s in zip(ends, (-1, 1), strict=True)
-        ]
+        props += [rod(end, end * [0, 0, 1], 0.018, metal, bias=-0.3) for end in ends]
     else:
         props += [rod(end, end + np.array([0, 0.9, 0]), 0.01, metal) for end in ends]
     return Performance(pose, props)
@@ -261,9 +241,9 @@ def stairs(tread: float, rise: float, rng: Generator) -> list[Part]:
         made.append(step)
     if rng.random() < 0.6:
         metal = (90, 85, 85)
-        posts = [(tread * k, rise * k) for k in range(0, 12, 2)]
-        for x, y in posts:
-            made.append(rod((x, y, -depth), (x, y + 0.45, -depth), 0.008, metal, bias=-7.5))
-        rail = [(x, y + 0.45, -depth) for x, y in (posts[0], posts[-1])]
-        made.append(rod(rail[0], rail[1], 0.014, metal, bias=-7))
+        feet = [np.array([tread * k, rise * k, -depth]) for k in range(0, 12, 2)]
+        tops = [foot + np.array([0.0, 0.45, 0.0]) for foot in feet]
+        posts = zip(feet, tops, strict=True)
+        made += [rod(foot, top, 0.008, metal, bias=-7.5) for foot, top in posts]
+        made.append(rod(tops[0], tops[-1], 0.014, metal, bias=-7))
     return made

@@ -15,8 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-
-
 Point = Array | Sequence[float]
 Colour = tuple[int, int, int]
 
@@ -128,11 +126,8 @@ class Placement:
     def project(self, points: Array) -> tuple[Array, Array]:
         """Scene pixels (..., 2) of points (..., 3), and their nearness to the camera (...)."""
         x, y, z = points[..., 0], points[..., 1], points[..., 2]
-        c, s = np.cos(self.yaw), np.sin(self.yaw)
-        across, near = x * c - z * s, x * s + z * c
-        if self.mirrored:
-            across = -across
-        cp, sp = np.cos(self.pitch), np.sin(self.pitch)
+        c, s, cp, sp = (f(v) for v in (self.yaw, self.pitch) for f in (np.cos, np.sin))
+        across, near = (x * c - z * s) * (-1 if self.mirrored else 1), x * s + z * c
         u = self.origin[0] + self.height * across
         v = self.origin[1] - self.height * (y * cp - near * sp)
         return np.stack([u, v], -1), near * cp + y * sp
@@ -190,10 +185,8 @@ def strokes(
     made: list[Stroke] = []
     light = np.array([-0.5, -0.85])
     capsules = [(part, capsule) for part in parts for capsule in part.capsules]
-    ranks = {}
-    for part in parts:
-        depth = place.project(np.broadcast_to(part.anchor, (n, 3)))[1] + part.bias
-        ranks[id(part)] = layer * 1000.0 + 10.0 * depth
+    depths = (place.project(np.broadcast_to(p.anchor, (n, 3)))[1] + p.bias for p in parts)
+    ranks = {id(p): layer * 1000.0 + 10.0 * d for p, d in zip(parts, depths, strict=True)}
     if capsules:
         points = [np.broadcast_to(p, (n, 3)) for _, c in capsules for p in (c.a, c.b)]
         ends = np.stack(points, 1).reshape(n, len(capsules), 2, 3)

@@ -38,14 +38,9 @@ def texture(colour: Colour, grain: Image, strength: int) -> Image:
     return np.clip(np.array(colour, np.int32) + shade[..., None], 0, 255).astype(np.uint8)
 
 
-def coat(
-    view: Image, rng: Generator, colour: Colour, strength: int, cell: int, octaves: int = 4,
-    stretch: int = 1,
-) -> None:  # fmt: skip
+def coat(view: Image, rng: Generator, colour: Colour, strength: int, *grain: int) -> None:
     """Cover a part of the canvas with a colour varied by noise, see `noise` and `texture`."""
-    view[:] = texture(
-        colour, noise(rng, view.shape[0], view.shape[1], cell, octaves, stretch), strength
-    )
+    view[:] = texture(colour, noise(rng, *view.shape[:2], *grain), strength)
 
 
 def pick(rng: Generator, colours: tuple[Colour, ...]) -> Colour:
@@ -82,8 +77,7 @@ def _planks(canvas: Image, rng: Generator, top: int, colour: Colour, lines: int)
 def _picture(canvas: Image, rng: Generator, x: int, y: int, w: int, h: int) -> None:
     frame = pick(rng, ((70, 50, 35), (30, 30, 32), (220, 215, 205)))
     rectangle(canvas, x - 3, y - 3, w + 6, h + 6, frame)
-    base = some(rng, 50, 220)
-    view = canvas[max(y, 0) : y + h, max(x, 0) : x + w]
+    base, view = some(rng, 50, 220), canvas[max(y, 0) : y + h, max(x, 0) : x + w]
     if view.size:
         coat(view, rng, base, 70, 24)
 
@@ -94,8 +88,7 @@ def _shelf(canvas: Image, rng: Generator, x: int, y: int, w: int) -> None:
         at = x + 2
         while at < x + w - 8:
             wide, high = int(rng.integers(4, 10)), int(rng.integers(18, 29))
-            colour = some(rng, 40, 220)
-            rectangle(canvas, at, base - high, wide - 2, high, colour)
+            rectangle(canvas, at, base - high, wide - 2, high, some(rng, 40, 220))
             at += wide
         rectangle(canvas, x, base, w, 4, (90, 66, 46))
 
@@ -152,20 +145,14 @@ def hall(canvas: Image, rng: Generator, horizon: int) -> None:
     w = canvas.shape[1]
     wall = pick(rng, ((206, 200, 186), (150, 168, 186), (190, 160, 128), (160, 176, 160)))
     coat(canvas[:horizon], rng, wall, 14, 48, 5)
-    rectangle(
-        canvas,
-        0,
-        horizon - 84,
-        w,
-        30,
-        tint(pick(rng, ((170, 60, 50), (50, 80, 140), (60, 120, 80))), 1.0),
-    )
+    stripe = pick(rng, ((170, 60, 50), (50, 80, 140), (60, 120, 80)))
+    rectangle(canvas, 0, horizon - 84, w, 30, tint(stripe, 1.0))
     for x in range(int(rng.integers(0, 90)), w, int(rng.integers(120, 190))):
         if rng.random() < 0.6:  # wall bars
             for y in range(horizon - 190, horizon - 6, 13):
                 rectangle(canvas, x, y, 62, 4, (150, 104, 62))
-            rectangle(canvas, x - 3, horizon - 194, 5, 192, (120, 82, 50))
-            rectangle(canvas, x + 60, horizon - 194, 5, 192, (120, 82, 50))
+            for post in (x - 3, x + 60):
+                rectangle(canvas, post, horizon - 194, 5, 192, (120, 82, 50))
         else:
             _picture(canvas, rng, x, horizon - 180, 84, 44)
     _planks(canvas, rng, horizon, pick(rng, ((206, 160, 104), (186, 128, 84), (110, 140, 120))), 46)
@@ -178,10 +165,8 @@ def hall(canvas: Image, rng: Generator, horizon: int) -> None:
 
 def _sky(canvas: Image, rng: Generator, horizon: int) -> None:
     h, w = horizon, canvas.shape[1]
-    high = np.array(
-        pick(rng, ((104, 154, 214), (150, 178, 206), (188, 196, 204), (226, 178, 146))), np.int32
-    )
-    low = np.array((214, 224, 230), np.int32)
+    skies = ((104, 154, 214), (150, 178, 206), (188, 196, 204), (226, 178, 146))
+    high, low = np.array(pick(rng, skies), np.int32), np.array((214, 224, 230), np.int32)
     share = (np.arange(h, dtype=np.int32) * 256 // h)[:, None, None]
     base = (high * (256 - share) + low * share) >> 8
     clouds = np.clip(noise(rng, h, w, 72, 5, 2) - 10, 0, 90).astype(np.int32)[..., None]
@@ -195,13 +180,9 @@ def foliage(
     angle, far = rng.uniform(0, 2 * np.pi, count), np.sqrt(rng.uniform(0, 1, count))
     offsets = np.stack([np.cos(angle) * far, np.sin(angle) * far], -1) * radius
     radii = rng.uniform(0.16, 0.36, count) * radius
-    green = np.array(pick(rng, ((66, 110, 52), (92, 126, 56), (128, 112, 48), (52, 92, 62))))
+    green = pick(rng, ((66, 110, 52), (92, 126, 56), (128, 112, 48), (52, 92, 62)))
     shades = np.linspace(0.62, 1.25, count)
-    colours = [
-        tint((int(green[0]), int(green[1]), int(green[2])), float(s * rng.uniform(0.9, 1.1)))
-        for s in shades
-    ]
-    return offsets, radii, colours
+    return offsets, radii, [tint(green, float(s * rng.uniform(0.9, 1.1))) for s in shades]
 
 
 def park(canvas: Image, rng: Generator, horizon: int) -> None:
@@ -218,9 +199,8 @@ def park(canvas: Image, rng: Generator, horizon: int) -> None:
     near = texture(grass, noise(rng, h - horizon, w, 16, 4), 28)
     far = texture(grass, noise(rng, h - horizon, w, 4, 2, 3), 18)
     share = np.clip(np.arange(h - horizon, dtype=np.int32) * 3, 0, 256)[:, None, None]
-    canvas[horizon:] = (
-        (near.astype(np.int32) * share + far.astype(np.int32) * (256 - share)) >> 8
-    ).astype(np.uint8)
+    mixed = (near.astype(np.int32) * share + far.astype(np.int32) * (256 - share)) >> 8
+    canvas[horizon:] = mixed.astype(np.uint8)
     if rng.random() < 0.5:  # a path
         y = horizon + int(rng.integers(20, 70))
         coat(canvas[y : y + 30], rng, (178, 164, 138), 20, 10, 3)

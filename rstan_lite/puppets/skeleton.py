@@ -32,11 +32,10 @@ JHMDB_JOINTS = (
 class Pose:
     """A movement of F frames, as the things an animator thinks of.
 
-    pelvis: (F, 3) position. turn: (F,) rotation of the whole body about y, to the right > 0.
-    lean: (F, 3) of the trunk over the pelvis: forward, to the right, twist to the right; radians.
-    head: (F, 2) nod (down > 0) and turn (right > 0).
-    hands: (F, 2, 3) wrists: offsets from the own shoulder in the chest's frame, or positions in
-    the person's frame where `hands_world`. elbows: (F, 2, 3) direction in which elbows point,
+    pelvis: (F, 3) position. turn: (F,) rotation of the body about y, to the right > 0. lean: (F, 3)
+    of the trunk: forward, to the right, twist to the right; radians. head: (F, 2) nod (down > 0)
+    and turn (right > 0). hands: (F, 2, 3) wrists: offsets from the own shoulder in the chest's
+    frame, or positions in the person's frame if `hands_world`. elbows: (F, 2, 3) where they point,
     in the chest's frame. feet: (F, 2, 3) ankle positions. toes: (F, 2) toe pitch, up > 0.
     """
 
@@ -53,16 +52,13 @@ class Pose:
     @classmethod
     def idle(cls, n_frames: int) -> Pose:
         """Stand with hanging arms for `n_frames` frames."""
-        f = n_frames
-        both = np.zeros((f, 2, 3))
+        f, both = n_frames, np.zeros((n_frames, 2, 3))
         hands = both + np.array([[0.04, -0.29, 0.03], [0.04, -0.29, -0.03]])
         elbows = both + np.array([[-0.8, -0.3, 0.5], [-0.8, -0.3, -0.5]])
         feet = both + np.array([[0.0, ANKLE, 0.065], [0.0, ANKLE, -0.065]])
-        pelvis = np.tile(np.array([0.0, STANDING, 0.0]), (f, 1))
-        zeros = np.zeros((f, 3))
-        return cls(
-            pelvis, np.zeros(f), zeros, np.zeros((f, 2)), hands, elbows, feet, np.zeros((f, 2))
-        )
+        pelvis, lean = np.tile([0.0, STANDING, 0.0], (f, 1)), np.zeros((f, 3))
+        head, toes = np.zeros((f, 2)), np.zeros((f, 2))
+        return cls(pelvis, np.zeros(f), lean, head, hands, elbows, feet, toes)
 
 
 @dataclass
@@ -72,8 +68,8 @@ class Skeleton:
     frames: rotation matrices (F, 3, 3) of "pelvis", "chest" and "head", columns = x, y, z axes.
     """
 
-    joints: dict[str, Array] = field(default_factory=dict)
-    frames: dict[str, Array] = field(default_factory=dict)
+    joints: dict[str, Array]
+    frames: dict[str, Array]
 
     def __getitem__(self, name: str) -> Array:
         return self.joints[name]
@@ -121,36 +117,32 @@ def bend(
 
 def solve(pose: Pose) -> Skeleton:
     """Turn a pose into joint positions: neck, head, shoulders, elbows, wrists, fingers, ..."""
-    out = Skeleton()
-    joints = out.joints
     zero = np.zeros_like(pose.turn)
     pelvis_frame = rotation(pose.turn, zero, zero)
     chest = rotation(pose.turn + pose.lean[:, 2], pose.lean[:, 0], pose.lean[:, 1])
     head = chest @ rotation(pose.head[:, 1], pose.head[:, 0], zero)
-    out.frames.update(pelvis=pelvis_frame, chest=chest, head=head)
-    joints["pelvis"] = pose.pelvis
-    joints["neck"] = pose.pelvis + chest @ np.array([0.0, SPINE, 0.0])
-    joints["belly"] = pose.pelvis + chest @ np.array([0.0, SPINE * 0.35, 0.0])
-    joints["face"] = joints["neck"] + chest @ np.array([0.0, 0.05, 0.0])
-    joints["face"] = joints["face"] + head @ np.array([0.02, 0.055, 0.0])
+    neck = pose.pelvis + chest @ np.array([0.0, SPINE, 0.0])
+    belly = pose.pelvis + chest @ np.array([0.0, SPINE * 0.35, 0.0])
+    face = neck + chest @ np.array([0.0, 0.05, 0.0]) + head @ np.array([0.02, 0.055, 0.0])
+    joints = {"pelvis": pose.pelvis, "neck": neck, "belly": belly, "face": face}
     for i, side in enumerate("rl"):
         hip = pose.pelvis + pelvis_frame @ np.array([0.0, -0.01, SIDE[i] * HIP_HALF])
         pole = pelvis_frame @ np.array([1.0, 0.1, SIDE[i] * 0.12])
         knee, ankle = bend(hip, pose.feet[:, i], THIGH, SHIN, pole)
         pitch = pose.toes[:, i]
         toe = np.stack([np.cos(pitch), np.sin(pitch) - 0.25, zero + SIDE[i] * 0.18], -1)
-        joints[f"{side}_hip"], joints[f"{side}_knee"], joints[f"{side}_ankle"] = hip, knee, ankle
-        joints[f"{side}_toe"] = ankle + FOOT * np.einsum("fij,fj->fi", pelvis_frame, toe)
-        shoulder = joints["neck"] + chest @ np.array([0.0, -0.02, SIDE[i] * SHOULDER_HALF])
+        toe = ankle + FOOT * np.einsum("fij,fj->fi", pelvis_frame, toe)
+        shoulder = neck + chest @ np.array([0.0, -0.02, SIDE[i] * SHOULDER_HALF])
         target = pose.hands[:, i]
         if not pose.hands_world:
             target = shoulder + np.einsum("fij,fj->fi", chest, target)
         pole = np.einsum("fij,fj->fi", chest, pose.elbows[:, i])
         elbow, wrist = bend(shoulder, target, UPPER_ARM, FOREARM, pole)
-        joints[f"{side}_shoulder"], joints[f"{side}_elbow"] = shoulder, elbow
-        joints[f"{side}_wrist"] = wrist
-        joints[f"{side}_fingers"] = wrist + (wrist - elbow) / FOREARM * HAND
-    return out
+        fingers = wrist + (wrist - elbow) / FOREARM * HAND
+        limbs = {"hip": hip, "knee": knee, "ankle": ankle, "toe": toe}
+        limbs |= {"shoulder": shoulder, "elbow": elbow, "wrist": wrist, "fingers": fingers}
+        joints |= {f"{side}_{name}": path for name, path in limbs.items()}
+    return Skeleton(joints, {"pelvis": pelvis_frame, "chest": chest, "head": head})
 
 
 FPS = 30
@@ -190,6 +182,16 @@ class Performance:
 
     def __post_init__(self) -> None:
         self.skeleton = solve(self.pose)
+
+    def with_props(self, *props: Part) -> Performance:
+        """The same with further props."""
+        self.props += props
+        return self
+
+
+def points(*coordinates: Array | float) -> Array:
+    """Points (F, 2 or 3) from coordinates, each (F,) or one number for all frames."""
+    return np.stack(np.broadcast_arrays(*coordinates), -1)
 
 
 def ease(x: Array) -> Array:

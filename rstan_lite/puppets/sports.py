@@ -1,8 +1,4 @@
-"""Actions with a ball, a bow, a club or a bat, and the hoop.
-
-catch, throw, kick_ball, shoot_ball, shoot_bow, golf, swing_baseball.
-Each function takes the clock and the clip's generator and returns a Performance.
-"""
+"""Actions with a ball, a bow, a club or a bat, and the hoop; see `actions.Action`."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ import numpy as np
 from numpy.random import Generator
 
 from .painting import Array, Colour, Part, ball, box, chain, rod
-from .skeleton import ANKLE, SIDE, STANDING, Clock, Performance, Pose, flight, keys, solve
+from .skeleton import ANKLE, SIDE, STANDING, Clock, Performance, Pose, flight, keys, points, solve
 
 BALLS: dict[str, tuple[float, Colour]] = {
     "football": (0.062, (235, 235, 230)),
@@ -22,21 +18,16 @@ BALLS: dict[str, tuple[float, Colour]] = {
 
 
 def _some_ball(rng: Generator) -> tuple[float, Colour]:
-    names = ("football", "basketball", "tennis", "beach", "baseball")
-    return BALLS[names[rng.integers(len(names))]]
+    return BALLS[("football", "basketball", "tennis", "beach", "baseball")[rng.integers(5)]]
 
 
-def catch(clock: Clock, rng: Generator) -> Performance:
+def catch(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     """Reach for a ball that comes flying, take it with both hands and draw it to the chest."""
-    n, u = len(clock), clock.progress
-    pose = Pose.idle(n)
+    u = clock.progress
     radius, colour = _some_ball(rng)
     radius = max(radius, 0.035)
-    up = rng.uniform(-0.12, 0.2)
-    gap = radius + 0.015
-    at = 0.5
-    reach = np.array([0.25, up, 0.0])
-    hold = np.array([0.16, -0.13, 0.0])
+    gap, at = radius + 0.015, 0.5
+    reach, hold = np.array([0.25, rng.uniform(-0.12, 0.2), 0.0]), np.array([0.16, -0.13, 0.0])
     inward = np.array([[0, 0, gap - 0.105], [0, 0, 0.105 - gap]])
     pose.hands[:] = keys(
         u, (0, pose.hands[0]), (at - 0.22, reach * 0.8 + inward * 0.4), (at, reach + inward),
@@ -55,18 +46,14 @@ def catch(clock: Clock, rng: Generator) -> Performance:
     come[:, 1] += 0.8 * before[:, 0] * np.maximum(1.0 - before[:, 0], 0.0)
     come[:, 1] = np.maximum(come[:, 1], radius)
     path = np.where((u < at)[:, None], come, grip)
-    performance.props.append(ball(path, radius, colour, bias=0.05))
-    return performance
+    return performance.with_props(ball(path, radius, colour, bias=0.05))
 
 
-def throw(clock: Clock, rng: Generator) -> Performance:
+def throw(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     """Throw overhand: hand drawn back behind the head, a step, the arm whipped forward."""
-    n, u = len(clock), clock.progress
-    pose = Pose.idle(n)
+    u = clock.progress
     radius, colour = _some_ball(rng)
-    radius = min(radius, 0.045)
-    release = 0.56
-    low = rng.uniform(-0.05, 0.06)
+    radius, release, low = min(radius, 0.045), 0.56, rng.uniform(-0.05, 0.06)
     pose.hands[:, 0] = keys(
         u, (0, pose.hands[0, 0]), (0.18, [0.12, -0.16, -0.02]), (0.42, [-0.2, 0.12 + low, 0.08]),
         (0.5, [-0.06, 0.26, 0.09]), (0.58, [0.2, 0.24, 0.02]), (0.7, [0.22, -0.12, -0.12]),
@@ -90,17 +77,14 @@ def throw(clock: Clock, rng: Generator) -> Performance:
     held = performance.skeleton["r_fingers"] + np.array([0.0, radius * 0.6, 0.0])
     aim = (2.2, rng.uniform(0.7, 1.2), rng.uniform(-0.3, 0.3))
     path = flight(clock, release, held, aim, rng.uniform(0.3, 0.45), 0.05)
-    performance.props.append(ball(path, radius, colour, bias=0.04))
-    return performance
+    return performance.with_props(ball(path, radius, colour, bias=0.04))
 
 
-def kick_ball(clock: Clock, rng: Generator) -> Performance:
+def kick_ball(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     """Step up to a ball on the ground, swing the leg back and through it."""
-    n, u = len(clock), clock.progress
-    pose = Pose.idle(n)
+    u = clock.progress
     radius, colour = BALLS[("football", "basketball", "beach")[rng.integers(3)]]
-    start = -rng.uniform(0.3, 0.5)
-    hit = 0.58
+    start, hit = -rng.uniform(0.3, 0.5), 0.58
     pose.pelvis[:, 0] = keys(
         u, (0, start), (0.15, start), (0.45, -0.08), (hit, 0.0), (0.8, 0.12), (1, 0.14)
     )
@@ -121,24 +105,20 @@ def kick_ball(clock: Clock, rng: Generator) -> Performance:
     pose.hands[:, 0] = keys(u, (0, pose.hands[0, 0]), (0.44, [0.12, -0.2, 0.16]),
                             (0.72, [-0.2, -0.12, 0.16]), (1, pose.hands[0, 0]))  # fmt: skip
     performance = Performance(pose)
-    spot = np.tile([0.2 + radius * 0.6, radius, 0.06], (n, 1))
+    spot = np.tile([0.2 + radius * 0.6, radius, 0.06], (len(clock), 1))
     aim = (2.4, rng.uniform(0.1, 0.9), rng.uniform(-0.4, 0.4))
     path = flight(clock, hit, spot, aim, rng.uniform(0.35, 0.55), 0.08)
-    performance.props.append(ball(path, radius, colour))
-    return performance
+    return performance.with_props(ball(path, radius, colour))
 
 
-def shoot_ball(clock: Clock, rng: Generator) -> Performance:
+def shoot_ball(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     """Basketball: dip, raise the ball over the forehead, jump and let it arc to the hoop."""
-    n, u = len(clock), clock.progress
-    pose = Pose.idle(n)
-    radius, colour = BALLS["basketball"]
-    release = 0.55
+    u = clock.progress
+    (radius, colour), release = BALLS["basketball"], 0.55
     inward = np.array([[0, 0, 0.085 - 0.105], [0, 0, 0.105 - 0.085]])
-    chest = np.array([0.2, -0.16, 0.0])
+    chest, low, high = np.array([[0.2, -0.16, 0.0], [0.17, -0.22, 0], [0.13, 0.2, 0]])
     pose.hands[:] = keys(
-        u, (0, chest + inward), (0.2, np.array([0.17, -0.22, 0]) + inward),
-        (0.42, np.array([0.13, 0.2, 0]) + inward),
+        u, (0, chest + inward), (0.2, low + inward), (0.42, high + inward),
         (release, [[0.16, 0.27, -0.05], [0.12, 0.24, 0.06]]),
         (0.75, [[0.19, 0.24, -0.05], [0.12, 0.12, 0.02]]),
         (1, [[0.16, -0.1, 0.0], [0.12, -0.18, 0.0]]),
@@ -159,9 +139,7 @@ def shoot_ball(clock: Clock, rng: Generator) -> Performance:
     held = (s["r_fingers"] + s["l_fingers"]) / 2 + np.array([0.0, 0.035, 0.0])
     far, high = rng.uniform(0.95, 1.3), 1.5
     path = flight(clock, release, held, (far, high + 0.05, 0.0), rng.uniform(0.5, 0.65), 0.25)
-    performance.props.append(ball(path, radius, colour, bias=0.05))
-    performance.props += hoop(far, high)
-    return performance
+    return performance.with_props(ball(path, radius, colour, bias=0.05), *hoop(far, high))
 
 
 def hoop(x: float, y: float) -> list[Part]:
@@ -179,60 +157,49 @@ def hoop(x: float, y: float) -> list[Part]:
     return [post, board, mark, chain(ring, 0.012, (225, 80, 30)), *net]
 
 
-def shoot_bow(clock: Clock, rng: Generator) -> Performance:
+def shoot_bow(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     """Raise a bow sideways, draw the string to the chin, loose the arrow."""
-    n, u = len(clock), clock.progress
-    pose = Pose.idle(n)
+    u = clock.progress
     draw_from, loose = rng.uniform(0.05, 0.25), 0.72
     pose.head[:, 1] = -1.25
-    pose.hands[:, 1] = keys(
-        u, (0, [0.1, -0.12, -0.26]), (draw_from, [0.05, 0.0, -0.31]), (1, [0.05, 0.0, -0.31])
-    )
+    aimed = [0.05, 0.0, -0.31]
+    pose.hands[:, 1] = keys(u, (0, [0.1, -0.12, -0.26]), (draw_from, aimed), (1, aimed))
     pose.hands[:, 0] = keys(
         u, (0, [0.16, -0.12, -0.2]), (draw_from, [0.14, 0.01, -0.25]),
         (loose - 0.15, [0.06, 0.04, -0.07]), (loose, [0.06, 0.04, -0.07]),
         (loose + 0.05, [-0.02, 0.05, 0.03]), (1, [-0.04, 0.05, 0.08]),
     )  # fmt: skip
-    pose.elbows[:, 0] = [-0.1, 0.15, 1.0]
-    pose.elbows[:, 1] = [-0.3, -1.0, 0.0]
+    pose.elbows[:] = [[-0.1, 0.15, 1.0], [-0.3, -1.0, 0.0]]
     pose.feet[..., 2] = SIDE * 0.11
     pose.pelvis[:, 1] -= 0.012
     performance = Performance(pose)
-    s = performance.skeleton
-    grip = s["l_fingers"]
-    nock = s["r_fingers"].copy()
-    drawn = (u >= draw_from) & (u < loose)
-    toward = np.array([0.0, 0.0, -1.0])
+    grip, toward = performance.skeleton["l_fingers"], np.array([0.0, 0.0, -1.0])
+    drawn, loosed = ((u >= draw_from) & (u < loose))[:, None], (u >= loose)[:, None]
     rest = grip - toward * 0.12
-    nock = np.where(drawn[:, None], nock, rest)
+    nock = np.where(drawn, performance.skeleton["r_fingers"], rest)
     pull = np.clip(np.linalg.norm(nock - rest, axis=-1), 0, 0.3)[:, None]
     wood = [(120, 70, 35), (60, 55, 55), (150, 40, 40)][rng.integers(3)]
     bow = []
     for share in np.linspace(-1, 1, 9):
         back = 0.02 + 0.1 * abs(share) + 0.35 * pull * share**2
         bow.append(grip + np.array([0.0, 0.36 * share, 0.0]) * (1 - 0.25 * pull) - toward * back)
-    performance.props.append(chain(bow, 0.013, wood, bias=0.03))
-    performance.props.append(chain([bow[0], nock, bow[-1]], 0.004, (235, 235, 235), bias=0.05))
-    tip = grip + toward * 0.06
-    flown = np.maximum(np.arange(n) - int(np.argmax(u >= loose)), 0) * (u >= loose)
-    tip = tip + toward * 0.28 * flown[:, None]
-    tail = np.where((u >= loose)[:, None], tip - toward * 0.42, nock)
-    performance.props.append(rod(tail, tip, 0.006, (200, 175, 120), bias=0.06))
-    return performance
+    string = chain([bow[0], nock, bow[-1]], 0.004, (235, 235, 235), bias=0.05)
+    flown = np.maximum(np.arange(len(clock))[:, None] - int(np.argmax(loosed)), 0) * loosed
+    tip = grip + toward * 0.06 + toward * 0.28 * flown
+    arrow = rod(np.where(loosed, tip - toward * 0.42, nock), tip, 0.006, (200, 175, 120), bias=0.06)
+    return performance.with_props(chain(bow, 0.013, wood, bias=0.03), string, arrow)
 
 
 def _two_handed(pose: Pose, grip: Array, along: Array) -> Pose:
     """Put both hands on a shaft: right hand below the left by half a hand."""
-    pose.hands[:, 1] = grip
-    pose.hands[:, 0] = grip + 0.035 * along
+    pose.hands[:] = np.stack([grip + 0.035 * along, grip], 1)
     pose.hands_world = True
     return pose
 
 
-def golf(clock: Clock, rng: Generator) -> Performance:
+def golf(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     """Address the ball, swing the club back over the shoulder, down and through."""
-    n, u = len(clock), clock.progress
-    pose = Pose.idle(n)
+    u = clock.progress
     hit = 0.62
     swing = keys(u, (0, 0.0), (0.1, 0.02), (0.44, 2.3), (0.5, 2.35), (hit, 0.0),
                  (0.78, -2.2), (0.9, -2.5), (1, -2.5))  # fmt: skip
@@ -247,8 +214,7 @@ def golf(clock: Clock, rng: Generator) -> Performance:
     pose.feet[..., 2] = SIDE * 0.13
     pose.toes[:, 0] = keys(u, (0, 0), (hit, 0), (0.85, -1.0))
     pose.feet[:, 0, 1] += keys(u, (0, 0), (hit, 0), (0.85, 0.05))
-    down = np.array([0.38, -0.925, 0.0])
-    right = np.array([0.0, 0.0, 1.0])
+    down, right = np.array([0.38, -0.925, 0.0]), np.array([0.0, 0.0, 1.0])
     skeleton = solve(pose)
     centre = (skeleton["r_shoulder"] + skeleton["l_shoulder"]) / 2 + np.array([0.03, -0.02, 0.0])
 
@@ -259,30 +225,24 @@ def golf(clock: Clock, rng: Generator) -> Performance:
     shaft = on_plane(swing + cock)
     performance = Performance(_two_handed(pose, grip, shaft))
     head = grip + 0.55 * shaft
-    dark = (50, 50, 55)
-    shift = np.array([0.05, 0.0, 0.0])
-    performance.props.append(rod(grip - 0.04 * shaft, head, 0.009, (175, 178, 185), bias=0.1))
-    performance.props.append(rod(head, head + shift, 0.022, dark, bias=0.1))
     spot = head[0] * np.array([1, 0, 1]) + np.array([0.04, 0.022, -0.02])
-    path = flight(clock, hit, np.tile(spot, (n, 1)), (0.5, 1.3, -2.6), 0.4, 0.1)
-    performance.props.append(ball(path, 0.02, (250, 250, 250)))
-    return performance
+    path = flight(clock, hit, np.tile(spot, (len(clock), 1)), (0.5, 1.3, -2.6), 0.4, 0.1)
+    return performance.with_props(
+        rod(grip - 0.04 * shaft, head, 0.009, (175, 178, 185), bias=0.1),
+        rod(head, head + np.array([0.05, 0.0, 0.0]), 0.022, (50, 50, 55), bias=0.1),
+        ball(path, 0.02, (250, 250, 250)),
+    )
 
 
-def swing_baseball(clock: Clock, rng: Generator) -> Performance:
+def swing_baseball(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     """Wait with the bat over the shoulder, stride, and swing it level at a coming ball."""
-    n, u = len(clock), clock.progress
-    pose = Pose.idle(n)
-    hit = 0.55
-    swing = keys(
-        u, (0, 0.95), (0.3, 1.15), (0.42, 0.9), (hit, -0.2), (0.7, -1.7), (0.85, -2.1), (1, -2.1)
+    u, hit = clock.progress, 0.55
+    paths = (
+        ((0, 0.95), (0.3, 1.15), (0.42, 0.9), (hit, -0.2), (0.7, -1.7), (0.85, -2.1), (1, -2.1)),
+        ((0, 2.2), (0.3, 2.5), (0.42, 2.2), (hit, -0.1), (0.66, -2.2), (0.85, -3.6), (1, -3.7)),
+        ((0, 1.05), (0.3, 0.95), (0.45, 0.3), (hit, -0.1), (0.68, 0.2), (0.9, 0.7), (1, 0.8)),
     )
-    angle = keys(
-        u, (0, 2.2), (0.3, 2.5), (0.42, 2.2), (hit, -0.1), (0.66, -2.2), (0.85, -3.6), (1, -3.7)
-    )
-    tilt = keys(
-        u, (0, 1.05), (0.3, 0.95), (0.45, 0.3), (hit, -0.1), (0.68, 0.2), (0.9, 0.7), (1, 0.8)
-    )
+    swing, angle, tilt = (keys(u, *path) for path in paths)
     pose.lean[:, 2] = keys(u, (0, 0.25), (0.3, 0.5), (hit, -0.2), (0.75, -0.9), (1, -1.0))
     pose.lean[:, 0] = 0.15
     pose.turn = keys(u, (0, 0), (0.35, 0.1), (hit, -0.45), (0.8, -0.9), (1, -0.95))
@@ -295,17 +255,14 @@ def swing_baseball(clock: Clock, rng: Generator) -> Performance:
     pose.toes[:, 0] = keys(u, (0, 0), (0.4, 0), (0.7, -0.8))
     height = keys(u, (0, 0.78), (0.3, 0.8), (hit, 0.6), (0.75, 0.72), (1, 0.82))
     radius = keys(u, (0, 0.2), (0.3, 0.2), (hit, 0.27), (0.75, 0.2), (1, 0.17))
-    grip = np.stack([0.05 + radius * np.cos(swing), height, radius * np.sin(swing)], -1)
-    bat = np.stack([np.cos(angle) * np.cos(tilt), np.sin(tilt), np.sin(angle) * np.cos(tilt)], -1)
+    grip = points(0.05 + radius * np.cos(swing), height, radius * np.sin(swing))
+    bat = points(np.cos(angle) * np.cos(tilt), np.sin(tilt), np.sin(angle) * np.cos(tilt))
     performance = Performance(_two_handed(pose, grip, bat))
     wood = [(196, 150, 90), (60, 60, 66), (150, 90, 50)][rng.integers(3)]
-    performance.props.append(
-        rod(grip - 0.05 * bat, grip + 0.45 * bat, 0.013, wood, end=0.026, bias=0.06)
-    )
+    stick = rod(grip - 0.05 * bat, grip + 0.45 * bat, 0.013, wood, end=0.026, bias=0.06)
+    if rng.random() >= 0.8:
+        return performance.with_props(stick)
     meet = (grip + 0.36 * bat)[int(np.argmax(u >= hit))]
-    if rng.random() < 0.8:
-        before = np.clip((hit - u) / 0.3, 0.0, 4.0)[:, None]
-        come = meet + before * np.array([0.0, 0.05, -1.3])
-        path = flight(clock, hit, come, (0.4, 1.5, -2.6), 0.4, 0.1)
-        performance.props.append(ball(path, 0.024, (245, 242, 235)))
-    return performance
+    come = meet + np.clip((hit - u) / 0.3, 0.0, 4.0)[:, None] * np.array([0.0, 0.05, -1.3])
+    path = flight(clock, hit, come, (0.4, 1.5, -2.6), 0.4, 0.1)
+    return performance.with_props(stick, ball(path, 0.024, (245, 242, 235)))

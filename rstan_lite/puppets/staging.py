@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ from .actions import ACTIONS, Action
 from .body import Wardrobe, build
 from .painting import Array, Easel, Placement, film, strokes
 from .scenery import paint
-from .skeleton import JHMDB_JOINTS, Performance
+from .skeleton import JHMDB_JOINTS, Performance, points
 
 STAGE = 240  # rows of the frame that scenes are designed for; other sizes are scaled
 MARGIN = 0.35  # of the frame, painted around it on each side
@@ -44,13 +44,9 @@ def camera_path(
         at[:, 1] += time * rng.uniform(-10, 10)
     elif move == "zoom":
         zoom = 1.0 + time * rng.uniform(0.06, 0.2) * (1 if rng.random() < 0.5 else -1)
-    c, s = np.cos(angle) * zoom, np.sin(angle) * zoom
-    affine = np.zeros((n_frames, 2, 3))
-    affine[:, 0, 0], affine[:, 0, 1], affine[:, 1, 0], affine[:, 1, 1] = c, -s, s, c
-    affine[:, 0, 2] = w / 2 - c * at[:, 0] + s * at[:, 1]
-    affine[:, 1, 2] = h / 2 - s * at[:, 0] - c * at[:, 1]
-    travel = np.ptp(at, axis=0).max()
-    return affine, bool(move != "still" or travel > 6)
+    c, s, (x, y) = np.cos(angle) * zoom, np.sin(angle) * zoom, at.T
+    rows = points(c, -s, w / 2 - c * x + s * y), points(s, c, h / 2 - s * x - c * y)
+    return np.stack(rows, 1), bool(move != "still" or np.ptp(at, axis=0).max() > 6)
 
 
 def expose(canvas: np.ndarray, affine: Array, size: tuple[int, int]) -> np.ndarray:
@@ -151,7 +147,7 @@ class Source:
         """Choose a scene and dress an actor."""
         kind = action.scenes[rng.integers(len(action.scenes))]
         seed = int(rng.integers(2**31))
-        look = Wardrobe.draw(rng, action.long_hair)
+        look = Wardrobe.draw(rng, action.hair)
         return cls(kind, seed, look, float(rng.uniform(0.5, 0.64)), bool(rng.random() < 0.5))
 
 
@@ -165,8 +161,7 @@ def _extent(performance: Performance, action: Action, place: Placement) -> tuple
     room = np.array([action.room[0] * facing, action.room[1] * facing])
     if abs(np.cos(place.yaw)) < 0.5:  # seen from the front: props reach to both sides
         room = np.array(action.room[:2])
-    travels = np.ptp(across) > 0.5 * place.height
-    base = across if travels else np.zeros_like(across)
+    base = across if np.ptp(across) > 0.5 * place.height else np.zeros_like(across)
     low = np.minimum(u.min(1) - pad, base + room.min() * place.height)
     high = np.maximum(u.max(1) + pad, base + room.max() * place.height)
     top = max(float(joints[..., 1].max()) + 0.1, action.room[2])
@@ -188,12 +183,10 @@ def _stage(
     ground_share = rng.uniform(0.86, 0.97)
     place = Placement((0.0, 0.0), height, yaw, mirrored, rng.uniform(0.05, 0.16))
     _, top = _extent(performance, action, place)
-    height = min(height, (ground_share - 0.02) * h / top)
-    place = Placement((0.0, 0.0), height, yaw, mirrored, place.pitch)
+    place = replace(place, height=min(height, (ground_share - 0.02) * h / top))
     span, _ = _extent(performance, action, place)
     middle = span.mean(1)
-    window = span[:, 1] - span[:, 0]
-    free = 0.96 * w - window.max()  # how far the actor may drift within the frame
+    free = 0.96 * w - (span[:, 1] - span[:, 0]).max()  # how far the actor may drift in the frame
     drift = np.ptp(middle)
     follow = 0.0 if drift <= max(free, 1.0) else 1.0 - max(free, 0.0) / drift
     follow = max(follow, rng.uniform(0.0, 0.9) if drift > 0.2 * w else 0.0)
@@ -203,11 +196,10 @@ def _stage(
     slack = max(w - (right - left), 0.0)
     shift = (left + right) / 2 + slack * room**2 * rng.uniform(-0.4, 0.4)
     scene_h = round(h * (1 + 2 * MARGIN))
-    centre = np.stack([centre_x + shift, np.full(len(centre_x), scene_h / 2)], -1)
-    ground = scene_h / 2 - h / 2 + ground_share * h
+    centre = points(centre_x + shift, scene_h / 2)
     border = MARGIN * w + w / 2 - centre[:, 0].min()
     centre[:, 0] += border
-    return Placement((border, ground), height, yaw, mirrored, place.pitch), centre
+    return replace(place, origin=(border, scene_h / 2 - h / 2 + ground_share * h)), centre
 
 
 def _tags(place: Placement, moves: bool, people: int, grain: int) -> tuple[str, str]:
@@ -228,11 +220,10 @@ def make_clip(
     size: tuple[int, int] = (240, 320),
     rivals: tuple[int, int] = (0, 0),
 ) -> Clip:
-    """Stage and film one clip of action `name`.
+    """Stage and film one clip of action `name`, of (H, W) pixels.
 
-    source_rng: the source video's stream (equal streams give equal scenes and actors).
-    rng: the clip's own stream. size: (H, W) of the frames. rivals: fewest and most of
-    those beside the actor who act too, see `surroundings.rivals`.
+    source_rng: the source video's stream (equal streams give equal scenes and actors). rng: the
+    clip's own. rivals: fewest and most, see `surroundings.rivals`.
     """
     # a clip of a set without rivals draws nothing here, so that it stays the same
     number = int(rng.integers(rivals[0], rivals[1] + 1)) if rivals[1] else 0
@@ -240,7 +231,7 @@ def make_clip(
     source = Source.draw(action, source_rng)
     shortest = 22 if action.repeats or rng.random() < 0.75 else 15
     n = 40 if rng.random() < 0.4 else int(rng.integers(shortest, 41))
-    performance = action.perform(action.clock(n, rng), rng)
+    performance = action.play(n, rng)
     h, w = size
     staged = (STAGE, round(STAGE * w / h))  # everything is measured on a frame of this size
     scale = h / STAGE
@@ -267,9 +258,8 @@ def make_clip(
         made += acting.strokes
         company.standing += acting.standing
         company.people += acting.people
-    body = build(performance.skeleton, look)
-    made += strokes([*performance.props, *body], place, camera, 0.0, True)
-    easel = Easel(made, n)
+    parts = [*performance.props, *build(performance.skeleton, look)]
+    easel = Easel(made + strokes(parts, place, camera, 0.0, True), n)
     exposure = Exposure(rng, size)
 
     frames = np.empty((n, h, w, 3), np.uint8)
@@ -295,9 +285,7 @@ def make_clip(
 
 def _joints(performance: Performance, place: Placement, camera: Array) -> Array:
     """JHMDB's joints (2, 15, F) in frame pixels counted from 1."""
-    names = list(JHMDB_JOINTS)
-    if place.mirrored:  # in a mirrored image a right arm is a left arm
-        swap = {"r": "l", "l": "r"}
-        names = [swap[k[0]] + k[1:] if k[1] == "_" else k for k in names]
-    points = np.stack([performance.skeleton[k] for k in names], 1)
-    return film(place.project(points)[0], camera).transpose(2, 1, 0) + 1.0
+    swap = {"r_": "l_", "l_": "r_"} if place.mirrored else {}  # there a right arm is a left arm
+    names = [swap.get(k[:2], k[:2]) + k[2:] for k in JHMDB_JOINTS]
+    joints = np.stack([performance.skeleton[k] for k in names], 1)
+    return film(place.project(joints)[0], camera).transpose(2, 1, 0) + 1.0

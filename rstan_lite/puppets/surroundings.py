@@ -27,7 +27,7 @@ from .painting import (
     tint,
 )
 from .scenery import Scene, foliage, rectangle, some
-from .skeleton import FPS, Clock
+from .skeleton import FPS, Clock, Pose, points
 from .sports import BALLS, hoop
 
 CARS = ((180, 50, 46), (52, 84, 150), (200, 200, 204), (60, 62, 66), (214, 176, 70))
@@ -50,8 +50,7 @@ def tree(
     rng: Generator, camera: Array, x: float, ground: float, size: float, order: float
 ) -> list[Stroke]:
     """A tree whose crown sways in the wind; size: pixels from ground to crown's centre."""
-    n = len(camera)
-    time = np.arange(n) / FPS
+    time = np.arange(len(camera)) / FPS
     wind, period, phase = rng.uniform(0.3, 2.0), rng.uniform(0.9, 2.2), rng.uniform(0, 6)
     bark = (92 + int(rng.integers(-15, 15)), 72, 52)
     wide = size * 0.06
@@ -62,8 +61,7 @@ def tree(
     for i, (offset, radius, colour) in enumerate(zip(offsets, radii, colours, strict=True)):
         shift = wind * size * 0.02 * np.sin(2 * np.pi * time / period + phase + 0.02 * offset[0])
         flutter = 0.6 * np.sin(2 * np.pi * time * 2.3 + i)
-        height = np.full(n, ground - size + 0.75 * offset[1])
-        centre = np.stack([x + offset[0] + shift + flutter, height], -1)
+        centre = points(x + offset[0] + shift + flutter, ground - size + 0.75 * offset[1])
         made.append(_disc(centre, radius, camera, colour, order + 1e-3 * (i + 1)))
     return made
 
@@ -72,26 +70,20 @@ def car(
     rng: Generator, camera: Array, ground: float, size: float, speed: float, x: float
 ) -> list[Stroke]:
     """A car of length `size` pixels, moving at `speed` pixels a second (0: parked)."""
-    n = len(camera)
-    at = x + speed * np.arange(n) / FPS
+    at = x + speed * np.arange(len(camera)) / FPS
     colour = CARS[rng.integers(len(CARS))]
     forward = -1.0 if speed < 0 else 1.0
-
-    def polygon(points: list[list[float]], tone: Colour, k: int) -> Stroke:
-        local = np.array(points) * np.array([forward, 1.0]) * size
-        moved = local[None] + np.stack([at, np.full(n, ground)], -1)[:, None, :]
-        return _shape(moved, camera, tone, _LAYER + 20 + 0.01 * k)
-
     body = [[-0.5, -0.08], [-0.5, -0.2], [-0.3, -0.23], [0.3, -0.22], [0.5, -0.17], [0.5, -0.08]]
     cabin = [[-0.34, -0.22], [-0.24, -0.36], [0.08, -0.36], [0.24, -0.22]]
     glass = [[-0.28, -0.23], [-0.21, -0.33], [0.06, -0.33], [0.18, -0.23]]
-    made = [
-        polygon(body, colour, 0),
-        polygon(cabin, tint(colour, 0.85), 1),
-        polygon(glass, (170, 192, 204), 2),
-    ]
+    painted = ((body, colour), (cabin, tint(colour, 0.85)), (glass, (170, 192, 204)))
+    made = []
+    for k, (polygon, tone) in enumerate(painted):
+        local = np.array(polygon) * np.array([forward, 1.0]) * size
+        moved = local[None] + points(at, ground)[:, None, :]
+        made.append(_shape(moved, camera, tone, _LAYER + 20 + 0.01 * k))
     for dx in (-0.3, 0.3):
-        hub = np.stack([at + dx * size * forward, np.full(n, ground - 0.08 * size)], -1)
+        hub = points(at + dx * size * forward, ground - 0.08 * size)
         made.append(_disc(hub, 0.085 * size, camera, (32, 32, 34), _LAYER + 20.1))
         made.append(_disc(hub, 0.04 * size, camera, (150, 150, 154), _LAYER + 20.2))
     return made
@@ -99,15 +91,13 @@ def car(
 
 def bird(rng: Generator, camera: Array, x: float, y: float) -> list[Stroke]:
     """A bird that flaps across the sky."""
-    n = len(camera)
-    time = np.arange(n) / FPS
+    n, time = len(camera), np.arange(len(camera)) / FPS
     speed = rng.uniform(30, 90) * (1 if rng.random() < 0.5 else -1)
-    at = np.stack([x + speed * time, y + 4 * np.sin(3 * time)], -1)
+    at = points(x + speed * time, y + 4 * np.sin(3 * time))
     flap = 5 * np.sin(2 * np.pi * 4 * time + rng.uniform(0, 6))
     made = []
     for side in (-1, 1):
-        tip = at + np.stack([np.full(n, 8.0 * side), flap - 2], -1)
-        wing = outline(at, tip, np.full(n, 1.4), np.full(n, 0.6))
+        wing = outline(at, at + points(8.0 * side, flap - 2), np.full(n, 1.4), np.full(n, 0.6))
         made.append(_shape(wing, camera, (50, 48, 52), _LAYER + 5))
     return made
 
@@ -116,12 +106,11 @@ def bouncing_ball(
     rng: Generator, camera: Array, x: float, ground: float, size: float
 ) -> list[Stroke]:
     """A ball that bounces or rolls by, on its own."""
-    n = len(camera)
-    time = np.arange(n) / FPS
+    time = np.arange(len(camera)) / FPS
     _, colour = list(BALLS.values())[rng.integers(len(BALLS))]
     height = rng.choice([0.0, 20.0, 45.0])
     hop = np.abs(np.sin(np.pi * (time / rng.uniform(0.45, 0.7) + rng.uniform())))
-    at = np.stack([x + rng.uniform(-70, 70) * time, ground - size - height * hop], -1)
+    at = points(x + rng.uniform(-70, 70) * time, ground - size - height * hop)
     light = at + np.array([-0.25, -0.3]) * size
     return [
         _disc(at, size, camera, tint(colour, 0.72), _LAYER + 30),
@@ -187,15 +176,13 @@ def bystander(
 ) -> list[Stroke]:
     """Somebody else. behaviour: "stands", "walks" past, "frozen" (a mannequin)."""
     n = len(camera)
-    clock = Clock.over(n, -50.0, n + 50.0)
-    performance = (gaits.walk if behaviour == "walks" else gaits.idle)(clock, rng)
+    act = gaits.walk if behaviour == "walks" else gaits.idle
+    performance = act(Pose.idle(n), Clock.over(n, -50.0, n + 50.0), rng)
     if behaviour == "frozen":
-        for name, path in performance.skeleton.joints.items():
-            performance.skeleton.joints[name] = np.repeat(path[:1], n, 0)
-        for name, frame in performance.skeleton.frames.items():
-            performance.skeleton.frames[name] = np.repeat(frame[:1], n, 0)
-    look = Wardrobe.draw(rng)
-    return strokes(build(performance.skeleton, look), place, camera, layer, False)
+        for moving in (performance.skeleton.joints, performance.skeleton.frames):
+            moving |= {name: np.repeat(path[:1], n, 0) for name, path in moving.items()}
+    body = build(performance.skeleton, Wardrobe.draw(rng))
+    return strokes(body, place, camera, layer, False)
 
 
 VEST, BANDS = (212, 255, 40), (255, 110, 20)  # no other cloth and no scene has these colours
@@ -245,8 +232,7 @@ def bystanders(stage: Stage, rng: Generator, strangers: bool) -> Company:
     for k in range(people + count):
         share = rng.uniform(0.5, 0.9)
         x = stage.middle + rng.uniform(-0.46, 0.46) * stage.width
-        yaw, mirrored = rng.uniform(-0.6, 1.9), bool(rng.random() < 0.5)
-        place = stage.place(x, share, yaw, mirrored)
+        place = stage.place(x, share, rng.uniform(-0.6, 1.9), bool(rng.random() < 0.5))
         if k < people:
             behaviour = ("stands", "stands", "walks", "frozen")[rng.integers(4)]
             company.strokes += bystander(rng, stage.camera, place, behaviour, _layer(share))
@@ -272,7 +258,7 @@ def rivals(stage: Stage, own: str, number: int, rng: Generator) -> Company:
     taken = [stage.actor.origin[0]]
     for name in rng.permutation([name for name in CLASSES if name != own])[:number]:
         action = ACTIONS[name]
-        performance = action.perform(action.clock(len(stage.camera), rng), rng)
+        performance = action.play(len(stage.camera), rng)
         share = rng.uniform(0.84, 0.98)
         yaw = np.deg2rad(rng.uniform(*action.yaw))
         place = stage.place(0.0, share, yaw, bool(rng.random() < 0.5))
@@ -283,7 +269,7 @@ def rivals(stage: Stage, own: str, number: int, rng: Generator) -> Company:
         taken.append(x)
         middle = place.project(performance.pose.pelvis)[0][:, 0].mean()  # of those who travel
         place = replace(place, origin=(x - middle, place.origin[1]))
-        body = build(performance.skeleton, Wardrobe.draw(rng, action.long_hair))
+        body = build(performance.skeleton, Wardrobe.draw(rng, action.hair))
         parts = [*performance.props, *body]
         company.strokes += strokes(parts, place, stage.camera, _layer(share), False)
         company.standing.append(place)

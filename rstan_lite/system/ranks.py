@@ -1,8 +1,7 @@
 """The processes of one training that `torchrun` started, one a device; alone, none of this acts.
 
 All read the same clips and draw the same mini-batches, of which each computes a part; Lightning
-Fabric (`device.py`) brings the gradients together. Imports no torch: a process alone needs none of
-torch.distributed.
+Fabric (`devices.py`) brings the gradients together. Imports no torch: one process needs none.
 """
 
 from __future__ import annotations
@@ -30,11 +29,7 @@ GRACE = 10.0  # seconds in which torchrun, which ends all, sees first who ended 
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among those of a training.
-
-    rank: its number, from 0; 0 writes, prints, and makes features. size: how many processes there
-    are. here: how many of them on this machine.
-    """
+    """This process (rank, from 0) among those of a training (size), or on this machine (here)."""
 
     rank: int = 0
     size: int = 1
@@ -42,7 +37,7 @@ class Ranks:
 
     @property
     def leads(self) -> bool:
-        """Whether this is the process that writes files and prints."""
+        """Whether this is the process that writes files, prints and makes features."""
         return self.rank == 0
 
     def part(self, n: int) -> slice:
@@ -57,8 +52,7 @@ class Ranks:
     def sum(self, tensor: Tensor) -> Tensor:
         """The sum of all processes' tensors, of one shape, on the device of training.
 
-        Where each fills other places and leaves zeros in the rest, the sum holds all of them to
-        the bit. ProcessError where another process has ended.
+        Where each fills other places of zeros, the sum holds all of them to the bit.
         """
         if self.size > 1:
             from torch import distributed
@@ -69,8 +63,7 @@ class Ranks:
     def seed(self, seed: int, iteration: int) -> None:
         """Fix what dropout draws in a mini-batch: in each process of several something else.
 
-        From these numbers alone, so that an interrupted training goes on with the same masks. A
-        process alone carries the state of torch's generator on instead.
+        A process alone carries the state of torch's generator on instead.
         """
         if self.size > 1:
             import torch
@@ -82,8 +75,7 @@ class Ranks:
     def leader_first(self, work: str) -> Iterator[None]:
         """Process 0 goes through the block, and then the others, to find what it has made.
 
-        They wait however long it takes: no connection of theirs is open that could time out.
-        work: a name, each used once.
+        They wait without a connection that could time out. work: a name, each used once.
         """
         if self.size > 1 and not self.leads:
             while not self._store.check([work]):
@@ -101,12 +93,9 @@ class Ranks:
             return
         expected = self._store.get(what).decode()
         if found != expected:
-            raise DataError(
-                f"process {self.rank} of {self.size}",
-                f"{what}: {found}",
-                f"{expected}, as process 0 has",
-                "All processes need the same clips, features and run folder.",
-            )
+            hint = "All processes need the same clips, features and run folder."
+            expected += ", as process 0 has"
+            raise DataError(str(self), f"{what}: {found}", expected, hint)
 
     def complain(self, error: RstanError) -> None:
         """Print an error, once, however many processes meet it or are ended by it."""
@@ -127,12 +116,12 @@ class Ranks:
         except RuntimeError as error:
             if self.size == 1 or not _is_broken(error):
                 raise
-            raise ProcessError(
-                f"process {self.rank} of {self.size}",
-                "that another process has ended",
-                "all of them until the end",
-                "torchrun names it below. The same command goes on from the last saved state.",
-            ) from error
+            found, expected = "that another process has ended", "all of them until the end"
+            hint = "torchrun names it below. The same command goes on from the last saved state."
+            raise ProcessError(str(self), found, expected, hint) from error
+
+    def __str__(self) -> str:
+        return f"process {self.rank} of {self.size}"
 
     @cached_property
     def _store(self) -> Any:
@@ -162,31 +151,21 @@ def refuse_several(command: str) -> None:
     """Raise ConfigError where torchrun started several processes of a command that has one."""
     ranks = ranks_of_environment()
     if ranks.size > 1:
-        raise ConfigError(
-            f"rstan-lite {command}",
-            f"{ranks.size} processes of it",
-            "one",
-            "Only `train` shares its work: leave torchrun out.",
-        )
+        found, hint = f"{ranks.size} processes", "Only `train` shares its work: leave torchrun out."
+        raise ConfigError(f"rstan-lite {command}", f"{found} of it", "one", hint)
 
 
 def check_batch(ranks: Ranks, batch_size: int) -> None:
     """Raise ConfigError where a mini-batch has fewer videos than there are processes."""
     if batch_size < ranks.size:
-        raise ConfigError(
-            "--batch-size",
-            f"{batch_size} videos for {ranks.size} processes",
-            "one a process at least: it counts those of all processes",
-        )
+        found = f"{batch_size} videos for {ranks.size} processes"
+        expected = "one a process at least: it counts those of all processes"
+        raise ConfigError("--batch-size", found, expected)
 
 
 def _is_broken(error: RuntimeError) -> bool:
     """Whether an error of torch is that of a connection whose other end is gone."""
     from torch.distributed import DistError
 
-    words = (
-        "gloo",
-        "connection closed",
-        "connection reset",
-    )  # gloo's own names
+    words = ("gloo", "connection closed", "connection reset")  # gloo's own names
     return isinstance(error, DistError) or any(word in str(error).lower() for word in words)

@@ -12,15 +12,11 @@ def aligned(lines: Sequence[Sequence[str]], left: int | None = None) -> list[str
 
     left: how many of the first columns are aligned to the left, the others to the right; None: all.
     """
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    lefts = len(widths) if left is None else left
-    return [
-        "  ".join(
-            cell.ljust(width) if i < lefts else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    ]
+    columns = []
+    for i, cells in enumerate(zip(*lines, strict=True)):
+        sign, width = "<" if left is None or i < left else ">", max(map(len, cells))
+        columns.append([f"{cell:{sign}{width}}" for cell in cells])
+    return ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
 
 
 def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -61,12 +57,9 @@ class Table:
 
     def _repr_html_(self) -> str:
         """Give Jupyter an HTML table: the caption first, the first column as row heads."""
-        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.columns)
-        body = "".join(
-            f'<tr><th scope="row" style="text-align:left">{escape(row[0])}</th>'
-            + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
-            + "</tr>"
-            for row in self.rows
-        )
+        head, body = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.columns), ""
+        for first, *others in self.rows:
+            body += f'<tr><th scope="row" style="text-align:left">{escape(first)}</th>'
+            body += "".join(f"<td>{escape(cell)}</td>" for cell in others) + "</tr>"
         caption = f"<caption>{escape(self.caption)}</caption>" if self.caption else ""
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

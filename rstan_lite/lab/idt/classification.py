@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,9 @@ from sklearn.svm import SVC
 from rstan_lite.data.clips import Clip
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.features.store import Store
+from rstan_lite.lab.idt import encoding
 from rstan_lite.lab.idt.descriptors import NAMES, descriptor_store, fill_descriptors
-from rstan_lite.lab.idt.encoding import (
-    LIBRARIES,
-    EncodingSettings,
-    check_libraries,
-    fill_fisher,
-    fisher_store,
-)
+from rstan_lite.lab.idt.encoding import LIBRARIES, EncodingSettings, check_libraries
 from rstan_lite.lab.idt.trajectories import TrackSettings
 from rstan_lite.lab.scores import write_csv
 from rstan_lite.system.errors import ConfigError, DataError
@@ -43,14 +39,11 @@ CSV = {"test": "predictions.csv", "validation": "predictions_validation.csv"}
 def margins(
     kernel: np.ndarray, labels: np.ndarray, rows: np.ndarray, classes: Sequence[str], c: float
 ) -> np.ndarray:
-    """Each class's margin for some clips, by linear SVMs of one class against the rest.
+    """Each class's margins, float64 (m, C), by linear SVMs of one against the rest, in the dual.
 
-    The SVMs are fitted in the dual, on dot products: a clip's vector has many times more numbers
-    than there are clips.
-    kernel: (n, n), dot products of the training clips. labels: int (n,). rows: (m, n), dot products
-    of the clips in question with the training clips. c: weight of the errors.
-    Returns float64 (m, C).
-    Raises DataError for a class that no training clip or every training clip has.
+    kernel: (n, n), dot products of the training clips. labels: int (n,). rows: (m, n), of the clips
+    in question with these. c: weight of the errors. DataError for a class of no or all training
+    clips.
     """
     found = np.zeros((len(rows), len(classes)))
     for label, name in enumerate(classes):
@@ -65,10 +58,10 @@ def margins(
 
 
 def fit_temperature(margin: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature at which the margins' softmax gives labels the highest likelihood.
+    """The temperature at which the margins' softmax gives labels (n,) the highest likelihood.
 
-    Guo et al., On calibration of modern neural networks (ICML 2017), for margins in place of
-    logits. margin: (n, C), of clips that the SVMs were not fitted to. labels: int (n,).
+    Guo et al., On calibration of modern neural networks (ICML 2017), with margins (n, C) for
+    logits, of clips that the SVMs were not fitted to.
     """
 
     def loss(log_temperature: float) -> float:
@@ -85,12 +78,10 @@ def probabilities(margin: np.ndarray, temperature: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class IdtConfig:
-    """Everything that a run's numbers depend on, besides the clips' bytes.
+    """Everything that a run's numbers depend on, besides the clips' bytes; raises ConfigError.
 
     split, missing, damaged, validation: see `JHMDB`. components, costs: the numbers of Gaussians
-    and the weights of the SVM's errors among which the validation part chooses. tracks, encoding:
-    of trajectories and Fisher vectors; components stand in for those of `encoding`.
-    Raises ConfigError.
+    (in the place of `encoding`'s) and the SVM's C among which the validation part chooses.
     """
 
     root: str
@@ -117,12 +108,11 @@ def run(
 ) -> dict[str, Any]:
     """Extract, encode, choose on validation, test, and write a run folder.
 
-    The same call goes on where an interrupted one stopped, and only reports where one finished.
-    Codebooks and the SVMs that choose are fitted to the training part; the SVMs that are tested,
-    with the chosen settings, to the whole training list.
-    Returns the content of metrics.json.
-    Raises ConfigError (libraries, a folder of another run), BusyError (another process works in
-    it), DataError (clips), StoreError (disk).
+    The same call continues an interrupted one, and only reports where one finished. Codebooks and
+    the SVMs that choose are fitted to the training part; the SVMs that are tested, with the chosen
+    settings, to the whole training list.
+    Returns the content of metrics.json. Raises ConfigError (libraries, a folder of another run),
+    BusyError (another process works in it), DataError (clips), StoreError (disk).
     """
     check_libraries()
     _check(out, config)
@@ -149,10 +139,8 @@ def _run(
     fill_descriptors(descriptors, data, clips, workers)
     clips = data.train + data.validation + data.test  # without those that were left out
     write_atomically(out / run_folder.CONFIG, _json(config))
-    kernels = {}
-    for count in config.components:
-        settings = replace(config.encoding, components=count)
-        kernels[count] = _kernel(settings, descriptors, cache, data, progress)
+    chosen = {count: replace(config.encoding, components=count) for count in config.components}
+    kernels = {k: _kernel(one, descriptors, cache, data, progress) for k, one in chosen.items()}
     right, components, cost, margin = _choose(config, kernels, data)
     temperature = fit_temperature(margin, _labels(data.validation))
     kernel, n = kernels[components], len(data.train) + len(data.validation)  # then the test clips
@@ -202,8 +190,7 @@ def _check(out: Path, config: IdtConfig) -> None:
         raise ConfigError(path, type(found).__name__, "an object of options")
     wanted = json.loads(_json(config))
     found = {"damaged": "error"} | found  # earlier versions knew no other way
-    names = sorted(n for n in {*found, *wanted} if found.get(n) != wanted.get(n))
-    if names:
+    if names := sorted(n for n in {*found, *wanted} if found.get(n) != wanted.get(n)):
         there, here = (", ".join(f"{n} {one.get(n)!r}" for n in names) for one in (found, wanted))
         hint = "Give another --out folder, or the settings that this run began with."
         raise ConfigError(out, f"a run with {there}", here, hint)
@@ -221,8 +208,8 @@ def _kernel(
     The kinds of descriptors are concatenated, so their dot products add up.
     """
     clips = data.train + data.validation + data.test
-    store = fisher_store(descriptors, cache, data.train, settings)
-    fill_fisher(store, descriptors, data.train, clips, settings, progress)
+    store = encoding.fisher_store(descriptors, cache, data.train, settings)
+    encoding.fill_fisher(store, descriptors, data.train, clips, settings, progress)
     kernel = np.zeros((len(clips), len(clips)))
     for name in NAMES:
         rows = np.stack([store.read(clip, name).numpy() for clip in clips])  # float32 (n, D)
@@ -240,9 +227,9 @@ def _choose(
     n, m = len(data.train), len(data.validation)
     labels, truth = _labels(data.train), torch.from_numpy(_labels(data.validation))
     tried = []
-    for components, kernel in sorted(kernels.items(), key=lambda pair: pair[0]):
-        for cost in sorted(config.costs):
-            margin = margins(kernel[:n, :n], labels, kernel[n : n + m, :n], data.classes, cost)
-            right = accuracy(torch.from_numpy(margin), truth) or 0.0
-            tried.append((right, components, cost, margin))
+    for components, cost in product(sorted(kernels), sorted(config.costs)):
+        kernel = kernels[components]
+        margin = margins(kernel[:n, :n], labels, kernel[n : n + m, :n], data.classes, cost)
+        right = accuracy(torch.from_numpy(margin), truth) or 0.0
+        tried.append((right, components, cost, margin))
     return max(tried, key=lambda found: found[0])  # the first of equals

@@ -27,11 +27,10 @@ NAMES = tuple(SIZES)
 
 
 def orientation_histogram(dx: np.ndarray, dy: np.ndarray, still: float = 0.0) -> np.ndarray:
-    """Each pixel's vote for orientations over the full circle, weighted by its magnitude.
+    """Each pixel's vote for 8 orientations over the full circle, weighted by its magnitude.
 
-    A vote is shared between the two nearest of 8 orientations. With `still`, slower pixels give one
-    vote to a ninth bin instead.
-    dx, dy: float32 (h, w). Returns float32 (h, w, 8), or (h, w, 9) with `still`.
+    A vote is shared between the two nearest. With `still`, slower pixels give one vote to a ninth
+    bin instead. dx, dy: float32 (h, w). Returns float32 (h, w, 8), or (h, w, 9) with `still`.
     """
     bins = ORIENTATIONS + (still > 0)
     magnitude, place = (np.float32(part).ravel() for part in cv2.cartToPolar(dx, dy))
@@ -70,20 +69,10 @@ def frame_votes(grey: np.ndarray, flow: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def patch_corners(points: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Upper left corners of the patches around points (n, 2), int64 (n, 2).
-
-    A patch that would stick out of the frame is moved inside.
-    """
-    corner = np.rint(points).astype(np.int64) - PATCH // 2
-    return np.clip(corner, 0, (width - PATCH, height - PATCH))
-
-
 def cell_sums(votes: np.ndarray, corner: np.ndarray) -> np.ndarray:
-    """Histograms of the 2 x 2 cells of patches, by an integral image.
+    """Histograms float32 (n, 2, 2, b) of the cells of patches, by an integral image of the votes.
 
-    votes: float32 (h, w, b). corner: int64 (n, 2), upper left, x and y. Returns float32
-    (n, 2, 2, b), row by row.
+    votes: float32 (h, w, b). corner: int64 (n, 2), upper left, x and y.
     """
     total = cv2.integral(votes, sdepth=cv2.CV_64F)  # (h + 1, w + 1, b)
     edges = np.arange(CELLS + 1) * (PATCH // CELLS)
@@ -94,10 +83,9 @@ def cell_sums(votes: np.ndarray, corner: np.ndarray) -> np.ndarray:
 
 
 def shape_descriptor(steps: np.ndarray) -> np.ndarray:
-    """A trajectory's displacements over the sum of their lengths, float32 (n, 30).
+    """Displacements (n, L, 2) over the sum of their lengths, float32 (n, 30).
 
-    steps: (n, L, 2). Trajectories of fewer than 15 steps (short clips) are resampled to 15, so
-    that all have one length.
+    Those of short clips, L below 15, are resampled to 15, so that all have one length.
     """
     n, length = steps.shape[:2]
     if length != SHAPE_STEPS:
@@ -117,14 +105,11 @@ def root_normalised(histograms: np.ndarray) -> np.ndarray:
 
 
 def describe(scales: Iterable[Scale]) -> dict[str, np.ndarray]:
-    """The descriptors of all trajectories of a clip, those of the largest scale first.
+    """The descriptors of a clip's n trajectories (0 or more), those of the largest scale first.
 
-    Returns float32 arrays by name: trajectory (n, 30), hog (n, 96), hof (n, 108), mbhx (n, 96),
-    mbhy (n, 96). n may be zero.
+    Returns float32 arrays (n, size) by name, see SIZES.
     """
-    found: dict[str, list[np.ndarray]] = {
-        name: [np.zeros((0, size), dtype=np.float32)] for name, size in SIZES.items()
-    }
+    found = {name: [np.zeros((0, size), dtype=np.float32)] for name, size in SIZES.items()}
     for scale in scales:
         if len(scale.start):
             found["trajectory"].append(shape_descriptor(scale.steps))
@@ -136,8 +121,7 @@ def describe(scales: Iterable[Scale]) -> dict[str, np.ndarray]:
 def volume_histograms(scale: Scale) -> dict[str, np.ndarray]:
     """Histograms of the 3 x 2 x 2 cells (time, y, x) of each trajectory's volume, not normalised.
 
-    Returns float32 (n, 3 * 2 * 2 * bins) by name: hog, hof, mbhx, mbhy; a cell's histogram is the
-    mean over its frames.
+    Returns float32 (n, 12 * bins) by name; a cell's histogram is the mean over its frames.
     """
     n, length = len(scale.start), scale.points.shape[1] - 1
     span = np.arange(length) * SPANS // length  # the temporal cell of each step
@@ -149,7 +133,9 @@ def volume_histograms(scale: Scale) -> dict[str, np.ndarray]:
             continue
         age = t - scale.start[rows]
         weight = 1 / frames_in_span[span[age]].astype(np.float32)
-        corner = patch_corners(scale.points[rows, age], *scale.grey[t].shape)
+        height, width = scale.grey[t].shape
+        corner = np.rint(scale.points[rows, age]).astype(np.int64) - PATCH // 2
+        corner = np.clip(corner, 0, (width - PATCH, height - PATCH))  # patches stay in the frame
         # what no patch touches needs no votes; one more pixel around, for the gradient
         left, top = np.maximum(corner.min(axis=0) - 1, 0)
         right, bottom = corner.max(axis=0) + PATCH + 1
@@ -163,26 +149,16 @@ def volume_histograms(scale: Scale) -> dict[str, np.ndarray]:
 
 
 def descriptor_store(dataset: ClipDataset, cache: str | Path, settings: TrackSettings) -> Store:
-    """The store of a data set's descriptors, under `cache`.
-
-    Tensors of a clip: those of `describe`, as float16 (n, d).
-    """
-    key = {
-        "content": "improved dense trajectories 1",
-        "dataset": dataset.identity(),
-        "layout": dataset.layout,
-        **asdict(settings),
-    }
+    """The store under `cache` of what `describe` gives, as float16 (n, d)."""
+    of_data = {"dataset": dataset.identity(), "layout": dataset.layout}
+    key = {"content": "improved dense trajectories 1", **of_data, **asdict(settings)}
     return Store.under(cache, "idt", key)
 
 
 def fill_descriptors(
     store: Store, dataset: ClipDataset, clips: list[Clip], workers: int = 2
 ) -> None:
-    """Make what the store lacks, several clips at a time.
-
-    A damaged clip does not stop the others. Raises DataError (damaged clips), StoreError (disk).
-    """
+    """Make what the store lacks; damaged clips do not stop the others. DataError, StoreError."""
     todo = store.missing(clips)
     if todo:
         clear_parts(store.folder)

@@ -2,8 +2,7 @@
 
 Perronnin et al., Improving the Fisher kernel for large-scale image classification (ECCV 2010), with
 the settings of Wang & Schmid (ICCV 2013): PCA to half the dimensions, a Gaussian mixture of
-diagonal covariances for each kind of descriptor, gradients for means and variances, power and L2
-normalisation. The vectors lie in a store, and the codebooks that made them beside them.
+diagonal covariances for each kind of descriptor, gradients for means and variances.
 """
 
 from __future__ import annotations
@@ -42,11 +41,10 @@ def check_libraries() -> None:
 
 @dataclass(frozen=True)
 class EncodingSettings:
-    """How descriptors become a vector a clip.
+    """How descriptors become a vector a clip; raises ConfigError.
 
     components: K, Gaussians of each kind's mixture. samples: training trajectories, drawn at
     random, that PCA and mixtures are fitted to. iterations: of EM, at most. seed: of the draw.
-    Raises ConfigError.
     """
 
     components: int = 256
@@ -61,10 +59,9 @@ class EncodingSettings:
 
 @dataclass(frozen=True)
 class Codebook:
-    """PCA and Gaussian mixture of one kind of descriptor.
+    """PCA and Gaussian mixture of one kind of descriptor, all float32.
 
-    mean: (d,). axes: (d // 2, d), rows of unit length. weights: (K,). means, variances:
-    (K, d // 2). All float32.
+    mean: (d,). axes: (d // 2, d), of unit length. weights: (K,). means, variances: (K, d // 2).
     """
 
     mean: np.ndarray
@@ -107,19 +104,12 @@ class Codebook:
         kept = sample.shape[1] // 2
         least = max(settings.components, kept)
         if len(sample) < least:
-            raise DataError(
-                "training trajectories",
-                f"{len(sample)} of them",
-                f"at least {least}, for {settings.components} components",
-                "Give fewer --components, or more clips.",
-            )
+            expected = f"at least {least}, for {settings.components} components"
+            hint = "Give fewer --components, or more clips."
+            raise DataError("training trajectories", f"{len(sample)} of them", expected, hint)
         pca = PCA(kept, random_state=settings.seed).fit(sample)
-        mixture = GaussianMixture(
-            settings.components,
-            covariance_type="diag",
-            max_iter=settings.iterations,
-            random_state=settings.seed,
-        )
+        how = {"max_iter": settings.iterations, "random_state": settings.seed}
+        mixture = GaussianMixture(settings.components, covariance_type="diag", **how)
         with warnings.catch_warnings():  # EM that is stopped early is a codebook as well
             warnings.simplefilter("ignore", ConvergenceWarning)
             mixture.fit(pca.transform(sample))
@@ -129,8 +119,7 @@ class Codebook:
     def encode(self, descriptors: np.ndarray) -> np.ndarray:
         """The Fisher vector of a clip's descriptors (n, d), float32 (2 * K * (d // 2),).
 
-        First the gradients for the means, then those for the variances. A clip without descriptors
-        has the zero vector.
+        Gradients for the means, then for the variances; zeros for a clip without descriptors.
         """
         check_libraries()
         from skimage.feature import fisher_vector
@@ -151,16 +140,12 @@ PARTS = tuple(part.name for part in fields(Codebook))
 def fisher_store(
     descriptors: Store, cache: str | Path, train: Sequence[Clip], settings: EncodingSettings
 ) -> Store:
-    """The store of Fisher vectors, under `cache`. train: the clips that codebooks come from.
+    """The store under `cache` of a Fisher vector for each kind of descriptor.
 
-    Tensors of a clip: one Fisher vector for each kind of descriptor.
+    train: the clips that codebooks come from.
     """
-    key = {
-        "content": "fisher vectors 1",
-        "descriptors": descriptors.key,
-        "train": digest([clip.name for clip in train]),
-        **asdict(settings),
-    }
+    of_train = {"descriptors": descriptors.key, "train": digest([clip.name for clip in train])}
+    key = {"content": "fisher vectors 1", **of_train, **asdict(settings)}
     return Store.under(cache, "idt-fisher", key)
 
 
@@ -172,8 +157,7 @@ def fill_fisher(
 
     Raises DataError (too few trajectories), StoreError.
     """
-    todo = store.missing(clips)
-    if not todo:
+    if not (todo := store.missing(clips)):
         return
     clear_parts(store.folder)
     codebooks = _codebooks(store, descriptors, train, settings, progress)
@@ -209,17 +193,12 @@ def _codebooks(
     if path.is_file():
         return _stored_codebooks(path)
     counts = [len(descriptors.read(clip, NAMES[0])) for clip in train]
-    rows = sample_rows(counts, settings.samples, settings.seed)
-    codebooks = {}
+    rows, codebooks = sample_rows(counts, settings.samples, settings.seed), {}
     for name in tqdm(NAMES, f"codebooks, {settings.components} components", disable=not progress):
         parts = [_read(descriptors, c, name)[chosen] for c, chosen in zip(train, rows, strict=True)]
         codebooks[name] = Codebook.fit(np.concatenate(parts), settings)
-    content = {
-        f"{name}.{part}": np.ascontiguousarray(getattr(codebook, part))
-        for name, codebook in codebooks.items()
-        for part in PARTS
-    }
-    write_atomically(path, save(content))
+    named = {f"{n}.{p}": getattr(codebooks[n], p) for n in codebooks for p in PARTS}
+    write_atomically(path, save({name: np.ascontiguousarray(part) for name, part in named.items()}))
     return codebooks
 
 
@@ -228,6 +207,5 @@ def _stored_codebooks(path: Path) -> dict[str, Codebook]:
         found = load_file(path)
         return {name: Codebook.checked({p: found[f"{name}.{p}"] for p in PARTS}) for name in NAMES}
     except (OSError, SafetensorError, KeyError, ValueError, MemoryError) as error:
-        raise StoreError(
-            path, f"a damaged file ({error})", "codebooks", "Remove its folder to make them anew."
-        ) from error
+        hint = "Remove its folder to make them anew."
+        raise StoreError(path, f"a damaged file ({error})", "codebooks", hint) from error

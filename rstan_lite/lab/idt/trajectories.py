@@ -34,15 +34,13 @@ FEWEST, FEWEST_INLIERS = 50, 25  # correspondences; below, the camera is taken t
 
 @dataclass(frozen=True)
 class TrackSettings:
-    """How trajectories are found.
+    """How trajectories are found; raises ConfigError.
 
-    length: L, steps of a trajectory; a clip of fewer steps gets trajectories as long as itself.
-    height: px; taller clips are shrunk to it before anything else, which saves time.
-    step: px between the grid's points, at each scale. scales: at most so many, each smaller by the
-    square root of two, while a patch fits in. quality: share of the frame's largest smaller
-    eigenvalue of the autocorrelation matrix, below which a place is homogeneous.
-    camera: "homography", or "none" for plain dense trajectories.
-    Raises ConfigError.
+    length: L, steps of a trajectory, in short clips as many as there are. height: px, to which
+    taller clips are shrunk first. step: px between the grid's points, at each scale. scales: at
+    most so many, each smaller by the square root of two, while a patch fits in. quality: share of
+    the frame's largest smaller eigenvalue of the autocorrelation matrix, below which a place is
+    homogeneous. camera: "homography", or "none" for plain dense trajectories.
     """
 
     length: int = 15
@@ -62,12 +60,11 @@ class TrackSettings:
 
 @dataclass(frozen=True)
 class Scale:
-    """A clip at one scale, and the trajectories that were found there.
+    """A clip at one scale (factor of its size), and the trajectories that were found there.
 
-    factor: of the clip's size. grey: uint8 (F, h, w). residual: float32 (F - 1, h, w, 2), flow
-    without the camera's motion, in this scale's pixels. start: int (n,), the first frame of each
-    trajectory. points: float32 (n, L + 1, 2), x and y in this scale's pixels. steps: float32
-    (n, L, 2), displacements without the camera's motion, in the clip's pixels.
+    grey: uint8 (F, h, w). residual: float32 (F - 1, h, w, 2), flow without the camera's motion.
+    start: int (n,), first frames. points: float32 (n, L + 1, 2), x and y. All in this scale's
+    pixels. steps: float32 (n, L, 2), without the camera's motion, in the clip's pixels.
     """
 
     factor: float
@@ -79,11 +76,9 @@ class Scale:
 
 
 def trajectories(frames: np.ndarray, settings: TrackSettings) -> Iterator[Scale]:
-    """The trajectories of a clip, scale by scale, largest first.
+    """A clip's trajectories, scale by scale, largest first, but those that only follow the camera.
 
-    frames: uint8 RGB (F, H, W, 3). Static and erratic trajectories, those with a sudden jump, and
-    those that only follow the camera are left out.
-    Raises DataError for a clip of fewer than 4 frames, or smaller than a patch of 32 pixels.
+    frames: uint8 RGB (F, H, W, 3). DataError for fewer than 4, or smaller than a patch of 32.
     """
     count, height, width = frames.shape[:3]
     if count < FEWEST_FRAMES:
@@ -125,12 +120,10 @@ def _resized(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def track(
     grey: np.ndarray, flow: np.ndarray, settings: TrackSettings
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Follow points through median-filtered flow, for L steps each.
+    """Follow points through median-filtered flow, for L steps each; see `Scale` for the shapes.
 
     A point is born in every grid cell that no trajectory is in, where the place is not homogeneous
     and L steps are left. One that leaves the frame is dropped.
-    grey: uint8 (F, h, w). flow: float32 (F - 1, h, w, 2).
-    Returns start, int (n,), and points, float32 (n, L + 1, 2).
     """
     height, width = grey.shape[1:]
     length = min(settings.length, len(flow))
@@ -182,11 +175,10 @@ def _is_valid(points: np.ndarray) -> np.ndarray:
 
 
 def dense_flow(grey: np.ndarray) -> np.ndarray:
-    """Optical flow from each frame to the next, by dense inverse search at full resolution.
+    """Optical flow (F - 1, H, W, 2), pixels a frame, by dense inverse search at full resolution.
 
     The networks' flow (`features.flow`) is searched at half the resolution and falls a few per cent
-    short of a small displacement; trajectories add up 15 of them.
-    grey: uint8 (F, H, W). Returns float32 (F - 1, H, W, 2): x and y displacements, pixels a frame.
+    short of a small displacement; trajectories add up 15 of them. grey: uint8 (F, H, W).
     """
     engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     engine.setFinestScale(0)
@@ -198,13 +190,12 @@ def dense_flow(grey: np.ndarray) -> np.ndarray:
 
 
 def camera_homographies(grey: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """The homography from each frame to the next that most of the picture follows.
+    """The homographies (F - 1, 3, 3) from each frame to the next that most of the picture follows.
 
     Correspondences are matches of ORB key points, and good features moved by the flow, so that both
     textured and smooth scenes give some (Wang & Schmid 2013, Section 2.1, who have SURF and a
-    person detector to leave people out; neither is here). RANSAC keeps what agrees.
-    grey: uint8 (F, H, W). flow: float32 (F - 1, H, W, 2), pixels a frame.
-    Returns float64 (F - 1, 3, 3); the identity where too little agrees.
+    person detector to leave people out; neither is here). RANSAC keeps what agrees; where too
+    little does, it is the identity. grey: uint8 (F, H, W). flow: (F - 1, H, W, 2).
     """
     detector = cv2.ORB.create(FEATURES)
     matcher = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True)
@@ -245,12 +236,10 @@ def _fit(pairs: np.ndarray) -> np.ndarray:
 
 
 def residual_flow(flow: np.ndarray, homographies: np.ndarray) -> np.ndarray:
-    """Flow as a camera at rest would have seen it.
+    """Flow (F - 1, H, W, 2) as a camera at rest would have seen it.
 
     A point's end is taken back through the homography before its start is subtracted. That is the
     flow to a next frame warped onto this one, without computing flow a second time.
-    flow: float32 (F - 1, H, W, 2). homographies: (F - 1, 3, 3), from each frame to the next.
-    Returns float32 (F - 1, H, W, 2).
     """
     height, width = flow.shape[1:3]
     row, column = np.mgrid[:height, :width].astype(np.float32)
@@ -263,11 +252,7 @@ def residual_flow(flow: np.ndarray, homographies: np.ndarray) -> np.ndarray:
 
 
 def residual_steps(points: np.ndarray, start: np.ndarray, homographies: np.ndarray) -> np.ndarray:
-    """A trajectory's displacements as a camera at rest would have seen them.
-
-    points: (n, L + 1, 2). start: int (n,), each one's first frame. homographies: (F - 1, 3, 3).
-    Returns (n, L, 2).
-    """
+    """Displacements (n, L, 2) of points (n, L + 1, 2) as a camera at rest would have seen them."""
     back = np.linalg.inv(homographies)[start[:, None] + np.arange(points.shape[1] - 1)]
     ends = np.concatenate([points[:, 1:], np.ones_like(points[:, 1:, :1])], axis=-1)
     ends = np.einsum("nlij,nlj->nli", back, ends)

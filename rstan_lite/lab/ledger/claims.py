@@ -77,15 +77,13 @@ class Difference:
 def difference(
     first: np.ndarray, second: np.ndarray, sources: Sequence[str], draws: int = DRAWS, seed: int = 0
 ) -> Difference:
-    """Compare two models by runs that share their seeds and clips.
+    """Compare two models by runs that share their seeds and clips; ValueError for other shapes.
 
-    first, second: bool (seeds, clips), whether a run names a clip rightly. sources: of each clip,
-    the video that it was cut from.
-    The interval (percentiles of the bootstrap, 95 %) comes from drawing seeds and sources with
-    replacement, independently of each other: clips of one video are alike, so that drawing them
-    singly would promise too much. With few seeds it is still somewhat narrow, as a bootstrap's
-    variance of n things is (n - 1) / n of the unbiased one.
-    Raises ValueError for shapes that do not fit.
+    first, second: bool (seeds, clips), whether a run names a clip rightly. sources: each clip's
+    video. The interval (percentiles of the bootstrap, 95 %) comes from drawing seeds and sources
+    with replacement: clips of one video are alike, so that drawing them singly would promise too
+    much. With few seeds it is somewhat narrow: a bootstrap's variance of n things is (n - 1) / n of
+    the true one.
     """
     if first.shape != second.shape or first.ndim != 2 or first.shape[1] != len(sources):
         raise ValueError(f"runs {first.shape} and {second.shape} of {len(sources)} clips")
@@ -105,12 +103,10 @@ def difference(
 
 
 def mcnemar(fixed: int, broken: int) -> float:
-    """The exact two-sided p of McNemar's test of two models on the same clips.
+    """The exact two-sided p of McNemar's test of two models on the same clips; 1 without a change.
 
-    fixed, broken: how many the second model alone has right, and the first alone. If both were
-    equally good, each changed clip would be fixed or broken with chance 1/2, independently; p is
-    the chance of numbers at least as uneven. 1 where nothing changed.
-    The clips must be drawn one by one: count whole videos where several are cut from one.
+    fixed, broken: how many the second model alone has right, and the first alone; if both were
+    equally good, either has chance 1/2. Count whole videos where several clips are cut from one.
     """
     changed = fixed + broken
     return float(binomtest(fixed, changed).pvalue) if changed else 1.0

@@ -28,11 +28,8 @@ def confusion_counts(labels: np.ndarray, answers: np.ndarray, classes: int) -> n
 
 @dataclass(frozen=True)
 class ClassAnswers:
-    """Answers about one class, of all runs.
-
-    answers: to its clips. right: of these, those that name it. named: how often it was named at
-    all, rightly or not.
-    """
+    """All runs' answers to one class's clips, how many of these are right, and how often it was
+    named at all, rightly or not."""
 
     name: str
     answers: int
@@ -65,8 +62,7 @@ def of_classes(counts: np.ndarray, classes: Sequence[str]) -> list[ClassAnswers]
 class Pair:
     """Two classes that are taken for one another.
 
-    there: answers to clips of `first` that name `second`; back: the other way round. of_first,
-    of_second: all answers to clips of either.
+    there: answers to clips of `first` that name `second`, of of_first in all; back: the others.
     """
 
     first: str
@@ -85,8 +81,8 @@ class Pair:
 def confused_pairs(counts: np.ndarray, classes: Sequence[str]) -> list[Pair]:
     """Pairs of classes with an error in either direction, those with the most errors first.
 
-    counts: of `confusion_counts`. In each pair `first` is the class that is more often taken for
-    the other. Of equal pairs, and within an even one, the order is that of the classes.
+    counts: of `confusion_counts`. `first` of a pair is the class that is taken for the other more
+    often.
     """
     answers, pairs = counts.sum(1), []
     for i, j in combinations(range(len(classes)), 2):
@@ -98,10 +94,7 @@ def confused_pairs(counts: np.ndarray, classes: Sequence[str]) -> list[Pair]:
 
 
 def one_of_each(weights: np.ndarray, labels: np.ndarray, most: int) -> list[int]:
-    """Clips with the largest positive weights, at most one of a class and `most` in all.
-
-    weights: (n,), for example how many seeds have a clip wrong. Of equal ones the first counts.
-    """
+    """Clips with the largest positive weights (n,), at most one of a class and `most` in all."""
     found: dict[int, int] = {}
     for clip in np.argsort(-weights, kind="stable").tolist():
         if weights[clip] > 0:
@@ -123,11 +116,10 @@ def share_by_class(sums: np.ndarray, labels: np.ndarray, classes: int) -> np.nda
 
 @dataclass(frozen=True)
 class Change:
-    """What one model mends of another's errors within a set of clips, seed by seed.
+    """What one model mends of another's errors within a set of clips, over all seeds.
 
-    name: of the set. clips, videos: how many it has. fixed, broken: answers that the second model
-    alone has right, and the first alone, over all seeds. up, down: videos in which more are fixed
-    than broken, and the other way round. gain: second minus first, with its interval.
+    fixed, broken: answers that the second model alone has right, and the first alone. up, down:
+    videos in which more are fixed than broken, and the other way round. gain: second minus first.
     """
 
     name: str
@@ -178,9 +170,8 @@ class Comparison:
         gain = difference(self.after[:, chosen], self.before[:, chosen], sources.tolist())
         videos, of_clip = np.unique(sources, return_inverse=True)
         net = np.bincount(of_clip, fixed.sum(0) - broken.sum(0))  # in each video
-        up, down = int((net > 0).sum()), int((net < 0).sum())
-        of_all = int(fixed.sum()), int(broken.sum())
-        return Change(name, int(chosen.sum()), len(videos), *of_all, up, down, gain)
+        mended, lost, up, down = (int(one.sum()) for one in (fixed, broken, net > 0, net < 0))
+        return Change(name, int(chosen.sum()), len(videos), mended, lost, up, down, gain)
 
     def by_class(self) -> list[Change]:
         """The change within each class that has clips, those with the largest gain first."""

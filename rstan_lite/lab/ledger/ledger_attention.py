@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -29,10 +30,9 @@ from rstan_lite.training.run_folder import load_model
 class Attended:
     """What a run looked at in one clip, at its T steps.
 
-    action, answer: the true class and the named one. probability: of the named one. frames: uint8
-    (T, H, W, 3). silhouettes: (T, H, W). maps: (T, P), each of sum 1; the mean over streams that
-    are not fused. target: (T, P), M of Eq. 18. indices: (T,) the frames' numbers in the clip.
-    crop: what the networks saw.
+    action, answer: the true class and the named one, of which probability is. frames: uint8 (T, H,
+    W, 3). silhouettes: (T, H, W). maps: (T, P), each of sum 1, the mean over streams. target: (T,
+    P), M of Eq. 18. indices: (T,) the frames' numbers in the clip. crop: what the networks saw.
     """
 
     name: str
@@ -47,11 +47,10 @@ class Attended:
     crop: Geometry
 
 
-@dataclass(frozen=True)
-class _Run:
-    """A run's model on the computing device, what it was made with, and what it was tested on.
+class _Run(NamedTuple):
+    """A run's model on its device, and the features that it was tested on, in the run's scales.
 
-    features: of the test part, in the run's scales. places: of the ledger's clips among them.
+    places: of the ledger's clips among these.
     """
 
     config: TrainConfig
@@ -66,16 +65,15 @@ def row_sums(
 ) -> np.ndarray:
     """`silhouette_sums` of a row's runs: (seeds, n, 3), the clips in the ledger's order.
 
-    root, cache: where clips and features lie now; "" for where they were. Features that the cache
-    lacks are made. Raises CheckpointError for a row without a model of its own or a finished run of
-    one of the seeds, and for clips that are gone; and what reading clips and features raises.
+    root, cache: where clips and features lie now; "" for where they were. CheckpointError for a row
+    without a model of its own or a finished run of one of the seeds, and for clips that are gone.
     """
     found = []
     for seed in seeds:
-        run = _open(ledger, name, seed, root, cache)
-        head, steps, precision = run.config.head, run.config.test_frames, run.config.precision
-        result = evaluate(run.model, run.features, head, steps, precision=precision)
-        found.append(result.silhouettes[run.places].numpy())
+        config, model, _, features, places = _open(ledger, name, seed, root, cache)
+        how = config.head, config.test_frames
+        result = evaluate(model, features, *how, precision=config.precision)
+        found.append(result.silhouettes[places].numpy())
     return np.stack(found)
 
 
@@ -87,40 +85,30 @@ def attended(
 
     root, cache, errors: see `row_sums`; CheckpointError also for a model without attention.
     """
-    run = _open(ledger, name, seed, root, cache)
-    config, dataset, features = run.config, run.dataset, run.features
-    rows = torch.tensor(run.places)[list(clips)]
+    config, model, dataset, features, places = _open(ledger, name, seed, root, cache)
+    rows = torch.tensor(places)[list(clips)]
     steps = torch.from_numpy(equally_spaced(features.stored_frames, config.test_frames))
     device = choose_device(config.device)
     starts = torch.zeros_like(rows)
     batch = read_batch(features, rows, starts, steps.expand(len(rows), -1), device)
     with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-        output = run.model(batch.cubes, batch.vectors, head=config.head)
+        output = model(batch.cubes, batch.vectors, head=config.head)
     if not attention_maps(output):
         folder = ledger.plan.folder(name, seed)
         raise CheckpointError(folder, "a model without attention", "one that attends")
-    maps = [m.float() / m.float().sum(-1, keepdim=True) for m in attention_maps(output)]
-    mean = torch.stack(maps).mean(0).cpu().numpy()  # (R, T, P)
+    shares = [m.float() / m.float().sum(-1, keepdim=True) for m in attention_maps(output)]
+    mean = torch.stack(shares).mean(0).cpu().numpy()  # (R, T, P)
     scores = last_step(output.logits).float().softmax(-1).cpu()  # (R, C)
     by_name = {clip.name: clip for clip in dataset.test}
     found = []
     for i, clip in enumerate(by_name[ledger.clips[clip]] for clip in clips):
         film = dataset.frames(clip)  # (F, H, W, 3)
         index = equally_spaced(len(film), config.stored_frames)[steps.numpy()]  # (T,)
-        found.append(
-            Attended(
-                name=clip.name,
-                action=clip.action,
-                answer=features.classes[int(scores[i].argmax())],
-                probability=float(scores[i].max()),
-                frames=film[index],
-                silhouettes=dataset.silhouettes(clip, film)[index],
-                maps=mean[i],
-                target=batch.target[i].cpu().numpy(),
-                indices=index,
-                crop=view(config.views[0], film.shape[1:3], config.size),
-            )
-        )
+        answer = features.classes[int(scores[i].argmax())], float(scores[i].max())
+        seen = film[index], dataset.silhouettes(clip, film)[index]
+        maps = mean[i], batch.target[i].cpu().numpy()
+        crop = view(config.views[0], film.shape[1:3], config.size)
+        found.append(Attended(clip.name, clip.action, *answer, *seen, *maps, index, crop))
     return found
 
 

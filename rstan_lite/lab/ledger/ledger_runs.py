@@ -37,9 +37,8 @@ CHOSEN: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class Plan:
-    """A ledger to be made.
+    """A ledger to be made: of every row, each seed is run, in out/runs/ROW/seedN.
 
-    out: its folder; runs lie in out/runs/ROW/seedN. rows, seeds: of every row, each seed is run.
     profile, options: of TrainConfig, what all rows share. sources: by name of a test clip, the
     video that it was cut from; a clip that is not named is its own.
     """
@@ -63,14 +62,10 @@ class Plan:
 
     def save(self) -> None:
         """Write FILE, with which `open_plan` reads the ledger without the data set."""
-        content = {
-            "profile": self.profile,
-            "options": {k: list(v) if isinstance(v, tuple) else v for k, v in self.options.items()},
-            "rows": [row.name for row in self.rows],
-            "seeds": list(self.seeds),
-            "sources": dict(self.sources),
-        }
-        run_folder.write_json(self.out / FILE, content)
+        options = {k: list(v) if isinstance(v, tuple) else v for k, v in self.options.items()}
+        content: dict[str, Any] = {"profile": self.profile, "options": options}
+        content |= {"rows": [row.name for row in self.rows], "seeds": list(self.seeds)}
+        run_folder.write_json(self.out / FILE, content | {"sources": dict(self.sources)})
 
 
 def open_plan(out: Path) -> Plan:
@@ -88,11 +83,10 @@ def open_plan(out: Path) -> Plan:
 
 @dataclass(frozen=True)
 class Entry:
-    """What a row's runs have given.
+    """What a row's finished runs have given, by seed.
 
-    seeds: of the finished runs. right: bool (seeds, clips). answers: int64 (seeds, clips), the
-    class that each run names. share: of the attention on the silhouette, by seed, None where there
-    is none. failed: by seed, why a run did not finish.
+    right: bool (seeds, clips). answers: int64 (seeds, clips), the class that each run names.
+    share: of the attention on the silhouette, None without any. failed: why a seed is missing.
     """
 
     row: Row
@@ -119,11 +113,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Ledger:
-    """All entries of a plan. clips: names of the test clips; sources: the videos they are cut from.
+    """All entries of a plan, and the test clips with the videos (sources) that they are cut from.
 
-    labels: int64 (clips,), indices of classes. metrics: the metrics.json of one run, for what all
-    share. networks: by stream, what made its features: "backbone", "file" and "hash" of its
-    weights.
+    labels: int64 (clips,), indices of classes. metrics: of one run, for what all share. networks:
+    by stream, "backbone", "file" and "hash" of what made its features.
     """
 
     plan: Plan
@@ -142,10 +135,9 @@ class Ledger:
             known = ", ".join(key for key, other in self.entries.items() if other.seeds)
             why = entry.why_not if entry else "no such row"
             expected = f"one of the rows that have some: {known or 'none has'}"
+            found = f"no finished run of {name!r} ({why})"
             hint = f"Make it: rstan-lite ledger --rows {name} ..."
-            raise CheckpointError(
-                self.plan.out, f"no finished run of {name!r} ({why})", expected, hint
-            )
+            raise CheckpointError(self.plan.out, found, expected, hint)
         return entry
 
     def paired(self, one: str, other: str) -> tuple[tuple[int, ...], np.ndarray, np.ndarray] | None:
@@ -163,10 +155,9 @@ class Ledger:
 
 
 def make(plan: Plan, after: Callable[[Row, int, str], None] | None = None) -> None:
-    """Save a plan and run what is missing of it, a seed of all rows after the other.
+    """Save a plan and run what is missing, seed by seed; a failing run does not stop the others.
 
-    A run that fails does not stop the others. after: called with each row, seed and complaint ("":
-    none) as it is done.
+    after: called with each row, seed and complaint ("": none) as it is done.
     """
     from rstan_lite.lab.late_fusion import fuse, save_fused
     from rstan_lite.training.train import train
@@ -224,9 +215,8 @@ def read(plan: Plan) -> Ledger:
         entries[row.name] = Entry(row, tuple(seeds), right, of_row, tuple(share), failed)
     clips = first or Predictions((), np.zeros(0, np.int64), np.zeros((0, 0), np.float32), ())
     sources = tuple(plan.sources.get(name, name) for name in clips.names)
-    return Ledger(
-        plan, entries, clips.names, sources, clips.labels, clips.classes, shared, networks
-    )
+    of_clips = clips.names, sources, clips.labels, clips.classes
+    return Ledger(plan, entries, *of_clips, shared, networks)
 
 
 def _answers(path: Path, found: Predictions, first: Predictions) -> np.ndarray:

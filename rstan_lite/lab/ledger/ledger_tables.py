@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 
 from rstan_lite.data.splits import part_name
 from rstan_lite.lab.ledger.claims import CLAIMS, NO_NUMBER, NOT_RUN, Claim, Difference
-from rstan_lite.lab.ledger.ledger_runs import Entry, Ledger
+from rstan_lite.lab.ledger.ledger_runs import Ledger
 from rstan_lite.lab.over_splits import command, over_splits
-from rstan_lite.lab.paper_rows import ROWS
+from rstan_lite.lab.paper_rows import ROWS, Row
 from rstan_lite.system import tables
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.files import write_atomically
@@ -46,10 +45,10 @@ class Pool:
         """Refuse what does not belong together (ConfigError)."""
         if len(self.ledgers) < 2:
             raise ConfigError("--pool", f"{len(self.ledgers)} ledger", "two or more")
-        first, *others = self.ledgers
         if len(set(self.parts)) < len(self.parts):
-            found = "; ".join(self.parts)
-            raise ConfigError("--pool", found, "ledgers of different splits or folds")
+            expected = "ledgers of different splits or folds"
+            raise ConfigError("--pool", "; ".join(self.parts), expected)
+        first, *others = self.ledgers
         for other in others:
             if _common(other) != _common(first):
                 expected = f"what {first.plan.out} has: {_common(first)}"
@@ -114,19 +113,14 @@ def write_tables(found: Ledger | Pool, out: Path) -> list[Path]:
 
 def ledger_text(ledger: Ledger) -> str:
     """Both tables, with what they were made of and the commands that repeat them."""
-    records = _records(ledger)
-    rows = [
-        (
-            row["table"],
-            row["model"],
-            NO_NUMBER if row["paper"] is None and "Fig" in row["table"] else _number(row["paper"]),
-            _spread(row) if row["seeds"] else row["why_not"],
-            str(row["seeds"]),
-            str(row["test_clips"] or ""),
-            _number(row["attention_on_silhouette"], "{:.0%}").replace("%", " %"),
-        )
-        for row in records
-    ]
+    records, rows = _records(ledger), []
+    for row in records:
+        drawn = row["paper"] is None and "Fig" in row["table"]
+        paper = NO_NUMBER if drawn else _number(row["paper"])
+        here = _spread(row) if row["seeds"] else row["why_not"]
+        share = _number(row["attention_on_silhouette"], "{:.0%}").replace("%", " %")
+        numbers = str(row["seeds"]), str(row["test_clips"] or "")
+        rows.append((row["table"], row["model"], paper, here, *numbers, share))
     heads = ("table", "model", "paper", "here", "seeds", "test clips", "on the silhouette")
     lines = [f"# Ledger: {ledger.plan.options.get('dataset', 'puppets')}", "", _made_of(ledger)]
     lines += ["", *tables.markdown(heads, rows), "", *_not_run(), "", *_claims(judged(ledger))]
@@ -165,17 +159,14 @@ def _not_run() -> list[str]:
 def _claims(found: Judged) -> list[str]:
     """Claims with their figures and verdicts, as Markdown."""
     heads = ("claim", "in the paper", "here, points", "95 % interval", "by seed", "verdict")
-    rows = (
-        (
-            f"{claim.text} ({claim.place})",
-            _number(paper_gain(claim), "{:+.1f}"),
-            f"{100 * it.mean:+.1f}",
-            f"{100 * it.low:+.1f} to {100 * it.high:+.1f}",
-            ", ".join(f"{100 * gain:+.1f}" for gain in it.by_seed),
-            f"**{it.verdict}**",
+    rows = []
+    for claim, it in found:
+        mean, low, high, *by_seed = (
+            f"{100 * gain:+.1f}" for gain in (it.mean, it.low, it.high, *it.by_seed)
         )
-        for claim, it in found
-    )
+        named, paper = f"{claim.text} ({claim.place})", _number(paper_gain(claim), "{:+.1f}")
+        cells = named, paper, mean, f"{low} to {high}", ", ".join(by_seed), f"**{it.verdict}**"
+        rows.append(cells)
     return ["## Claims", "", _HOW, "", *tables.markdown(heads, rows)]
 
 
@@ -192,20 +183,17 @@ def _made_of(ledger: Ledger) -> str:
     if not found:
         return "No run has finished."
     missing, versions = len(found["missing_clips"]), found["versions"]
-    named = (name for name in ("python", "rstan_lite", "torch", "torchvision") if name in versions)
-    parts = [
-        f"{plan.options.get('dataset', 'puppets')}, {_part(ledger)}: "
-        f"{found['n_train']} training, {found['n_validation']} validation and "
-        f"{found['n_test']} test clips"
-        + (f" ({missing} that the lists name lack)" if missing else ""),
-        f"profile `{plan.profile}`, seeds {', '.join(map(str, plan.seeds))}",
-        *(
-            f"{stream} network {one['backbone']} ({Path(one['file']).name}, {one['hash'][:12]})"
-            for stream, one in sorted(ledger.networks.items())
-        ),
-        ", ".join(f"{name} {versions[name]}" for name in named),
+    clips = f"{found['n_train']} training, {found['n_validation']} validation and "
+    clips += f"{found['n_test']} test clips"
+    clips += f" ({missing} that the lists name lack)" if missing else ""
+    parts = [f"{plan.options.get('dataset', 'puppets')}, {_part(ledger)}: {clips}"]
+    parts += [f"profile `{plan.profile}`, seeds {', '.join(map(str, plan.seeds))}"]
+    parts += [
+        f"{stream} network {one['backbone']} ({Path(one['file']).name}, {one['hash'][:12]})"
+        for stream, one in sorted(ledger.networks.items())
     ]
-    return "; ".join(parts) + "."
+    named = (name for name in ("python", "rstan_lite", "torch", "torchvision") if name in versions)
+    return "; ".join([*parts, ", ".join(f"{name} {versions[name]}" for name in named)]) + "."
 
 
 def _records(ledger: Ledger) -> list[dict[str, Any]]:
@@ -215,8 +203,7 @@ def _records(ledger: Ledger) -> list[dict[str, Any]]:
         row, values = entry.row, 100 * entry.accuracies
         found: dict[str, Any] = dict.fromkeys(ROW_COLUMNS)
         found |= {"table": row.table, "row": row.name, "model": row.label, "paper": row.paper}
-        found |= {"seeds": len(values), "why_not": entry.why_not}
-        found |= {"command": _command(ledger, entry)}
+        found |= {"seeds": len(values), "why_not": entry.why_not, "command": _command(ledger, row)}
         if len(values):
             found |= {"mean": values.mean(), "lowest": values.min(), "highest": values.max()}
             found |= {"test_clips": len(ledger.clips)}
@@ -240,10 +227,9 @@ def _part(ledger: Ledger) -> str:
     return part_name(options.get("split", 1), options.get("fold", 0))
 
 
-def _command(ledger: Ledger, entry: Entry) -> str:
+def _command(ledger: Ledger, row: Row) -> str:
     """What makes a row's first seed."""
-    plan, row = ledger.plan, entry.row
-    seed = plan.seeds[0]
+    plan, seed = ledger.plan, ledger.plan.seeds[0]
     out = plan.folder(row.name, seed)
     if row.fused:
         parts = " ".join(str(plan.folder(name, seed)) for name in row.fused)
@@ -263,12 +249,12 @@ def _number(value: float | None, form: str = "{:.1f}") -> str:
 
 def _csv(columns: Sequence[str], rows: Iterable[Record]) -> str:
     """Rows under their columns; shares of 1 to four digits, all else to two."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        digits = {name: 4 if name == "attention_on_silhouette" else 2 for name in row}
-        writer.writerow(
-            {k: round(float(v), digits[k]) if isinstance(v, float) else v for k, v in row.items()}
-        )
-    return text.getvalue()
+    digits = {"attention_on_silhouette": 4}
+    rounded = [
+        {
+            k: round(float(v), digits.get(k, 2)) if isinstance(v, float) else v
+            for k, v in row.items()
+        }
+        for row in rows
+    ]
+    return str(pandas.DataFrame(rounded, columns=list(columns), dtype=object).to_csv(index=False))

@@ -45,23 +45,22 @@ def connect(
 ) -> Iterator[Client]:
     """A client of an existing cluster, or of one that lives as long as this context.
 
-    scheduler: address or file (.json) of an existing one. workers: processes of a new one, by
-    default as many as cores, divided by threads, the threads of a job.
-    A new one listens on the loopback interface alone, speaks TLS with a certificate of its own, so
-    that no other user of the machine can talk to it, and has no dashboard.
-    Raises ConfigError where no scheduler answers.
+    scheduler: address or file (.json) of an existing one; ConfigError where none answers.
+    workers: processes of a new one (cores over threads, the threads of a job). It listens on the
+    loopback interface alone, speaks TLS with a certificate of its own, so that no other user of
+    the machine can talk to it, and has no dashboard.
     """
     check_libraries()
     import dask
     from distributed import Client, LocalCluster, Security
 
     if scheduler is not None:
+        file = scheduler.endswith(".json")
         try:
-            if scheduler.endswith(".json"):
+            if file:
                 Path(scheduler).stat()  # Dask would wait for it
-                client = Client(scheduler_file=scheduler, timeout=ANSWER)
-            else:
-                client = Client(scheduler, timeout=ANSWER)
+            where = {"scheduler_file" if file else "address": scheduler}
+            client = Client(**where, timeout=ANSWER)
         except (OSError, ValueError) as error:
             expected = "the address or file of a running Dask scheduler"
             raise ConfigError("--scheduler", f"{scheduler} ({error})", expected) from error
@@ -95,12 +94,10 @@ def run_jobs(
     title: str = "jobs",
     progress: bool = True,
 ) -> dict[str, Row]:
-    """Run all jobs on a cluster; rows by job name.
+    """Run all jobs on a cluster; rows by job name. ConfigError where the scheduler is lost.
 
-    retries: how often a job that failed is tried again. on_row: called with each job's row.
-    The scheduler hands the jobs of a lost worker to others. Ctrl-C takes the jobs back, ends those
-    that run, and goes on as KeyboardInterrupt; so does any error here.
-    Raises ConfigError where the scheduler is lost.
+    retries: of a job that failed. on_row: called with each job's row. Jobs of a lost worker go to
+    others. Ctrl-C, and any error here, takes the jobs back and ends those that run.
     """
     from distributed import as_completed
 
@@ -139,9 +136,7 @@ def _row(future: Future, job: Job) -> Row:
     try:
         return dict(future.result())
     except FutureCancelledError as error:
-        raise ConfigError(
-            "--scheduler", f"a lost connection ({error})", "a scheduler that stays",
-            "The same command goes on with what is missing.",
-        ) from error  # fmt: skip
+        found, hint = f"a lost connection ({error})", "The same command continues with the rest."
+        raise ConfigError("--scheduler", found, "a scheduler that stays", hint) from error
     except Exception as error:  # the job was stopped, its workers died or had trouble of their own
         return write_row(job, monotonic(), {}, f"{type(error).__name__}: {error}", "worker")

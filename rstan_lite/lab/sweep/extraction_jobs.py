@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rstan_lite.lab.sweep.dask_jobs import run_jobs
 from rstan_lite.lab.sweep.job_process import Limits, missing_features_of
@@ -38,32 +38,24 @@ def extract(
 ) -> int:
     """Make the features that a configuration's stores lack, on a cluster with a shared file system.
 
-    Returns how many clips were missing. Each clip's features appear whole or not at all, so a call
-    after a killed one makes the rest, and a lost worker's piece goes on at another.
-    Damaged clips are left out; the other features are made, and reading them says which.
-    Raises as `find_sources` does, and DataError for pieces that ended in any other way.
+    Returns how many clips were missing. Damaged clips are left out, and reading the features says
+    which. Raises as `find_sources` does, and DataError for pieces that ended in any other way.
     """
     sources, cache = find_sources(config), cache_folder(config).absolute()
     cache.mkdir(parents=True, exist_ok=True)
     slots = max(1, sum(client.nthreads().values()))
     jobs: list[Job] = []
     clips = 0
-    with tempfile.TemporaryDirectory(
-        prefix="extraction-", dir=cache, ignore_cleanup_errors=True
-    ) as folder:
+    made = tempfile.TemporaryDirectory(prefix="extraction-", dir=cache, ignore_cleanup_errors=True)
+    with made as folder:
         for second in (False, True) if sources.second is not None else (False,):
-            todo = missing_features_of(config, second, sources.networks).todo
-            names = [clip.name for clip in todo]
-            clips += len(names)
-            size = min(MOST, max(FEWEST, math.ceil(len(names) / (PIECES_A_WORKER * slots))))
-            for start in range(0, len(names), size):
-                piece, name = names[start : start + size], f"piece-{len(jobs):05d}"
-                values: dict[str, Any] = {
-                    "config": asdict(config),
-                    "second": second,
-                    "clips": piece,
-                }
-                values["networks"] = sources.networks
+            todo = list(missing_features_of(config, second, sources.networks).todo)
+            shared = {"config": asdict(config), "second": second, "networks": sources.networks}
+            clips += len(todo)
+            size = min(MOST, max(FEWEST, math.ceil(len(todo) / (PIECES_A_WORKER * slots))))
+            for start in range(0, len(todo), size):
+                piece = [clip.name for clip in todo[start : start + size]]
+                name, values = f"piece-{len(jobs):05d}", {**shared, "clips": piece}
                 said = f"{len(piece)} clips from {piece[0]} to {piece[-1]}"
                 there = str(Path(folder) / name)
                 jobs.append(Job("extract", name, there, values, command=said, cwd=os.getcwd()))

@@ -1,8 +1,7 @@
 """A job's process: `run_job`, which a worker calls, starts it and watches it; `main` runs in it.
 
-The process reads the job from its standard input. It takes the end of that pipe for the end of the
-worker that holds the other side: then it ends itself with all that it started, so that no job goes
-on beside its own repetition elsewhere.
+The process reads the job from its standard input. When that pipe ends, its worker has ended: the
+process then ends itself and all that it started, so that no job runs beside its own repetition.
 """
 
 from __future__ import annotations
@@ -66,9 +65,8 @@ class JobStoppedError(Exception):
 def run_job(job: Job, limits: Limits, token: str, retries: int = 0) -> Row:
     """Run a job in a process of its own and return its row, which then also lies in its folder.
 
-    A job that is done already is not run again; one that fails is tried `retries` times more.
-    token: names the sweep in the process's arguments, so that `stop_jobs` finds it.
-    A job that fails does not raise: a failure is a row, too. Raises JobStoppedError.
+    A job that is done is not run again; one that fails is tried `retries` times more. token: names
+    the sweep, so that `stop_jobs` finds the process. Raises JobStoppedError.
     """
     Path(job.folder).mkdir(parents=True, exist_ok=True)
     with _locked(Path(job.folder) / WORKER_LOCK):
@@ -95,14 +93,14 @@ def run_here(job: Job) -> Row:
     start = time.monotonic()
     try:
         return write_row(job, start, _metrics(job))
-    except RstanError as error:
+    except Exception as error:
+        kind, where, said = type(error).__name__, job.command, str(error)
+        if not isinstance(error, RstanError):
+            traceback.print_exc()
+            return write_row(job, start, {}, f"{kind}: {error}", kind)
         print(f"error: {error}", file=sys.stderr)
         where, said = (error.where, error.found) if job.target else (job.command, str(error))
-        return write_row(job, start, {}, said, type(error).__name__, where)
-    except Exception as error:
-        traceback.print_exc()
-        kind = type(error).__name__
-        return write_row(job, start, {}, f"{kind}: {error}", kind)
+        return write_row(job, start, {}, said, kind, where)
 
 
 def write_row(
@@ -114,13 +112,9 @@ def write_row(
     start: of the monotonic clock. metrics: of a good end; error, kind, where: of a bad one, by
     default at the job's command. Raises StoreError (disk).
     """
-    ends: Row = {
-        "seconds": round(time.monotonic() - start, 2),
-        "host": socket.gethostname(),
-        "where": (where or job.command) if error else None,
-        "error": error or None,
-        "error_type": kind or None,
-    }
+    ends: Row = {"seconds": round(time.monotonic() - start, 2), "host": socket.gethostname()}
+    ends |= {"where": (where or job.command) if error else None}
+    ends |= {"error": error or None, "error_type": kind or None}
     row: Row = {"job": job.name, "status": FAILED if error else DONE}
     for name, value in job.parameters.items():
         row[f"parameters.{name}" if name in (*row, *ends) else name] = sweep_plan.shown(value)
@@ -146,19 +140,13 @@ def _watch(job: Job, limits: Limits, token: str) -> Row:
     environment = threads.environment(os.environ | dict.fromkeys(THREADS, str(limits.threads)))
     environment.pop(threads.CHOSEN, None)  # the limit is the user's own number
     environment |= {"RSTAN_CACHE": job.cache} if job.cache else {}
+    # -P: what lies in the working directory is no module
+    words = [sys.executable, "-P", "-m", MODULE, token]
+    how: dict[str, Any] = {"cwd": job.cwd, "env": environment, "bufsize": 0}
+    how["start_new_session"] = True  # Ctrl-C in the terminal is for the sweep, which ends jobs
     with (
         (Path(job.folder) / LOG).open("ab") as log,
-        subprocess.Popen(
-            # -P: what lies in the working directory is no module
-            [sys.executable, "-P", "-m", MODULE, token],
-            bufsize=0,
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            cwd=job.cwd,
-            env=environment,
-            start_new_session=True,  # Ctrl-C in the terminal is for the sweep, which ends jobs
-        ) as process,
+        subprocess.Popen(words, stdin=subprocess.PIPE, stdout=log, stderr=log, **how) as process,
     ):
         assert process.stdin is not None
         try:
@@ -268,7 +256,7 @@ def missing_features_of(
     config: TrainConfig, second: bool, networks: Mapping[str, str],
     only: frozenset[str] | None = None,
 ) -> Extraction:  # fmt: skip
-    """The steps of one of a configuration's data sets for what its stores lack.
+    """The steps that make what the stores of a configuration's data set lack.
 
     second: of its second data set. only: names of clips; None for all.
     """
@@ -276,10 +264,10 @@ def missing_features_of(
     from rstan_lite.system.devices import choose_device
     from rstan_lite.training import parts as source
 
-    of = source.second_config(config) if second else config
+    of, parts = (source.second_config(config), ("train",)) if second else (config, PARTS)
     settings, device = source.feature_settings(of, networks), choose_device(of.device).type
-    dataset, parts = source.open_dataset(of), ("train",) if second else PARTS
-    return missing_features(dataset, parts, settings, source.cache_folder(of), device, only)
+    stores = settings, source.cache_folder(of), device
+    return missing_features(source.open_dataset(of), parts, *stores, only)
 
 
 def numbers(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

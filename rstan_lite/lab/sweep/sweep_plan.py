@@ -41,6 +41,7 @@ OPTIONS = [
     Parameter("variant", "str | None", None, ""),
     *(Parameter(spec.name, str(spec.type), spec.default, "") for spec in fields(TrainConfig)),
 ]
+PLACES = {spec.name for spec in fields(TrainConfig) if spec.metadata.get("place")}
 Values = Mapping[str, Sequence[Any]]
 Row = dict[str, Any]
 
@@ -49,8 +50,7 @@ Row = dict[str, Any]
 class Description:
     """A sweep before its parameters are checked.
 
-    run: "train" or a notebook's path. common: values of all jobs. grids: each one's product of
-    values makes jobs.
+    run: "train" or a notebook's path. common: values of all jobs. grids: products that make jobs.
     """
 
     run: str
@@ -76,9 +76,8 @@ class Job:
     """One notebook run, one training run or one piece of an extraction.
 
     kind: "notebook", "train" or "extract". name: of its folder. folder: absolute, on a file system
-    that all workers share. target: the notebook's absolute path, "" without one. parameters: JSON
-    values. command: what runs the same by hand. cwd: where it runs. cache: for RSTAN_CACHE, ""
-    where it is not set.
+    that all workers share. target: the notebook's absolute path, or "". parameters: JSON values.
+    command: what runs the same by hand. cwd: where it runs. cache: for RSTAN_CACHE, or "".
     """
 
     kind: str
@@ -92,11 +91,10 @@ class Job:
 
 
 def describe(what: str, pairs: Sequence[str], seeds: str | None = None) -> Description:
-    """What a command line asks for.
+    """What a command line asks for; ConfigError.
 
     what: "train", a notebook, "ablations", or a description's file (.toml, .json). pairs:
-    `NAME=V1,V2`; they are put into each of a description's grids, in the place of what these say of
-    the same name. seeds: `V1,V2`, of the parameter `seed`. Raises ConfigError.
+    `NAME=V1,V2`, which each grid takes in the place of its own. seeds: the same of `seed`.
     """
     words = [*pairs, *([f"seed={seeds}"] if seeds is not None else [])]
     words = [name.replace("-", "_") + equals + text
@@ -131,8 +129,8 @@ def split_values(where: str, text: str) -> list[str]:
 def read_file(path: Path) -> Description:
     """A description's file; ConfigError for what is none.
 
-    Keys: `run`, a notebook or "train"; `common`, a table of values; `grid`, a table of lists of
-    values or several such tables; `seeds`, a list, put into each grid as `seed`.
+    Keys: `run`, a notebook or "train"; `common`, a table of values; `grid`, one or several tables
+    of lists of values; `seeds`, a list, put into each grid as `seed`.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -141,14 +139,12 @@ def read_file(path: Path) -> Description:
         raise ConfigError(path, str(error), "a sweep's description") from error
     if not isinstance(found, dict) or not isinstance(found.get("run"), str):
         raise ConfigError(path, "no text `run`", 'run = "train", or run = "<a notebook>.ipynb"')
-    for key in found:
-        if key not in KEYS:
-            raise ConfigError(path, f"the key {key!r}", one_of(KEYS), nearest(key, KEYS))
+    if odd := [key for key in found if key not in KEYS]:
+        raise ConfigError(path, f"the key {odd[0]!r}", one_of(KEYS), nearest(odd[0], KEYS))
     common, grids = found.get("common", {}), found.get("grid", {})
     grids = grids if isinstance(grids, list) else [grids]
-    for table in (common, *grids):
-        if not isinstance(table, dict):
-            raise ConfigError(path, repr(table), "tables of names and values")
+    if wrong := [table for table in (common, *grids) if not isinstance(table, dict)]:
+        raise ConfigError(path, repr(wrong[0]), "tables of names and values")
     if "seeds" in found:
         if any("seed" in table for table in (common, *grids)):
             raise ConfigError(path, "seeds and seed", "one of both")
@@ -165,9 +161,8 @@ def ablations(
     """Each run of Tables I to III and Fig. 6 once, on one split; give it seeds of your own.
 
     sharpness: values of gamma_alpha (gamma_beta at 1) and of gamma_beta (gamma_alpha at 1).
-    fix: name the 1 in a run's options, for the paper's settings of UCF101 and HMDB51, which have
-    others; elsewhere it holds anyway, and a run's folder is named by its options.
-    common: options of train for all runs, see `TrainConfig`, and `profile`.
+    fix: name the 1, too: for UCF101 and HMDB51 the paper has others. common: options of train for
+    all runs, and `profile`.
     """
     rows = [row for row in ROWS if row.paper is not None]
     rows += [sharper(f"gamma_{name}", value) for name in ("alpha", "beta") for value in sharpness]
@@ -199,42 +194,31 @@ def plan(description: Description, out: Path) -> list[Job]:
     jobs: dict[str, Job] = {}
     for varied, values in description.points():
         if not train and "out" in values:
-            expected = "other names: each job has a folder of its own as `out`"
-            raise ConfigError("-p", "out", expected)
+            raise ConfigError("-p", "out", "others: each job has a folder of its own as `out`")
         checked = check_parameters(run, declared, values, hint)
         given = identity = dict(json.loads(json.dumps(checked)))
         every = {parameter.name: parameter.default for parameter in declared} | given
         if train:  # where data lie makes no other job
-            identity, every = _without_places(given), _without_places(asdict(train_config(given)))
+            options = given, asdict(train_config(given))
+            identity, every = ({k: one[k] for k in one if k not in PLACES} for one in options)
         same = json.dumps(every, sort_keys=True)
         name = job_name({key: given[key] for key in varied}, identity)
         folder = out / name
-        words = ["run", run, "--output", str(folder / Path(run).name)]
         if train:
             words = [TRAIN, *option_words(given), "--out", str(folder)]
         else:
+            words = ["run", run, "--output", str(folder / Path(run).name)]
             for key, value in notebook_values(declared, given, folder).items():
                 words += ["-p", f"{key}={value}"]
         if same in jobs:
             found = f"{name} and {jobs[same].name}, which are the same run"
             hint = "A value that is the default may be left out, or stand in one grid alone."
             raise ConfigError("the grid", found, "each run once", hint)
-        jobs[same] = Job(
-            kind=TRAIN if train else "notebook",
-            name=name,
-            folder=str(folder.absolute()),
-            parameters=given,
-            target="" if train else str(Path(run).absolute()),
-            command=shlex.join(["rstan-lite", *words]),
-            cwd=os.getcwd(),
-            cache=str(Path(cache).absolute()) if cache else "",
-        )
+        kind, target = (TRAIN, "") if train else ("notebook", str(Path(run).absolute()))
+        places = {"cwd": os.getcwd(), "cache": str(Path(cache).absolute()) if cache else ""}
+        command = shlex.join(["rstan-lite", *words])
+        jobs[same] = Job(kind, name, str(folder.absolute()), given, target, command, **places)
     return list(jobs.values())
-
-
-def _without_places(options: Mapping[str, Any]) -> dict[str, Any]:
-    places = {spec.name for spec in fields(TrainConfig) if spec.metadata.get("place")}
-    return {name: value for name, value in options.items() if name not in places}
 
 
 def train_config(given: Mapping[str, Any]) -> TrainConfig:
@@ -248,8 +232,7 @@ def notebook_values(
     declared: Sequence[Parameter], given: Mapping[str, Any], folder: Path
 ) -> dict[str, Any]:
     """The parameters of a notebook job: those given, and its folder where it has an `out`."""
-    takes = any(parameter.name == "out" for parameter in declared)
-    return {**given, "out": str(folder)} if takes else dict(given)
+    return {**given, **{one.name: str(folder) for one in declared if one.name == "out"}}
 
 
 def notebook_digest(path: str) -> str:

@@ -42,10 +42,11 @@ class Report:
     def lines(self, out: Path) -> Sequence[str]:
         """What to tell a person at the end. out: the sweep's folder."""
         lines = [f"failed: {row['job']}: {row['where']}: {row['error']}" for row in self.failed]
-        done, failed = len(self.rows) - len(self.failed), len(self.failed)
-        lines.append(
-            f"{done} of {len(self.rows)} jobs done, {failed} failed; {self.ran} ran in this call"
+        count, failed = len(self.rows), len(self.failed)
+        said = (
+            f"{count - failed} of {count} jobs done, {failed} failed; {self.ran} ran in this call"
         )
+        lines.append(said)
         if failed:
             lines.append("Run the failed ones again with --retry-failed.")
         return [*lines, f"table: {out / PARQUET}, {out / CSV}"]
@@ -65,11 +66,9 @@ def sweep(
 ) -> Report:
     """Run the jobs of a description that `out` has no row of, and keep its table.
 
-    scheduler, workers: see `dask_jobs.connect`; 0 workers run the jobs in this process, one after
-    the other and without limits, for the few quick jobs of a lesson. retries: of a job that fails.
-    retry_failed: run those again that failed in an earlier call. on_row: called with each row once
-    it is in the table.
-    A call after an interrupted one goes on; one after a finished one only reads.
+    scheduler, workers: see `dask_jobs.connect`; 0 workers run the few quick jobs of a lesson here,
+    one after the other and without limits. retries: of a job that fails. retry_failed: run those
+    again that failed in an earlier call. on_row: called with each row once it is in the table.
     Raises ConfigError and NotebookError for what `plan` refuses, and ConfigError for a folder that
     holds another sweep; KeyboardInterrupt after what is done was kept.
     """

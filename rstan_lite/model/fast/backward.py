@@ -1,8 +1,7 @@
 """All steps backward: the gradient of forward.py through time, written out.
 
-Frame features L and the tanh of Eq. 2 and Eq. 5 are computed again, step by step, rather than
-kept. Gradients of matrices that multiply h, Phi and x wait until the loop is over: each is then one
-product over all steps, where step by step it would be T updates of the whole matrix.
+Frame features L and the tanh of Eq. 2 and Eq. 5 are computed again, step by step. Gradients of
+matrices that multiply h, Phi and x wait until the loop is over: each is then one product.
 """
 
 from __future__ import annotations
@@ -82,18 +81,15 @@ class _Backward:
         torch.mul(dc, kept.c[t], out=df)
         torch.mul(dc, i, out=dg)
         first, last = slice(0, 3 * d_h), slice(3 * d_h, 4 * d_h)
-        d_gates[..., first] = torch.ops.aten.sigmoid_backward(
-            d_gates[..., first], gates[..., first]
-        )
+        of_sigmoid = torch.ops.aten.sigmoid_backward(d_gates[..., first], gates[..., first])
+        d_gates[..., first] = of_sigmoid
         d_gates[..., last] = torch.ops.aten.tanh_backward(dg, g)
         if self.attending:
             self._attend(t, d_gates, d_diagonal)
         self.dc = dc * f
         if t > 0:
-            self.dh = torch.stack(
-                [product(self.d_before[t, s], W.T) for s, W in enumerate(self.W_h)]
-            )
-            self.dh = self.dh.to(kept.h.dtype)
+            dh_by_stream = [product(self.d_before[t, s], W.T) for s, W in enumerate(self.W_h)]
+            self.dh = torch.stack(dh_by_stream).to(kept.h.dtype)
         if past is not None:
             self.dh, self.dc = self.dh + past[0], self.dc + past[1]
 
@@ -113,9 +109,8 @@ class _Backward:
             if setup.masks is not None:
                 d_phi[s] = d_phi[s] * setup.masks[t][s]
             d_beta.append(pooled_backward(d_phi[s], L[s]))
-        q = softmax_backward(
-            beta, fuse_backward(config, beta, self._used(d_beta)), config.gamma_beta
-        )  # (S, B, n)
+        d_used = fuse_backward(config, beta, self._used(d_beta))
+        q = softmax_backward(beta, d_used, config.gamma_beta)  # (S, B, n)
         if setup.frame_mask is not None:  # a row of padding alone is even, but by no score's doing
             q = q * setup.frame_mask[:, window]
         d_guides = self.d_before[t, ..., 4 * d_h :]  # (S, B, 2 d_att)

@@ -42,21 +42,17 @@ SMALLEST = 1 << 17
 
 
 def choose_plan(config: Config, device: torch.device, scores_with_gradient: bool = False) -> Plan:
-    """How to run, where the plain recurrence is not asked for.
+    """How to run, where config.recurrence is "fast" or "auto".
 
-    config: its `recurrence` is "fast" or "auto".
-    scores_with_gradient: the scores of all steps are asked for while gradients are recorded.
-        Somebody may differentiate them, which only the plain recurrence can.
-    Raises ConfigError where "fast" was demanded with such scores.
+    scores_with_gradient: the scores of all steps are asked for while gradients are recorded, which
+    only the plain recurrence can differentiate; ConfigError where "fast" was demanded.
     """
     recurrence = config.recurrence
     if scores_with_gradient:
         if recurrence == "fast":
-            raise ConfigError(
-                "recurrence",
-                "'fast' with return_attention=True while gradients are recorded",
-                "torch.no_grad(), or recurrence 'plain' or 'auto'",
-            )
+            found = "'fast' with return_attention=True while gradients are recorded"
+            expected = "torch.no_grad(), or recurrence 'plain' or 'auto'"
+            raise ConfigError("recurrence", found, expected)
         return Plan("plain", "", "all scores asked for while gradients are recorded")
     if recurrence == "auto" and device.type == "cpu" and not _pays(config):
         return Plan("plain", "", "the model is small")

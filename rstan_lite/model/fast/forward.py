@@ -47,19 +47,13 @@ class _Forward:
         like, d_h, low = given["b"][0], config.d_h, setup.low
         self.ux = like.new_empty(S, B, T, 4 * d_h)
         for s in range(S):
-            torch.add(
-                product(given["x"][s], given["U_x"][s].to(low)), given["b"][s], out=self.ux[s]
-            )
+            ux = product(given["x"][s], given["U_x"][s].to(low))
+            torch.add(ux, given["b"][s], out=self.ux[s])
         self.W_h = recurrent_weights(setup, given)
-        self.kept = Kept(
-            h=like.new_zeros(T + 1, S, B, d_h),
-            c=like.new_zeros(T + 1, S, B, d_h),
-            gates=like.new_empty(T if setup.keep else 0, S, B, 4 * d_h),
-            guides=like.new_empty(0),
-            alpha=like.new_empty(0),
-            beta=like.new_empty(0),
-            projected=like.new_empty(0),
-        )
+        h, c = like.new_zeros(T + 1, S, B, d_h), like.new_zeros(T + 1, S, B, d_h)
+        gates = like.new_empty(T if setup.keep else 0, S, B, 4 * d_h)
+        none = like.new_empty(0)  # what attention fills: guides, alpha, beta, projected
+        self.kept = Kept(h, c, gates, none, none, none, none)
         self.diagonal = like.new_empty(0)
         self.scores: Scores | None = None
         self.attending = config.attention != "none"
@@ -91,12 +85,8 @@ class _Forward:
         if setup.keep or setup.record:
             kept.alpha, kept.beta = like.new_zeros(T, S, B, N, P), like.new_zeros(T, S, B, N)
         if setup.record:
-            self.scores = Scores(
-                kept.alpha,
-                kept.beta,
-                like.new_zeros(T, used, B, N, P),
-                like.new_zeros(T, used, B, N),
-            )
+            used_weights = like.new_zeros(T, used, B, N, P), like.new_zeros(T, used, B, N)
+            self.scores = Scores(kept.alpha, kept.beta, *used_weights)
 
     def step(self, t: int) -> None:
         """One step of all streams: h and c at t become those at t + 1."""

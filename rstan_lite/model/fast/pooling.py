@@ -50,9 +50,8 @@ def softmax_backward(weights: Tensor, grad: Tensor, gamma: float) -> Tensor:
 
 
 def _merged(config: Config, weights: Tensor) -> Tensor:
-    return (
-        weights.amax(0, keepdim=True) if config.fusion == "max" else weights.mean(0, keepdim=True)
-    )
+    merge = torch.amax if config.fusion == "max" else torch.mean
+    return merge(weights, 0, keepdim=True)
 
 
 def pooled(weights: Tensor, values: Tensor) -> Tensor:

@@ -16,12 +16,11 @@ def has_onednn() -> bool:
 
 
 def product(x: Tensor, weight: Tensor) -> Tensor:
-    """x: (..., k).  weight: (m, k), of any strides.  Returns (..., m), in the weight's type.
+    """x (..., k) times the transpose of weight (m, k), of any strides: (..., m), in weight's type.
 
     In float32 on a CPU a large product goes through oneDNN, which uses the widest registers of
-    every maker's processors and reads transposed matrices as they are; torch's own choice, MKL,
-    uses them on Intel's alone. Matrices with gaps are copied first: oneDNN's way with them is
-    hundreds of times slower.
+    every maker's processors; torch's own choice, MKL, uses them on Intel's alone. Matrices with
+    gaps are copied first: oneDNN's way with them is hundreds of times slower.
     """
     x = x.to(weight.dtype)
     large = x.numel() * weight.shape[0] >= SMALLEST

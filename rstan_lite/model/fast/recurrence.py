@@ -77,12 +77,10 @@ def _by_stream(config: Config, values: Tensor) -> dict[str, Tensor]:
 
 
 def recur(setup: Setup, tensors: list[Tensor]) -> tuple[Tensor, Tensor, Scores | None]:
-    """All steps of all streams.
+    """All steps of all streams; tensors: those of setup.names, one stream after another.
 
-    tensors: those of setup.names, one stream after another.
     Returns hidden states (T, S, B, d_h), used maps over each step's own frame (T, S or 1, B, P),
-    empty without attention, and scores where setup.record asks for them. The first two can be
-    differentiated, once.
+    empty without attention, and scores if setup.record. The first two can be differentiated, once.
     """
     with torch.autocast(tensors[0].device.type, enabled=False):  # types are set one by one here
         if setup.keep:

@@ -18,11 +18,9 @@ ATTENDING = ("U_phi", "A_h", "A_cv", "v_a", "b_a", "B_h", "B_L", "v_b", "b_b")
 class Setup:
     """All that is no differentiable tensor.
 
-    frames: those that each step looks at.  frame_mask: (B, T) bool or None.
-    masks: dropout of Phi, [t][s] (B, d_cv), or None.
-    low: type of the large products, lower than the parameters' under autocast.
-    keep: hold what the backward pass needs.  record: hold the scores of all steps.
-    kernel: name of Eq. 2's kernel, see choice.py.
+    frames: those that each step looks at. frame_mask: (B, T) bool or None. masks: dropout of Phi,
+    [t][s] (B, d_cv), or None. low: type of the large products, lower under autocast. keep: hold
+    what the backward pass needs. record: hold all scores. kernel: of Eq. 2, see choice.py.
     """
 
     config: Config

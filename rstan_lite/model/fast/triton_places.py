@@ -1,9 +1,8 @@
 """Eq. 2 and its gradient as Triton kernels, for a GPU. places.py has the derivation.
 
-A program reads a block of rows of A_cv CV once, in the type that they are stored in, and keeps r in
-registers; what it sums over rows goes into a slot of its own and is added up afterwards, so that
-the same input always gives the same bits. No GPU was at hand: the kernels are tested by Triton's
-interpreter, and their speed is unmeasured.
+A program reads a block of rows of A_cv CV once and keeps r in registers; what it sums over rows is
+added up afterwards, so that the same input always gives the same bits. No GPU was at hand: the
+kernels are tested by Triton's interpreter, and their speed is unmeasured.
 """
 
 from __future__ import annotations
@@ -69,17 +68,9 @@ class TritonKernel:
         rows = len(frames) * P
         with torch.cuda.device_of(self.a):  # Triton launches on the current device
             _scores[(S * B, triton.cdiv(rows, self.tile))](
-                self.a[:, :, frames.start :],
-                guide.contiguous(),
-                self.v,
-                found,
-                rows,
-                B,
-                self.a.stride(1),
-                D,
-                self.tile,
-                self.width,
-            )
+                self.a[:, :, frames.start :], guide.contiguous(), self.v, found, rows, B,
+                self.a.stride(1), D, self.tile, self.width,
+            )  # fmt: skip
         return found
 
     def backward(self, guide: Tensor, frames: range, q: Tensor) -> Tensor:
@@ -91,18 +82,10 @@ class TritonKernel:
         dg, dv = (guide.new_empty(S, B, blocks, D) for _ in range(2))
         with torch.cuda.device_of(self.a):
             _backward[(S * B, blocks)](
-                self.a[:, :, frames.start :],
-                guide.contiguous(),
-                q.contiguous(),
-                self.da[:, :, frames.start :],
-                dg,
-                dv,
-                rows,
-                self.a.stride(1),
-                D,
-                self.tile,
+                self.a[:, :, frames.start :], guide.contiguous(), q.contiguous(),
+                self.da[:, :, frames.start :], dg, dv, rows, self.a.stride(1), D, self.tile,
                 self.width,
-            )
+            )  # fmt: skip
         self.dv += dv.sum((1, 2))
         return dg.sum(2).mul_(4 * self.v[:, None])
 
