@@ -10,19 +10,7 @@ import nbformat
 import pytest
 
 from rstan_lite.classroom import assignments
-from rstan_lite.classroom.assignments import (
-    CONFIG,
-    EMPTY,
-    FULL,
-    POINTS,
-    grade,
-    graded_cells,
-    make_source,
-    release,
-    run_nbgrader,
-    trial,
-    write_course,
-)
+from rstan_lite.classroom.assignments import CONFIG, EMPTY, FULL, POINTS
 from rstan_lite.classroom.notebook_parameters import load_notebook
 from rstan_lite.cli import main
 from rstan_lite.system.errors import NotebookError
@@ -69,9 +57,9 @@ def by_id(content: dict) -> dict[str, dict]:
 def test_every_lesson_is_an_assignment_that_nbgrader_accepts(path: Path) -> None:
     from nbgrader.nbgraderformat import MetadataValidator
 
-    made = make_source(path)
+    made = assignments.make_source(path)
     MetadataValidator().validate_nb(nbformat.from_dict(made))
-    points = {one.cell: one.points for one in graded_cells(path)}
+    points = {one.cell: one.points for one in assignments.graded_cells(path)}
     assert sum(points.values()) == sum(POINTS.values())
     for cell in made["cells"]:
         if cell["cell_type"] == "code":
@@ -85,8 +73,8 @@ def test_every_lesson_is_an_assignment_that_nbgrader_accepts(path: Path) -> None
 
 def test_a_source(lesson: Path) -> None:
     """Points are halved between check and hidden tests, and links lead to folders."""
-    assert graded_cells(lesson) == [("check-1", "medium", 2), ("hidden-1", "medium", 2)]
-    made = by_id(make_source(lesson))
+    assert assignments.graded_cells(lesson) == [("check-1", "medium", 2), ("hidden-1", "medium", 2)]
+    made = by_id(assignments.make_source(lesson))
     lines = made["hidden-1"]["source"].splitlines()
     assert lines[0].startswith("# More inputs")
     assert (lines[1], lines[-1]) == ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
@@ -99,7 +87,7 @@ def test_a_source(lesson: Path) -> None:
 def test_parameters_of_grading_hold_while_nbgrader_grades_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = make_source(write(tmp_path / "lesson.ipynb", *cells(size=2)))["cells"]
+    made = assignments.make_source(write(tmp_path / "lesson.ipynb", *cells(size=2)))["cells"]
     assert [cell["id"] for cell in made[:2]] == ["parameters", "parameters-of-grading"]
     for execution, size in (("autograde", 2), ("validate", 9)):
         monkeypatch.setenv("NBGRADER_EXECUTION", execution)
@@ -121,7 +109,7 @@ def test_parameters_of_grading_hold_while_nbgrader_grades_alone(
 def test_what_can_t_be_graded_is_refused(made: list, said: str, tmp_path: Path) -> None:
     path = write(tmp_path / "lesson.ipynb", *made)
     with pytest.raises(NotebookError, match=said) as caught:
-        write_course([path], tmp_path / "course")
+        assignments.write_course([path], tmp_path / "course")
     assert str(path) in str(caught.value)
     assert not (tmp_path / "course").exists()
 
@@ -129,20 +117,24 @@ def test_what_can_t_be_graded_is_refused(made: list, said: str, tmp_path: Path) 
 def test_nothing_that_somebody_worked_on_is_lost(lesson: Path, tmp_path: Path) -> None:
     course = tmp_path / "course"
     made = course / "source" / "lesson" / "lesson.ipynb"
-    assert write_course([lesson], course) == write_course([lesson], course) == ["lesson"]
+    assert (
+        assignments.write_course([lesson], course)
+        == assignments.write_course([lesson], course)
+        == ["lesson"]
+    )
     for path in (course / CONFIG, made):
         before = path.read_text(encoding="utf-8")
         path.write_text(before + " ", encoding="utf-8")
         with pytest.raises(NotebookError, match="--overwrite"):
-            write_course([lesson], course)
+            assignments.write_course([lesson], course)
         assert path.read_text(encoding="utf-8") == before + " "
-        write_course([lesson], course, overwrite=True)
+        assignments.write_course([lesson], course, overwrite=True)
         assert path.read_text(encoding="utf-8") == before
     (course / "submitted" / "ada" / "lesson").mkdir(parents=True)
     before = made.read_text(encoding="utf-8")
     write(lesson, *cells(check=CHECK + "\nassert twice(3) == 6"))
     with pytest.raises(NotebookError, match="1 submissions"):
-        write_course([lesson], course, overwrite=True)
+        assignments.write_course([lesson], course, overwrite=True)
     assert made.read_text(encoding="utf-8") == before
 
 
@@ -197,15 +189,15 @@ def test_a_student_version_is_not_made_again_unless_its_source_changed(
 ) -> None:
     path = course / "release" / "lesson" / "lesson.ipynb"
     before = path.stat().st_mtime_ns
-    assert release(course, ["lesson"]) == [path]
+    assert assignments.release(course, ["lesson"]) == [path]
     assert path.stat().st_mtime_ns == before
     ran: list[tuple] = []
     monkeypatch.setattr(assignments, "run_nbgrader", lambda *arguments: ran.append(arguments))
     (course / "source" / "lesson" / "lesson.ipynb").touch()
     with pytest.raises(NotebookError, match="another source"):
-        release(course, ["lesson"])
+        assignments.release(course, ["lesson"])
     assert ran == []
-    release(course, ["lesson"], overwrite=True)
+    assignments.release(course, ["lesson"], overwrite=True)
     assert ran == [(course, "generate_assignment", "lesson", "--force")]
 
 
@@ -219,7 +211,7 @@ def test_points_of_a_submission(course: Path, tmp_path: Path) -> None:
     cells_of["lesson"]["source"] = "raise ValueError('played with')"  # locked: put back
     cells_of["check-3"]["source"] = "pass"
     work = write(tmp_path / "work.ipynb", *given["cells"])
-    found = grade(course, "lesson", "ada", work)
+    found = assignments.grade(course, "lesson", "ada", work)
     assert {cell: got for cell, (got, _) in found.points.items()} == {
         "check-1": 1, "hidden-1": 1, "check-2": 2, "hidden-2": 0, "check-3": 0, "hidden-3": 0,
     }  # fmt: skip
@@ -234,7 +226,7 @@ def test_points_of_a_submission(course: Path, tmp_path: Path) -> None:
 
 
 def test_full_and_empty_submissions_of_a_lesson(course: Path) -> None:
-    full, empty = trial(course, [QUICK.stem])
+    full, empty = assignments.trial(course, [QUICK.stem])
     most = sum(POINTS.values())
     assert (full.student, *full.total) == (FULL, most, most)
     assert (empty.student, *empty.total) == (EMPTY, 0, most)
@@ -245,4 +237,4 @@ def test_full_and_empty_submissions_of_a_lesson(course: Path) -> None:
 
 def test_nbgrader_s_complaint_is_shown(course: Path) -> None:
     with pytest.raises(NotebookError, match="No notebooks were matched"):
-        run_nbgrader(course, "autograde", "another", "--student", "ada")
+        assignments.run_nbgrader(course, "autograde", "another", "--student", "ada")

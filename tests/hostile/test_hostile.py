@@ -19,7 +19,7 @@ from tests.hostile.runner import Worker, report, run_cases
 from tests.hostile.special import CANARY, Bomb
 from tests.hostile.world import build
 
-DRAWN = 150
+DRAWN = 90
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="limits and /proc are Linux's")
 
 

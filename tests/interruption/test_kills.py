@@ -17,13 +17,15 @@ from rstan_lite.puppets import generate
 from rstan_lite.system.errors import ConfigError
 
 CLASSES = ["run", "wave"]
+PUPPETS = {"clips_per_class": 4, "classes": CLASSES, "workers": 1, "size": (64, 80),
+           "progress": False}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
     """Generated clips, random networks, and the features of both."""
     folder = tmp_path_factory.mktemp("kills")
-    generate(folder / "clips", 4, CLASSES, workers=1, size=(64, 80), progress=False)
+    generate(folder / "clips", **PUPPETS)
     write_networks(folder, len(CLASSES))
     assert main(["extract", *options(folder, folder / "cache")]) == 0
     return folder
@@ -67,11 +69,11 @@ def interrupted(command: list[str], number: int, folder: Path, pattern: str):
 
 def test_a_training_that_is_killed_at_random_moments_ends_as_if_it_had_not_been(place, tmp_path):
     pytest.importorskip("tensorboard")
-    given = [*options(place, place / "cache"), "--iterations", "150"]
+    given = [*options(place, place / "cache"), "--iterations", "80"]
     assert main(["train", "--out", str(tmp_path / "whole"), *given, "--quiet"]) == 0
     draw, kills = random.Random(0), []
     command = train_command(tmp_path / "killed", [*given, "--save-seconds", "0.05"])
-    for moment in (10, 120):
+    for moment in (10, 60):
         kills.append(run_until(command, moment, 0.1 * draw.random()))
     assert None not in kills
     assert kills[1].resumed > 0  # it went on, and not from the start
@@ -106,15 +108,14 @@ def test_an_extraction_that_is_killed_stores_the_rest(place, tmp_path):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
-def test_puppets_that_are_interrupted_are_the_same_clips(tmp_path, number, code):
-    whole = generate(tmp_path / "whole", 4, CLASSES, workers=1, size=(240, 320), progress=False)
+def test_puppets_that_are_interrupted_are_the_same_clips(place, tmp_path, number, code):
     root = tmp_path / "root"
     command = [sys.executable, "-m", "rstan_lite.cli", "puppets", str(root), "--quiet"]
-    command += ["--clips-per-class", "4", "--classes", ",".join(CLASSES)]
+    command += ["--clips-per-class", "4", "--classes", ",".join(CLASSES), "--size", "64", "80"]
     found, error = interrupted(command, number, root, "*.mat")
     assert found == code
     assert "Traceback" not in error
     with pytest.raises(ConfigError, match="seed = "):
-        generate(root, 4, CLASSES, seed=3, workers=1, progress=False)
-    generate(root, 4, CLASSES, workers=1, progress=False)
-    assert stored(root) == stored(whole)
+        generate(root, seed=3, **PUPPETS)
+    generate(root, **PUPPETS)
+    assert stored(root) == stored(place / "clips")

@@ -8,31 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rstan_lite.puppets import CLASSES, dataset, surroundings
+from rstan_lite.puppets import CLASSES, dataset, skeleton, surroundings
 from rstan_lite.puppets.actions import ACTIONS
 from rstan_lite.puppets.body import EYES, Wardrobe, build
 from rstan_lite.puppets.painting import Easel, Part, Placement, ball, strokes
 from rstan_lite.puppets.scenery import Scene
-from rstan_lite.puppets.skeleton import (
-    ANKLE,
-    FOREARM,
-    SHIN,
-    SPINE,
-    THIGH,
-    UPPER_ARM,
-    Clock,
-    Performance,
-    Pose,
-    bend,
-    solve,
-)
+from rstan_lite.puppets.skeleton import ANKLE, FOREARM, UPPER_ARM, Clock, Performance, Pose
 from rstan_lite.puppets.staging import Clip, make_clip
 
 STILL = np.array([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])  # a camera
 
 
 def perform(name: str, seed: int = 0, n: int = 40) -> Performance:
-    return ACTIONS[name].perform(Clock.over(n, 3.0, n - 5.0), np.random.default_rng(seed))
+    clock = Clock.over(n, 3.0, n - 5.0)
+    return ACTIONS[name].perform(Pose.idle(n), clock, np.random.default_rng(seed))
 
 
 def film(name: str, seed: int, size: tuple[int, int] = (120, 160)) -> Clip:
@@ -41,7 +30,7 @@ def film(name: str, seed: int, size: tuple[int, int] = (120, 160)) -> Clip:
 
 def among(action: str, rivals: tuple[int, int], index: int = 0) -> Clip:
     job = dataset.jobs(action, index + 1)[index]
-    return make_clip(action, job.source_stream(7), job.stream(7), (120, 160), rivals)
+    return make_clip(action, *job.streams(7), (120, 160), rivals)
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -49,11 +38,11 @@ def test_bodies_stay_whole(name: str) -> None:
     """Bones keep their length, soles stay above the ground, speeds stay human, in every action."""
     for seed in range(3):
         s = perform(name, seed).skeleton
-        bones = [("pelvis", "neck", SPINE)]
+        bones = [("pelvis", "neck", skeleton.SPINE)]
         for side in "rl":
             bones += [
-                (f"{side}_hip", f"{side}_knee", THIGH),
-                (f"{side}_knee", f"{side}_ankle", SHIN),
+                (f"{side}_hip", f"{side}_knee", skeleton.THIGH),
+                (f"{side}_knee", f"{side}_ankle", skeleton.SHIN),
                 (f"{side}_shoulder", f"{side}_elbow", UPPER_ARM),
                 (f"{side}_elbow", f"{side}_wrist", FOREARM),
             ]
@@ -69,7 +58,7 @@ def test_bodies_stay_whole(name: str) -> None:
 @given(st.lists(st.floats(-1, 1), min_size=6, max_size=6))
 def test_two_bones_reach_what_is_in_reach(values: list[float]) -> None:
     target, pole = np.array([values[:3]]), np.array([values[3:]])
-    middle, end = bend(np.zeros((1, 3)), target, 0.6, 0.5, pole)
+    middle, end = skeleton.bend(np.zeros((1, 3)), target, 0.6, 0.5, pole)
     assert abs(np.linalg.norm(end - middle) - 0.5) < 1e-4
     if 0.11 < np.linalg.norm(target) < 1.09:
         np.testing.assert_allclose(end, target, atol=1e-6)
@@ -128,8 +117,8 @@ def test_the_ball_leaves_only_when_it_is_played(name: str) -> None:
 def test_the_silhouette_is_what_is_painted_of_the_body() -> None:
     """Painted on black and on white, the actor's pixels are those where both pictures agree."""
     place = Placement((80.0, 150.0), 130.0, 0.7, mirrored=True)
-    skeleton = solve(Pose.idle(1))
-    body = build(skeleton, Wardrobe.draw(np.random.default_rng(0)))
+    person = skeleton.solve(Pose.idle(1))
+    body = build(person, Wardrobe.draw(np.random.default_rng(0)))
     black = np.zeros((160, 160, 3), np.uint8)
 
     def coverage(things: list[Part]) -> tuple[np.ndarray, np.ndarray]:
@@ -142,7 +131,7 @@ def test_the_silhouette_is_what_is_painted_of_the_body() -> None:
     assert mask.any()
     assert (mask[alpha > 0.9] == 1).all()
     assert (mask[alpha < 0.1] == 0).all()
-    front = skeleton["neck"] + np.array([[0.3, -0.1, 0.3]])
+    front = person["neck"] + np.array([[0.3, -0.1, 0.3]])
     _, covered = coverage([*body, ball(front, 0.06, (200, 60, 60))])
     hidden = (mask == 1) & (covered == 0)
     assert hidden.sum() > 50, "a ball in front of the chest hides part of the body"
@@ -156,7 +145,9 @@ def test_eyes_are_seen_from_the_front_alone() -> None:
     seen = []
     for degrees in (90, -60, -90, -120):
         place = Placement((250.0, 990.0), 1000.0, np.deg2rad(degrees))
-        easel = Easel(strokes(build(solve(Pose.idle(1)), look), place, STILL, 0.0, True), 1)
+        easel = Easel(
+            strokes(build(skeleton.solve(Pose.idle(1)), look), place, STILL, 0.0, True), 1
+        )
         head, _ = easel.paint(np.zeros((250, 500, 3), np.uint8), 0)
         seen.append(int((head == EYES).all(-1).sum()))
     assert seen[0] > 200
@@ -207,9 +198,9 @@ def test_rivals_perform_other_actions_as_large_as_the_actor_and_apart(
     performed: list[str] = []
     for name, action in ACTIONS.items():
 
-        def act(clock, rng, name=name, real=action.perform):
+        def act(pose, clock, rng, name=name, real=action.perform):
             performed.append(name)
-            return real(clock, rng)
+            return real(pose, clock, rng)
 
         monkeypatch.setitem(ACTIONS, name, replace(action, perform=act))
     apart = []
