@@ -33,6 +33,7 @@ from rstan_lite.training.config import TrainConfig, read_config
 from rstan_lite.training.parts import feature_settings
 from rstan_lite.training.run_folder import Description, load_model
 
+SAME = ("stored_frames", "test_frames", "views", "size")  # so that runs share steps and places
 LINES = 240  # px, short side of the clips of every data set; for runs that do not record theirs
 DRAWN_LINES = 480  # px, largest short side of an overlay
 # Writes films of frames (H, W, 3) with attention over them: given the frames, the maps (T, P) by
@@ -260,3 +261,66 @@ def diagonal_maps(output: RSTANOutput) -> dict[str, Tensor]:
     steps = torch.arange(len(attention.frames), device=attention.frames.device)
     current = (attention.frames == steps[:, None]) & attention.frames_valid  # (T, N)
     return {name: (alpha * current[..., None].to(alpha)).sum(2) for name, alpha in maps.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """The chosen model of a finished run, and what belongs to it."""
+
+    folder: Path
+    config: TrainConfig
+    model: RSTAN
+    description: Description
+
+
+def open_checkpoints(runs: Mapping[str, str | Path], device: str = "auto") -> dict[str, Checkpoint]:
+    """The checkpoints of named runs, to be shown beside one another.
+
+    Raises CheckpointError (damaged or unfinished run), ConfigError (no run; runs that differ in the
+    frames or the crop that they test on), DataError (runs with other classes), DeviceError.
+    """
+    opened, place = {}, choose_device(device)
+    for name, folder in runs.items():
+        model, description = load_model(Path(folder))
+        config = replace(read_config(Path(folder) / run_folder.CONFIG), device=device)
+        opened[name] = Checkpoint(Path(folder), config, model.to(place), description)
+    if not opened:
+        raise ConfigError("runs", "none", "at least one finished run's folder")
+    first, *others = opened.values()
+    for other in others:
+        for option in SAME:
+            mine, theirs = (getattr(c.config, option) for c in (first, other))
+            if mine != theirs:
+                where = f"{other.folder}, {option}"
+                raise ConfigError(where, str(theirs), f"{mine}, as in {first.folder}")
+        if other.description.classes != first.description.classes:
+            found = f"{len(other.description.classes)} classes that are not all the other run's"
+            expected = f"the {len(first.description.classes)} classes of {first.folder}"
+            raise DataError(other.folder, found, expected)
+    return opened
+
+
+def run_checkpoints(
+    read: Callable[[Checkpoint], VideoInputs], checkpoints: Mapping[str, Checkpoint]
+) -> tuple[VideoInputs, dict[str, RSTANOutput]]:
+    """Run checkpoints on a video, as `predict` does; the first one's inputs, and outputs by name.
+
+    read: makes the inputs of a checkpoint's networks. Runs whose features are made alike share
+    them. Raises DataError (a video of one frame, or too small), CheckpointError (networks that
+    changed).
+    """
+    shared: dict[tuple[Any, ...], ClipFeatures] = {}
+    outputs = {}
+    first = next(iter(checkpoints.values()))
+    inputs, where = read(first), choose_device(first.config.device)
+    for name, one in checkpoints.items():
+        config, about = one.config, one.description
+        key = (config.flow, config.flow_weights, config.camera, config.streams, config.backbone,
+               config.motion_backbone, config.motion_size, str(about.networks),
+               about.short_side)  # fmt: skip
+        if key not in shared:
+            own = inputs if not shared else read(one)
+            shared[key] = video_features(own, config, about, where)
+        features = replace(shared[key], scales=about.scales, classes=about.classes)
+        outputs[name] = run_model(one.model, features, about.head, config)
+    return inputs, outputs

@@ -23,9 +23,8 @@ Values = Sequence[float] | NDArray
 def curves(history: Mapping[str, Mapping[str, Sequence[float]]], *, title: str = "") -> Figure:
     """Draw training curves, one line a model, one panel a quantity.
 
-    history: model -> column -> one value an epoch (NaN where none was measured). The columns are
-    those of the first model; a column whose name has `accuracy` or `share` in it is drawn in per
-    cent. Raises ValueError without a model.
+    history: model -> column -> one value an epoch (NaN where none was measured). A column with
+    `accuracy` or `share` in its name is drawn in per cent. ValueError without a model.
     """
     if not history:
         raise ValueError("no training history to show")
@@ -53,11 +52,10 @@ def curves(history: Mapping[str, Mapping[str, Sequence[float]]], *, title: str =
 class LiveCurves:
     """Collects values epoch by epoch and redraws one picture in place.
 
-    columns: the quantities to draw, a panel each. every: seconds between two drawings at least,
-    so that drawing never costs more than training; `close` draws the last state in any case.
-    An epoch is a mapping or an object with the columns as attributes, such as the training's
-    EpochLog; a column that is missing or None counts as not measured (NaN).
-    Outside a notebook nothing is shown and the history is kept all the same.
+    columns: the quantities to draw, a panel each. every: seconds between two drawings at least, so
+    that drawing never costs more than training. An epoch is a mapping or an object with the columns
+    as attributes, such as the training's EpochLog; what is missing or None counts as not measured
+    (NaN). Outside a notebook nothing is shown and the history is kept all the same.
     """
 
     def __init__(self, *columns: str, title: str = "training", every: float = 2.0) -> None:
@@ -112,10 +110,9 @@ def _display_handle() -> Any:
 def result_table(metrics: Mapping[str, Mapping], caption: str = "") -> Table:
     """Put runs side by side, one row a model, in the order given.
 
-    metrics: model -> its `metrics.json`, or several of them (other seeds) under `"runs"`. Uses
-    `test_accuracy`, `n_test` and `attention_on_silhouette` (None without attention), both shares
-    of 1. Accuracy and attention become per cent: a mean, with the standard deviation where there
-    are several seeds. caption: name the data, the split, the seeds and the profile.
+    metrics: model -> its `metrics.json`, or several of them (other seeds) under `"runs"`, of which
+    `test_accuracy`, `n_test` and `attention_on_silhouette` are shown: means in per cent, with the
+    deviation over seeds. caption: name the data, the split, the seeds and the profile.
     """
     rows = []
     for model, found in metrics.items():
@@ -141,8 +138,7 @@ def confusion_figure(
 ) -> Figure:
     """Show which actions are taken for which.
 
-    matrix: (C, C) counts, true class by row. Colour is the share of the row, the numbers are clips
-    (zeros are left out), so that classes of different size can be compared.
+    matrix: (C, C) counts, true class by row. Colour is the share of the row, numbers are clips.
     """
     matrix = np.asarray(matrix)
     if matrix.shape != (len(classes), len(classes)):
@@ -166,16 +162,10 @@ def confusion_figure(
 
 @styled
 def line_chart(
-    x: Values,
-    lines: Mapping[str, Values],
-    *,
-    xlabel: str,
-    ylabel: str,
-    bounds: Mapping[str, Values] | None = None,
-    marks: Mapping[str, float] | None = None,
-    log: bool = False,
-    title: str = "",
-) -> Figure:
+    x: Values, lines: Mapping[str, Values], *, xlabel: str, ylabel: str,
+    bounds: Mapping[str, Values] | None = None, marks: Mapping[str, float] | None = None,
+    log: bool = False, title: str = "",
+) -> Figure:  # fmt: skip
     """Draw one line a name over x, told apart by colour, dash and marker.
 
     x: (n,). lines: name -> (n,). bounds: name of a line -> (n,), what it can't exceed, drawn as
@@ -208,8 +198,8 @@ def line_chart(
 def accuracy_by_step(shares: Mapping[str, NDArray], chance: float, clips: int) -> Figure:
     """Show the accuracy of each step's answer, one line a model or part.
 
-    shares: label -> (T,), in 0 to 1. chance: the accuracy of guessing. clips: how many one point
-    of a line is measured on; one clip's worth is drawn as a bar at the side.
+    shares: label -> (T,), in 0 to 1. chance: the accuracy of guessing. clips: how many one point is
+    measured on; one clip's worth is drawn as a bar at the side.
     """
     steps = len(next(iter(shares.values())))
     lines = {label: 100 * np.asarray(share) for label, share in shares.items()}
@@ -236,8 +226,8 @@ def memory_figure(
 ) -> Figure:
     """Show quantities of a recurrence over its steps, a panel each, one above the other.
 
-    values: label -> (T,) or (T, units); units are drawn as lines of their own. ranges: label ->
-    the ends of that panel's axis. Steps are counted from 1.
+    values: label -> (T,) or (T, units), a line a unit. ranges: label -> the ends of that panel's
+    axis.
     """
     steps = {len(value) for value in values.values()}
     if len(steps) != 1 or values.keys() != ranges.keys():
@@ -266,14 +256,10 @@ def memory_figure(
 
 @styled
 def number_grid(
-    panels: Mapping[str, NDArray],
-    rows: Sequence[str],
-    columns: Sequence[str] | Mapping[str, Sequence[str]],
-    *,
-    label: str,
-    digits: int = 2,
+    panels: Mapping[str, NDArray], rows: Sequence[str],
+    columns: Sequence[str] | Mapping[str, Sequence[str]], *, label: str, digits: int = 2,
     title: str = "",
-) -> Figure:
+) -> Figure:  # fmt: skip
     """Show small matrices side by side, each number in its cell, on one scale from or about zero.
 
     panels: name -> (R, C), R the same in all. rows: R names. columns: C names, or panel -> names.

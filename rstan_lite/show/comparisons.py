@@ -40,16 +40,13 @@ BESIDE: Any = {"xycoords": ("axes fraction", "data"), "va": "center"}
 
 @styled
 def interval_figure(
-    shares: Mapping[str, tuple[float, tuple[float, float] | None]],
-    *,
-    mark: tuple[str, float] | None = None,
-    strong: str = "",
-) -> Figure:
+    shares: Mapping[str, tuple[float, tuple[float, float] | None]], *,
+    mark: tuple[str, float] | None = None, strong: str = "",
+) -> Figure:  # fmt: skip
     """Draw accuracies as points with their intervals, one line a name, from above.
 
-    shares: name -> (accuracy, its ends or None where there is no interval), all in [0, 1]. mark:
-    words and an accuracy, an upright line. strong: the name that is drawn in black.
-    Raises ValueError without shares.
+    shares: name -> (accuracy, its ends or None for no interval), in [0, 1]. mark: words and an
+    accuracy, an upright line. strong: the name that is drawn in black. ValueError without shares.
     """
     if not shares:
         raise ValueError("no shares to show")
@@ -70,10 +67,7 @@ def interval_figure(
 
 @styled
 def row_figure(ledger: Ledger) -> Figure:
-    """Draw each row's runs as rings with their mean and deviation, beside the paper's number.
-
-    Raises ValueError where no row has a finished run.
-    """
+    """Draw each row's seeds, mean and deviation, and the paper's number; ValueError for no run."""
     entries = [entry for entry in ledger.entries.values() if entry.seeds]
     if not entries:
         raise ValueError("no finished run to show")
@@ -154,8 +148,7 @@ def sharpness_seeds(
 ) -> Figure:
     """Draw accuracy over a sharpness: each line the mean over seeds, bars their deviation.
 
-    lines: name of the sharpness -> its value, above 0 -> seed -> accuracy in [0, 1].
-    Raises ValueError without lines.
+    lines: name of the sharpness -> its value, above 0 -> seed -> accuracy in [0, 1]; some at least.
     """
     if not lines or not all(row for points in lines.values() for row in points.values()):
         raise ValueError("lines without seeds, or no lines")
@@ -179,10 +172,7 @@ def sharpness_seeds(
 
 @styled
 def claim_figure(judged: Sequence[tuple[Claim, Difference]]) -> Figure:
-    """Draw the difference behind each claim: rings are seeds, the bar is the 95 % interval.
-
-    Raises ValueError without claims.
-    """
+    """Draw the difference behind each claim: rings are seeds, the bar is the 95 % interval."""
     if not judged:
         raise ValueError("no claim to show")
     figure, said = new_figure(7.0, 0.3 * len(judged) + 1.1), {}
@@ -203,7 +193,7 @@ def pair_figure(pairs: Sequence[Pair], *, title: str = "") -> Figure:
     """Draw pairs of classes that are taken for one another, both directions, a line a pair.
 
     pairs: of `confused_pairs`; the first MOST_PAIRS are drawn. Numbers are answers of all runs,
-    with their share of the answers to clips of the class. Raises ValueError without pairs.
+    with their share of the answers to clips of the class. ValueError without pairs.
     """
     shown = pairs[:MOST_PAIRS]
     if not shown:
@@ -232,8 +222,8 @@ def pair_figure(pairs: Sequence[Pair], *, title: str = "") -> Figure:
 def change_figure(changes: Sequence[Change], *, title: str = "") -> Figure:
     """Draw what one model fixes and breaks of another's answers, a line a set of clips.
 
-    changes: of `Comparison`. The tick is the difference. Beside each line stands how many of its
-    videos gain and lose, and the p of McNemar's test by videos. Raises ValueError without changes.
+    changes: of `Comparison`. The tick is the difference. Beside it stands how many videos gain and
+    lose, and the p of McNemar's test by videos. ValueError without changes.
     """
     if not changes:
         raise ValueError("no change to show")
@@ -283,15 +273,13 @@ def _count(pair: Pair, direction: int) -> str:
 
 @styled
 def share_figure(
-    shares: Mapping[str, NDArray],
-    even: NDArray,
-    accuracies: Mapping[str, NDArray],
+    shares: Mapping[str, NDArray], even: NDArray, accuracies: Mapping[str, NDArray],
     classes: Sequence[str],
-) -> Figure:
+) -> Figure:  # fmt: skip
     """Draw each class's share of attention on the silhouette, and beside it its accuracy.
 
     shares, accuracies: one or two models' names -> (C,), in [0, 1]; NaN is left out. even: (C,),
-    the share that even attention would have. Raises ValueError for arrays that do not fit.
+    the share that even attention would have. ValueError for arrays that do not fit.
     """
     panels = (("attention on the silhouette (%)", shares), ("accuracy (%)", accuracies))
     sizes = {len(values) for values in (even, *shares.values(), *accuracies.values())}

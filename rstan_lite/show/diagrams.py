@@ -1,19 +1,10 @@
-"""The method on paper: its symbols, its step as a diagram, and which frames of a clip it takes.
-
-`symbols.csv` has the paper's symbols, which all notebooks take their rows from: the name in code,
-the symbol, the meaning, the shape, and where it is first. Shapes are those of one video in one
-stream, as the notebooks derive everything. The package puts an axis of B videos in front of those
-that each video has its own of. Sizes: T time steps, N attended frames, K x K = P places, C actions.
-"""
+"""The method on paper: its step as a diagram, and which frames of a clip it takes."""
 
 from __future__ import annotations
 
-import csv
-import difflib
 from collections.abc import Mapping, Sequence
 from itertools import cycle
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -34,50 +25,10 @@ from rstan_lite.show.style import (
     panel,
     styled,
 )
-from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.tables import Table
 
 if TYPE_CHECKING:
     from rstan_lite.lab.protocols import SequenceRow
-
-COLUMNS = ("symbol", "in code", "meaning", "shape", "first in")
-
-
-class Symbol(NamedTuple):
-    """One row: the paper's symbol, its meaning, its shape for one video, and where it is first."""
-
-    paper: str
-    meaning: str
-    shape: str
-    first: str
-
-
-def _read_symbols() -> dict[str, Symbol]:
-    with Path(__file__).with_name("symbols.csv").open(encoding="utf-8", newline="") as file:
-        _, *rows = csv.reader(file)
-    return {name: Symbol(*row) for name, *row in rows}
-
-
-SYMBOLS = _read_symbols()
-
-
-def symbols(*names: str) -> Table:
-    """Return the rows of these symbols, in the order given; of all symbols where none is named.
-
-    names: as in code, for example "CV", "A_h", "gamma_alpha". Raises ConfigError for a name that
-    is no symbol, with the nearest one and the list, or for a name given twice.
-    """
-    unknown = [name for name in names if name not in SYMBOLS]
-    if unknown:
-        near = difflib.get_close_matches(unknown[0], SYMBOLS, n=1)
-        hint, listed = f"Did you mean {near[0]}?" if near else "", ", ".join(SYMBOLS)
-        found = ", ".join(map(repr, unknown))
-        raise ConfigError("symbols", found, f"names out of {listed}", hint)
-    if len(set(names)) < len(names):
-        raise ConfigError("symbols", ", ".join(names), "each name once")
-    rows = [(name, SYMBOLS[name]) for name in names or SYMBOLS]
-    return Table(COLUMNS, tuple((s.paper, name, s.meaning, s.shape, s.first) for name, s in rows))
-
 
 # name, text, equation, column; one box for each stream
 STREAM_BOXES = (
@@ -106,8 +57,8 @@ ARROW: Any = {"arrowstyle": "-|>", "color": GREY, "linewidth": 1.2, "shrinkA": 0
 def step_diagram() -> Figure:
     """Draw what the two-stream model does at step t, from frames to the predicted action.
 
-    Boxes name the quantity, its symbol and its equation. The upper row is the appearance stream,
-    the lower one motion, the middle their fusion, with the regularisation of Eq. 18.
+    Boxes name the quantity, its symbol and its equation: above the appearance stream, below motion,
+    in the middle their fusion, with the regularisation of Eq. 18.
     """
     figure = new_figure(9.8, 3.9)
     axes, middle = figure.subplots(), 1.0
@@ -186,10 +137,10 @@ SEQUENCE_COLUMNS = (
 def sampling_figure(n_frames: int, rows: Mapping[str, Sequence[int]]) -> Figure:
     """Show which frames of a clip stand for the time steps, a row for each way to choose.
 
-    n_frames: F. rows: label -> the frame of each step, counted from 0; all rows have as many
-    steps. A box is a frame; a filled one holds the numbers of its steps, counted from 1. Blue lines
-    cut the clip into as many equal intervals as there are steps.
-    Raises ValueError for no rows, rows of unlike length, or a frame that the clip does not have.
+    n_frames: F. rows: label -> the frame of each step, from 0; all of one length. A box is a frame;
+    a filled one holds the numbers of its steps, from 1. Blue lines cut the clip into equal
+    intervals. Raises ValueError for rows of unlike length or none, or a frame that the clip does
+    not have.
     """
     lengths = {len(chosen) for chosen in rows.values()}
     if len(lengths) != 1 or 0 in lengths:
@@ -213,10 +164,9 @@ def sampling_figure(n_frames: int, rows: Mapping[str, Sequence[int]]) -> Figure:
 
 
 def sequence_table(rows: Sequence[SequenceRow], clip: str = "") -> Table:
-    """One line a sequence: its name, extent, scale, crop, mirror, source pixels, input, K, frames.
+    """One line a sequence of a clip: its crop in source pixels (ends not included), inputs, frames.
 
-    rows: of one clip. clip: words that say of which, for the caption. Rows and columns of the crop
-    are source pixels, ends not included; a run of frames 4, 5, 6 is written 4-6.
+    rows: of one clip. clip: words that say which, for the caption. Frames 4, 5, 6 are written 4-6.
     """
     lines = []
     for row in rows:
@@ -244,10 +194,9 @@ def runs_of(index: Sequence[int]) -> str:
 def protocol_figure(frame: NDArray[np.uint8], n_frames: int, rows: Sequence[SequenceRow]) -> Figure:
     """Show a protocol's sequences: their crops over a frame, and their frames on a timeline.
 
-    frame: (H, W, 3) uint8, of a clip of n_frames. rows: its sequences, numbered from 1.
-    Above stand the crops of 224 pixels and of other scales, each with the mirrored ones beside
-    them; below, a line for each temporal extent. A box is a frame and a filled one is used; a
-    number says how often, if more than once. Raises ValueError without rows.
+    frame: (H, W, 3) uint8, of a clip of n_frames. rows: its sequences, numbered from 1. Below the
+    crops is a line for each temporal extent: a filled box is a frame that is used, a number says
+    how often, if more than once. ValueError without rows.
     """
     if not rows:
         raise ValueError("no sequences to show")

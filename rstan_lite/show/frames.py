@@ -51,8 +51,8 @@ def as_grid(weights: NDArray) -> NDArray[np.float64]:
 def common_peak(maps: Iterable[NDArray]) -> float:
     """The weight drawn at full strength when several maps share one scale.
 
-    It is the median of the maps' largest weights, so that a single sharp map doesn't make all
-    others pale; but at least 3/P, so that even maps stay pale.
+    The median of their largest weights, so that a single sharp map doesn't make all others pale;
+    but at least 3/P, so that even maps stay pale.
     """
     grids = [as_grid(one) for one in maps]
     typical = float(np.median([grid.max() for grid in grids]))
@@ -64,10 +64,9 @@ def place_map(
 ) -> NDArray[np.float64]:
     """Give every pixel of a frame the weight of the place it belongs to.
 
-    weights: (K, K) or (P,). shape: (H, W) of the frame. crop: the box that the network saw
-    (None: the whole frame); a place covers height/K x width/K pixels of it, and a mirrored crop
-    is mirrored back. smooth: bilinear between the centres of the places instead of blocks.
-    Returns (H, W), NaN outside the crop.
+    Returns (H, W), NaN outside the crop. weights: (K, K) or (P,). shape: (H, W) of the frame. crop:
+    the box that the network saw (None: the whole frame); a mirrored one is mirrored back. smooth:
+    bilinear between the places' centres.
     """
     grid = as_grid(weights)
     top, bottom, left, right = (0, shape[0], 0, shape[1]) if crop is None else crop.box(*shape)
@@ -80,22 +79,14 @@ def place_map(
 
 
 def overlay(
-    frame: Frames,
-    weights: NDArray,
-    crop: Geometry | None = None,
-    *,
-    peak: float | None = None,
-    strength: float = 0.75,
-    smooth: bool = True,
-    outline: bool = True,
-) -> Frames:
-    """Lay one attention map over one frame, aligned to the pixel.
+    frame: Frames, weights: NDArray, crop: Geometry | None = None, *, peak: float | None = None,
+    strength: float = 0.75, smooth: bool = True, outline: bool = True,
+) -> Frames:  # fmt: skip
+    """Lay one attention map over one frame, aligned to the pixel; returns uint8 (H, W, 3).
 
-    frame: (H, W, 3) RGB. weights: (K, K) or (P,), not negative. crop: what the network saw of the
-    frame (None: all of it); the rest is darkened. peak: the weight drawn at full strength (None:
-    the largest of the map). strength: how much a place at the peak is covered, 0 to 1. smooth: see
-    `place_map`. outline: draw the line at half of the peak, which stays readable in a grey print.
-    Returns uint8 (H, W, 3). Raises ValueError for arrays of another shape.
+    frame: (H, W, 3) RGB. weights: (K, K) or (P,), not negative. crop: what the network saw (None:
+    all); the rest is darkened. peak: the weight drawn at full strength (None: the largest). smooth:
+    see `place_map`. outline: a line at half of the peak, which stays readable in a grey print.
     """
     frame = _rgb(frame)
     level = place_map(weights, frame.shape[:2], crop, smooth).astype(np.float32)
@@ -113,15 +104,12 @@ def overlay(
 
 
 def draw_contour(
-    frame: Frames,
-    mask: NDArray,
-    colour: tuple[int, int, int] = (255, 255, 255),
+    frame: Frames, mask: NDArray, colour: tuple[int, int, int] = (255, 255, 255),
     thickness: int = 2,
-) -> Frames:
-    """Draw the edge of a region: a line just inside it and a dark rim just outside.
+) -> Frames:  # fmt: skip
+    """Draw the edge of a region on a copy of a frame: a line just inside it, a dark rim outside.
 
-    frame: (H, W, 3) RGB. mask: (H, W), nonzero inside. thickness: of the line, in pixels. Line and
-    rim together show on light and on dark ground. Returns a copy, uint8 (H, W, 3).
+    frame: (H, W, 3) RGB. mask: (H, W), nonzero inside. thickness: of the line, in pixels.
     """
     drawn, inside = _rgb(frame).copy(), (np.asarray(mask) != 0).astype(np.uint8)
     if inside.shape != drawn.shape[:2]:
@@ -134,10 +122,9 @@ def draw_contour(
 def flow_to_colour(flow: NDArray, bound: float | None = None) -> Frames:
     """Show flow as colour: direction as hue, speed as colourfulness and darkness.
 
-    flow: (..., H, W, 2) in pixels a frame, x to the right and y down. bound: the speed drawn at
-    full strength, faster ones are drawn like it (None: the 99th percentile, at least 1 pixel).
-    All directions are equally light (CIELAB), so a grey print still shows the speed: white is at
-    rest. Returns uint8 (..., H, W, 3).
+    flow: (..., H, W, 2) in pixels a frame, x to the right and y down. bound: the speed at full
+    strength (None: `full_speed`). All directions are equally light (CIELAB), so a grey print still
+    shows the speed: white is at rest. Returns uint8 (..., H, W, 3).
     """
     flow = np.asarray(flow, dtype=np.float32)
     if flow.ndim < 3 or flow.shape[-1] != 2:
@@ -156,13 +143,9 @@ def full_speed(*flows: NDArray) -> float:
 
 
 def write_overlays(
-    frames: Iterable[Frames],
-    maps: Mapping[str, NDArray],
-    nearest: NDArray,
-    crop: Geometry,
-    paths: Mapping[str, Path],
-    fps: float,
-) -> None:
+    frames: Iterable[Frames], maps: Mapping[str, NDArray], nearest: NDArray, crop: Geometry,
+    paths: Mapping[str, Path], fps: float,
+) -> None:  # fmt: skip
     """Write a film for each map by name, in one pass over the frames (F, H, W, 3).
 
     maps: (T, P). nearest: (F,), which of the T a frame takes. The scale is `common_peak`.

@@ -39,19 +39,13 @@ Row: TypeAlias = tuple[str, Sequence[NDArray] | NDArray]  # a row's name, and it
 
 @styled
 def clip_strip(
-    frames: Frames,
-    silhouettes: NDArray,
-    flow: NDArray | None = None,
-    *,
-    indices: Sequence[int] | None = None,
-    crop: Geometry | None = None,
-    title: str = "",
-) -> Figure:
+    frames: Frames, silhouettes: NDArray, flow: NDArray | None = None, *,
+    indices: Sequence[int] | None = None, crop: Geometry | None = None, title: str = "",
+) -> Figure:  # fmt: skip
     """Show sampled frames with the silhouette's contour, and their flow below.
 
-    frames: (n, H, W, 3) uint8. silhouettes: (n, H, W), nonzero on the person. flow: (n, H, W, 2)
-    in pixels a frame, drawn by `flow_to_colour` with a key beside it. indices: the frames' numbers
-    in the clip, counted from 0. crop: what the network sees, drawn as a dashed box.
+    frames: (n, H, W, 3) uint8. silhouettes: (n, H, W), nonzero on the person. flow: (n, H, W, 2) in
+    pixels a frame. indices: the frames' numbers in the clip. crop: what the network sees, dashed.
     """
     rows = [_outlined(frames, silhouettes)]
     text = f"{len(frames)} frames of a clip, the person outlined"
@@ -68,27 +62,19 @@ def clip_strip(
 
 @styled
 def attention_strip(
-    frames: Frames,
-    maps: Mapping[str, NDArray],
-    *,
-    indices: Sequence[int] | Sequence[str] | None = None,
-    crop: Geometry | None = None,
-    silhouettes: NDArray | None = None,
-    target: NDArray | None = None,
-    peak: float | None = None,
-    title: str = "",
-    smooth: bool = True,
-    scale: str = "weight",
-) -> Figure:
+    frames: Frames, maps: Mapping[str, NDArray], *,
+    indices: Sequence[int] | Sequence[str] | None = None, crop: Geometry | None = None,
+    silhouettes: NDArray | None = None, target: NDArray | None = None, peak: float | None = None,
+    title: str = "", smooth: bool = True, scale: str = "weight",
+) -> Figure:  # fmt: skip
     """Show attention maps over frames: one row a map, one column a frame.
 
-    frames: (n, H, W, 3) uint8. maps: row label -> (n, K, K) or (n, P). All rows share one scale
-    from 0 to `peak` (None: `common_peak` of these maps), whose bar marks 1/P, the weight of every
-    place of an even map; the white line on a map is half of the scale. indices: the frames'
-    numbers, or heads of the columns in words. crop: what the network saw. silhouettes: (n, H, W),
-    drawn in a row of their own. target: (n, P), M of Eq. 18; below each map stands the share of it
-    on the target's places. scale: what the colours are, of a place; "" for maps of 0 and 1, which
-    need no bar.
+    frames: (n, H, W, 3) uint8. maps: row label -> (n, K, K) or (n, P). All share one scale from 0
+    to `peak` (None: their `common_peak`); its bar marks 1/P, an even map's weight, and the white
+    line on a map is half of it. indices: the frames' numbers, or heads in words. crop: what the
+    network saw. silhouettes: (n, H, W), drawn in a row of their own. target: (n, P), M of Eq. 18:
+    below each map stands its share there. scale: what the colours are; "" for maps of 0 and 1,
+    which need no bar.
     """
     grids = {row: [as_grid(m) for m in stack] for row, stack in maps.items()}
     if not grids or any(len(stack) != len(frames) for stack in grids.values()):
@@ -123,9 +109,9 @@ def attention_strip(
 def gallery_figure(cases: Sequence[tuple[str, Attended]], *, title: str = "") -> Figure:
     """Draw what models looked at in clips, a row a model and clip, with the silhouette outlined.
 
-    cases: words for each row, and what was attended; rows of one clip should follow each other.
-    At most GALLERY steps are drawn, evenly spaced, their maps on one scale. Below each picture
-    stands the share of its map on the silhouette. Raises ValueError without cases.
+    cases: words for each row, and what was attended. At most GALLERY steps are drawn, evenly
+    spaced, on one scale; below each stands its map's share on the silhouette. ValueError without
+    cases.
     """
     if not cases:
         raise ValueError("no clips to show")
@@ -153,10 +139,9 @@ def gallery_figure(cases: Sequence[tuple[str, Attended]], *, title: str = "") ->
 
 @styled
 def views_figure(views: Mapping[str, tuple[Frames, NDArray]]) -> Figure:
-    """Show transformed frames with their silhouettes' contours, side by side.
+    """Show transformed frames with their silhouettes' contours, and the share that they cover.
 
     views: label -> (frame (H, W, 3) uint8, mask (H, W) nonzero on the person), of any sizes.
-    Under each stands the share of the view that the person covers.
     """
     if not views:
         raise ValueError("no views to show")
@@ -174,9 +159,8 @@ def views_figure(views: Mapping[str, tuple[Frames, NDArray]]) -> Figure:
 def flow_panels(frame: Frames, flow: NDArray, coded: Frames, *, index: int) -> Figure:
     """Show one flow field in the two ways it is looked at: as colour, and as 8-bit channels.
 
-    frame: (H, W, 3) uint8, number `index` of the clip, counted from 0. flow: (H, W, 2) in pixels a
-    frame. coded: (H, W, 2) uint8, the same field as the motion network gets it, x then y, 128 at
-    rest. The greys are stretched to the codes that occur.
+    frame: (H, W, 3) uint8, number `index` of the clip, from 0. flow: (H, W, 2) in pixels a frame.
+    coded: (H, W, 2) uint8, the motion network's x and y, 128 at rest, stretched to what occurs.
     """
     if flow.shape != coded.shape or flow.ndim != 3 or flow.shape[-1] != 2:
         raise ValueError(f"flow and codes of one shape (H, W, 2), not {flow.shape}, {coded.shape}")
@@ -198,8 +182,7 @@ def flow_panels(frame: Frames, flow: NDArray, coded: Frames, *, index: int) -> F
 def flow_stack(stack: Frames) -> Figure:
     """Show a motion network's input: x channels in the upper row, y channels below.
 
-    stack: (H, W, 2 * L) uint8, interleaved x then y, in the order of time. The greys are stretched
-    to the codes that occur.
+    stack: (H, W, 2 * L) uint8, interleaved x then y, in the order of time; see `flow_panels`.
     """
     pairs = stack.shape[2] // 2
     if stack.ndim != 3 or stack.shape[2] % 2 or not pairs:
@@ -216,17 +199,13 @@ def flow_stack(stack: Frames) -> Figure:
 
 @styled
 def flow_rows(
-    frames: Frames,
-    flows: Mapping[str, NDArray],
-    silhouettes: NDArray,
-    *,
+    frames: Frames, flows: Mapping[str, NDArray], silhouettes: NDArray, *,
     indices: Sequence[int] | None = None,
-) -> Figure:
+) -> Figure:  # fmt: skip
     """Compare several flows of the same frames: a row of frames, then one row a flow.
 
-    frames: (n, H, W, 3) uint8. flows: row label -> (n, H, W, 2) in pixels a frame, all in one
-    scale of colours. silhouettes: (n, H, W). The alt text says the mean speed on the person and
-    elsewhere.
+    frames: (n, H, W, 3) uint8. flows: row label -> (n, H, W, 2) in pixels a frame, on one scale.
+    silhouettes: (n, H, W). The alt text says the mean speed on the person and elsewhere.
     """
     if not flows or any(len(flow) != len(frames) for flow in flows.values()):
         raise ValueError(f"a flow for each of {len(frames)} frames")
@@ -245,17 +224,14 @@ def flow_rows(
 
 @styled
 def receptive_figure(
-    image: Frames,
-    shares: Mapping[str, NDArray],
-    fields: Mapping[str, Box],
+    image: Frames, shares: Mapping[str, NDArray], fields: Mapping[str, Box],
     cells: Mapping[str, Box],
-) -> Figure:
+) -> Figure:  # fmt: skip
     """Show which pixels places of a cube depend on, one panel a place.
 
-    image: (s, s, 3) uint8. shares: label -> (s, s), how much each pixel matters to the place, not
-    negative. fields, cells: label -> top, bottom, left, right in pixels of the place's receptive
-    field (dashed) and of its own cell of the grid (solid). Each map has its own scale, the square
-    root of its values from 0 to the largest.
+    image: (s, s, 3) uint8. shares: label -> (s, s), how much each pixel matters, not negative,
+    drawn as its square root, the largest 1. fields, cells: label -> top, bottom, left, right in
+    pixels of the place's receptive field (dashed) and of its own cell of the grid (solid).
     """
     if not (shares.keys() == fields.keys() == cells.keys()) or not shares:
         raise ValueError("shares, fields and cells of the same places")
@@ -306,18 +282,12 @@ def heat_bar(
 
 
 def _image_rows(
-    rows: Sequence[Row],
-    heads: Sequence[str],
-    title: str = "",
-    *,
-    column: float = COLUMN,
-    left: float = 1.1,
-    **words: Any,
-) -> tuple[Figure, NDArray]:
+    rows: Sequence[Row], heads: Sequence[str], title: str = "", *, column: float = COLUMN,
+    left: float = 1.1, **words: Any,
+) -> tuple[Figure, NDArray]:  # fmt: skip
     """Return a figure of pictures in named rows, and its axes, (rows, columns).
 
-    heads: of the columns. column, left: inches of a picture and beside the pictures. words: the
-    look of the rows' names.
+    heads: of the columns. column, left: inches of a picture and beside it. words: of rows' names.
     """
     shapes = [picture.shape for _, pictures in rows for picture in pictures]
     row = column * max(h / w for h, w, *_ in shapes) + 0.2  # a picture and the line below it
@@ -379,10 +349,7 @@ def _flow_key(axes: Axes, bound: float) -> None:
 
 
 def _greys(coded: Frames) -> tuple[list[NDArray], str]:
-    """8-bit flow (H, W, n) as n pictures, mid grey at rest, and in words what black and white are.
-
-    Black and white are about the largest codes, so that small motions can be seen.
-    """
+    """8-bit flow (H, W, n) as n pictures, mid grey at rest, and which codes are black and white."""
     reach = np.percentile(np.abs(coded.astype(float) - 128), 99.5)
     reach = min(127, max(8, int(np.ceil(reach))))
     grey = np.clip((coded.astype(float) - 128 + reach) / (2 * reach), 0, 1)

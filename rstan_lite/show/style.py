@@ -116,13 +116,9 @@ def mark_at(axes: Axes, x: float, words: str) -> None:
 
 
 def heat_panels(
-    tables: Mapping[str, NDArray],
-    rows: Sequence[str],
-    columns: Mapping[str, Sequence[str]],
-    size: tuple[float, float],
-    label: str = "",
-    **look: Any,
-) -> tuple[Figure, NDArray]:
+    tables: Mapping[str, NDArray], rows: Sequence[str], columns: Mapping[str, Sequence[str]],
+    size: tuple[float, float], label: str = "", **look: Any,
+) -> tuple[Figure, NDArray]:  # fmt: skip
     """Return a figure of tables (R, C) as coloured cells side by side, and its axes.
 
     rows: R names, at the left. columns: table -> C names. size: in inches. label: of the colour
@@ -195,8 +191,8 @@ class Picture:
 def keep(figure: Figure | Drawing, path: str | Path | None = None, dpi: int = DPI) -> Picture:
     """Draw a figure once, write it to a .png if a path is given, and return it for display.
 
-    The PNG's Description field holds the text alternative. Missing folders are made. A Drawing
-    keeps its pixels, whatever the dpi.
+    The PNG's Description field holds the text alternative. A Drawing keeps its pixels, whatever the
+    dpi.
     """
     alt, buffer = alt_text(figure), io.BytesIO()
     if isinstance(figure, Drawing):

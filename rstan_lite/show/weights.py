@@ -43,9 +43,8 @@ def sharpness_figure(
 ) -> Figure:
     """Show one frame's location weights at a sharpness: over the frame, and sorted by size.
 
-    frame: (H, W, 3) uint8. scores: (P,) un-normalised scores of Eq. 2. gamma: 0 or more. crop:
-    what the network saw. Colours and the axis of weights have the same scale for every gamma, so
-    that two figures can be compared: full strength is a weight of 0.25.
+    frame: (H, W, 3) uint8. scores: (P,) un-normalised, of Eq. 2. gamma: 0 or more. crop: what the
+    network saw. Scales are the same for every gamma: full strength is a weight of 0.25.
     """
     alpha, peak = sharpened(scores, gamma), 0.25
     places, count = len(alpha), effective_number(alpha)
@@ -70,10 +69,9 @@ def sharpness_figure(
 def sharpness_curves(
     scores: NDArray, gammas: Sequence[float], mark: Sequence[float] = ()
 ) -> Figure:
-    """Show each place's weight against the sharpness, for a handful of places.
+    """Show each place's weight against the sharpness.
 
-    scores: (P,), P up to 6. gammas: where the lines are drawn. mark: values to mark by a vertical
-    line, for example those of the paper.
+    scores: (P,), P up to 6. gammas: of the points. mark: values with an upright line.
     """
     weights = np.stack([sharpened(scores, gamma) for gamma in gammas], axis=-1)  # (P, gammas)
     if not 1 <= len(weights) <= len(style.LINES):
@@ -124,8 +122,8 @@ def covering_figure(area: NDArray, largest: NDArray, rules: Mapping[str, float])
 def frame_sharpness(scores: NDArray, gamma_beta: float = 1.0) -> Figure:
     """Show un-normalised frame scores and the weights that Eq. 6 makes of them.
 
-    scores: (N,) of Eq. 5. gamma_beta: 0 or more. The right panel also says over how many frames
-    the weight is spread: exp of the entropy, N for equal weights and 1 for a single frame.
+    scores: (N,) of Eq. 5. gamma_beta: 0 or more. The title says over how many frames the weight is
+    spread, see `effective_number`.
     """
     scores = np.asarray(scores, dtype=np.float64)
     if scores.ndim != 1:
@@ -156,10 +154,10 @@ def frame_sharpness(scores: NDArray, gamma_beta: float = 1.0) -> Figure:
 
 @styled
 def features_figure(rows: Mapping[str, NDArray], *, first: int = 40) -> Figure:
-    """Show several feature vectors below each other, in the channels where they differ most.
+    """Show feature vectors below each other, in the channels where they differ most.
 
-    rows: label -> (d,), not negative. first: how many channels are shown, those with the largest
-    spread over the rows, sorted by the last row. All share one scale from 0.
+    rows: label -> (d,), not negative, all on one scale from 0. first: how many channels are shown,
+    those with the largest spread over the rows, sorted by the last row.
     """
     table = np.array([np.asarray(row, np.float64) for row in rows.values()])  # (rows, d)
     if table.ndim != 2 or len(table) < 2:
@@ -181,9 +179,8 @@ def features_figure(rows: Mapping[str, NDArray], *, first: int = 40) -> Figure:
 def fused_bars(appearance: NDArray, motion: NDArray, *, what: str = "place") -> Figure:
     """Show two streams' weights side by side, and under a line their maximum (Eq. 14 or 15).
 
-    appearance, motion: (N,), each summing to 1. what: the name of an entry, "place" or "frame".
-    The legend gives the three sums; the maximum's is 1 plus half of the sum of
-    |appearance - motion|.
+    appearance, motion: (N,), each summing to 1. what: an entry, "place" or "frame". The legend has
+    the sums; the maximum's is 1 plus half of the sum of |appearance - motion|.
     """
     a, m = np.asarray(appearance, float), np.asarray(motion, float)
     if a.shape != m.shape or a.ndim != 1:
@@ -213,8 +210,7 @@ def fusion_figure(
     """Show the streams' maps over frames, and what a fusion makes of them (Eq. 14).
 
     frames: (n, H, W, 3) uint8. maps: stream -> (n, P). fusion: "none" (both rows alone), "mean" or
-    "max". around: more of `attention_strip`. The scale is the same for all fusions, so that they
-    can be compared.
+    "max"; the scale is the same for all. around: more of `attention_strip`.
     """
     if fusion not in FUSIONS:
         raise ValueError(f"fusion {fusion!r}; it is one of {', '.join(FUSIONS)}")
@@ -228,18 +224,14 @@ def fusion_figure(
 
 
 def trained_maps(
-    frames: Frames,
-    maps: Mapping[float, Mapping[str, NDArray]],
-    lambda_aa: float = 0.0,
-    *,
-    target: NDArray,
-    **around: Any,
-) -> Figure:
+    frames: Frames, maps: Mapping[float, Mapping[str, NDArray]], lambda_aa: float = 0.0, *,
+    target: NDArray, **around: Any,
+) -> Figure:  # fmt: skip
     """Show the attention of one of several trained models, chosen by its lambda_AA of Eq. 19.
 
-    frames: (n, H, W, 3) uint8. maps: lambda_AA -> row label -> (n, P). target: (n, P), M of Eq. 18.
-    around: more of `attention_strip`. The scale is the same for all models. The text alternative
-    gives each row's mean share of attention on the silhouette.
+    frames: (n, H, W, 3) uint8. maps: lambda_AA -> row label -> (n, P), all on one scale. target:
+    (n, P), M of Eq. 18. around: more of `attention_strip`. The text alternative gives each row's
+    mean share of attention on the silhouette.
     """
     if lambda_aa not in maps:
         raise ValueError(f"lambda_AA {lambda_aa}; there are {', '.join(f'{k:g}' for k in maps)}")
@@ -262,9 +254,9 @@ def by_frame(
 ) -> NDArray[np.float64]:
     """Lay frame weights out by the frame they belong to.
 
-    beta: (T, N) weights of step t for its N attended frames. frames: (T, N), the sampled frame each
-    weight belongs to (None: N = all frames, in order). valid: (T, N), False where a window reaches
-    past the end. Returns (T, T) or wider, NaN where step t does not look at a frame at all.
+    beta: (T, N) weights of step t for its N attended frames. frames: (T, N), the sampled frame of
+    each (None: all, in order). valid: (T, N), False where a window reaches past the end. Returns
+    (T, T) or wider, NaN where step t does not look at a frame.
     """
     beta = np.asarray(beta, dtype=np.float64)
     frames = np.broadcast_to(np.arange(beta.shape[1]), beta.shape) if frames is None else frames
@@ -278,18 +270,13 @@ def by_frame(
 
 @styled
 def beta_heatmap(
-    beta: Mapping[str, NDArray],
-    frames: NDArray | None = None,
-    valid: NDArray | None = None,
-    *,
-    indices: Sequence[int],
-    title: str = "",
-) -> Figure:
-    """Show which sampled frames each step of the LSTM attends to, a panel for each set of weights.
+    beta: Mapping[str, NDArray], frames: NDArray | None = None, valid: NDArray | None = None, *,
+    indices: Sequence[int], title: str = "",
+) -> Figure:  # fmt: skip
+    """Show which sampled frames each step of the LSTM attends to, a panel a set of weights.
 
-    beta: panel label -> (T, N), for example each stream's beta and the fused one. frames, valid:
-    see `by_frame`; frames that a step does not look at are hatched. indices: the sampled frames'
-    numbers in the clip. All panels share one scale, from 0 to the largest weight shown.
+    beta: panel label -> (T, N), on one scale from 0. frames, valid: see `by_frame`; frames that a
+    step does not look at are hatched. indices: the sampled frames' numbers in the clip.
     """
     tables = {label: by_frame(one, frames, valid) for label, one in beta.items()}
     if not tables:
@@ -321,7 +308,7 @@ def _thin(labels: Sequence[int]) -> list[str]:
 def attended_figure(seen: Mapping[str, NDArray], *, title: str = "") -> Figure:
     """Show which frames each step may look at, a panel for each rule.
 
-    seen: name of the rule -> (T, n) bool, True where step t may look at frame n.
+    seen: name of the rule -> (T, n) bool, True where step t may look at frame n, of one shape.
     """
     tables = {name: np.asarray(table, bool) for name, table in seen.items()}
     if not tables or any(table.ndim != 2 for table in tables.values()):
@@ -341,19 +328,13 @@ def attended_figure(seen: Mapping[str, NDArray], *, title: str = "") -> Figure:
 
 @styled
 def step_attention(
-    frames: Frames,
-    alpha: NDArray,
-    beta: NDArray,
-    step: int = 1,
-    *,
-    indices: Sequence[int],
+    frames: Frames, alpha: NDArray, beta: NDArray, step: int = 1, *, indices: Sequence[int],
     crop: Geometry | None = None,
-) -> Figure:
+) -> Figure:  # fmt: skip
     """Show one step's attention: alpha over every frame, and beta as a bar under each.
 
-    frames: (T, H, W, 3) uint8. alpha: (T, T, P) and beta: (T, T) of all steps over all frames.
+    frames: (T, H, W, 3) uint8. alpha: (T, T, P), beta: (T, T) of all steps, on scales of all steps.
     step: t, counted from 1; its own frame is framed. indices: the frames' numbers in the clip.
-    The scales are those of all steps, so that steps can be compared.
     """
     alpha, beta, steps = np.asarray(alpha), np.asarray(beta), len(frames)
     if alpha.shape[:2] != (steps, steps) or beta.shape != (steps, steps):

@@ -118,13 +118,11 @@ Control: TypeAlias = Slider | Choice
 def explore(draw: Callable[..., Figure | Drawing], **controls: Control) -> Any:
     """Show draw's figure beside controls, and draw it anew whenever one of them moves.
 
-    draw: a function of `rstan_lite.show`; called with one value for each control, by name, and
-        returns a figure with a text alternative (`describe`).
-    controls: `slider(...)` or `choice(...)` for each argument that can be changed.
-    Returns an ipywidgets box: the controls (each has a label and works from the keyboard: Tab to
-    reach it, arrow keys to change it), the picture, and its text alternative as HTML text, which
-    changes with it. What draw raises at first is raised here; what it raises later stands in the
-    text's place, with the picture left out, until the next change.
+    draw: a function of `rstan_lite.show`, called with one value for each control, by name.
+    controls: `slider(...)` or `choice(...)` for each argument that can be changed. Returns an
+    ipywidgets box: the controls (Tab reaches them, arrow keys change them), the picture, and its
+    text alternative, which changes with it. What draw raises at first is raised here; what it
+    raises later stands in the text's place until the next change.
     """
     import ipywidgets
 
@@ -181,9 +179,9 @@ def complaint(what: str, error: Exception) -> str:
 class Positions:
     """The pictures of some controls; Jupyter shows sliders over them without kernel or library.
 
-    labels: of the controls. words: what each control's positions are called. pictures: the content
-    of a file and a text alternative for each combination; the last control's are side by side. now:
-    the position of each control that is shown first. kind: of the files. note: a line below.
+    labels: of the controls. words: of each control's positions. pictures: a file's content and a
+    text alternative for each combination, the last control's side by side. now: the position of
+    each control that is shown first. kind: of the files. note: a line below.
     """
 
     labels: tuple[str, ...]
@@ -217,9 +215,8 @@ class Positions:
 def every_position(draw: Callable[..., Figure | Drawing], **controls: Control) -> Positions:
     """Draw draw's figure at every position of its controls; arguments are those of `explore`.
 
-    draw: called once for each position, about a quarter of a second each. Of several controls with
-    more than MOST positions together, the longest ones keep every second, third, ... position from
-    their value on. Raises ValueError for no control, and what draw raises.
+    Of several controls with more than MOST positions together, the longest ones keep every second,
+    third, ... position from their value on. Raises ValueError for no control, and what draw raises.
     """
     if not controls:
         raise ValueError("nothing to draw beforehand: no controls were given")
@@ -232,11 +229,9 @@ def every_position(draw: Callable[..., Figure | Drawing], **controls: Control) -
 
 
 def positions_of(
-    picture: Callable[..., tuple[bytes, str]],
-    controls: Mapping[str, Control],
-    kind: str = "png",
+    picture: Callable[..., tuple[bytes, str]], controls: Mapping[str, Control], kind: str = "png",
     note: str = "",
-) -> Positions:
+) -> Positions:  # fmt: skip
     """`every_position` of a function that returns a file's content and its text alternative.
 
     kind, note: see `Positions`.

@@ -6,8 +6,8 @@ import re
 import pytest
 
 from rstan_lite import show
+from rstan_lite.classroom.symbols import COLUMNS, SYMBOLS
 from rstan_lite.model import RSTAN, RSTANConfig
-from rstan_lite.show.diagrams import COLUMNS, SYMBOLS
 from rstan_lite.system.errors import ConfigError
 
 PAPER = {

@@ -4,64 +4,21 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.transforms import view
 from rstan_lite.features.flow import decode
-from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.lab import predict
-from rstan_lite.model import RSTAN, RSTANOutput
+from rstan_lite.lab.predict import Checkpoint
+from rstan_lite.model import RSTANOutput
 from rstan_lite.show.explorer.scenes import FUSED, Look, Scene
-from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import ConfigError, DataError
-from rstan_lite.training.config import TrainConfig, read_config
-from rstan_lite.training.run_folder import CONFIG, Description, load_model
 
 MOST_UPLOADED = 9 * 2**20  # bytes: Jupyter's server drops messages of more than 10 MiB
-SAME = ("stored_frames", "test_frames", "views", "size")  # so that runs share steps and places
-
-
-@dataclass(frozen=True, eq=False)
-class Checkpoint:
-    """The chosen model of a finished run, and what belongs to it."""
-
-    folder: Path
-    config: TrainConfig
-    model: RSTAN
-    description: Description
-
-
-def open_checkpoints(runs: Mapping[str, str | Path], device: str = "auto") -> dict[str, Checkpoint]:
-    """The checkpoints of named runs, to be shown beside one another.
-
-    Raises CheckpointError (damaged or unfinished run), ConfigError (no run; runs that differ in the
-    frames or the crop that they test on), DataError (runs with other classes), DeviceError.
-    """
-    opened, place = {}, choose_device(device)
-    for name, folder in runs.items():
-        model, description = load_model(Path(folder))
-        config = replace(read_config(Path(folder) / CONFIG), device=device)
-        opened[name] = Checkpoint(Path(folder), config, model.to(place), description)
-    if not opened:
-        raise ConfigError("runs", "none", "at least one finished run's folder")
-    first, *others = opened.values()
-    for other in others:
-        for option in SAME:
-            mine, theirs = (getattr(c.config, option) for c in (first, other))
-            if mine != theirs:
-                where = f"{other.folder}, {option}"
-                raise ConfigError(where, str(theirs), f"{mine}, as in {first.folder}")
-        if other.description.classes != first.description.classes:
-            found = f"{len(other.description.classes)} classes that are not all the other run's"
-            expected = f"the {len(first.description.classes)} classes of {first.folder}"
-            raise DataError(other.folder, found, expected)
-    return opened
 
 
 def look_of(output: RSTANOutput, name: str) -> Look:
@@ -88,33 +45,15 @@ def scene_of(
     title: str,
     action: str = "",
 ) -> Scene:
-    """Run checkpoints on a video, as `rstan-lite predict` does.
-
-    read: makes the inputs of a checkpoint's networks. Runs whose features are made alike share
-    them. Raises DataError (a video of one frame, or too small), CheckpointError (networks that
-    changed).
-    """
-    looks: list[Look] = []
-    shared: dict[tuple[Any, ...], ClipFeatures] = {}
+    """What checkpoints make of a video. read, errors: see `predict.run_checkpoints`."""
+    inputs, outputs = predict.run_checkpoints(read, checkpoints)
+    looks = tuple(look_of(output, name) for name, output in outputs.items())
     first = next(iter(checkpoints.values()))
-    inputs = read(first)
-    where = choose_device(first.config.device)
-    for name, one in checkpoints.items():
-        config, about = one.config, one.description
-        key = (config.flow, config.flow_weights, config.camera, config.streams, config.backbone,
-               config.motion_backbone, config.motion_size, str(about.networks),
-               about.short_side)  # fmt: skip
-        if key not in shared:
-            own = inputs if not shared else read(one)
-            shared[key] = predict.video_features(own, config, about, where)
-        features = replace(shared[key], scales=about.scales, classes=about.classes)
-        looks.append(look_of(predict.run_model(one.model, features, about.head, config), name))
     arrays = {name: tensor.numpy() for name, tensor in inputs.tensors.items()}
     film, pairs = arrays["frames"], np.minimum(arrays["index"], len(arrays["flow"]) - 1)
     crop = view(first.config.views[0], film.shape[1:3], first.config.size)
     clip = film, decode(arrays["flow"][pairs]), arrays.get("masks"), inputs.numbers
-    classes = first.description.classes
-    return Scene(title, action, *clip, len(inputs.order), crop, classes, tuple(looks))
+    return Scene(title, action, *clip, len(inputs.order), crop, first.description.classes, looks)
 
 
 class Stage:

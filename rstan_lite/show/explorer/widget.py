@@ -192,9 +192,8 @@ class Explorer:
 def explorer(stage: Stage, folder: str | Path) -> Any:
     """Show a stage's scenes beside controls, and draw anew whenever one of them moves.
 
-    stage: see `Stage`. folder: where exported files go. Returns an ipywidgets box. Every control
-    has a label and works from the keyboard: Tab reaches it, arrow keys move it, Enter or Space
-    presses a button. Below the picture stands its text alternative, which changes with it.
+    folder: where exported files go. Returns an ipywidgets box. Every control has a label and works
+    from the keyboard. Below the picture stands its text alternative, which changes with it.
     """
     return Explorer(stage, folder).box
 
@@ -202,8 +201,7 @@ def explorer(stage: Stage, folder: str | Path) -> Any:
 def beforehand(stage: Stage, folder: str | Path) -> Positions:
     """What `explorer` shows at first, drawn at the steps of the first clips, see `positions_of`.
 
-    stage: see `Stage`. folder: unused, as nothing is exported; so that one call can stand in the
-    place of the other. Returns sliders over pictures that need no kernel.
+    folder: unused, as nothing is exported; so that one call can stand in the place of the other.
     """
     titles = stage.titles[: max(1, PICTURES // stage.steps)]
     view = cache(partial(view_of, stage))
@@ -218,11 +216,11 @@ def beforehand(stage: Stage, folder: str | Path) -> Positions:
 
 
 def export(view: View, path: str | Path, step: int = 1) -> Path:
-    """Write a view as .png (the given step, counted from 1), or .gif or .mp4 (all steps).
+    """Write a view as .png (the given step, from 1), or .gif or .mp4 (all steps).
 
-    The PNG's Description field holds the text alternative. Returns the path. Raises ConfigError for
-    another ending, ValueError for a step that there isn't, StoreError where the disk is full or the
-    folder can't be written; no part of a file is left then.
+    Returns the path. The PNG's Description field holds the text alternative. Raises ConfigError for
+    another ending, StoreError where the disk is full or the folder can't be written; no part of a
+    file is left then.
     """
     path = Path(path)
     ending = path.suffix.lower()
