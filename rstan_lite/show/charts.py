@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from rstan_lite.show import style
-from rstan_lite.show.style import describe, draw_lines, heat_panels, listed, new_figure, styled
+from rstan_lite.show.style import describe, draw_lines, heat_panels, listed, new_axes, styled
 from rstan_lite.system.tables import Table
 
 RESULT_COLUMNS = ("model", "accuracy (%)", "attention on the person (%)", "test clips", "seeds")
@@ -26,10 +27,8 @@ def curves(history: Mapping[str, Mapping[str, Sequence[float]]], *, title: str =
     history: model -> column -> one value an epoch (NaN where none was measured). A column with
     `accuracy` or `share` in its name is drawn in per cent. ValueError without a model.
     """
-    if not history:
-        raise ValueError("no training history to show")
     columns = list(next(iter(history.values())))
-    figure = new_figure(1.6 + 3.2 * len(columns), 3.0)
+    figure = style.new_figure(1.6 + 3.2 * len(columns), 3.0)
     axes = figure.subplots(1, len(columns), squeeze=False)[0]
     for column, axis in zip(columns, axes, strict=True):
         name, share = column.replace("_", " "), "accuracy" in column or "share" in column
@@ -61,7 +60,8 @@ class LiveCurves:
     def __init__(self, *columns: str, title: str = "training", every: float = 2.0) -> None:
         self.columns, self.title, self.every = columns, title, every
         self.history: dict[str, dict[str, list[float]]] = {}
-        self._handle, self._started, self._drawn = _display_handle(), False, -np.inf
+        self._handle: Any = None
+        self._drawn = -np.inf
 
     def add(self, model: str, epoch: object) -> None:
         """Take one epoch of one model."""
@@ -86,9 +86,10 @@ class LiveCurves:
     def _show(self, path: str | Path | None = None, dpi: int = style.DPI) -> style.Picture:
         picture = style.keep(curves(self.history, title=self.title), path, dpi)
         self._drawn = time.monotonic()
-        if self._handle is not None:
-            (self._handle.update if self._started else self._handle.display)(picture)
-            self._started = True
+        if self._handle is None:
+            self._handle = _display(picture)
+        else:
+            self._handle.update(picture)
         return picture
 
 
@@ -97,14 +98,13 @@ def _value(epoch: object, column: str) -> float:
     return np.nan if found is None else float(found)
 
 
-def _display_handle() -> Any:
-    """Return IPython's handle of a display to be updated, or None outside a notebook."""
-    try:
-        from IPython import get_ipython
-        from IPython.display import DisplayHandle
-    except ImportError:
+def _display(picture: style.Picture) -> Any:
+    """Show a picture in a notebook; IPython's handle to update it, None outside of a notebook."""
+    if "IPython" not in sys.modules:
         return None
-    return None if get_ipython() is None else DisplayHandle()
+    from IPython import display, get_ipython
+
+    return None if get_ipython() is None else display.display(picture, display_id=True)
 
 
 def result_table(metrics: Mapping[str, Mapping], caption: str = "") -> Table:
@@ -176,8 +176,7 @@ def line_chart(
         raise ValueError(f"lines of {[len(y) for y in values.values()]} points over {len(x)}")
     if bounds and not set(bounds) <= set(values):
         raise ValueError(f"bounds of {sorted(bounds)} for lines {sorted(values)}")
-    figure = new_figure(7.0, 3.2)
-    axis = figure.subplots()
+    figure, axis = new_axes(7.0, 3.2)
     draw_lines(axis, x, values)
     ring: Any = {"linestyle": "none", "marker": "o", "markersize": 9, "markerfacecolor": "none"}
     for i, most in enumerate((bounds or {}).values()):
@@ -233,7 +232,7 @@ def memory_figure(
     if len(steps) != 1 or values.keys() != ranges.keys():
         raise ValueError(f"one number of steps and a range for each panel, not {sorted(steps)}")
     (n,) = steps
-    figure = new_figure(6.4, 0.78 * len(values) + 0.8)
+    figure = style.new_figure(6.4, 0.78 * len(values) + 0.8)
     axes = figure.subplots(len(values), 1, sharex=True, squeeze=False)[:, 0]
     for axis, (label, value) in zip(axes, values.items(), strict=True):
         units = np.asarray(value, np.float64).reshape(n, -1).T

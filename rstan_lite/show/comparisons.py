@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rstan_lite.show import style
 from rstan_lite.show.charts import spread
-from rstan_lite.show.style import describe, listed, named_lines, new_figure, percent, plain, styled
+from rstan_lite.show.style import describe, listed, named_lines, new_axes, percent, plain, styled
 
 if TYPE_CHECKING:
     from rstan_lite.lab.ledger.claims import Claim, Difference
@@ -48,10 +48,7 @@ def interval_figure(
     shares: name -> (accuracy, its ends or None for no interval), in [0, 1]. mark: words and an
     accuracy, an upright line. strong: the name that is drawn in black. ValueError without shares.
     """
-    if not shares:
-        raise ValueError("no shares to show")
-    figure, said = new_figure(6.8, 0.21 * len(shares) + 1.0), {}
-    axes = figure.subplots()
+    (figure, axes), said = new_axes(6.8, 0.21 * len(shares) + 1.0), {}
     for y, (name, (share, ends)) in enumerate(shares.items()):
         look: Any = {"color": style.BLACK if name == strong else style.BLUE}
         said[name] = f"{share:.1%}"
@@ -110,8 +107,7 @@ def _seed_rows(rows: BySeed, xlabel: str, marks: Mapping[str, float], title: str
     """Draw a line a row: its seeds, their mean and deviation, and a diamond where the paper is."""
     if not rows or not all(rows.values()):
         raise ValueError("rows without seeds, or no rows")
-    figure, said = new_figure(7.0, 0.28 * len(rows) + 1.2), {}
-    axes = figure.subplots()
+    (figure, axes), said = new_axes(7.0, 0.28 * len(rows) + 1.2), {}
     for y, (name, seeds) in enumerate(rows.items()):
         values, mean, apart = _by_seed(seeds)
         _dots(axes, y, values, mean, (mean - apart, mean + apart), style.BLUE)
@@ -152,8 +148,7 @@ def sharpness_seeds(
     """
     if not lines or not all(row for points in lines.values() for row in points.values()):
         raise ValueError("lines without seeds, or no lines")
-    figure, said = new_figure(6.8, 3.2), {}
-    axes = figure.subplots()
+    (figure, axes), said = new_axes(6.8, 3.2), {}
     for (name, points), look in zip(lines.items(), cycle(style.LINES), strict=False):
         values = sorted(points)
         _, means, apart = zip(*(_by_seed(points[value]) for value in values), strict=True)
@@ -173,10 +168,7 @@ def sharpness_seeds(
 @styled
 def claim_figure(judged: Sequence[tuple[Claim, Difference]]) -> Figure:
     """Draw the difference behind each claim: rings are seeds, the bar is the 95 % interval."""
-    if not judged:
-        raise ValueError("no claim to show")
-    figure, said = new_figure(7.0, 0.3 * len(judged) + 1.1), {}
-    axes = figure.subplots()
+    (figure, axes), said = new_axes(7.0, 0.3 * len(judged) + 1.1), {}
     for y, (claim, found) in enumerate(judged):
         low, mean, high = 100 * found.low, 100 * found.mean, 100 * found.high
         colour = VERDICTS.get(found.verdict, "#777777")
@@ -196,8 +188,6 @@ def pair_figure(pairs: Sequence[Pair], *, title: str = "") -> Figure:
     with their share of the answers to clips of the class. ValueError without pairs.
     """
     shown = pairs[:MOST_PAIRS]
-    if not shown:
-        raise ValueError("no pair of classes to show")
     there, back = [pair.there for pair in shown], [pair.back for pair in shown]
     forth, returned = ([_count(pair, i) for pair in shown] for i in (0, 1))
     names = [(plain(pair.first), plain(pair.second)) for pair in shown]
@@ -225,8 +215,6 @@ def change_figure(changes: Sequence[Change], *, title: str = "") -> Figure:
     changes: of `Comparison`. The tick is the difference. Beside it stands how many videos gain and
     lose, and the p of McNemar's test by videos. ValueError without changes.
     """
-    if not changes:
-        raise ValueError("no change to show")
     fixed, broken = [change.fixed for change in changes], [change.broken for change in changes]
     names = [f"{plain(change.name)} ({change.clips})" for change in changes]
     sides = {"fixed": (fixed, style.GREEN), "broken": (broken, style.VERMILION)}
@@ -251,8 +239,7 @@ def _two_sided(
 
     sides: of the right and the left, name -> the counts and their colour.
     """
-    figure = new_figure(7.4, LINE * len(names) + 1.3)
-    axes, y = figure.subplots(), range(len(names))
+    (figure, axes), y = new_axes(7.4, LINE * len(names) + 1.3), range(len(names))
     axes.axvline(0, color="black", linewidth=0.9)
     (label, (right, colour)), (other, (left, hatched)) = sides.items()
     look: Any = {"color": hatched, "label": other, "hatch": "//", "edgecolor": "white"}
@@ -285,7 +272,7 @@ def share_figure(
     sizes = {len(values) for values in (even, *shares.values(), *accuracies.values())}
     if sizes != {len(classes)} or not 1 <= len(shares) <= len(MARKS) or {*shares} != {*accuracies}:
         raise ValueError(f"{len(shares)} models of {sorted(sizes)} for {len(classes)} classes")
-    figure = new_figure(7.4, LINE * len(classes) + 1.4)
+    figure = style.new_figure(7.4, LINE * len(classes) + 1.4)
     both, y = figure.subplots(1, 2, sharey=True), np.arange(len(classes))
     names = [plain(name) for name in classes]
     for axes, (label, models) in zip(both, panels, strict=True):

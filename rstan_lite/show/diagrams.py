@@ -13,18 +13,8 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 from numpy.typing import NDArray
 
 from rstan_lite.data.transforms import CROP
-from rstan_lite.show.style import (
-    BLACK,
-    BLUE,
-    LINES,
-    STREAM_COLOURS,
-    VERMILION,
-    describe,
-    listed,
-    new_figure,
-    panel,
-    styled,
-)
+from rstan_lite.show import style
+from rstan_lite.show.style import describe, listed, new_axes, new_figure, panel, styled
 from rstan_lite.system.tables import Table
 
 if TYPE_CHECKING:
@@ -60,23 +50,22 @@ def step_diagram() -> Figure:
     Boxes name the quantity, its symbol and its equation: above the appearance stream, below motion,
     in the middle their fusion, with the regularisation of Eq. 18.
     """
-    figure = new_figure(9.8, 3.9)
-    axes, middle = figure.subplots(), 1.0
+    (figure, axes), middle = new_axes(9.8, 3.9), 1.0
     axes.set(xlim=(-0.55, 8.05), ylim=(-0.85, 2.85))
     axes.axis("off")
     fused = {
-        name: _box(axes, (x, middle), text, equation, STREAM_COLOURS["fused"])
+        name: _box(axes, (x, middle), text, equation, style.STREAM_COLOURS["fused"])
         for name, text, equation, x in FUSED_BOXES
     }
     for stream, source, side in (("appearance", "RGB", 1), ("motion", "flow", -1)):
-        y, colour, boxes = middle + side, STREAM_COLOURS[stream], dict(fused)
+        y, colour, boxes = middle + side, style.STREAM_COLOURS[stream], dict(fused)
         for name, text, equation, x in STREAM_BOXES:
             boxes[name] = _box(axes, (x, y), text.replace("{input}", source), equation, colour)
         for start, end in ARROWS:
             _arrow(axes, boxes[start], boxes[end])
         axes.text(-WIDTH / 2, y + 0.45, stream, color=colour, weight="bold")
         _around(axes, y, side)
-    person = _box(axes, (1.3, middle), "silhouette\n$M_t$", "Eq. 18", BLACK)
+    person = _box(axes, (1.3, middle), "silhouette\n$M_t$", "Eq. 18", style.BLACK)
     _arrow(axes, person, fused["alpha_com"], linestyle="--")
     return describe(
         figure,
@@ -148,13 +137,13 @@ def sampling_figure(n_frames: int, rows: Mapping[str, Sequence[int]]) -> Figure:
     (steps,) = lengths
     if any(not 0 <= i < n_frames for chosen in rows.values() for i in chosen):
         raise ValueError(f"frames from 0 to {n_frames - 1} only")
-    figure = new_figure(7.5, 0.62 * len(rows) + 0.7)
-    axes, edges = figure.subplots(), np.arange(steps + 1) * n_frames / steps
+    figure, axes = new_axes(7.5, 0.62 * len(rows) + 0.7)
+    edges = np.arange(steps + 1) * n_frames / steps
     for y, chosen in enumerate(rows.values()):
         at = [[t + 1 for t, frame in enumerate(chosen) if frame == i] for i in range(n_frames)]
         words = [",".join(map(str, steps)) if n_frames <= 20 else "" for steps in at]
         _frame_boxes(axes, y, [bool(steps) for steps in at], words)
-        axes.vlines(edges, y - 0.42, y + 0.42, color=BLUE, linewidth=1.8, zorder=0)
+        axes.vlines(edges, y - 0.42, y + 0.42, color=style.BLUE, linewidth=1.8, zorder=0)
     _frame_axis(axes, n_frames, list(rows))
     axes.set_xlabel(
         "frame of the clip (filled: chosen for the step written in it; blue: the intervals)"
@@ -239,7 +228,7 @@ def _crops(
     scales = sorted({row.scale for _, row in members}, reverse=True)
     title = f"{' and '.join(map(str, scales))} pixels{', mirrored' if mirror else ''}"
     panel(axes, frame[:, ::-1] if mirror else frame, title, alpha=0.55)
-    for line, (top, bottom, left, right) in zip(cycle(LINES), boxes, strict=False):
+    for line, (top, bottom, left, right) in zip(cycle(style.LINES), boxes, strict=False):
         left, right = (width - right, width - left) if mirror else (left, right)
         look = {"color": line["color"], "linestyle": line["linestyle"], "linewidth": 2.0}
         size = (right - left - 1, bottom - top - 1)
@@ -249,7 +238,7 @@ def _crops(
 
 def _frame_boxes(axes: Axes, y: int, chosen: Sequence[bool], words: Sequence[str]) -> None:
     """Draw a clip as a row of boxes, the chosen ones filled, with words in them."""
-    colours = [VERMILION if one else "#f2f2f2" for one in chosen]
+    colours = [style.VERMILION if one else "#f2f2f2" for one in chosen]
     at, edge = np.arange(len(chosen)) + 0.5, "#555555"
     bars = axes.bar(at, 0.55, 0.92, y - 0.275, color=colours, edgecolor=edge, linewidth=0.6)
     look: Any = {"color": "white", "fontsize": 8, "weight": "bold"}

@@ -137,6 +137,15 @@ def flow_to_colour(flow: NDArray, bound: float | None = None) -> Frames:
     return np.rint(255 * colours).astype(np.uint8).reshape(*flow.shape[:-1], 3)
 
 
+def flow_wheel(side: int) -> Frames:
+    """The colours of all directions and speeds, side x side pixels, white outside of the circle."""
+    x = np.linspace(-1, 1, side)
+    flow = np.stack(np.meshgrid(x, x), axis=-1)  # y down, as in the flow
+    wheel = flow_to_colour(flow, 1.0)
+    wheel[np.hypot(flow[..., 0], flow[..., 1]) > 1] = 255
+    return wheel
+
+
 def full_speed(*flows: NDArray) -> float:
     """The speed of full colour for flows (..., 2): the largest 99th percentile, at least 1."""
     return max(1.0, *(float(np.percentile(np.hypot(f[..., 0], f[..., 1]), 99)) for f in flows))

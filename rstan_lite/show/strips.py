@@ -22,6 +22,7 @@ from rstan_lite.show.frames import (
     common_peak,
     draw_contour,
     flow_to_colour,
+    flow_wheel,
     full_speed,
     overlay,
 )
@@ -113,8 +114,6 @@ def gallery_figure(cases: Sequence[tuple[str, Attended]], *, title: str = "") ->
     spaced, on one scale; below each stands its map's share on the silhouette. ValueError without
     cases.
     """
-    if not cases:
-        raise ValueError("no clips to show")
     columns = min(GALLERY, *(len(case.frames) for _, case in cases))
     peak = common_peak(grid for _, case in cases for grid in case.maps)
     largest, places = max(case.maps.max() for _, case in cases), cases[0][1].maps.shape[1]
@@ -143,8 +142,6 @@ def views_figure(views: Mapping[str, tuple[Frames, NDArray]]) -> Figure:
 
     views: label -> (frame (H, W, 3) uint8, mask (H, W) nonzero on the person), of any sizes.
     """
-    if not views:
-        raise ValueError("no views to show")
     drawn = [draw_contour(f, m, thickness=max(1, len(f) // 110)) for f, m in views.values()]
     figure, axes = _image_rows([("", drawn)], list(views), column=1.9)
     said = []
@@ -337,12 +334,8 @@ def _draw_box(axes: Axes, box: Box, dash: Any = (0, (3, 3))) -> None:
 
 def _flow_key(axes: Axes, bound: float) -> None:
     """Draw the wheel of directions beside the last column: where a colour points to."""
-    side = np.linspace(-bound, bound, 121)
-    wheel = np.stack(np.meshgrid(side, side), axis=-1)  # (121, 121, 2), y down
-    picture = flow_to_colour(wheel, bound)
-    picture[np.hypot(wheel[..., 0], wheel[..., 1]) > bound] = 255
     key = axes.inset_axes((1.12, 0.12, 0.5, 0.76))
-    panel(key, picture, extent=(-bound, bound, bound, -bound))
+    panel(key, flow_wheel(121), extent=(-bound, bound, bound, -bound))
     key.set_xticks([-bound, 0, bound], [f"{-bound:.0f}", "0", f"{bound:.0f}"], fontsize=7)
     key.tick_params(length=2, pad=1)
     key.set_xlabel("x, y flow\n(pixels a frame)", fontsize=7)

@@ -59,10 +59,15 @@ P = ParamSpec("P")
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Run a figure function under the common style and leave matplotlib's settings as they were."""
+    """Run a figure function under the common style and leave matplotlib's settings as they were.
+
+    Raises ValueError where its first argument is a mapping or sequence without entries.
+    """
 
     @wraps(draw)
     def inside(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        if args and isinstance(args[0], Mapping | list | tuple) and not args[0]:
+            raise ValueError(f"{draw.__name__}: nothing to show")
         with rc_context(STYLE):
             return draw(*args, **kwargs)
 
@@ -72,6 +77,12 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure, width by height inches, that lays itself out."""
     return Figure(figsize=(width, height), layout="constrained", dpi=DPI)
+
+
+def new_axes(width: float, height: float) -> tuple[Figure, Axes]:
+    """Return a figure as `new_figure`, and the one axes in it."""
+    figure = new_figure(width, height)
+    return figure, figure.subplots()
 
 
 def describe(figure: Figure, text: str, title: str = "") -> Figure:

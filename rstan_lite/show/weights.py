@@ -186,8 +186,7 @@ def fused_bars(appearance: NDArray, motion: NDArray, *, what: str = "place") -> 
     if a.shape != m.shape or a.ndim != 1:
         raise ValueError(f"two rows of weights of one length, not {a.shape} and {m.shape}")
     fused, at = np.maximum(a, m), np.arange(len(a), dtype=float)
-    figure = new_figure(3.4 + 0.8 * len(a), 2.8)
-    axis = figure.subplots()
+    figure, axis = style.new_axes(3.4 + 0.8 * len(a), 2.8)
     for values, name, shift, hatch in ((a, "appearance", -0.19, ""), (m, "motion", 0.19, "//")):
         look: Any = {"color": style.STREAM_COLOURS[name], "edgecolor": "white", "hatch": hatch}
         axis.bar(at + shift, values, 0.36, label=f"{name}, sum {values.sum():.2f}", **look)
@@ -279,8 +278,6 @@ def beta_heatmap(
     step does not look at are hatched. indices: the sampled frames' numbers in the clip.
     """
     tables = {label: by_frame(one, frames, valid) for label, one in beta.items()}
-    if not tables:
-        raise ValueError("no frame weights to show")
     steps, n = next(iter(tables.values())).shape
     hatched = any(np.isnan(table).any() for table in tables.values())
     label = "frame weight (hatched: not looked at)" if hatched else "frame weight"

@@ -138,7 +138,7 @@ def test_figures_say_and_show_what_they_were_given(draw, said: str, written: set
         (lambda: show.sharpness_curves(SCORES, [0.0, 1.0]), r"\w"),
         (lambda: show.features_figure({"only": np.ones(3)}), r"\w"),
         (lambda: show.frame_sharpness(np.zeros(3), -1.0), "sharpness of 0 or more, not -1"),
-        (lambda: show.attended_figure({}), "each rule"),
+        (lambda: show.attended_figure({}), "nothing to show"),
         (lambda: show.step_attention(CLIP, ALPHA, BETA, T + 1, indices=range(T)), "step 5 of 4"),
         (
             lambda: show.step_attention(CLIP, ALPHA[:2], BETA, indices=range(T)),

@@ -36,7 +36,7 @@ from rstan_lite.show.explorer.scenes import (
     positions,
     with_step,
 )
-from rstan_lite.show.frames import HEAT_COLOURS, draw_contour, flow_to_colour
+from rstan_lite.show.frames import HEAT_COLOURS, draw_contour, flow_to_colour, flow_wheel
 from rstan_lite.show.style import BLACK, LINES, STREAM_COLOURS, Drawing, percent, plain
 
 EDGE, GAP, LINE = 12, 10, 16  # pixels about a page, between pictures, of a line of small words
@@ -150,11 +150,8 @@ def _everything(view: View, step: int) -> Drawing:
     height = low + 2 * LINE + 4 + small * 3 // 4 + 14 + Charts.HEIGHT + 22 + EDGE
     page = _Page(view, step, len(view.looks) * (COLUMN + GAP) - GAP + 2 * EDGE, height)
     flow = flow_to_colour(fitted(scene.flow[step], large), scene.speed)
-    side = np.linspace(-1, 1, 31)
-    wheel = np.stack(np.meshgrid(side, side), axis=-1)  # y down, as in the flow
-    if min(flow.shape[:2]) > 2 * len(side):
-        inside = np.hypot(wheel[..., 0], wheel[..., 1]) <= 1
-        flow[-34:-3, -34:-3][inside] = flow_to_colour(wheel, 1.0)[inside]
+    if min(flow.shape[:2]) > 62:  # there is room for a key
+        flow[-34:-3, -34:-3] = flow_wheel(31)
     pictures = {
         "frame, and what is seen of it": _dashed(view, view.frame(step, large)),
         f"flow; strongest: {scene.speed:.0f} px": flow,
