@@ -87,8 +87,8 @@ def _box(
     axes.text(x, y + (0.07 if equation else 0), text, fontsize=8, linespacing=1.4, **middle)
     axes.text(x, y - 0.24, equation, fontsize=7, color=colour, **middle)
     look: Any = {"facecolor": "white", "edgecolor": colour, "linewidth": 1.8, "zorder": 2}
-    corner, style = (x - WIDTH / 2, y - HEIGHT / 2), "round,pad=0,rounding_size=0.08"
-    box = FancyBboxPatch(corner, WIDTH, HEIGHT, boxstyle=style, **look)
+    corner, rounded = (x - WIDTH / 2, y - HEIGHT / 2), "round,pad=0,rounding_size=0.08"
+    box = FancyBboxPatch(corner, WIDTH, HEIGHT, boxstyle=rounded, **look)
     axes.add_patch(box)
     return box
 

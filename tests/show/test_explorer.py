@@ -14,7 +14,7 @@ from rstan_lite.data.transforms import crop
 from rstan_lite.data.video import read_frames
 from rstan_lite.show.explorer import PRESETS, Look, Scene, View, export, render
 from rstan_lite.show.explorer.drawing import charts_of
-from rstan_lite.show.explorer.scenes import positions, with_step
+from rstan_lite.show.explorer.views import positions, with_step
 from rstan_lite.show.explorer.widget import export_name
 from rstan_lite.system.errors import ConfigError, StoreError
 

@@ -15,6 +15,7 @@ from small_runs import train_command, write_networks
 
 from rstan_lite.cli import main
 from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.lab.attention import scenes
 from rstan_lite.lab.scores import read_predictions
 from rstan_lite.model.rstan import fuse_scores
 from rstan_lite.show.explorer import (
@@ -29,9 +30,6 @@ from rstan_lite.show.explorer import (
     setting_of,
     view_of,
     widget,
-)
-from rstan_lite.show.explorer import (
-    stage as staging,
 )
 from rstan_lite.show.explorer.widget import EVERYTHING, Explorer
 from rstan_lite.show.style import Drawing
@@ -129,7 +127,7 @@ def test_bad_videos_are_named_and_change_nothing(
         with pytest.raises(DataError, match=re.escape(name)) as caught:
             stage.upload(name, content)
         assert tempfile.gettempdir() not in str(caught.value)  # no path that the reader never saw
-    monkeypatch.setattr(staging, "MOST_UPLOADED", len(video) - 1)
+    monkeypatch.setattr(scenes, "MOST_UPLOADED", len(video) - 1)
     with pytest.raises(DataError, match=r"own\.avi.*at most.*`video`"):
         stage.upload("own.avi", video)
     monkeypatch.undo()

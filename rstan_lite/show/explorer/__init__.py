@@ -5,10 +5,10 @@ pixels, `export` writes it to a file, `explorer` puts controls beside it, and `b
 for a page without a kernel.
 """
 
+from rstan_lite.lab.attention.scenes import Look, Scene, Stage, one_of_each
 from rstan_lite.lab.predict import open_checkpoints
 from rstan_lite.show.explorer.drawing import render
-from rstan_lite.show.explorer.scenes import PRESETS, Look, Scene, View
-from rstan_lite.show.explorer.stage import Stage, one_of_each
+from rstan_lite.show.explorer.views import PRESETS, View
 from rstan_lite.show.explorer.widget import (
     BOTH,
     EVERYTHING,

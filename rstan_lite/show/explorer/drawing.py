@@ -25,17 +25,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from rstan_lite.lab.attention.scenes import FUSED, Look, Scene
 from rstan_lite.show import style
-from rstan_lite.show.explorer.scenes import (
-    FUSED,
-    Look,
-    Preset,
-    Scene,
-    View,
-    fitted,
-    positions,
-    with_step,
-)
+from rstan_lite.show.explorer.views import Preset, View, fitted, positions, with_step
 from rstan_lite.show.frames import HEAT_COLOURS, draw_contour, flow_to_colour, flow_wheel
 from rstan_lite.show.style import BLACK, LINES, STREAM_COLOURS, Drawing, percent, plain
 
@@ -110,7 +102,7 @@ class _Page:
 
     def finish(self, view: View, left: int) -> Drawing:
         """The page with its words, and at its foot what the maps' colours stand for."""
-        top, peak = self.image.height - 22 - EDGE, view.scene.peak
+        top, peak = self.image.height - 22 - EDGE, view.peak
         sizes = [alpha.shape[-1] for look in view.looks for alpha in look.alpha.values()]
         if sizes:
             strip = cv2.resize(HEAT_COLOURS.astype(np.uint8)[None], (160, 12))
@@ -149,12 +141,12 @@ def _everything(view: View, step: int) -> Drawing:
     low = top + LINE + large * 3 // 4 + 14  # of the columns
     height = low + 2 * LINE + 4 + small * 3 // 4 + 14 + Charts.HEIGHT + 22 + EDGE
     page = _Page(view, step, len(view.looks) * (COLUMN + GAP) - GAP + 2 * EDGE, height)
-    flow = flow_to_colour(fitted(scene.flow[step], large), scene.speed)
+    flow = flow_to_colour(fitted(scene.flow[step], large), view.speed)
     if min(flow.shape[:2]) > 62:  # there is room for a key
         flow[-34:-3, -34:-3] = flow_wheel(31)
     pictures = {
         "frame, and what is seen of it": _dashed(view, view.frame(step, large)),
-        f"flow; strongest: {scene.speed:.0f} px": flow,
+        f"flow; strongest: {view.speed:.0f} px": flow,
     }
     if scene.masks is not None:
         solid = fitted((scene.masks[step] != 0) * np.uint8(255), large)

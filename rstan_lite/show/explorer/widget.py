@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from rstan_lite.lab.attention.scenes import MOST_UPLOADED, Stage
 from rstan_lite.show.explorer.drawing import render
-from rstan_lite.show.explorer.scenes import PRESETS, Preset, View, positions
-from rstan_lite.show.explorer.stage import MOST_UPLOADED, Stage
+from rstan_lite.show.explorer.views import PRESETS, Preset, View, positions
 from rstan_lite.show.frames import write_animation
 from rstan_lite.show.style import keep
 from rstan_lite.show.widgets import (

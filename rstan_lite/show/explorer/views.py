@@ -1,8 +1,8 @@
-"""What the explorer shows: a clip's arrays, what checkpoints make of it, what is looked at."""
+"""What the explorer is asked to draw: a scene, some of its checkpoints, a figure of the paper."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -11,139 +11,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rstan_lite.data.silhouettes import target
-from rstan_lite.data.transforms import Geometry
+from rstan_lite.lab.attention.scenes import Look, Scene
 from rstan_lite.show.frames import common_peak, full_speed, overlay
 
-FUSED = "fused"
 MOST_CLASSES = 5
 COLUMNS = 4  # frames beside one another in a figure, as in the paper
 _DISCUS = ("ThrowDiscus", "throw", "golf", "swing_baseball", "swing", "climb_stairs")
 _EARLY, _LATE = (f"streams and fusion; {when} in the paper" for when in ("early", "late"))
 _BOTH = "without and with silhouettes"
 _DRIBBLE = ("dribble", "shoot_ball", "kick_ball", "run", "wave")
-
-
-@dataclass(frozen=True, eq=False)
-class Look:
-    """What one checkpoint makes of a clip: its attention and its answers at each of T steps.
-
-    alpha, beta: stream, or "fused", -> (T, N, P) and (T, N) of Eq. 3 and 14, and 6 and 15; empty
-    for a model without attention. frames: (T, N), the sampled frame in each of a step's N slots;
-    valid: (T, N), False in slots past the end. scores: (T, C), the softmax of Eq. 16.
-    """
-
-    name: str
-    alpha: Mapping[str, NDArray]
-    beta: Mapping[str, NDArray]
-    frames: NDArray
-    valid: NDArray
-    scores: NDArray
-
-    def __post_init__(self) -> None:
-        shapes = {alpha.shape[:2] for alpha in self.alpha.values()}
-        shapes |= {x.shape for x in (self.frames, self.valid, *self.beta.values())}
-        fits = shapes == {(len(self.scores), *self.frames.shape[1:])}
-        if not fits or self.alpha.keys() != self.beta.keys():
-            raise ValueError(f"{self.name}: alpha, beta, frames and scores of other steps or slots")
-
-    @property
-    def rows(self) -> tuple[str, ...]:
-        """The streams, and "fused" where there is one map of both."""
-        return tuple(self.alpha)
-
-    @property
-    def main(self) -> str:
-        """The map that the model goes by: the fused one, or the first stream's; "" for none."""
-        return FUSED if FUSED in self.alpha else next(iter(self.alpha), "")
-
-    def slot(self, step: int, frame: int) -> int | None:
-        """The slot in which step t looks at a sampled frame, both from 0; None where it doesn't."""
-        return self._slots.get((step, frame))
-
-    @cached_property
-    def _slots(self) -> dict[tuple[int, int], int]:
-        """The first slot of each step and frame that has one."""
-        slots = zip(*np.nonzero(self.valid), strict=True)
-        return {(int(t), int(self.frames[t, n])): int(n) for t, n in reversed([*slots])}
-
-    def map(self, row: str, step: int, frame: int) -> NDArray | None:
-        """The map (P,) of a step over a sampled frame; None where it doesn't look at it."""
-        slot = self.slot(step, frame)
-        return None if slot is None or row not in self.alpha else self.alpha[row][step, slot]
-
-    def weight(self, row: str, step: int, frame: int) -> float | None:
-        """The weight beta of a sampled frame at a step; None where it doesn't look at it."""
-        slot = self.slot(step, frame)
-        return None if slot is None or row not in self.beta else float(self.beta[row][step, slot])
-
-
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """A clip's T sampled frames, and what checkpoints make of them.
-
-    action: the clip's true one, "" where that is not known. film: (T, H, W, 3) uint8. flow: (T, h,
-    w, 2), from each sampled frame to the next one of the video, pixels a frame. masks: (T, H, W),
-    None without silhouettes. numbers: (T,), the frames' places among the n_frames of the video.
-    crop: what the networks see. classes: names of scores.
-    """
-
-    title: str
-    action: str
-    film: NDArray[np.uint8]
-    flow: NDArray
-    masks: NDArray | None
-    numbers: NDArray
-    n_frames: int
-    crop: Geometry
-    classes: tuple[str, ...]
-    looks: tuple[Look, ...]
-
-    def __post_init__(self) -> None:
-        masks = self.film if self.masks is None else self.masks
-        arrays = self.film, self.flow, self.numbers, masks, *(look.scores for look in self.looks)
-        lengths = {len(array) for array in arrays}
-        if len(lengths) > 1 or not self.looks:
-            raise ValueError(f"{self.title}: arrays of {sorted(lengths)} steps, or no checkpoint")
-        if any(look.scores.shape[1] != len(self.classes) for look in self.looks):
-            raise ValueError(f"{self.title}: scores of another number than {len(self.classes)}")
-
-    @property
-    def steps(self) -> int:
-        """T."""
-        return len(self.film)
-
-    @cached_property
-    def peak(self) -> float:
-        """The weight of a place that all maps of all checkpoints draw at full strength."""
-        maps = [m for look in self.looks for a in look.alpha.values() for m in a[look.valid]]
-        return common_peak(maps) if maps else 1.0
-
-    @cached_property
-    def most(self) -> float:
-        """The largest weight of a frame, at any step of any checkpoint."""
-        return max((float(b.max()) for look in self.looks for b in look.beta.values()), default=1.0)
-
-    @cached_property
-    def speed(self) -> float:
-        """The flow drawn in full colour, pixels a frame."""
-        return full_speed(self.flow)
-
-    @cached_property
-    def person(self) -> NDArray | None:
-        """(T, P) bool: the places of the silhouettes (Eq. 18); None without silhouettes or maps."""
-        sides = {a.shape[-1] for look in self.looks for a in look.alpha.values()}
-        if self.masks is None or not sides:
-            return None
-        seen = np.stack([self.crop.mask(mask) for mask in self.masks])
-        return target(seen, round(float(np.sqrt(sides.pop())))) > 0
-
-    def share(self, look: Look, step: int) -> float | None:
-        """The share of a step's map over its own frame that lies on the person; None if unknown."""
-        alpha = look.map(look.main, step, step)
-        if alpha is None or self.person is None or not self.person[step].any():
-            return None
-        return float(alpha[self.person[step]].sum() / alpha.sum())
 
 
 @dataclass(frozen=True)
@@ -223,6 +99,17 @@ class View:
         return [look for name in self.names for look in self.scene.looks if look.name == name]
 
     @cached_property
+    def peak(self) -> float:
+        """The weight of a place that all maps of all checkpoints draw at full strength."""
+        maps = [m for look in self.scene.looks for a in look.alpha.values() for m in a[look.valid]]
+        return common_peak(maps) if maps else 1.0
+
+    @cached_property
+    def speed(self) -> float:
+        """The flow drawn in full colour, pixels a frame."""
+        return full_speed(self.scene.flow)
+
+    @cached_property
     def classes(self) -> list[int]:
         """The classes whose answers are drawn: the true one, then the ever likeliest ones."""
         best = np.max([look.scores.max(axis=0) for look in self.looks], axis=0)  # (C,)
@@ -243,7 +130,7 @@ class View:
             if weights is None:
                 grey = picture.mean(axis=-1, keepdims=True).astype(np.uint8)
                 return np.repeat(grey // 3 + 150, 3, axis=-1)
-            return overlay(picture, weights, self.scene.crop, peak=self.scene.peak)
+            return overlay(picture, weights, self.scene.crop, peak=self.peak)
 
         return self.once((look.name, row, step, frame, width), draw)
 
