@@ -110,11 +110,17 @@ def _playable(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
             yield packet
 
 
-def upright(frame: av.VideoFrame) -> np.ndarray:
+def upright(frame: av.VideoFrame, side: int = 0, enlarge: bool = False) -> np.ndarray:
     """A frame as it is to be shown, uint8 RGB (H, W, 3): turned as a phone's display matrix says.
 
+    side: length that the short side is shrunk to, in pixels; 0: as it is. enlarge: shorter ones are
+    brought to it as well.
     The matrix moves a pixel from (x, y) to (a x + c y, b x + d y): a quarter turn swaps the axes.
     """
+    share = side / min(frame.height, frame.width)
+    if share and (share < 1 or enlarge):  # while the colours are converted: that is cheapest
+        size = round(frame.width * share), round(frame.height * share)
+        frame = frame.reformat(*size, "rgb24", interpolation="AREA" if share < 1 else "BILINEAR")
     picture = frame.to_ndarray(format="rgb24")
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
@@ -127,11 +133,11 @@ def upright(frame: av.VideoFrame) -> np.ndarray:
 
 
 def sample_video(
-    path: Path, choose: Callable[[int], Iterable[int]], shape: Callable[[np.ndarray], np.ndarray]
+    path: Path, choose: Callable[[int], Iterable[int]], side: int = 0, enlarge: bool = False
 ) -> tuple[dict[int, np.ndarray], np.ndarray, float]:
     """Decode a video in a stream and keep some of its frames: memory does not grow with length.
 
-    choose: which frames to keep of so many. shape: makes a kept frame (H, W, 3) as small as needed.
+    choose: which frames to keep of so many. side, enlarge: see `upright`.
     Returns the kept frames by their number, and what `at_one_rate` makes of the frames' times.
     Raises DataError as `read_frames` does, and for a video longer than MAX_SECONDS.
     """
@@ -148,7 +154,7 @@ def sample_video(
         for number, frame in enumerate(decode_video(path)):
             decoded.append(_seconds(frame))
             if number in wanted:
-                kept[number] = shape(upright(frame))
+                kept[number] = upright(frame, side, enlarge)
         if len(decoded) == len(times):
             _check_one_size(path, kept.values())
             return {number: kept[int(order[number])] for number in chosen}, order, rate
@@ -180,16 +186,6 @@ def at_one_rate(times: Iterable[float]) -> tuple[np.ndarray, float]:
     if np.abs(ticks - same).max() <= 2:
         return same, 1 / gap
     return np.searchsorted(ticks, same + 0.5, side="right") - 1, 1 / gap
-
-
-def scaled_to(picture: np.ndarray, side: int, enlarge: bool = False) -> np.ndarray:
-    """A picture (H, W, 3) with a short side of so many pixels; a smaller one if asked."""
-    height, width = picture.shape[:2]
-    share = side / min(height, width)
-    if share == 1 or (share > 1 and not enlarge):
-        return picture
-    way = cv2.INTER_AREA if share < 1 else cv2.INTER_LINEAR
-    return cv2.resize(picture, (round(width * share), round(height * share)), interpolation=way)
 
 
 def _check_one_size(path: Path, frames: Iterable[np.ndarray]) -> None:

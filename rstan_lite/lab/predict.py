@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.data.transforms import Geometry, view
-from rstan_lite.data.video import RATE, decode_video, sample_video, scaled_to, upright
+from rstan_lite.data.video import RATE, decode_video, sample_video, upright
 from rstan_lite.features.backbones import backbone
 from rstan_lite.features.extraction import image_features, load_network
 from rstan_lite.features.flow import estimator
@@ -35,7 +35,7 @@ from rstan_lite.training.run_folder import Description, load_model
 
 SAME = ("stored_frames", "test_frames", "views", "size")  # so that runs share steps and places
 LINES = 240  # px, short side of the clips of every data set; for runs that do not record theirs
-DRAWN_LINES = 480  # px, largest short side of an overlay
+DRAWN_LINES = 360  # px, largest short side of an overlay
 # Writes films of frames (H, W, 3) with attention over them: given the frames, the maps (T, P) by
 # name, which of the T each frame takes, the crop that the maps cover, paths, and frames a second.
 Draw = Callable[
@@ -144,7 +144,7 @@ def _played(video: Path, order: np.ndarray) -> Iterator[np.ndarray]:
     """The frames of a video as a player shows them, small enough to draw on."""
     for frame, times in zip(decode_video(video), np.bincount(order), strict=False):
         if times:
-            yield from [scaled_to(upright(frame), DRAWN_LINES)] * times
+            yield from [upright(frame, DRAWN_LINES)] * times
 
 
 def read_inputs(video: Path, config: TrainConfig, description: Description) -> VideoInputs:
@@ -161,7 +161,7 @@ def read_inputs(video: Path, config: TrainConfig, description: Description) -> V
         index, needed = _chosen(frames, config)
         return sorted({*index.tolist(), *needed.tolist(), *(needed + 1).tolist()})
 
-    kept, order, rate = sample_video(video, choose, lambda x: scaled_to(x, side, enlarge=known))
+    kept, order, rate = sample_video(video, choose, side, enlarge=known)
     try:
         return _inputs(kept, order, rate, config)
     except DataError as error:  # of frames alone

@@ -25,6 +25,7 @@ from rstan_lite.system.files import write_atomically
 
 Frames: TypeAlias = NDArray[np.uint8]  # one frame (H, W, 3), or several (n, H, W, 3), RGB
 CODECS = {".mp4": "libx264", ".avi": "mpeg4"}
+FAST = {"preset": "veryfast"}  # of x264: half the time and a third of the memory of its default
 MOST_IN_GIF = 600
 SAMPLED = 16  # frames that a GIF's colours are chosen from
 # Of a map's levels from 0 to the peak, (256, 3): it rises in lightness from end to end, so that it
@@ -223,7 +224,8 @@ class Film:
         self._container = av.open(self._buffer, "w", format=self._ending[1:])
         rate = Fraction(self._fps).limit_denominator(1000)
         self._stream = cast(
-            "av.VideoStream", self._container.add_stream(CODECS[self._ending], rate=rate)
+            "av.VideoStream",
+            self._container.add_stream(CODECS[self._ending], rate=rate, options=FAST),
         )
         self._stream.height, self._stream.width, self._stream.pix_fmt = *frame.shape[:2], "yuv420p"
 

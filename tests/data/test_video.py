@@ -147,13 +147,23 @@ def test_a_matroska_file_cut_short(tmp_path):
         read_frames(path)
 
 
+def test_frames_are_brought_to_a_size(tmp_path):
+    """Turned or not, by the short side; smaller ones only where that is asked for."""
+    path = write_turned(tmp_path / "phone.mp4", np.rot90(MADE, axes=(1, 2)), (0, 1, -1, 0))
+    for side, enlarge, height in ((24, False, 24), (96, False, 48), (96, True, 96)):
+        kept, _, _ = sample_video(path, lambda n: [0], side, enlarge)
+        assert kept[0].shape == (height, height * 64 // 48, 3)
+        expected = cv2.resize(MADE[0], kept[0].shape[1::-1], interpolation=cv2.INTER_AREA)
+        assert near(kept[0], expected)
+
+
 @pytest.mark.parametrize("ending", [".mp4", ".mkv", ".avi"])
 def test_some_frames_of_a_stream(tmp_path, ending):
     path = write_video(tmp_path / f"clip{ending}", MADE)
-    kept, order, rate = sample_video(path, lambda n: range(0, n, 7), lambda x: x[::2])
+    kept, order, rate = sample_video(path, lambda n: range(0, n, 7))
     assert (sorted(kept), order.tolist()) == ([0, 7, 14], list(range(15)))
     assert rate == pytest.approx(30, rel=0.02)
-    assert all((kept[i] == read_frames(path)[i, ::2]).all() for i in kept)
+    assert all((kept[i] == read_frames(path)[i]).all() for i in kept)
 
 
 def test_a_variable_rate_is_sampled_by_time(tmp_path):
@@ -164,7 +174,7 @@ def test_a_variable_rate_is_sampled_by_time(tmp_path):
     assert (order < 10).mean() == pytest.approx(1.8 / 5.8, abs=0.05)
     assert rate == pytest.approx(14 / times[-1])
     path = write_video(tmp_path / "phone.mp4", MADE, times=times)
-    assert (sample_video(path, lambda n: [0], lambda x: x)[1] == order).all()
+    assert (sample_video(path, lambda n: [0])[1] == order).all()
     assert len(read_frames(path)) == 15  # a data set's clip keeps its frames: masks are by number
     jitter = np.arange(15) / 30 + np.random.default_rng(0).uniform(0, 0.03, 15)
     assert (at_one_rate(jitter)[0] == np.arange(15)).all()
@@ -174,7 +184,7 @@ def test_a_variable_rate_is_sampled_by_time(tmp_path):
 def test_a_video_that_is_too_long_is_refused_before_it_is_decoded(tmp_path):
     path = write_video(tmp_path / "long.mp4", MADE, times=np.arange(15) * 240)
     with pytest.raises(DataError, match="found 60 minutes; expected a video of at most 15"):
-        sample_video(path, lambda n: pytest.fail("decoded"), lambda x: x)
+        sample_video(path, lambda n: pytest.fail("decoded"))
 
 
 # -- folders of frames
