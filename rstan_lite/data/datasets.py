@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rstan_lite.system.errors import ConfigError
-from rstan_lite.system.settings import check_choice
+from rstan_lite.system.settings import check_choice, imported
 
 if TYPE_CHECKING:
     from rstan_lite.data.clips import ClipDataset
@@ -33,11 +32,7 @@ def _own_reader(name: str) -> type[ClipDataset]:
 
     module, _, reader = name.partition(":")
     expected = "module:Class of a subclass of rstan_lite.data.clips.ClipDataset"
-    try:
-        found = getattr(import_module(module), reader)
-    except (ImportError, AttributeError) as error:
-        hint = "The module must be installed, or lie in a folder that PYTHONPATH names."
-        raise ConfigError(f"dataset {name}", str(error), expected, hint) from error
+    found = imported(f"dataset {name}", module, reader, expected)
     if not (isinstance(found, type) and issubclass(found, ClipDataset)):
         raise ConfigError(f"dataset {name}", f"a {type(found).__name__}", expected)
     return found

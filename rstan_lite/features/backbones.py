@@ -14,9 +14,10 @@ from torch.nn import functional
 from rstan_lite.features.architectures import BNINCEPTION, BNInception, PuppetNet, to_motion
 from rstan_lite.features.flow import PAIRS, ZERO
 from rstan_lite.system.errors import ConfigError
-from rstan_lite.system.settings import check_choice, require_libraries
+from rstan_lite.system.settings import check_choice, imported, require_libraries
 
 STREAMS = ("appearance", "motion")
+TIMM, OWN = "timm:", "python:"  # where a network comes from, if not from torchvision or here
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ LITE = Pixels((127 / 255,) * 3, (128 / 255,) * 3)  # (pixel - 127) / 128
 class Backbone:
     """A network, and where to read it.
 
-    name: of `torchvision.models`, or "bninception" or "puppetnet"; "timm:" and a name of timm's.
+    name: of `torchvision.models`, or "bninception" or "puppetnet"; "timm:" and a name of
+    timm's; "python:module.function" of yours, which returns a network without arguments.
     cube: the node of the convolutional cube, a map or tokens. vector: the node of the feature
     vector; of tokens it is the class token, else a node that still has places is averaged.
     cube_pool: max-pooling of a map that is finer than 7 x 7 places. homogeneous: see `rescale`.
@@ -107,14 +109,15 @@ def backbone(name: str) -> Backbone:
     """A preset by name, or `network:cube node:vector node[:cube pooling]`."""
     if name in PRESETS:
         return PRESETS[name]
-    timm = "timm:" if name.startswith("timm:") else ""
-    network, *nodes = name.removeprefix(timm).split(":")
+    origin = next((one for one in (TIMM, OWN) if name.startswith(one)), "")
+    network, *nodes = name.removeprefix(origin).split(":")
     if len(nodes) not in (2, 3) or (len(nodes) == 3 and not nodes[2].isdigit()):
-        expected = f"one of {', '.join(PRESETS)}, or '[timm:]network:cube node:vector node'"
+        forms = "'[timm:]network:cube node:vector node' or 'python:module.function:...:...'"
+        expected = f"one of {', '.join(PRESETS)}, or {forms}"
         raise ConfigError("backbone", repr(name), expected)
     # pixels, pairs and step belong to the network, whichever nodes are read
-    known = PRESETS.get(network) or Backbone(timm + network, "", "")
-    if timm:
+    known = PRESETS.get(network) or Backbone(origin + network, "", "")
+    if origin == TIMM:
         known = replace(known, pixels=_timm_pixels(network))
     pooling = int(nodes[2]) if len(nodes) == 3 else 1
     return replace(known, cube=nodes[0], vector=nodes[1], cube_pool=pooling, homogeneous=False)
@@ -132,8 +135,10 @@ def build(spec: Backbone, side: int = 224) -> nn.Module:
         return PuppetNet()
     if spec.name == BNINCEPTION:
         return BNInception()
-    if spec.name.startswith("timm:"):
-        return _timm().create_model(spec.name.removeprefix("timm:"))
+    if spec.name.startswith(OWN):
+        return _own(spec.name)
+    if spec.name.startswith(TIMM):
+        return _timm().create_model(spec.name.removeprefix(TIMM))
     from torchvision.models import get_model, list_models
 
     if spec.name not in list_models():
@@ -143,6 +148,16 @@ def build(spec: Backbone, side: int = 224) -> nn.Module:
         return get_model(spec.name, weights=None, **({"image_size": side} if spec.one_side else {}))
     except AssertionError as error:  # a side that the patches don't divide
         raise _size(spec.name, side, f"pixels that its patches divide ({error})") from error
+
+
+def _own(name: str) -> nn.Module:
+    """The network that a function of the user's returns."""
+    module, _, function = name.removeprefix(OWN).rpartition(".")
+    expected = "python:module.function, which returns a torch.nn.Module for RGB (B, 3, H, W)"
+    network = imported("backbone", module, function, expected)()
+    if not isinstance(network, nn.Module):
+        raise ConfigError(f"backbone {name}", f"a {type(network).__name__}", expected)
+    return network
 
 
 def _timm() -> Any:
@@ -242,7 +257,7 @@ class FeatureNet(nn.Module):
         if stream == "motion":
             network = to_motion(network, self.inputs)
         # timm knows which of its modules can't be traced
-        extraction = _timm().models if spec.name.startswith("timm:") else feature_extraction
+        extraction = _timm().models if spec.name.startswith(TIMM) else feature_extraction
         nodes = list({spec.cube, spec.vector})
         try:
             self.trunk = extraction.create_feature_extractor(network, nodes)

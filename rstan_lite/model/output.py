@@ -57,6 +57,11 @@ class RSTANOutput:
     attention: Attention | None
 
 
+# So that `torch.export` and ONNX know what `forward` returns. None stays None, a tensor a tensor.
+for _record in (Attention, RSTANOutput):
+    torch.export.register_dataclass(_record, serialized_type_name=f"rstan_lite.{_record.__name__}")
+
+
 class Attended(NamedTuple):
     """What one step attended to, by stream: alpha (B, N, P), beta (B, N), phi (B, d_cv).
 

@@ -9,6 +9,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 from platformdirs import user_cache_dir
@@ -80,6 +81,15 @@ def _check_range(
         span = f" from {low:g} to {high}" if low is not None and high is not None else span
         span += "" if below is None else f" and below {below:g}"
         raise ConfigError(where, repr(found)[:200], what + span)
+
+
+def imported(where: str, module: str, name: str, expected: str) -> Any:
+    """What a module of the user's has under a name. Raises ConfigError where it has nothing."""
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        hint = "The module must be installed, or lie in a folder that PYTHONPATH names."
+        raise ConfigError(where, str(error), expected, hint) from error
 
 
 def require_libraries(title: str, modules: Mapping[str, str], extra: str) -> None:

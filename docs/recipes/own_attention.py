@@ -1,0 +1,23 @@
+"""Replace Eq. 5 by a dot product, train both, and compare: python own_attention.py RUN OUT
+
+RUN is a finished run: its settings and features serve again.
+"""
+
+import sys
+from pathlib import Path
+
+from rstan_lite.model import rstan
+from rstan_lite.training.config import read_config
+from rstan_lite.training.train import train
+
+
+def dot_product(h, L, B_h, B_L, v_b, b_b):
+    """Scores (B, N): the query B_h h against the keys B_L L, over the root of their length."""
+    query, keys = h @ B_h.T, L @ B_L.T  # (B, d_att), (B, N, d_att)
+    return (keys @ query[..., None])[..., 0] / len(v_b) ** 0.5
+
+
+config, out = read_config(Path(sys.argv[1]) / "config.json"), Path(sys.argv[2])
+for name, scores in (("additive", rstan.frame_scores), ("dot-product", dot_product)):
+    rstan.frame_scores = scores  # every training and every prediction calls this function
+    print(name, train(config, out / name, progress=False)["test_accuracy"])

@@ -1,0 +1,12 @@
+"""Train on a folder of your own videos, CLIPS/<class>/<video>: python own_clips.py CLIPS RUN"""
+
+import sys
+
+from rstan_lite import load
+from rstan_lite.cli.main import main
+
+clips, run, *more = sys.argv[1:]
+command = ["train", "--dataset", "folder", "--root", clips, "--profile", "tiny", "--out", run]
+if main([*command, *more]):
+    sys.exit(1)
+print("classes:", *load(run).classes)

@@ -1,0 +1,17 @@
+"""Say yourself which clips are tested: python own_split.py CLIPS WORD
+
+A clip whose path holds WORD is tested, for example the name of a person or of a camera.
+"""
+
+import csv
+import sys
+from pathlib import Path
+
+clips, word = Path(sys.argv[1]), sys.argv[2]
+with (clips / "split.csv").open("w", newline="", encoding="utf-8") as file:
+    table = csv.writer(file)
+    table.writerow(["clip", "class", "part", "source"])
+    for video in sorted(path for path in clips.glob("*/**/*.*") if path.parts[-2] != "masks"):
+        inside = video.relative_to(clips)
+        part = "test" if word in str(inside) else "train"
+        table.writerow([video.name, inside.parts[0], part, word if part == "test" else video.stem])

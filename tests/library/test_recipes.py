@@ -1,0 +1,137 @@
+"""Each recipe of `docs/recipes` runs as it stands, and is short."""
+
+import csv
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_runs import train_command
+
+from rstan_lite.data.own_clips import OwnClips
+from rstan_lite.lab.scores import read_predictions
+from rstan_lite.model import RSTANConfig
+from rstan_lite.training.config import read_config
+
+RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
+PAGE = RECIPES.with_suffix(".md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """Run a recipe as a script, in an empty folder."""
+
+    def started(name: str, *arguments: object) -> None:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.syspath_prepend(RECIPES)  # as Python does with a script's folder
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        try:
+            runpy.run_path(str(RECIPES / name), run_name="__main__")
+        except SystemExit as ended:
+            if ended.code:
+                pytest.fail(f"{name} ended with {ended.code}")
+
+    return started
+
+
+def options(place: Path) -> list[str]:
+    """What makes a training small enough for a test."""
+    words = train_command(place, "unused", dataset="folder")
+    leave = {"--root", "--out", "--profile", "--appearance-weights"}
+    pairs = zip(words[1:-1:2], words[2:-1:2], strict=True)
+    return [word for pair in pairs if pair[0] not in leave for word in pair]
+
+
+@pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.py")), ids=lambda path: path.stem)
+def test_a_recipe_is_short_and_on_the_page(recipe):
+    lines = [line for line in recipe.read_text(encoding="utf-8").splitlines() if line.strip()]
+    assert len(lines) <= 26  # 20 of code beside its imports and its title
+    assert f"(recipes/{recipe.name})" in PAGE
+
+
+def test_own_clips(run, place, tmp_path, capsys):
+    weights = ["--appearance-weights", str(place / "appearance.safetensors")]
+    run("own_clips.py", place / "clips", tmp_path / "run", *options(place), *weights)
+    assert "classes: jump pick push" in capsys.readouterr().out
+
+
+def test_own_split(run, place, tmp_path):
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    for action in (place / "clips").iterdir():
+        (clips / action.name).symlink_to(action)
+    run("own_split.py", clips, "3.avi")
+    data = OwnClips(clips, validation=0)
+    assert {clip.name for clip in data.test} == {"jump3", "pick3", "push3"}
+    assert len(data.train) == 9
+
+
+def test_own_network(run, place, tmp_path):
+    run("own_network.py", place / "clips", tmp_path / "run", *options(place))
+    config = read_config(tmp_path / "run" / "config.json")
+    assert config.backbone == "python:own_network.make:0:2"
+
+
+def test_own_attention(run, place, tmp_path, capsys, monkeypatch):
+    from rstan_lite.model import rstan
+
+    monkeypatch.setattr(rstan, "frame_scores", rstan.frame_scores)  # put back afterwards
+    run("own_attention.py", place / "run", tmp_path / "out")
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
+        "additive", "dot-product",
+    ]  # fmt: skip
+    scores = [
+        read_predictions(tmp_path / "out" / name / "predictions.npz").scores
+        for name in ("additive", "dot-product")
+    ]
+    assert np.abs(scores[0] - scores[1]).max() > 1e-6
+
+
+def test_own_fusion(run):
+    fused = runpy.run_path(str(RECIPES / "own_fusion.py"))["GatedRSTAN"]
+    both = ("appearance", "motion")
+    config = RSTANConfig(both, {s: 3 for s in both}, {s: 4 for s in both}, {"own": 2}, 5, 6)
+    torch.manual_seed(0)
+    model = fused(config)
+    given = {s: torch.randn(2, 3, 4, 3) for s in both}, {s: torch.randn(2, 3, 4) for s in both}
+    found = model(*given, return_attention=True)
+    own = found.attention.alpha_stream
+    torch.testing.assert_close(found.attention.alpha, (own["appearance"] + own["motion"]) / 2)
+    found.logits.sum().backward()
+    assert model.gate.grad.abs() > 0
+
+
+@pytest.mark.parametrize(("recipe", "start"), [("own_loop.py", ""), ("own_model.py", "loss ")])
+def test_own_loops(run, place, capsys, recipe, start):
+    run(recipe, place / "run")
+    found = [float(line.removeprefix(start)) for line in capsys.readouterr().out.splitlines()]
+    assert found
+    assert np.isfinite(found).all()
+
+
+def test_own_scores(run, place, tmp_path, capsys):
+    found = read_predictions(place / "run" / "predictions.npz")
+    with (tmp_path / "scores.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(
+            [name, *np.eye(3)[label]] for name, label in zip(found.names, found.labels, strict=True)
+        )
+    run("own_scores.py", place / "run", tmp_path / "scores.csv")
+    assert "1.00 of your scores: 100.0%" in capsys.readouterr().out
+
+
+def test_attention_maps(run, place, tmp_path):
+    run(
+        "attention_maps.py", place / "run", place / "clips" / "push" / "push0.avi", tmp_path / "out"
+    )
+    with np.load(tmp_path / "out" / "attention.npz") as arrays:
+        assert arrays["fused"].shape == (4, 4, 4)
+    assert list((tmp_path / "out").glob("push0*.mp4"))
+
+
+def test_to_onnx(run, place, tmp_path, capsys):
+    pytest.importorskip("onnxruntime", reason="the recipe's libraries: pip install '.[onnx]'")
+    run("to_onnx.py", place / "run", tmp_path / "model.onnx")
+    said = capsys.readouterr().out
+    assert float(said.rpartition(":")[2]) < 1e-5

@@ -1,0 +1,160 @@
+"""The package as a library: four names, a finished run as an object, torch's own data sets."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from clips import STEPS
+from small_runs import train_command
+from torch.utils.data import DataLoader
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+import rstan_lite
+from rstan_lite.cli.main import main
+from rstan_lite.data.datasets import open_clips
+from rstan_lite.lab.torch_datasets import ClipFrames, StoredFeatures
+from rstan_lite.lab.trained_model import TrainedModel
+from rstan_lite.model import RSTAN, RSTANConfig, losses
+from rstan_lite.system.errors import CheckpointError, ConfigError
+from rstan_lite.training.config import read_config
+from rstan_lite.training.parts import load_parts, scaled
+
+VIDEO = "clips/push/push0.avi"
+
+
+def test_four_names_stand_at_the_top_and_load_nothing_before_their_use():
+    assert (rstan_lite.RSTAN, rstan_lite.RSTANConfig, rstan_lite.losses) == (
+        RSTAN, RSTANConfig, losses,
+    )  # fmt: skip
+    assert set(rstan_lite.__all__) <= set(dir(rstan_lite))
+    with pytest.raises(AttributeError, match="no attribute 'RTSAN'"):
+        _ = rstan_lite.RTSAN
+    code = "import rstan_lite, sys; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_run_answers_like_the_command(place, tmp_path, kind):
+    model = rstan_lite.load(kind(place / "run"))
+    answer = model.predict(kind(place / VIDEO), top=2)
+    command = ["predict", str(place / VIDEO), "--run", str(place / "run"), "--out", str(tmp_path)]
+    assert main(command) == 0
+    said = json.loads((tmp_path / "push0-prediction.json").read_text())
+    assert answer == dict(list(said["classes"].items())[:2])
+    look = model.attend(kind(place / VIDEO))
+    assert look.frames.tolist() == said["attended_frames"]
+    assert set(look.maps) == {"appearance", "motion", "fused"}
+    np.testing.assert_allclose(look.maps["motion"].sum((1, 2)), 1, rtol=1e-5)
+    assert look.maps["fused"].shape == (4, 4, 4)  # T, K, K of pictures of 64 pixels
+
+
+def test_tensors_in_tensors_out(place):
+    model = rstan_lite.load(place / "run")
+    config = read_config(place / "run" / "config.json")
+    clips = next(iter(DataLoader(StoredFeatures(scaled(config, load_parts(config)).test, 4), 8)))
+    output = model(clips["cubes"], clips["vectors"])
+    with np.load(place / "run" / "predictions.npz") as saved:
+        scores = output.logits[:, -1].softmax(-1).detach().numpy()
+        np.testing.assert_allclose(scores, saved["scores"], rtol=1e-4, atol=1e-5)
+        assert clips["label"].tolist() == saved["labels"].tolist()
+
+
+def test_a_saved_folder_opens_elsewhere(place, tmp_path):
+    model = rstan_lite.load(place / "run")
+    model.save_pretrained(tmp_path / "saved")
+    moved = (tmp_path / "saved").rename(tmp_path / "moved")
+    assert {"README.md", "config.json", "checkpoint.safetensors", "motion.safetensors"} <= {
+        path.name for path in moved.iterdir()
+    }
+    assert (moved / "README.md").read_text().startswith("# RSTAN on clips")
+    again = TrainedModel.from_pretrained(moved, device="cpu")
+    assert again.predict(place / VIDEO) == model.predict(place / VIDEO)
+    (moved / "motion.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="motion"):
+        TrainedModel.from_pretrained(moved).predict(place / VIDEO)
+
+
+def test_what_is_no_run_is_said(place, tmp_path):
+    with pytest.raises(CheckpointError, match="no such folder; expected the folder of a finished"):
+        rstan_lite.load(tmp_path / "none")
+    with pytest.raises(ConfigError, match="at least 1"):
+        rstan_lite.load(place / "run").predict(place / VIDEO, top=0)
+
+
+def test_frames_and_masks_turn_together(place, tmp_path):
+    data = open_clips("folder", place / "clips", validation=0)
+    plain = ClipFrames(data, "train", steps=3)
+    frames, masks, label = plain[0]
+    assert (frames.shape, masks.shape) == ((3, 3, 48, 64), (3, 48, 64))
+    assert data.classes[label] == data.train[0].action
+    assert not masks.any(), "these clips have no silhouettes"
+    mirror = ClipFrames(data, "train", 3, v2.RandomHorizontalFlip(1.0))[0]
+    assert isinstance(mirror[0], tv_tensors.Video)
+    assert torch.equal(mirror[0].flip(-1), frames)
+    batch = next(iter(DataLoader(plain, batch_size=2)))
+    assert batch[0].shape == (2, 3, 3, 48, 64)
+
+
+def test_masks_turn_with_the_frames(tmp_path):
+    from clips import write_dataset
+
+    data = open_clips("jhmdb", write_dataset(tmp_path / "clips", per_class=4), validation=0)
+    _, masks, _ = ClipFrames(data, "test", steps=2)[0]
+    _, mirrored, _ = ClipFrames(data, "test", 2, v2.RandomHorizontalFlip(1.0))[0]
+    assert masks.any()
+    assert torch.equal(mirrored.flip(-1), masks)
+
+
+def test_a_network_of_ones_own_makes_the_features(place, tmp_path, monkeypatch):
+    source = (Path(__file__).parents[2] / "docs" / "recipes" / "own_network.py").read_text()
+    (tmp_path / "network_of_mine.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    import network_of_mine
+    from safetensors.torch import save_file
+
+    weights = tmp_path / "mine.safetensors"
+    save_file(network_of_mine.make().state_dict(), str(weights))
+    names = {"backbone": "python:network_of_mine.make:0:2", "motion_backbone": "puppetnet"}
+    options = {**names, "out": tmp_path / "run", "appearance_weights": weights}
+    assert main(train_command(place, "own", dataset="folder", **options)) == 0
+    model = rstan_lite.load(tmp_path / "run")
+    assert model.network.config.d_cv["appearance"] == 32
+    assert set(model.predict(place / VIDEO)) == set(STEPS)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("python:no_such_module.make:0:1", "No module named"),
+        ("python:json.nothing:0:1", "no attribute 'nothing'"),
+        ("python:make:0:1", "Empty module name"),
+        ("python:builtins.list:0:1", "found a list; expected python:module.function"),
+    ],
+)
+def test_a_name_that_is_no_network_is_said(name, found, place, tmp_path, capsys):
+    options = {"backbone": name, "motion_backbone": "puppetnet", "out": tmp_path / "run"}
+    assert main(train_command(place, "own", dataset="folder", **options)) == 2
+    assert found in capsys.readouterr().err
+
+
+def test_the_plain_network_is_exported_with_its_numbers(place):
+    network = rstan_lite.load(place / "run", device="cpu").network
+    sizes = network.config
+    torch.manual_seed(0)
+
+    def inputs(videos):
+        cubes = {s: torch.randn(videos, 4, 16, sizes.d_cv[s]) for s in sizes.streams}
+        return cubes, {s: torch.randn(videos, 4, sizes.d_fc[s]) for s in sizes.streams}
+
+    videos = torch.export.Dim("videos", min=1, max=64)
+    shapes = tuple({s: {0: videos} for s in sizes.streams} for _ in range(2))
+    exported = torch.export.export(network, inputs(2), dynamic_shapes=shapes).module()
+    given = inputs(5)
+    torch.testing.assert_close(exported(*given).logits, network(*given).logits)
+    compiled = torch.compile(network, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(*given).logits, network(*given).logits)
