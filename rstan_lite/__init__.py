@@ -10,12 +10,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rstan_lite.lab.trained_model import load
+    from rstan_lite.lab.library.trained_model import load
     from rstan_lite.model import RSTAN, RSTANConfig, losses
 
 __version__ = "0.1.0"
 __all__ = ["RSTAN", "RSTANConfig", "load", "losses"]
-_HOMES = {"RSTAN": "model", "RSTANConfig": "model", "losses": "model", "load": "lab.trained_model"}
+_HOMES = {
+    "RSTAN": "model",
+    "RSTANConfig": "model",
+    "losses": "model",
+    "load": "lab.library.trained_model",
+}
 
 
 def __getattr__(name: str) -> Any:

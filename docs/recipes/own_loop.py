@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from rstan_lite import losses
-from rstan_lite.lab.torch_datasets import StoredFeatures
+from rstan_lite.lab.library.torch_datasets import StoredFeatures
 from rstan_lite.training.config import read_config
 from rstan_lite.training.parts import load_parts, scaled
 from rstan_lite.training.train import build_model

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from rstan_lite.lab.torch_datasets import StoredFeatures
+from rstan_lite.lab.library.torch_datasets import StoredFeatures
 from rstan_lite.training.config import read_config
 from rstan_lite.training.parts import load_parts, scaled
 

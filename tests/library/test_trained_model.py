@@ -17,8 +17,8 @@ from torchvision.transforms import v2
 import rstan_lite
 from rstan_lite.cli.main import main
 from rstan_lite.data.datasets import open_clips
-from rstan_lite.lab.torch_datasets import ClipFrames, StoredFeatures
-from rstan_lite.lab.trained_model import TrainedModel
+from rstan_lite.lab.library.torch_datasets import ClipFrames, StoredFeatures
+from rstan_lite.lab.library.trained_model import TrainedModel
 from rstan_lite.model import RSTAN, RSTANConfig, losses
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.training.config import read_config
