@@ -68,16 +68,13 @@ def test_carve_fold():
     assert carve_fold(some, 2, "clips") == parts[1]
 
 
-@pytest.mark.parametrize(("videos", "clips"), [(4, 20), (4, 4)])
-def test_too_few_videos_for_folds(videos, clips):
-    some = [Clip(f"{i}", "a", 0, None, None, f"{i % videos}") for i in range(clips)]
-    with pytest.raises(DataError, match="a training list of 4 videos"):
-        carve_fold(some, 1, "clips")
-
-
-def test_too_few_clips_of_a_class_for_folds():
-    some = [Clip(f"{i}", f"{i}", 0, None, None, f"{i}") for i in range(8)]
-    with pytest.raises(DataError, match="can't be cut"):
+@pytest.mark.parametrize(
+    ("classes", "videos", "clips", "words"),
+    [(1, 4, 20, "of 4 videos"), (1, 4, 4, "of 4 videos"), (8, 8, 8, "can't be cut")],
+)
+def test_too_few_videos_or_clips_of_a_class_for_folds(classes, videos, clips, words):
+    some = [Clip(f"{i}", f"{i % classes}", 0, None, None, f"{i % videos}") for i in range(clips)]
+    with pytest.raises(DataError, match=words):
         carve_fold(some, 1, "clips")
 
 
@@ -207,15 +204,14 @@ def test_bad_split_line(own_root, line):
 
 def test_bad_lists(tmp_path):
     path = tmp_path / "list.txt"
-    path.write_text("a.avi 1\na.avi 2\n")
-    with pytest.raises(DataError, match="line 2: found a a second time"):
-        read_split(path)
-    path.write_text("\n\n")
-    with pytest.raises(DataError, match="empty list"):
-        read_split(path)
-    path.write_bytes(b"\xff\xfe\x00bad")
-    with pytest.raises(DataError, match="unreadable"):
-        read_split(path)
+    for content, words in (
+        (b"a.avi 1\na.avi 2\n", "line 2: found a a second time"),
+        (b"\n\n", "empty list"),
+        (b"\xff\xfe\x00bad", "unreadable"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=words):
+            read_split(path)
 
 
 def test_signs_in_names_are_read_as_they_are(tmp_path):

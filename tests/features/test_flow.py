@@ -62,17 +62,13 @@ def test_zoom_needs_the_similarity():
 @pytest.mark.parametrize("seed", range(5))
 def test_the_similarity_fits_the_ground_as_lstsq_does(seed):
     rng = np.random.default_rng(seed)
-    scale, angle, shift = (
-        1 + rng.uniform(-0.05, 0.05),
-        rng.uniform(-0.05, 0.05),
-        rng.uniform(-3, 3, 2),
-    )
+    scale, angle = 1 + rng.uniform(-0.05, 0.05), rng.uniform(-0.05, 0.05)
+    shift = rng.uniform(-3, 3, 2)
     y, x = np.mgrid[0:120, 0:160].astype(np.float64)
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     moved = np.stack([x, y], axis=-1) @ turn.T + shift
-    flow = (moved - np.stack([x, y], axis=-1) + rng.normal(0, 0.05, (120, 160, 2))).astype(
-        np.float32
-    )
+    flow = moved - np.stack([x, y], axis=-1) + rng.normal(0, 0.05, (120, 160, 2))
+    flow = flow.astype(np.float32)
     # the same points as a linear system in (a, b, t_x, t_y), solved by another library
     rows, columns = np.mgrid[4:120:12, 4:160:12]
     px, py = columns.ravel(), rows.ravel()

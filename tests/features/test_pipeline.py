@@ -56,12 +56,9 @@ def test_features_are_the_networks_on_the_views(data, inputs, cache, networks):
     net.load_state_dict(read_state(networks["motion"]))
     with torch.no_grad():
         alone = net.features(torch.from_numpy(images))
-    torch.testing.assert_close(
-        found.cubes["motion"][row][1].float(), alone["cubes"], atol=2e-3, rtol=2e-3
-    )
-    torch.testing.assert_close(
-        found.vectors["motion"][row][1].float(), alone["vectors"], atol=2e-3, rtol=2e-3
-    )
+    for name, rows in (("cubes", found.cubes), ("vectors", found.vectors)):
+        stored = rows["motion"][row][1].float()
+        torch.testing.assert_close(stored, alone[name], atol=2e-3, rtol=2e-3)
     masks = inputs.read(clip, "masks").numpy()
     seen = np.stack([view("centre-mirror", m.shape, 96).mask(m) for m in masks])
     np.testing.assert_allclose(found.target[row][1], target(seen, 6))
@@ -178,8 +175,12 @@ def test_networks_by_name(data, inputs, cache, tmp_path):
     assert path != tuned_path(cache, inputs, {**split_name(data), "split": 2}, settings)
     path.parent.mkdir()
     path.write_bytes(b"")
-    card = {"backbone": "resnet18", "split": split_name(data), "best": {"validation_accuracy": 1}}
-    path.with_suffix(".json").write_text(json.dumps(card))
+
+    def write_card(split, **more):
+        card = {"backbone": "resnet18", "split": split, "best": {"validation_accuracy": 1}, **more}
+        path.with_suffix(".json").write_text(json.dumps(card))
+
+    write_card(split_name(data))
     assert find_network(data, "resnet18", "appearance", cache) == path
     whole = JHMDB(data.root, validation=0)  # trains on what the network was validated on
     assert find_network(whole, "resnet18", "appearance", cache) == path
@@ -190,17 +191,15 @@ def test_networks_by_name(data, inputs, cache, tmp_path):
     fold.fold = 1  # of more videos than there are here: the network may have seen its test clips
     with pytest.raises(CheckpointError, match=r"of split 1, fold 1; .*--split 1 --fold 1 "):
         find_network(fold, "resnet18", "appearance", cache)
-    card["split"] = split_name(fold)
-    path.with_suffix(".json").write_text(json.dumps(card))
+    write_card(split_name(fold))
     assert find_network(fold, "resnet18", "appearance", cache) == path
-    taught = card | {"trained_on": {"clips": [fold.test[0].name]}}  # by folds of another version
-    path.with_suffix(".json").write_text(json.dumps(taught))
+    taught = {"clips": [fold.test[0].name]}  # by folds of another version
+    write_card(split_name(fold), trained_on=taught)
     with pytest.raises(CheckpointError, match="fold 1"):
         find_network(fold, "resnet18", "appearance", cache)
-    card["split"] = split_name(data)
-    path.with_suffix(".json").write_text(json.dumps(card))
-    card["split"]["validation"].pop()  # as if the network had seen a clip that is held out here
-    path.with_suffix(".json").write_text(json.dumps(card))
+    split = split_name(data)
+    split["validation"].pop()  # as if the network had seen a clip that is held out here
+    write_card(split)
     with pytest.raises(CheckpointError, match="split 1"):
         find_network(data, "resnet18", "appearance", cache)
 

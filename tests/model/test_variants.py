@@ -138,21 +138,3 @@ def test_gradients_of_the_whole_loss(case, attention, fusion, classifier, length
     values += [given.vectors[s] for s in streams] + [given.cubes[s] for s in read]
     values = [value.clone().requires_grad_() for value in values]
     assert torch.autograd.gradcheck(loss, values, fast_mode=True)
-
-
-@pytest.mark.parametrize("kind", ["l2", "ce"])
-def test_the_whole_loss_equals_the_oracle(case, kind):
-    given = case(seed=4, lengths=(4, 3))
-    expected = oracle.forward(*given.oracle_inputs())
-    equation = oracle.eq18_actor_attention if kind == "l2" else oracle.eq18_cross_entropy
-    value = 0.0
-    for video, length in enumerate((4, 3)):
-        y_hat = expected.y_hat[video, :length]
-        main = oracle.eq17_main_loss(y_hat, int(given.labels[video]))
-        maps = expected.diagonal["motion"][video, :length]
-        other = equation(maps, given.target[video, :length].numpy())
-        value += oracle.eq19_total_loss(main, other, 0.5) / 2
-    output = given.run()
-    main = main_loss(output, given.labels, given.frame_mask)
-    other = actor_attention_loss(output.alpha_diagonal, given.target, given.frame_mask, kind)
-    same(total_loss(main, other, 0.5), value)

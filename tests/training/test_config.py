@@ -29,13 +29,8 @@ def test_every_field_has_help_and_an_option_of_the_command_line():
 
 def test_the_papers_two_networks_are_one_option_apart():
     """GPCNN's is the profile's; TSN's for both streams, at the same side, by its name alone."""
-    for config, name in (
-        (parse("--profile", "paper", "--dataset", "jhmdb"), "vgg16"),
-        (
-            parse("--profile", "paper", "--dataset", "jhmdb", "--backbone", "bninception"),
-            "bninception",
-        ),
-    ):
+    for more, name in (((), "vgg16"), (("--backbone", "bninception"), "bninception")):
+        config = parse("--profile", "paper", "--dataset", "jhmdb", *more)
         settings = feature_settings(config, {"appearance": "a", "motion": "m"})
         for stream in ("appearance", "motion"):
             assert settings.backbone_of(stream) == name

@@ -17,19 +17,13 @@ SCORES = torch.tensor([[0.9, 0.1, 0.0], [0.2, 0.5, 0.3], [0.6, 0.3, 0.1], [0.1, 
 LABELS = torch.tensor([0, 1, 1, 1])  # predicted 0, 1, 0, 1
 
 
-def test_accuracy_by_hand():
+def test_accuracy_of_all_and_of_classes_and_confusion_by_hand():
     assert accuracy(SCORES, LABELS) == 0.75
     assert accuracy(SCORES[:0], LABELS[:0]) is None
     assert accuracy(torch.ones(2, 1), torch.zeros(2, dtype=torch.long)) == 1.0
-
-
-def test_accuracy_per_class_by_hand():
     found = per_class(SCORES, LABELS, ("run", "walk", "jump"))
     assert found == {"run": 1.0, "walk": pytest.approx(2 / 3), "jump": None}
-
-
-def test_confusion_matrix_has_the_true_class_by_row():
-    assert confusion(SCORES, LABELS).tolist() == [[1, 0, 0], [1, 2, 0], [0, 0, 0]]
+    assert confusion(SCORES, LABELS).tolist() == [[1, 0, 0], [1, 2, 0], [0, 0, 0]]  # true by row
 
 
 def test_share_of_attention_on_the_silhouette_by_hand():
