@@ -88,7 +88,7 @@ class Store:
             return False
 
     def write(self, clip: Clip, tensors: dict[str, Tensor], clip_print: str = "") -> None:
-        """Store a clip's tensors. clip_print: its fingerprint of before it was read, or ""."""
+        """Store a clip's tensors. clip_print: its fingerprint of before it was read."""
         content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         metadata = {"clip": clip_print or fingerprint(clip.path)}
         write_atomically(self.path(clip), save(content, metadata))

@@ -32,8 +32,8 @@ from rstan_lite.system.files import alone, clear_parts, write_atomically
 from rstan_lite.system.interruption import Keeper, starting_processes
 from rstan_lite.system.reading import check_regular, read_json
 from rstan_lite.system.tensor_files import load_weights, read_state, weights_hash
-from rstan_lite.system.threads import LARGE, for_work
-from rstan_lite.training.checkpoint import Versions, random_states, restore_random, warn_of_threads
+from rstan_lite.system.threads import LARGE, for_work, warn_of_threads
+from rstan_lite.training.checkpoint import Versions, random_states, restore_random
 
 # What the profile `course` uses. ImageNet's features are worth more than what a few hundred clips
 # can teach: the appearance network first gets its classifier, then moves with small steps. On

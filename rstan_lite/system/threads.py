@@ -8,8 +8,10 @@ one thread, larger work one for each core, and no thread spins. What the user ha
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 NUMBERS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
@@ -62,3 +64,16 @@ def for_work(products: float) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def warn_of_threads(path: Path, threads: int) -> None:
+    """Say where a run goes on with another number of threads: sums then round differently."""
+    import torch
+
+    now = torch.get_num_threads()
+    if threads != now:
+        print(
+            f"warning: {path}: saved with {threads} threads, goes on with {now}: the results may "
+            "differ in the last digits from those of a run that was never interrupted.",
+            file=sys.stderr,
+        )

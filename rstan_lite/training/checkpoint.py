@@ -24,6 +24,7 @@ from rstan_lite.system.files import write_atomically
 from rstan_lite.system.interruption import Keeper
 from rstan_lite.system.reading import check_regular
 from rstan_lite.system.tensor_files import load_torch
+from rstan_lite.system.threads import warn_of_threads
 
 RESUME = "resume.pt"
 _HEAD, _DIGITS = b"rstan-lite state, sha256 ", 64
@@ -122,17 +123,6 @@ def restore_random(states: dict[str, Any]) -> None:
     torch.set_rng_state(states["cpu"].cpu())
     if states["cuda"] and torch.cuda.device_count() == len(states["cuda"]):
         torch.cuda.set_rng_state_all([state.cpu() for state in states["cuda"]])
-
-
-def warn_of_threads(path: Path, threads: int) -> None:
-    """Say where a run goes on with another number of threads: sums then round differently."""
-    now = torch.get_num_threads()
-    if threads != now:
-        print(
-            f"warning: {path}: saved with {threads} threads, goes on with {now}: the results may "
-            "differ in the last digits from those of a run that was never interrupted.",
-            file=sys.stderr,
-        )
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rstan_lite.system.errors import CheckpointError
-from rstan_lite.training.checkpoint import (
-    Versions,
-    warn_of_threads,
-)
+from rstan_lite.system.threads import warn_of_threads
+from rstan_lite.training.checkpoint import Versions
 
 
 def state(number: int) -> dict:

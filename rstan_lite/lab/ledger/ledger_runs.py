@@ -160,6 +160,7 @@ def make(plan: Plan, after: Callable[[Row, int, str], None] | None = None) -> No
     after: called with each row, seed and complaint ("": none) as it is done.
     """
     from rstan_lite.lab.late_fusion import fuse, save_fused
+    from rstan_lite.lab.model_card import write_card
     from rstan_lite.training.train import train
 
     plan.save()
@@ -168,7 +169,9 @@ def make(plan: Plan, after: Callable[[Row, int, str], None] | None = None) -> No
             out, complaint = plan.folder(row.name, seed), ""
             try:
                 if not row.fused:
-                    train(plan.config(row, seed), out, progress=False)
+                    config = plan.config(row, seed)
+                    if (metrics := train(config, out, progress=False)) is not None:
+                        write_card(out, config, metrics)
                 elif run_folder.read_metrics(out) is None:
                     sources = [plan.folder(name, seed) for name in row.fused]
                     save_fused(out, fuse(sources), sources, "equal")
