@@ -54,11 +54,9 @@ def _cross_entropy(logits: Tensor, labels: Tensor, frame_mask: Tensor | None) ->
 
 
 def actor_attention_loss(
-    alpha_diagonal: Tensor | Mapping[str, Tensor],
-    target: Tensor,
-    frame_mask: Tensor | None = None,
-    kind: str = "l2",
-) -> Tensor:
+    alpha_diagonal: Tensor | Mapping[str, Tensor], target: Tensor,
+    frame_mask: Tensor | None = None, kind: str = "l2",
+) -> Tensor:  # fmt: skip
     """Distance of each step's own map from the silhouette (Eq. 18), averaged over videos.
 
     alpha_diagonal: (B, T, P), RSTANOutput.alpha_diagonal. Two streams that are not fused have

@@ -88,11 +88,9 @@ class Recurred(NamedTuple):
 
     @classmethod
     def stack(
-        cls,
-        hidden: Mapping[str, Sequence[Tensor]],
-        maps: Mapping[str, Sequence[Tensor]],
+        cls, hidden: Mapping[str, Sequence[Tensor]], maps: Mapping[str, Sequence[Tensor]],
         looks: Sequence[Attended],
-    ) -> Recurred:
+    ) -> Recurred:  # fmt: skip
         """From lists over the steps; looks that are shorter at the clip's end get slots of 0."""
         states = {s: torch.stack(tuple(steps), dim=1) for s, steps in hidden.items()}
         alphas = {s: torch.stack(tuple(steps), dim=1) for s, steps in maps.items()}

@@ -100,20 +100,12 @@ def train_step(
 
 
 def fit(
-    model: RSTAN,
-    train: ClipFeatures,
-    validation: ClipFeatures,
-    config: TrainConfig,
-    *,
-    second: Task | None = None,
-    resume: Path | None = None,
-    run: str = "",
+    model: RSTAN, train: ClipFeatures, validation: ClipFeatures, config: TrainConfig, *,
+    second: Task | None = None, resume: Path | None = None, run: str = "",
     on_epoch: Callable[[EpochLog], None] | None = None,
     on_save: Callable[[list[EpochLog]], None] | None = None,
-    progress: bool = True,
-    stop_after: int | None = None,
-    ranks: Ranks = ALONE,
-) -> Progress:
+    progress: bool = True, stop_after: int | None = None, ranks: Ranks = ALONE,
+) -> Progress:  # fmt: skip
     """Train a model and leave the weights of its best epoch on validation in it.
 
     second: another data set, trained along; an epoch is one of the first. It is not validated.

@@ -45,15 +45,10 @@ def build_model(
 
 
 def train(
-    config: TrainConfig,
-    out: Path,
-    parts: Parts | None = None,
-    *,
-    on_epoch: Callable[[EpochLog], None] | None = None,
-    progress: bool = True,
-    stop_after: int | None = None,
-    ranks: Ranks = ALONE,
-) -> dict[str, Any] | None:
+    config: TrainConfig, out: Path, parts: Parts | None = None, *,
+    on_epoch: Callable[[EpochLog], None] | None = None, progress: bool = True,
+    stop_after: int | None = None, ranks: Ranks = ALONE,
+) -> dict[str, Any] | None:  # fmt: skip
     """Train, choose on validation, test, and write everything into the folder `out`.
 
     The same call goes on where an interrupted one stopped, and only reports where one finished.
