@@ -14,6 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.data.splits import FOLDS, TEST, TRAIN, source_video
 from rstan_lite.data.video import VIDEOS, first_frame, read_frames, read_images
 from rstan_lite.system.errors import DataError
@@ -160,8 +161,8 @@ class ClipDataset(ABC):
 
     def short_side(self) -> int:
         """The median short side in pixels of up to MEASURED training clips' first frames."""
-        some = self.train[:: -(-len(self.train) // MEASURED)]
-        sides = sorted(min(first_frame(clip.path).shape[:2]) for clip in some)
+        some = equally_spaced(len(self.train), min(MEASURED, len(self.train)))
+        sides = sorted(min(first_frame(self.train[i].path).shape[:2]) for i in some)
         return sides[len(sides) // 2]
 
     def check_training(self) -> None:

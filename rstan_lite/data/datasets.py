@@ -6,24 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rstan_lite.system.errors import ConfigError
-from rstan_lite.system.settings import check_choice, imported
+from rstan_lite.system.settings import check_class, imported
 
 if TYPE_CHECKING:
     from rstan_lite.data.clips import ClipDataset
 
 DATASETS = ("puppets", "jhmdb", "ucf101", "hmdb51", "folder")
-
-
-def check_dataset(where: str, name: str) -> None:
-    """Raise ConfigError for what is neither in DATASETS nor `module:Class`, a reader of yours."""
-    module, colon, reader = name.partition(":")
-    if not (colon and reader.isidentifier() and all(map(str.isidentifier, module.split(".")))):
-        check_choice(where, name, DATASETS)
-
-
-def short_name(name: str) -> str:
-    """A data set's name in a model: that in DATASETS, or the class of a reader of yours."""
-    return name.rpartition(":")[2]
 
 
 def _own_reader(name: str) -> type[ClipDataset]:
@@ -58,7 +46,7 @@ def open_clips(
     from rstan_lite.data.jhmdb import JHMDB
     from rstan_lite.data.own_clips import OwnClips
 
-    check_dataset("dataset", name)
+    check_class("dataset", name, DATASETS)
     readers: dict[str, type[ClipDataset]] = {
         "puppets": JHMDB, "jhmdb": JHMDB, "ucf101": UCF101, "hmdb51": HMDB51, "folder": OwnClips,
     }  # fmt: skip

@@ -37,7 +37,7 @@ from rstan_lite.training.parts import (
     second_config,
     warn_of_seen,
 )
-from rstan_lite.training.results import part_metrics, save_predictions
+from rstan_lite.training.train import part_metrics, save_predictions
 
 PARTS = ("test", "validation")
 PROTOCOLS = ("centre", "22")

@@ -45,6 +45,13 @@ def check_choice(where: str, found: object, known: Sequence[str]) -> None:
         raise ConfigError(where, repr(found)[:200], one_of(known), hint)
 
 
+def check_class(where: str, found: str, known: Sequence[str]) -> None:
+    """Raise ConfigError for what is neither a known name nor `module:Class`."""
+    module, colon, name = found.partition(":")
+    if not (colon and name.isidentifier() and all(map(str.isidentifier, module.split(".")))):
+        check_choice(where, found, known)
+
+
 def check_names(where: str, found: object, known: Sequence[str] = ()) -> None:
     """Raise ConfigError unless `found` is a tuple of different names, one or more, of the known."""
     expected = f"{one_of(known, 'some') if known else 'one name or more'}, each once"

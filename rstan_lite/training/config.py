@@ -9,12 +9,13 @@ from dataclasses import Field, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from rstan_lite.data.datasets import DATASETS, check_dataset, short_name
+from rstan_lite.data.datasets import DATASETS
 from rstan_lite.data.splits import FOLDS
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.reading import read_json
 from rstan_lite.system.settings import (
     check_choice,
+    check_class,
     check_count,
     check_names,
     check_real,
@@ -134,9 +135,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for spec in fields(self):
             _check(spec, getattr(self, spec.name))
-        check_dataset("--dataset", self.dataset)
+        check_class("--dataset", self.dataset, DATASETS)
         if self.second_dataset != "none":
-            check_dataset("--second-dataset", self.second_dataset)
+            check_class("--second-dataset", self.second_dataset, DATASETS)
         if self.attention == "none" and (self.fusion != "none" or self.aa_kind != "none"):
             found = f"none with --fusion {self.fusion} --aa-kind {self.aa_kind}"
             expected = "--fusion none --aa-kind none, as there is nothing to fuse or to regularise"
@@ -159,14 +160,14 @@ class TrainConfig:
     @property
     def head(self) -> str:
         """The name of the data set's classifier."""
-        return short_name(self.dataset)
+        return self.dataset.rpartition(":")[2]
 
     @property
     def second_head(self) -> str:
         """The name of the second data set's classifier; empty where there is none."""
         if self.second_dataset == "none":
             return ""
-        other = short_name(self.second_dataset)
+        other = self.second_dataset.rpartition(":")[2]
         return other + ("_second" if other == self.head else "")
 
     def to_json(self) -> str:

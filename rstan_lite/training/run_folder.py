@@ -140,7 +140,8 @@ def save_model(folder: Path, model: RSTAN, description: Description) -> None:
     """Write `checkpoint.safetensors` and `checkpoint.json` into a run folder."""
     weights = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     write_atomically(folder / WEIGHTS, save(weights))
-    write_json(folder / DESCRIPTION, asdict(description))
+    text = json.dumps(asdict(description), indent=2) + "\n"
+    write_atomically(folder / DESCRIPTION, text.encode())
 
 
 def load_model(folder: Path) -> tuple[RSTAN, Description]:

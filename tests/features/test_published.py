@@ -9,7 +9,6 @@ import torch
 from rstan_lite.features import pretrained
 from rstan_lite.features.backbones import FeatureNet, backbone, build
 from rstan_lite.features.pretrained import POSITIONS, for_side, load_imagenet, published_file
-from rstan_lite.lab.network_tuning import load_start
 from rstan_lite.system.errors import CheckpointError
 from rstan_lite.system.tensor_files import weights_hash
 
@@ -52,17 +51,6 @@ def test_without_internet_file_address_folder_and_options_are_named(name, hub):
     ):
         assert words in str(caught.value)
     assert asked == [(ADDRESSES[name], str(folder / file), file[:-4].rpartition("-")[2])]
-
-
-def test_a_file_in_torch_hubs_folder_is_taken_without_asking(hub):
-    folder, asked = hub
-    file = folder / "resnet18-f37072fd.pth"
-    file.parent.mkdir(parents=True)
-    torch.save(build(backbone("resnet18")).state_dict(), file)
-    net = FeatureNet(backbone("resnet18"), "appearance")
-    with pytest.raises(CheckpointError, match="a file whose SHA-256 begins with"):
-        load_start(net, "torchvision")  # it is there, but not what its name says
-    assert not asked
 
 
 def test_a_download_is_taken(hub, monkeypatch):

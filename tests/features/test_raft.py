@@ -57,13 +57,6 @@ def test_any_size_is_padded_and_cut_back(raft):
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_the_camera_is_removed_from_it_as_from_any(raft):
-    frames = np.random.default_rng(2).integers(0, 256, (2, 128, 128, 3), dtype=np.uint8)
-    left = flow_sequence(frames, raft, "median")[0]
-    assert np.abs(np.median(left, axis=(0, 1))).max() < 0.1
-    assert np.abs(np.median(flow_sequence(frames, raft)[0], axis=(0, 1))).max() > 0.2
-
-
 def test_a_process_gets_no_network(raft):
     sent = pickle.loads(pickle.dumps(raft))
     assert vars(sent) == {"parameters": raft.parameters}

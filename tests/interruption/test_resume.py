@@ -21,8 +21,9 @@ from rstan_lite.lab.network_tuning import tune
 from rstan_lite.lab.tuning_images import TuneSettings, fill_inputs
 from rstan_lite.system.errors import BusyError, CheckpointError, ConfigError
 from rstan_lite.system.interruption import Interrupted, Keeper
-from rstan_lite.training import loop, results
+from rstan_lite.training import loop
 from rstan_lite.training import run_folder as runs
+from rstan_lite.training import train as whole_run
 from rstan_lite.training.checkpoint import Versions
 from rstan_lite.training.profiles import resolve
 from rstan_lite.training.run_folder import read_log
@@ -123,7 +124,7 @@ def test_ctrl_c_during_each_validation(parts, whole, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("place", "write"),
-    [(runs, "save_model"), (results, "save_predictions"), (runs, "write_json"),
+    [(runs, "save_model"), (whole_run, "save_predictions"), (runs, "write_json"),
      (Versions, "remove")],
 )  # fmt: skip
 def test_a_kill_while_the_results_are_written(parts, whole, tmp_path, monkeypatch, place, write):

@@ -1,13 +1,12 @@
 """What must hold of the network whatever the numbers are."""
 
 import math
-from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
-from rstan_lite.model import RSTAN, STREAMS, RSTANConfig, actor_attention_loss, last_step, main_loss
+from rstan_lite.model import RSTAN, STREAMS, RSTANConfig, last_step, main_loss
 from rstan_lite.model.checks import CHOICES
 
 ATTENDING = tuple(name for name in CHOICES["attention"] if name != "none")
@@ -31,21 +30,6 @@ def test_parameters_carry_the_papers_symbols(case):
         assert {name for name, _ in model.named_parameters()} == expected
 
 
-@pytest.mark.parametrize("attention", ATTENDING)
-@pytest.mark.parametrize("renormalize", [False, True])
-def test_each_streams_scores_sum_to_one_and_fused_ones_to_at_most_two(case, attention, renormalize):
-    scores = case(attention=attention, renormalize=renormalize).run().attention
-    valid = scores.frames_valid.expand(2, -1, -1)
-    for s in STREAMS:
-        close(scores.alpha_stream[s].sum(-1)[valid], torch.ones(int(valid.sum())).double())
-        close(scores.beta_stream[s].sum(-1), torch.ones(2, 4).double())
-    for total in (scores.alpha.sum(-1)[valid], scores.beta.sum(-1)):
-        assert bool((total > 1 - 1e-9).all())
-        assert bool((total < (1 if renormalize else 2) + 1e-9).all())
-    most = scores.alpha.sum(-1)[valid].max().item()
-    assert (most > 1.01) is not renormalize
-
-
 def test_windows_name_their_frames(case):
     scores = case(attention="window", window=3).run().attention
     assert scores.frames.tolist() == [[0, 1, 2], [1, 2, 3], [2, 3, 3], [3, 3, 3]]
@@ -61,37 +45,6 @@ def test_the_map_of_the_steps_own_frame_needs_no_record(case, attention):
     quick = case(attention=attention).run(return_attention=False)
     assert quick.attention is None
     close(quick.alpha_diagonal, case(attention=attention).run().alpha_diagonal)
-
-
-@pytest.mark.parametrize("attention", CHOICES["attention"])
-@pytest.mark.parametrize("fusion", ["none", "max"])
-def test_padding_changes_nothing(case, attention, fusion):
-    """Neither the real steps, nor the state after them, nor the losses."""
-    padded = case(attention=attention, fusion=fusion, steps=5, lengths=(3, 3))
-    output = padded.run()
-    short = replace(
-        padded,
-        cubes={s: x[:, :3] for s, x in padded.cubes.items()},
-        vectors={s: x[:, :3] for s, x in padded.vectors.items()},
-        frame_mask=None,
-    )
-    bare = short.run()
-    close(output.logits[:, :3], bare.logits)
-    close(output.logits[:, 4], bare.logits[:, 2])
-    close(last_step(output.logits, padded.frame_mask), last_step(bare.logits))
-    close(main_loss(output, padded.labels, padded.frame_mask), main_loss(bare, padded.labels))
-    if attention == "none":
-        return
-    close(
-        actor_attention_loss(output.alpha_diagonal, padded.target, padded.frame_mask),
-        actor_attention_loss(bare.alpha_diagonal, padded.target[:, :3]),
-    )
-    n = min(3, bare.attention.frames.shape[1])
-    for s in STREAMS:
-        beta = output.attention.beta_stream[s]
-        close(beta[:, :3, :n], bare.attention.beta_stream[s])
-        assert bool((beta[:, 3:] == 0).all())
-        assert bool((beta[:, :3, n:] == 0).all())
 
 
 @pytest.mark.parametrize("attention", ["none", "all"])
