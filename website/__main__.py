@@ -29,7 +29,8 @@ from website.pages import (
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = (
     "README.md", "notebooks/README.md", "docs/teaching.md", "docs/commands.md",
-    "docs/recipes.md", "docs/data-sets.md", "docs/networks.md", "docs/puppets.md", "docs/running.md",
+    "docs/recipes.md", "docs/data-sets.md", "docs/networks.md", "docs/puppets.md",
+    "docs/running.md",
     "docs/results.md", "docs/selection.md", "docs/ledger-jhmdb/ledger.md",
     "docs/ledger-jhmdb-folds/pooled.md", "docs/ledger-puppets/ledger.md", "docs/limits.md",
     "docs/security.md", "docs/install.md", "docs/doors.md", "benchmarks/README.md",

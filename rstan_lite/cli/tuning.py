@@ -21,13 +21,13 @@ def add_parsers(subparsers: Any) -> None:
         description="Fine-tune the networks that features come from, on the training part of a "
         "split. The same command goes on where it was interrupted, and reports where it finished.",
     )
-    add_fields(parser, SHARED, dataset="jhmdb")
+    add_fields(parser, SHARED, dataset="jhmdb", streams=("motion",))
     add = parser.add_argument
-    add("--backbone", help="preset or network:cube:vector (squeezenet1_0; motion: puppetnet)")
+    add("--backbone", help="preset or network:cube:vector (efficientnet_lite2; motion: puppetnet)")
     add(
         "--weights", default="torchvision",
         help="what to start from: a file of ImageNet weights or of a tuned network, torchvision "
-        "(the network's published ones, from torch hub's folder or downloaded) or none",
+        "(the network's published ones: installed, in torch hub's folder or downloaded) or none",
     )  # fmt: skip
     add("--motion-weights", help="for motion (puppetnet: the shipped ones; others: as --weights)")
     add("--epochs", type=int, help="passes over the clips (20, motion 40)")

@@ -35,7 +35,7 @@ class TuneSettings:
     """
 
     stream: str = "appearance"
-    backbone: str = "squeezenet1_0"
+    backbone: str = "efficientnet_lite2"
     weights: str = "torchvision"
     epochs: int = 40
     frozen: int = 0  # epochs at the start in which the classifier alone learns

@@ -54,7 +54,9 @@ class TrainConfig:
     )
 
     # -- features (Section III-A)
-    backbone: str = _option("squeezenet1_0", "network: a preset or network:cube node:vector node")
+    backbone: str = _option(
+        "efficientnet_lite2", "network: a preset or network:cube node:vector node"
+    )
     appearance_weights: str = _option(
         "", "weights file of the appearance network (none: tuned one)"
     )
