@@ -6,16 +6,8 @@ import numpy as np
 import pytest
 from idt.moving import square_clip
 
-from rstan_lite.lab.idt.descriptors import (
-    LEAST_FLOW,
-    NAMES,
-    SIZES,
-    cell_sums,
-    describe,
-    root_normalised,
-    shape_descriptor,
-    volume_histograms,
-)
+from rstan_lite.lab.idt import descriptors
+from rstan_lite.lab.idt.descriptors import NAMES, SIZES
 from rstan_lite.lab.idt.trajectories import Scale, TrackSettings, trajectories
 
 
@@ -61,7 +53,7 @@ def loop_volume(scale, row, name):
             for x in range(32):
                 at = (left + x, top + y)
                 if name == "hof":
-                    votes = loop_votes(*flow[at[1], at[0]], LEAST_FLOW)
+                    votes = loop_votes(*flow[at[1], at[0]], descriptors.LEAST_FLOW)
                 elif name == "hog":
                     votes = loop_votes(*loop_gradient(scale.grey[t], *at))
                 else:
@@ -90,7 +82,7 @@ def scale():
 
 @pytest.mark.parametrize("name", ["hog", "hof", "mbhx", "mbhy"])
 def test_volumes_against_plain_loops(scale, name):
-    found = volume_histograms(scale)[name]
+    found = descriptors.volume_histograms(scale)[name]
     for row in range(4):
         expected = loop_volume(scale, row, name)
         # OpenCV's angles are right to a third of a degree, 0.7 % of a bin
@@ -100,13 +92,13 @@ def test_volumes_against_plain_loops(scale, name):
 def test_empty_cells_are_not_negative():
     votes = np.zeros((64, 64, 8), dtype=np.float32)
     votes[:20, :20] = np.random.default_rng(0).uniform(0, 1e4, (20, 20, 8))
-    assert cell_sums(votes, np.array([[30, 30]])).min() == 0
+    assert descriptors.cell_sums(votes, np.array([[30, 30]])).min() == 0
 
 
 @pytest.mark.parametrize("length", [15, 9])
 def test_shape_is_displacement_over_length_and_that_of_short_ones_is_resampled(length):
     steps = np.random.default_rng(1).normal(0, 2, (2, length, 2))
-    found = shape_descriptor(steps)
+    found = descriptors.shape_descriptor(steps)
     assert found.shape == (2, 30)
     for row, own in zip(found, steps, strict=True):
         path = np.concatenate([[(0, 0)], own.cumsum(axis=0)])
@@ -120,13 +112,13 @@ def test_shape_is_displacement_over_length_and_that_of_short_ones_is_resampled(l
 def test_root_normalised_rows_are_square_roots_of_shares():
     histograms = np.random.default_rng(0).uniform(0, 50, (3, 12)).astype(np.float32)
     shares = histograms / histograms.sum(1, keepdims=True)
-    np.testing.assert_allclose(root_normalised(histograms) ** 2, shares, rtol=1e-4)
-    assert root_normalised(np.zeros((1, 4))).tolist() == [[0, 0, 0, 0]]
+    np.testing.assert_allclose(descriptors.root_normalised(histograms) ** 2, shares, rtol=1e-4)
+    assert descriptors.root_normalised(np.zeros((1, 4))).tolist() == [[0, 0, 0, 0]]
 
 
 def test_a_clip_has_all_kinds_and_a_still_one_has_no_rows():
     settings = TrackSettings(step=10)
-    found = describe(trajectories(square_clip(), settings))
+    found = descriptors.describe(trajectories(square_clip(), settings))
     assert tuple(found) == NAMES
     count = len(found["hog"])
     assert count > 20
@@ -136,6 +128,6 @@ def test_a_clip_has_all_kinds_and_a_still_one_has_no_rows():
         length = np.linalg.norm(rows, axis=1)
         assert name == "trajectory" or np.abs(length - 1).max() < 1e-4
     still = np.repeat(square_clip(1), 16, axis=0)
-    assert {n: r.shape for n, r in describe(trajectories(still, settings)).items()} == {
+    assert {n: r.shape for n, r in descriptors.describe(trajectories(still, settings)).items()} == {
         name: (0, size) for name, size in SIZES.items()
     }

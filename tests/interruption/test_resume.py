@@ -286,20 +286,6 @@ def test_ctrl_c_during_a_validation_of_a_tuning(clips, network, tmp_path, monkey
     check_network(network, path, tuned(clips, path))
 
 
-def test_a_tuning_goes_on_past_damage(clips, network, tmp_path, ctrl_c_at, monkeypatch, capsys):
-    path = tmp_path / "a.safetensors"
-    for points in (3, 1):
-        ctrl_c_at(points)
-        with pytest.raises(Interrupted):
-            tuned(clips, path)
-        monkeypatch.undo()
-    resume = tmp_path / "a.resume"
-    resume.write_bytes(resume.read_bytes()[:-1])
-    card = tuned(clips, path)
-    assert "a.resume: found a damaged file" in capsys.readouterr().err
-    check_network(network, path, card)
-
-
 def test_a_kill_just_after_a_network_is_written(clips, network, tmp_path, monkeypatch):
     path = tmp_path / "a.safetensors"
     with monkeypatch.context() as patched:

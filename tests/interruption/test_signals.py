@@ -8,14 +8,9 @@ import threading
 
 import pytest
 
+from rstan_lite.system import interruption
 from rstan_lite.system.errors import DataError
-from rstan_lite.system.interruption import (
-    Interrupted,
-    Keeper,
-    SafePoints,
-    run_command,
-    starting_processes,
-)
+from rstan_lite.system.interruption import Interrupted, Keeper, SafePoints
 
 
 def send(number: int = signal.SIGINT) -> None:
@@ -70,8 +65,6 @@ def test_an_ignored_signal_stays_ignored_and_other_threads_are_left_alone():
 
 
 def test_a_keeper_saves_by_the_clock_and_when_asked(monkeypatch):
-    from rstan_lite.system import interruption
-
     now, saves = [0.0], []
     monkeypatch.setattr(interruption.time, "perf_counter", lambda: now[0])
 
@@ -109,7 +102,7 @@ def test_what_is_left_inside_is_saved():
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_command_says_how_to_go_on(capsys, number, code):
-    assert run_command(lambda: send(number) or 0) == code
+    assert interruption.run_command(lambda: send(number) or 0) == code
     assert capsys.readouterr().err == (
         "\ninterrupted: run the same command again; what is saved is not done again.\n"
     )
@@ -126,9 +119,9 @@ def test_a_complaint_is_not_cut_short(number):
         send(number)
         said.append(error.where)
 
-    assert run_command(body, complain) == run_command(body) == 2
+    assert interruption.run_command(body, complain) == interruption.run_command(body) == 2
     assert said == ["a"]
-    assert run_command(lambda: 7) == 7
+    assert interruption.run_command(lambda: 7) == 7
 
 
 STUBBORN = """
@@ -151,12 +144,12 @@ def test_a_second_signal_ends_the_process_at_once():
 
 def test_processes_that_are_started_do_not_see_ctrl_c():
     code = "import time; print('up', flush=True); time.sleep(1); print('done')"
-    with starting_processes():
+    with interruption.starting_processes():
         child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
     assert child.stdout.readline() == "up\n"
     child.send_signal(signal.SIGINT)
     assert child.communicate()[0] == "done\n"
     assert child.returncode == 0
-    with pytest.raises(Interrupted), starting_processes():
+    with pytest.raises(Interrupted), interruption.starting_processes():
         send()

@@ -6,16 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from rstan_lite.lab.ledger.error_analysis import (
-    Comparison,
-    changed_between_seeds,
-    compare,
-    confused_pairs,
-    confusion_counts,
-    of_classes,
-    one_of_each,
-    share_by_class,
-)
+from rstan_lite.lab.ledger import error_analysis
+from rstan_lite.lab.ledger.error_analysis import Comparison, confused_pairs, confusion_counts
 from rstan_lite.lab.ledger.ledger_runs import Entry, Ledger, Plan
 from rstan_lite.lab.paper_rows import rows_of
 from rstan_lite.system.errors import CheckpointError
@@ -29,11 +21,11 @@ def test_counts_have_the_true_class_by_row_and_classes_a_row_and_a_column():
     counts = confusion_counts(LABELS, ANSWERS, 3)
     assert counts.tolist() == [[3, 3, 0], [1, 1, 0], [1, 1, 0]]
     assert not confusion_counts(LABELS, ANSWERS[:0], 3).any()
-    a, b, c = of_classes(counts, ABC)
+    a, b, c = error_analysis.of_classes(counts, ABC)
     assert (a.answers, a.right, a.named, a.recall, a.precision) == (6, 3, 5, 0.5, 0.6)
     assert (b.recall, b.precision) == (0.5, 0.2)
     assert (c.answers, c.named, c.recall, c.precision) == (2, 0, 0.0, None)  # never named
-    only = of_classes(confusion_counts(np.array([0]), np.array([[2]]), 3), ABC)
+    only = error_analysis.of_classes(confusion_counts(np.array([0]), np.array([[2]]), 3), ABC)
     assert (only[2].recall, only[2].precision, only[1].recall) == (None, 0.0, None)
 
 
@@ -61,7 +53,7 @@ def test_every_wrong_answer_is_in_one_pair_and_every_answer_in_one_class(data):
     pairs = confused_pairs(counts, "abcdef"[:classes])
     assert sum(p.there + p.back for p in pairs) == (answers != labels).sum()
     assert all(p.there >= p.back for p in pairs)
-    rows = of_classes(counts, "abcdef"[:classes])
+    rows = error_analysis.of_classes(counts, "abcdef"[:classes])
     assert sum(row.right for row in rows) == (answers == labels).sum()
     assert sum(row.named for row in rows) == sum(row.answers for row in rows) == answers.size
 
@@ -101,24 +93,26 @@ def test_changes_by_class_leave_out_classes_without_clips():
 
 def test_what_seeds_change_by_themselves():
     right = np.array([[1, 1, 0, 0], [1, 0, 0, 0], [1, 0, 1, 0]], bool)
-    assert changed_between_seeds(right) == pytest.approx((1 + 2 + 1) / 3 / 4)
-    assert changed_between_seeds(right[:1]) is None
+    assert error_analysis.changed_between_seeds(right) == pytest.approx((1 + 2 + 1) / 3 / 4)
+    assert error_analysis.changed_between_seeds(right[:1]) is None
 
 
 def test_one_clip_of_a_class_the_heaviest_first():
     labels = np.array([0, 0, 1, 1, 2, 3])
     weights = np.array([1, 2, 3, 3, 0, 1])
-    assert one_of_each(weights, labels, 9) == [2, 1, 5]  # of equal ones the first, none of weight 0
-    assert one_of_each(weights, labels, 2) == [2, 1]
-    assert one_of_each(weights, labels, 0) == []
+    # of equal ones the first, none of weight 0
+    assert error_analysis.one_of_each(weights, labels, 9) == [2, 1, 5]
+    assert error_analysis.one_of_each(weights, labels, 2) == [2, 1]
+    assert error_analysis.one_of_each(weights, labels, 0) == []
 
 
 def test_shares_by_class_are_means_over_frames():
     # share, even share and frames of three clips of class 0 and 1; class 2 has no clip
     sums = np.array([[1.0, 0.5, 2], [3.0, 1.0, 4], [0.0, 0.0, 0]])
-    found = share_by_class(sums, np.array([0, 0, 1]), 3)
+    found = error_analysis.share_by_class(sums, np.array([0, 0, 1]), 3)
     np.testing.assert_allclose(found, [[4 / 6, 1.5 / 6], [np.nan] * 2, [np.nan] * 2])
-    twice = share_by_class(np.stack([sums, 0 * sums + sums[0]]), np.array([0, 0, 1]), 3)
+    more = np.stack([sums, 0 * sums + sums[0]])
+    twice = error_analysis.share_by_class(more, np.array([0, 0, 1]), 3)
     np.testing.assert_allclose(twice[:2], [[6 / 10, 2.5 / 10], [0.5, 0.25]])
 
 
@@ -137,7 +131,7 @@ def ledger(tmp_path, **seeds):
 
 
 def test_rows_are_compared_over_the_seeds_that_both_have(tmp_path):
-    found = compare(ledger(tmp_path, am_max=(0, 1), aa_ce=(1,)), "am-max", "aa-ce")
+    found = error_analysis.compare(ledger(tmp_path, am_max=(0, 1), aa_ce=(1,)), "am-max", "aa-ce")
     assert found.seeds == (1,)
     assert (found.before == (ANSWERS[1:] == LABELS)).all()
     assert not found.fixed.any()
@@ -146,9 +140,9 @@ def test_rows_are_compared_over_the_seeds_that_both_have(tmp_path):
 def test_missing_runs_are_said_with_what_there_is(tmp_path):
     found = ledger(tmp_path, am_max=(0,), aa_ce=())
     with pytest.raises(CheckpointError, match=r"'aa-ce' \(not run\).*rows that have some: am-max"):
-        compare(found, "am-max", "aa-ce")
+        error_analysis.compare(found, "am-max", "aa-ce")
     with pytest.raises(CheckpointError, match=r"'aa-l2' \(no such row\).*--rows aa-l2"):
         found.finished("aa-l2")
     apart = ledger(tmp_path, am_max=(0,), aa_ce=(1,))
     with pytest.raises(CheckpointError, match=r"\[0\] of 'am-max' and \[1\] of 'aa-ce'.*both"):
-        compare(apart, "am-max", "aa-ce")
+        error_analysis.compare(apart, "am-max", "aa-ce")

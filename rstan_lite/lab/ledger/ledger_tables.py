@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas
 
 from rstan_lite.data.splits import part_name
 from rstan_lite.lab.ledger.claims import CLAIMS, NO_NUMBER, NOT_RUN, Claim, Difference
@@ -249,12 +250,12 @@ def _number(value: float | None, form: str = "{:.1f}") -> str:
 
 def _csv(columns: Sequence[str], rows: Iterable[Record]) -> str:
     """Rows under their columns; shares of 1 to four digits, all else to two."""
-    digits = {"attention_on_silhouette": 4}
-    rounded = [
-        {
-            k: round(float(v), digits.get(k, 2)) if isinstance(v, float) else v
-            for k, v in row.items()
+    digits, text = {"attention_on_silhouette": 4}, io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        rounded = {
+            k: round(float(v), digits.get(k, 2)) for k, v in row.items() if isinstance(v, float)
         }
-        for row in rows
-    ]
-    return str(pandas.DataFrame(rounded, columns=list(columns), dtype=object).to_csv(index=False))
+        writer.writerow({**row, **rounded})
+    return text.getvalue()
