@@ -8,11 +8,13 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from scipy.special import softmax
 
+from rstan_lite.data.video import VIDEOS
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import check_regular, disk_errors
@@ -22,6 +24,8 @@ from rstan_lite.training.run_folder import Predictions
 
 UNKNOWN = -1  # the label of a clip whose file does not say it
 ENDINGS = (".npz", ".csv")
+NPZ = "arrays names (n,), scores (n, C) and classes (C,), without objects"
+MAKE_NPZ = "Make them by np.savez(file, names=[...], scores=np.stack([...]), classes=[...])."
 MAX_ARRAYS = 2**30  # bytes of a file of predictions: a million clips of a hundred classes take half
 # What becomes of scores that are no probabilities; those that are stay as they are.
 NORMALISE = ("softmax", "standardise", "none")
@@ -31,13 +35,19 @@ def read_scores(source: Path, part: str = "test") -> Predictions:
     """A system's scores of a part: any finite numbers, labels UNKNOWN where the file has none.
 
     source: a run folder, or the file of the test part (.npz of names, scores, classes and perhaps
-    labels; CSV with a header `clip,<class>,<class>,...`). The validation part's file lies beside
-    it: `test` in its name becomes `validation`, else `_validation` is put behind.
+    labels; CSV with a header `clip,<class>,<class>,...`, with semicolons and decimal commas, too,
+    as spreadsheets save it). The validation part's file lies beside it: `test` in its name becomes
+    `validation`, else `_validation` is put behind.
+    A folder before a clip's name and a video's ending behind it are left out; rows of per cent
+    become shares of one.
     Raises CheckpointError for a missing or damaged file, a clip or class twice, or a score that is
     not finite, naming it; ConfigError for another kind of file.
     """
     path = _file(source, part)
-    found = _read_csv(path) if path.suffix == ".csv" else _read_npz(path)
+    found = _read_csv(path) if path.suffix.lower() == ".csv" else _read_npz(path)
+    names = tuple(_clip_name(name) for name in found.names)
+    scores = found.scores / 100 if are_probabilities(found.scores / 100) else found.scores
+    found = replace(found, names=names, scores=scores)
     for what, names in (("clip", found.names), ("class", found.classes)):
         if len(set(names)) < len(names):
             twice = next(name for name, times in Counter(names).items() if times > 1)
@@ -144,7 +154,7 @@ def _file(source: Path, part: str) -> Path:
                     return path
             found = f"no {tried[0].name} nor {tried[1].name}"
             raise CheckpointError(source, found, "the folder of a finished run")
-        if source.suffix not in ENDINGS:
+        if source.suffix.lower() not in ENDINGS:
             raise ConfigError("fuse", str(source), "a run folder, an .npz or a .csv file of scores")
         path, hint = source, ""
         if part != "test":
@@ -156,8 +166,21 @@ def _file(source: Path, part: str) -> Path:
         return path
 
 
+def _clip_name(text: str) -> str:
+    """The name of a clip as lists have it, of `<class>/<clip>.avi` as other programs write it."""
+    name = text.replace("\\", "/").rpartition("/")[2]
+    stem, dot, ending = name.rpartition(".")
+    return stem if f"{dot}{ending.lower()}" in VIDEOS else name
+
+
 def _read_npz(path: Path) -> Predictions:
-    arrays = read_arrays(path)
+    try:
+        arrays = read_arrays(path)
+        lacking = {"names", "scores", "classes"} - arrays.keys()
+    except CheckpointError as error:  # such as scores of a Python object a clip
+        raise CheckpointError(path, error.found, NPZ, MAKE_NPZ) from error
+    if lacking:
+        raise CheckpointError(path, f"no array {', '.join(sorted(lacking))}", NPZ, MAKE_NPZ)
     if "names" in arrays and arrays["names"].ndim:
         arrays.setdefault("labels", np.full(len(arrays["names"]), UNKNOWN))
     return predictions_of(path, arrays)
@@ -166,8 +189,11 @@ def _read_npz(path: Path) -> Predictions:
 def _read_csv(path: Path) -> Predictions:
     check_regular(path, CheckpointError, "a CSV of scores", most=MAX_ARRAYS)
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            lines = list(csv.reader(file))
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            head = file.readline(MAX_ARRAYS)
+            excel = head.count(";") > head.count(",")  # where a comma stands in the numbers
+            file.seek(0)
+            lines = list(csv.reader(file, delimiter=";" if excel else ","))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CheckpointError(path, f"an unreadable file ({error})", "a CSV of scores") from error
     if not lines or lines[0][:1] != ["clip"] or len(lines[0]) < 2:
@@ -177,7 +203,7 @@ def _read_csv(path: Path) -> Predictions:
     for number, line in enumerate(lines[1:], 2):
         where = f"{path}, line {number}"
         try:
-            rows += [[float(text) for text in line[1:]]] if line else []
+            rows += [[_number(text, excel) for text in line[1:]]] if line else []
         except ValueError as error:
             raise CheckpointError(where, str(error)[:300], "numbers") from error
         if line and (len(line) != len(lines[0]) or not all(map(math.isfinite, rows[-1]))):
@@ -186,3 +212,8 @@ def _read_csv(path: Path) -> Predictions:
     names, classes = tuple(line[0] for line in lines[1:] if line), tuple(lines[0][1:])
     scores = np.array(rows, np.float32).reshape(len(rows), len(classes))
     return Predictions(names, np.full(len(names), UNKNOWN), scores, classes)
+
+
+def _number(text: str, excel: bool) -> float:
+    """A score; one of per cent, with the sign, stays per cent. excel: with a decimal comma."""
+    return float((text.replace(",", ".") if excel else text).strip().removesuffix("%"))

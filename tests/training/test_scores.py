@@ -226,3 +226,46 @@ def test_bad_requests_are_named(run):
     for options, words in (({"scores": "log"}, "standardise"), ({"clips": "all"}, "same, common")):
         with pytest.raises(ConfigError, match=words):
             fuse([one, file], **options)
+
+
+def as_text(kind):
+    """The scores of a CSV as spreadsheets and other programs write them."""
+    scores = np.array([[0.5, 0.3, 0.2], [0.1, 0.7, 0.2], [0.25, 0.25, 0.5], [0.4, 0.4, 0.2]])
+    rows = [["clip", *CLASSES]]
+    percent, sign = (100, "%") if kind == "per cent" else (1, "")
+    for name, row in zip(NAMES, scores, strict=True):
+        name = {"endings": f"{name}.avi", "classes": f"run/{name}.MP4"}.get(kind, name)
+        rows.append([name, *(f"{percent * x:.2f}{sign}" for x in row)])
+    separator = ";" if kind in ("semicolons", "semicolons, points") else ","
+    text = "\n".join(separator.join(row) for row in rows) + "\n"
+    if kind == "semicolons":
+        text = text.replace(".", ",")
+    return (b"\xef\xbb\xbf" if kind == "mark" else b"") + text.encode(), scores
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["plain", "mark", "semicolons", "semicolons, points", "per cent", "endings", "classes"],
+)
+@pytest.mark.parametrize("ending", [".csv", ".CSV"])
+def test_scores_as_spreadsheets_and_other_programs_write_them(run, tmp_path, kind, ending):
+    content, scores = as_text(kind)
+    path = tmp_path / f"svm_test{ending}"
+    path.write_bytes(content)
+    found = read_scores(path)
+    assert (found.names, found.classes) == (NAMES, CLASSES)
+    np.testing.assert_allclose(found.scores, scores, atol=1e-6)
+    assert are_probabilities(found.scores)
+    assert fuse([run, path]).predictions.names == NAMES
+
+
+def test_arrays_of_other_programs_are_told_what_is_needed(tmp_path):
+    path = tmp_path / "tsn.npz"
+    scores = np.empty(4, object)
+    scores[:] = [np.zeros((25, 3))] * 4
+    for arrays in ({"scores": scores, "labels": LABELS}, {"scores": np.zeros((4, 3))}):
+        np.savez(path, **arrays)
+        with pytest.raises(
+            CheckpointError, match=r"names .*scores .*classes.*Make them by np.savez"
+        ):
+            read_scores(path)
