@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from tqdm.auto import tqdm
 
 from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.sampling import ClipSequence
@@ -27,6 +26,7 @@ from rstan_lite.system.errors import CheckpointError, ConfigError, DataError, Rs
 from rstan_lite.system.files import clear_parts
 from rstan_lite.system.interruption import starting_processes
 from rstan_lite.system.settings import check_choice
+from rstan_lite.system.tables import progress_bar
 from rstan_lite.system.tensor_files import read_state
 from rstan_lite.system.threads import LARGE, for_work
 
@@ -190,7 +190,7 @@ class InputSteps:
         self.inputs.write(clip, made.tensors, made.clip_print)
 
     @for_work(LARGE)
-    def run(self, workers: int) -> None:
+    def run(self, workers: int, progress: bool = True) -> None:
         """Take all clips through the steps, several at a time; see `over_clips`.
 
         On a CPU each process does all of a clip, and nothing but names goes between them. Where a
@@ -205,7 +205,7 @@ class InputSteps:
         if not self.inputs.flow.forks:
             remote = 1
         steps = order[:remote], order[remote:]
-        over_clips(list(self.todo), *steps, workers, self.title, self.dataset)
+        over_clips(list(self.todo), *steps, workers, self.title, self.dataset, progress)
 
 
 @dataclass
@@ -267,12 +267,13 @@ class Extraction(InputSteps):
 
 def over_clips(
     clips: Sequence[Clip], remote: Sequence[Step], local: Sequence[Step], workers: int, title: str,
-    dataset: ClipDataset,
+    dataset: ClipDataset, progress: bool = True,
 ) -> None:  # fmt: skip
     """Take every clip through the steps `remote`, then `local`.
 
     remote: done in `workers` processes (one or none: in this one), which hold a copy of the objects
-    that the steps are methods of. local: done here meanwhile. title: of the progress bar.
+    that the steps are methods of. local: done here meanwhile. title, progress: see
+    `progress_bar`.
     A damaged clip does not stop the others. At the end all damaged ones are reported together or
     left out of the data set, see `ClipDataset.settle`. Raises at once what else a step raises.
     """
@@ -283,7 +284,7 @@ def over_clips(
     loader = DataLoader(_Remote(clips, remote), batch_size=None, collate_fn=_as_it_is, **several)
     damaged: dict[Clip, DataError] = {}
     # the bar beside the loop: tqdm.auto begins an iteration of its own, with processes of its own
-    with tqdm(total=len(clips), desc=title) as bar:
+    with progress_bar(total=len(clips), desc=title, shown=progress) as bar:
         with starting_processes():
             values = iter(loader)
         for i, value in values:

@@ -116,17 +116,17 @@ class Rows:
 
 def prepare_parts(
     dataset: ClipDataset, parts: Sequence[str], settings: FeatureSettings, cache: str | Path,
-    device: str = "cpu", workers: int = 2,
+    device: str = "cpu", workers: int = 2, progress: bool = True,
 ) -> dict[str, ClipFeatures]:  # fmt: skip
     """The features of parts of a data set; what the stores under `cache` lack is made first.
 
     parts: some of "train" (all views), "validation" and "test" (the first view only).
-    workers: processes; one or none: this one alone.
+    workers: processes; one or none: this one alone. progress: show a bar.
     Clips whose inputs `rstan-lite tune` stored are not decoded again.
     Raises DataError (clips), CheckpointError (weights), StoreError (disk, damaged stores).
     """
     made = missing_features(dataset, parts, settings, cache, device)
-    made.run(workers)
+    made.run(workers, progress)
     return {part: look_up(made, part, stored_views(settings, part)) for part in parts}
 
 

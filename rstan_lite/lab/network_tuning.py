@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
-from tqdm.auto import tqdm
 
 from rstan_lite.data.clips import Clip
 from rstan_lite.data.sampling import equally_spaced
@@ -31,6 +30,7 @@ from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.files import alone, clear_parts, write_atomically
 from rstan_lite.system.interruption import Keeper, starting_processes
 from rstan_lite.system.reading import check_regular, read_json
+from rstan_lite.system.tables import progress_bar
 from rstan_lite.system.tensor_files import load_weights, read_state, weights_hash
 from rstan_lite.system.threads import LARGE, for_work, warn_of_threads
 from rstan_lite.training.checkpoint import Versions, random_states, restore_random
@@ -161,7 +161,7 @@ def tune(
 def _run(state: Tuner, keeper: Keeper, validation: list[Clip], on_epoch: OnEpoch) -> None:
     """The epochs that are left."""
     settings = state.settings
-    bar = tqdm(range(settings.epochs), initial=state.epoch, desc=f"tuning {settings.stream}")
+    bar = progress_bar(total=settings.epochs, initial=state.epoch, desc=f"tuning {settings.stream}")
     while state.epoch < settings.epochs:
         row = {"epoch": state.epoch + 1, "loss": state.run_epoch(keeper.point)}
         if row["epoch"] % settings.validate_every == 0 or row["epoch"] == settings.epochs:

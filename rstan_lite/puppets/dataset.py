@@ -22,13 +22,13 @@ import cv2
 import numpy as np
 from numpy.random import Generator, SeedSequence
 from scipy.io import savemat
-from tqdm.auto import tqdm
 
 from rstan_lite.system.errors import ConfigError, DataError
 from rstan_lite.system.files import clear_parts, write_atomically
 from rstan_lite.system.interruption import end_with_parent, starting_processes
 from rstan_lite.system.reading import read_json
 from rstan_lite.system.settings import check_count
+from rstan_lite.system.tables import progress_bar
 
 from .actions import CLASSES
 from .skeleton import FPS
@@ -138,8 +138,9 @@ def generate(
     todo = [job for job in everything if not _is_done(root, job, names)]
     if todo:
         done = len(everything) - len(todo)
-        how = {"desc": "puppets", "unit": "clip", "disable": not progress}
-        with tqdm(total=len(everything), initial=done, **how) as bar:
+        total = len(everything)
+        title = {"desc": "puppets", "unit": "clip"}
+        with progress_bar(None, progress, total=total, initial=done, **title) as bar:
             make = partial(_make, root, seed, size, rivals)
             for job, name in _work(make, todo, min(workers, len(todo)), root):
                 names[job.action, job.index] = name

@@ -1,10 +1,23 @@
-"""The package's one writer of tables: aligned text, Markdown, and HTML in notebooks."""
+"""What is shown of work: tables as aligned text, Markdown and HTML, and progress bars."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
+
+
+def progress_bar(items: Iterable[Any] | None = None, shown: bool = True, **how: Any) -> Any:
+    """A bar of tqdm over items, where someone looks: at a terminal or in a notebook, not in a log.
+
+    shown: False for none at all. how: further arguments of tqdm.
+    """
+    from tqdm.auto import tqdm
+
+    notebook = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
+    return tqdm(items, disable=not (shown and (notebook or sys.stderr.isatty())), **how)
 
 
 def aligned(lines: Sequence[Sequence[str]], left: int | None = None) -> list[str]:

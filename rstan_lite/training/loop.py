@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.model import RSTAN, last_step
@@ -18,6 +17,7 @@ from rstan_lite.model.losses import actor_attention_loss, main_loss, multi_task_
 from rstan_lite.system.devices import make_fabric
 from rstan_lite.system.errors import DataError
 from rstan_lite.system.ranks import ALONE, Ranks
+from rstan_lite.system.tables import progress_bar
 from rstan_lite.training.batches import Batch, endless_rows, epoch_rows, training_batch
 from rstan_lite.training.checkpoint import EpochLog, Progress, Saver
 from rstan_lite.training.config import TrainConfig
@@ -137,7 +137,7 @@ def fit(
             raise DataError("training part of the second data set", "no clips", "at least one")
         tasks.append(second)
     total, begun = config.iterations, state.iteration
-    bar = tqdm(total=total, initial=begun, unit="it", desc="train", disable=not progress)
+    bar = progress_bar(total=total, initial=begun, unit="it", desc="train", shown=progress)
     with saver, bar:
         while (state.iteration < config.iterations or state.sums.batches) and (
             state.epoch != stop_after

@@ -70,11 +70,14 @@ class Parts:
     data: str = ""
 
 
-def load_parts(config: TrainConfig) -> Parts:
-    """Features of all parts, and which networks made them: the first data set's, for both."""
-    dataset, other, networks, shared = find_sources(config)
+def load_parts(config: TrainConfig, progress: bool = True) -> Parts:
+    """Features of all parts, and which networks made them: the first data set's, for both.
+
+    progress: show bars of what is made.
+    """
+    dataset, other, networks, shared = find_sources(config, progress)
     dataset.check_training()
-    found: dict[str, Any] = {**_prepare(config, PARTS, networks, dataset)}
+    found: dict[str, Any] = {**_prepare(config, PARTS, networks, dataset, progress)}
     dataset.check_training()  # damaged clips may have been left out
     seen = networks_seen(networks, dataset, config.dataset)  # now: without damaged clips
     parts = Parts(
@@ -88,7 +91,7 @@ def load_parts(config: TrainConfig) -> Parts:
     )
     if other is None:
         return parts
-    second = load_part(second_config(config), "train", networks, other)
+    second = _prepare(second_config(config), ("train",), networks, other, progress)["train"]
     return replace(
         parts, second=second, second_damaged=other.damaged, second_missing=other.missing,
         second_shared=shared,
@@ -116,15 +119,15 @@ class Sources(NamedTuple):
     shared: tuple[str, ...]
 
 
-def find_sources(config: TrainConfig) -> Sources:
+def find_sources(config: TrainConfig, progress: bool = True) -> Sources:
     """Open a configuration's data sets and find its networks; puppets may be generated.
 
     Raises ConfigError, DataError (clips) and CheckpointError (networks).
     """
-    dataset = open_dataset(config)
+    dataset = open_dataset(config, progress)
     for name in config.views:
         view_side(name, config.size)  # one that there isn't is said before networks are looked for
-    other, shared = _open_second(config, dataset)
+    other, shared = _open_second(config, dataset, progress)
     named = {"appearance": config.appearance_weights, "motion": config.motion_weights}
     networks = {}
     for stream in config.streams:
@@ -141,7 +144,7 @@ def cache_folder(config: TrainConfig) -> Path:
     return Path(config.cache or default_cache())
 
 
-def open_dataset(config: TrainConfig) -> ClipDataset:
+def open_dataset(config: TrainConfig, progress: bool = True) -> ClipDataset:
     """The data set of a configuration; puppets are generated. Raises ConfigError, DataError."""
     root = config.root
     if not root and config.dataset != PUPPETS:
@@ -150,7 +153,7 @@ def open_dataset(config: TrainConfig) -> ClipDataset:
         raise ConfigError("--root", "nothing", expected, hint)
     if config.dataset == PUPPETS:
         root = root or str(cache_folder(config) / FOLDER)
-        generated(Path(root), PUPPETS_PER_CLASS, PUPPETS_ACTIONS, PUPPETS_RIVALS)
+        generated(Path(root), PUPPETS_PER_CLASS, PUPPETS_ACTIONS, PUPPETS_RIVALS, progress)
     return open_clips(
         config.dataset, root, config.split, config.missing, config.validation, config.damaged,
         config.fold,
@@ -158,15 +161,16 @@ def open_dataset(config: TrainConfig) -> ClipDataset:
 
 
 def generated(
-    folder: Path, per_class: int, actions: Sequence[str], rivals: tuple[int, int] = (0, 0)
-) -> Path:
+    folder: Path, per_class: int, actions: Sequence[str], rivals: tuple[int, int] = (0, 0),
+    progress: bool = True,
+) -> Path:  # fmt: skip
     """A folder of puppets, which are drawn where they are not there yet."""
     with disk_errors(DataError, folder, "the folder of the generated clips"):
         there = (folder / "puppets.json").exists()  # written last: absent, or interrupted
     if not there:
         from rstan_lite.puppets import generate
 
-        generate(folder, per_class, actions, rivals=rivals)
+        generate(folder, per_class, actions, rivals=rivals, progress=progress)
     return folder
 
 
@@ -184,7 +188,7 @@ def second_config(config: TrainConfig) -> TrainConfig:
 
 
 def _open_second(
-    config: TrainConfig, dataset: ClipDataset
+    config: TrainConfig, dataset: ClipDataset, progress: bool
 ) -> tuple[ClipDataset | None, tuple[str, ...]]:
     """A configuration's second data set, or None; and its clips that the first one judges by."""
     if config.second_dataset == "none":
@@ -199,7 +203,7 @@ def _open_second(
             "the training list of the other: the test accuracy is that of clips seen in training.",
             stacklevel=2,
         )
-    other = open_dataset(second_config(config))
+    other = open_dataset(second_config(config), progress)
     judged = {clip.name for clip in (*dataset.validation, *dataset.test)}
     shared = sorted(judged & {clip.name for clip in other.train})
     if other.NAME == dataset.NAME and shared:
@@ -229,12 +233,13 @@ def load_part(
 
 
 def _prepare(
-    config: TrainConfig, parts: Sequence[str], networks: Mapping[str, str], dataset: ClipDataset
-) -> dict[str, ClipFeatures]:
+    config: TrainConfig, parts: Sequence[str], networks: Mapping[str, str], dataset: ClipDataset,
+    progress: bool = True,
+) -> dict[str, ClipFeatures]:  # fmt: skip
     """Parts by name; what several of them lack is made in one go, as starting costs seconds."""
     settings, cache = feature_settings(config, networks), cache_folder(config)
     device, workers = choose_device(config.device).type, extraction_workers(dataset, parts)
-    return prepare_parts(dataset, parts, settings, cache, device, workers)
+    return prepare_parts(dataset, parts, settings, cache, device, workers, progress)
 
 
 def extraction_workers(dataset: ClipDataset, parts: Sequence[str]) -> int:

@@ -78,7 +78,7 @@ def train(
             if ranks.leads:
                 clear_parts(out)
             if parts is None:
-                parts = load_parts(config)
+                parts = load_parts(config, progress and ranks.leads)
             parts = scaled(config, parts)
             if ranks.leads:
                 run_folder.begin(out, config)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -73,6 +74,19 @@ def test_without_a_validation_part_all_train_and_the_last_epoch_counts(place: Pa
     assert metrics["n_validation"] == 0
     assert metrics["validation_accuracy"] is None
     assert metrics["best_epoch"] == metrics["epochs"]
+
+
+def test_quiet_silences_every_bar_and_a_log_has_none(place: Path, capsys, monkeypatch):
+    """At a terminal the bars are there; --quiet takes them away; a file or a pipe never has one."""
+    seen = {}
+    for name, terminal, quiet in (("loud", True, []), ("quiet", True, ["--quiet"]), ("log", 0, [])):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda terminal=terminal: terminal)
+        command = train_command(place, name, cache=place / f"{name}-cache", iterations=2)
+        command.remove("--quiet")
+        assert main([*command, *quiet]) == 0
+        seen[name] = capsys.readouterr().err
+    assert all(title in seen["loud"] for title in ("features:", "train:", "it/s"))
+    assert not any("it/s" in seen[name] for name in ("quiet", "log"))
 
 
 def test_extract_finds_what_train_stored(trained: Path, place: Path, capsys):

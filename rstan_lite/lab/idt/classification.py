@@ -136,7 +136,7 @@ def _run(
         raise ConfigError("--validation", "no clip in that part", "a larger share")
     clips = data.train + data.validation + data.test
     descriptors = descriptor_store(data, cache, config.tracks)
-    fill_descriptors(descriptors, data, clips, workers)
+    fill_descriptors(descriptors, data, clips, workers, progress)
     clips = data.train + data.validation + data.test  # without those that were left out
     write_atomically(out / run_folder.CONFIG, _json(config))
     chosen = {count: replace(config.encoding, components=count) for count in config.components}

@@ -156,7 +156,7 @@ def descriptor_store(dataset: ClipDataset, cache: str | Path, settings: TrackSet
 
 
 def fill_descriptors(
-    store: Store, dataset: ClipDataset, clips: list[Clip], workers: int = 2
+    store: Store, dataset: ClipDataset, clips: list[Clip], workers: int = 2, progress: bool = True
 ) -> None:
     """Make what the store lacks; damaged clips do not stop the others. DataError, StoreError."""
     todo = store.missing(clips)
@@ -164,7 +164,7 @@ def fill_descriptors(
         clear_parts(store.folder)
         settings = TrackSettings(**{name: store.key[name] for name in asdict(TrackSettings())})
         step = partial(_store_clip, dataset, store, settings)
-        over_clips(todo, [step], [], workers, "trajectories", dataset)
+        over_clips(todo, [step], [], workers, "trajectories", dataset, progress)
 
 
 def _store_clip(

@@ -21,7 +21,6 @@ from safetensors.numpy import load_file, save
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
-from tqdm.auto import tqdm
 
 from rstan_lite.data.clips import Clip
 from rstan_lite.features.store import Store, digest
@@ -29,6 +28,7 @@ from rstan_lite.lab.idt.descriptors import NAMES
 from rstan_lite.system.errors import DataError, StoreError
 from rstan_lite.system.files import clear_parts, write_atomically
 from rstan_lite.system.settings import check_count, require_libraries
+from rstan_lite.system.tables import progress_bar
 
 LIBRARIES = {"scikit-image": "skimage"}  # the optional ones: the extra `idt`
 CODEBOOKS = "codebooks.safetensors"
@@ -162,7 +162,7 @@ def fill_fisher(
     clear_parts(store.folder)
     codebooks = _codebooks(store, descriptors, train, settings, progress)
     title = f"Fisher vectors, {settings.components} components"
-    for clip in tqdm(todo, title, disable=not progress):
+    for clip in progress_bar(todo, progress, desc=title):
         encoded = {
             name: torch.from_numpy(codebook.encode(_read(descriptors, clip, name)))
             for name, codebook in codebooks.items()
@@ -194,7 +194,7 @@ def _codebooks(
         return _stored_codebooks(path)
     counts = [len(descriptors.read(clip, NAMES[0])) for clip in train]
     rows, codebooks = sample_rows(counts, settings.samples, settings.seed), {}
-    for name in tqdm(NAMES, f"codebooks, {settings.components} components", disable=not progress):
+    for name in progress_bar(NAMES, progress, desc=f"codebooks, {settings.components} components"):
         parts = [_read(descriptors, c, name)[chosen] for c, chosen in zip(train, rows, strict=True)]
         codebooks[name] = Codebook.fit(np.concatenate(parts), settings)
     named = {f"{n}.{p}": getattr(codebooks[n], p) for n in codebooks for p in PARTS}

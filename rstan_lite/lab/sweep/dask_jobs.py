@@ -11,12 +11,11 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from tqdm.auto import tqdm
-
 from rstan_lite.lab.sweep.job_process import Limits, run_job, stop_jobs, write_row
 from rstan_lite.lab.sweep.sweep_plan import FAILED, Job, Row
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.settings import require_libraries
+from rstan_lite.system.tables import progress_bar
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -111,7 +110,7 @@ def run_jobs(
     ]
     rows: dict[str, Row] = {}
     try:
-        with tqdm(total=len(jobs), desc=title, unit="job", disable=not progress) as bar:
+        with progress_bar(total=len(jobs), desc=title, unit="job", shown=progress) as bar:
             for future in as_completed(futures):
                 job = of_key[future.key]
                 row = rows[job.name] = _row(future, job)

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm.auto import tqdm
-
 from rstan_lite.lab.sweep import sweep_plan
 from rstan_lite.lab.sweep.dask_jobs import check_libraries, connect, run_jobs
 from rstan_lite.lab.sweep.job_process import Limits, run_here
@@ -19,6 +17,7 @@ from rstan_lite.lab.sweep.sweep_plan import DONE, FAILED, ROW, TRAIN, Descriptio
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import check_root, read_json
+from rstan_lite.system.tables import progress_bar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +94,7 @@ def sweep(
 
     try:
         if todo and workers == 0:
-            for job in tqdm(todo, desc="jobs", unit="job", disable=not progress):
+            for job in progress_bar(todo, desc="jobs", unit="job", shown=progress):
                 keep(run_here(job))
         elif todo:
             with connect(scheduler, workers, limits.threads) as client:
