@@ -69,8 +69,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.table and arguments.second:
         raise ConfigError("--table", "--second with it", "one of both: all clips are seen alike")
     if arguments.table:
-        from rstan_lite.lab.protocols import table_of_sequences
-        from rstan_lite.show.diagrams import sequence_table
+        from rstan_lite.lab.protocols import sequence_table, table_of_sequences
 
         same = {name: how[name] for name in ("protocol", "frames", "part", "root")}
         print(sequence_table(*table_of_sequences(found[0], **same)))

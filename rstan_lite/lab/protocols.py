@@ -22,6 +22,7 @@ from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.reading import check_regular
 from rstan_lite.system.settings import check_choice, check_count
+from rstan_lite.system.tables import Table
 from rstan_lite.system.tensor_files import weights_hash
 from rstan_lite.system.threads import for_work
 from rstan_lite.training import run_folder
@@ -277,3 +278,35 @@ def judged(
         places = int(features[one].target.shape[3]) if len(features[one]) else None
         listed.append(row | {"places": places, "accuracy": result.accuracy})
     return average(list(results.values())), listed
+
+
+SEQUENCE_COLUMNS = (
+    "sequence", "extent", "scale", "crop", "mirror", "rows", "columns", "input", "K", "frames",
+)  # fmt: skip
+
+
+def sequence_table(rows: Sequence[SequenceRow], clip: str = "") -> Table:
+    """One line a sequence of a clip: its crop in source pixels (ends not included), inputs, frames.
+
+    rows: of one clip. clip: words that say which, for the caption. Frames 4, 5, 6 are written 4-6.
+    """
+    lines = []
+    for row in rows:
+        top, bottom, left, right = row.rectangle
+        sides, mirror = sorted(set(row.sides.values())), "yes" if row.mirror else "no"
+        crop = row.crop, mirror, f"{top}-{bottom}", f"{left}-{right}"
+        network = ", ".join(map(str, sides)), str(row.k), runs_of(row.index)
+        lines.append((row.name, row.extent, str(row.scale), *crop, *network))
+    frames = f"{len(rows)} sequences of {len(rows[0].index)} frames" if rows else "no sequences"
+    return Table(SEQUENCE_COLUMNS, tuple(lines), f"{frames}; {clip}" if clip else frames)
+
+
+def runs_of(index: Sequence[int]) -> str:
+    """Frame numbers in few letters: 4, 5, 6, 6, 8 is `4-6 6 8`."""
+    parts: list[list[int]] = []
+    for i in index:
+        if parts and i == parts[-1][-1] + 1:
+            parts[-1].append(i)
+        else:
+            parts.append([i])
+    return " ".join(str(p[0]) if len(p) == 1 else f"{p[0]}-{p[-1]}" for p in parts)

@@ -20,12 +20,16 @@ _HOME = {
     "memory_figure accuracy_by_step",
     "comparisons": "interval_figure row_figure claim_figure pair_figure change_figure "
     "share_figure seeds_figure differences_figure sharpness_seeds",
-    "diagrams": "step_diagram sampling_figure sequence_table protocol_figure",
+    "diagrams": "step_diagram sampling_figure protocol_figure",
     "widgets": "explore every_position slider choice",
     "style": "Picture alt_text keep",
 }
 _MODULES = {name: f"{__name__}.{home}" for home, names in _HOME.items() for name in names.split()}
-_MODULES |= {"Table": "rstan_lite.system.tables", "symbols": "rstan_lite.classroom.symbols"}
+_MODULES |= {
+    "Table": "rstan_lite.system.tables",
+    "symbols": "rstan_lite.classroom.symbols",
+    "sequence_table": "rstan_lite.lab.protocols",
+}
 __all__ = sorted(_MODULES)
 
 

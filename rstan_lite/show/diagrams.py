@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from rstan_lite.data.transforms import CROP
 from rstan_lite.show import style
 from rstan_lite.show.style import describe, listed, new_axes, new_figure, panel, styled
-from rstan_lite.system.tables import Table
 
 if TYPE_CHECKING:
     from rstan_lite.lab.protocols import SequenceRow
@@ -117,11 +116,6 @@ def _around(axes: Axes, row: float, side: int) -> None:
     axes.text((at["lstm"] + at["alpha"]) / 2, far + side * 0.04, state, va=away, **words)
 
 
-SEQUENCE_COLUMNS = (
-    "sequence", "extent", "scale", "crop", "mirror", "rows", "columns", "input", "K", "frames",
-)  # fmt: skip
-
-
 @styled
 def sampling_figure(n_frames: int, rows: Mapping[str, Sequence[int]]) -> Figure:
     """Show which frames of a clip stand for the time steps, a row for each way to choose.
@@ -139,44 +133,16 @@ def sampling_figure(n_frames: int, rows: Mapping[str, Sequence[int]]) -> Figure:
         raise ValueError(f"frames from 0 to {n_frames - 1} only")
     figure, axes = new_axes(7.5, 0.62 * len(rows) + 0.7)
     edges = np.arange(steps + 1) * n_frames / steps
-    for y, chosen in enumerate(rows.values()):
-        at = [[t + 1 for t, frame in enumerate(chosen) if frame == i] for i in range(n_frames)]
-        words = [",".join(map(str, steps)) if n_frames <= 20 else "" for steps in at]
-        _frame_boxes(axes, y, [bool(steps) for steps in at], words)
+    lines = {}
+    for y, (label, chosen) in enumerate(rows.items()):
+        at = [[str(t) for t, frame in enumerate(chosen, 1) if frame == i] for i in range(n_frames)]
+        few = n_frames <= 20  # else there is no room for words
+        lines[label] = [(",".join(steps) if few else "") if steps else None for steps in at]
         axes.vlines(edges, y - 0.42, y + 0.42, color=style.BLUE, linewidth=1.8, zorder=0)
-    _frame_axis(axes, n_frames, list(rows))
-    axes.set_xlabel(
-        "frame of the clip (filled: chosen for the step written in it; blue: the intervals)"
-    )
+    below = "frame of the clip (filled: chosen for the step written in it; blue: the intervals)"
+    _timelines(axes, lines, below)
     said = listed({label: ", ".join(map(str, chosen)) for label, chosen in rows.items()})
     return describe(figure, f"{steps} steps over a clip of {n_frames} frames. {said}.")
-
-
-def sequence_table(rows: Sequence[SequenceRow], clip: str = "") -> Table:
-    """One line a sequence of a clip: its crop in source pixels (ends not included), inputs, frames.
-
-    rows: of one clip. clip: words that say which, for the caption. Frames 4, 5, 6 are written 4-6.
-    """
-    lines = []
-    for row in rows:
-        top, bottom, left, right = row.rectangle
-        sides, mirror = sorted(set(row.sides.values())), "yes" if row.mirror else "no"
-        crop = row.crop, mirror, f"{top}-{bottom}", f"{left}-{right}"
-        network = ", ".join(map(str, sides)), str(row.k), runs_of(row.index)
-        lines.append((row.name, row.extent, str(row.scale), *crop, *network))
-    frames = f"{len(rows)} sequences of {len(rows[0].index)} frames" if rows else "no sequences"
-    return Table(SEQUENCE_COLUMNS, tuple(lines), f"{frames}; {clip}" if clip else frames)
-
-
-def runs_of(index: Sequence[int]) -> str:
-    """Frame numbers in few letters: 4, 5, 6, 6, 8 is `4-6 6 8`."""
-    parts: list[list[int]] = []
-    for i in index:
-        if parts and i == parts[-1][-1] + 1:
-            parts[-1].append(i)
-        else:
-            parts.append([i])
-    return " ".join(str(p[0]) if len(p) == 1 else f"{p[0]}-{p[-1]}" for p in parts)
 
 
 @styled
@@ -202,13 +168,12 @@ def protocol_figure(frame: NDArray[np.uint8], n_frames: int, rows: Sequence[Sequ
     panels = above.subplots(1, len(groups), squeeze=False)[0]
     for axes, (group, members) in zip(panels, sorted(groups.items()), strict=True):
         _crops(axes, frame, group[1], members)
-    axes = below.subplots()
-    for y, row in enumerate(extents.values()):
+    names, lines = {"first": "first two thirds", "last": "last two thirds"}, {}
+    for extent, row in extents.items():
         times = np.bincount(row.index, minlength=n_frames).tolist()
-        _frame_boxes(axes, y, [n > 0 for n in times], [str(n) if n > 1 else "" for n in times])
-    names = {"first": "first two thirds", "last": "last two thirds"}
-    _frame_axis(axes, n_frames, [names.get(name, name) for name in extents])
-    axes.set_xlabel("frame of the clip (filled: in the sequence; a number: so many times)")
+        lines[names.get(extent, extent)] = [(str(n) if n > 1 else "") if n else None for n in times]
+    words = "frame of the clip (filled: in the sequence; a number: so many times)"
+    _timelines(below.subplots(), lines, words)
     boxes = sorted({(row.scale, row.crop) for row in rows})
     said = ", ".join(f"{scale} pixels {crop}" for scale, crop in boxes)
     ends = {name: f"frames {row.index[0]} to {row.index[-1]}" for name, row in extents.items()}
@@ -233,23 +198,23 @@ def _crops(
         look = {"color": line["color"], "linestyle": line["linestyle"], "linewidth": 2.0}
         size = (right - left - 1, bottom - top - 1)
         axes.add_patch(Rectangle((left, top), *size, fill=False, **look))
+    from rstan_lite.lab.protocols import runs_of  # who has rows has loaded it
+
     axes.set_xlabel("sequences " + runs_of([number for number, _ in members]).replace(" ", ", "))
 
 
-def _frame_boxes(axes: Axes, y: int, chosen: Sequence[bool], words: Sequence[str]) -> None:
-    """Draw a clip as a row of boxes, the chosen ones filled, with words in them."""
-    colours = [style.VERMILION if one else "#f2f2f2" for one in chosen]
-    at, edge = np.arange(len(chosen)) + 0.5, "#555555"
-    bars = axes.bar(at, 0.55, 0.92, y - 0.275, color=colours, edgecolor=edge, linewidth=0.6)
-    look: Any = {"color": "white", "fontsize": 8, "weight": "bold"}
-    axes.bar_label(bars, words, label_type="center", **look)
-
-
-def _frame_axis(axes: Axes, n_frames: int, names: Sequence[str]) -> None:
-    """Name rows of `_frame_boxes`, and number about twenty of the frames."""
-    axes.set(xlim=(-0.2, n_frames + 0.2), ylim=(len(names) - 0.45, -0.55))
-    axes.set_yticks(range(len(names)), names)
-    shown = np.arange(0, n_frames, max(1, n_frames // 20))
+def _timelines(axes: Axes, rows: Mapping[str, Sequence[str | None]], xlabel: str) -> None:
+    """Draw clips as rows of boxes: a frame that is not taken is pale, another one has its words."""
+    n = len(next(iter(rows.values())))
+    for y, words in enumerate(rows.values()):
+        colours = ["#f2f2f2" if word is None else style.VERMILION for word in words]
+        look: Any = {"color": colours, "edgecolor": "#555555", "linewidth": 0.6}
+        bars = axes.bar(np.arange(n) + 0.5, 0.55, 0.92, y - 0.275, **look)
+        inside: Any = {"color": "white", "fontsize": 8, "weight": "bold", "label_type": "center"}
+        axes.bar_label(bars, [word or "" for word in words], **inside)
+    axes.set(xlim=(-0.2, n + 0.2), ylim=(len(rows) - 0.45, -0.55), xlabel=xlabel)
+    axes.set_yticks(range(len(rows)), list(rows))
+    shown = np.arange(0, n, max(1, n // 20))  # about twenty numbers
     axes.set_xticks(shown + 0.5, list(map(str, shown)))
     axes.tick_params(length=0)
     axes.spines[["left", "bottom"]].set_visible(False)

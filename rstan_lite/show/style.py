@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 import numpy as np
-from matplotlib import rc_context
+from matplotlib import rc_context, rc_params_from_file
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -35,23 +35,7 @@ LINES: tuple[dict[str, Any], ...] = (
     {"color": PURPLE, "linestyle": ":", "marker": "v"},
     {"color": ORANGE, "linestyle": (0, (3, 1, 1, 1)), "marker": "P"},
 )
-STYLE: Any = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same letters everywhere
-    "font.size": 9.0,
-    "axes.titlesize": 9.0,
-    "axes.labelsize": 9.0,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": False,
-    "figure.facecolor": "white",
-    "figure.titlesize": 11.0,
-    "figure.titleweight": "bold",
-    "lines.linewidth": 1.6,
-    "lines.markersize": 4.0,
-    "legend.frameon": False,
-    "image.interpolation": "nearest",
-}
+STYLE = rc_params_from_file(Path(__file__).with_name("figures.mplstyle"), False, False)
 DPI = 120
 GRID: Any = {"color": "#e5e5e5", "linewidth": 0.6}
 

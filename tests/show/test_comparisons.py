@@ -13,9 +13,8 @@ from rstan_lite.lab import protocols as sequences
 from rstan_lite.lab.ledger.claims import Difference
 from rstan_lite.lab.ledger.error_analysis import Change, Pair
 from rstan_lite.lab.ledger.ledger_attention import Attended
-from rstan_lite.lab.protocols import sequence_rows
+from rstan_lite.lab.protocols import runs_of, sequence_rows
 from rstan_lite.show.comparisons import MOST_PAIRS
-from rstan_lite.show.diagrams import runs_of
 from tests.show.test_figures import texts
 
 RNG = np.random.default_rng(1)

@@ -20,19 +20,6 @@ from rstan_lite.show.explorer.widget import (
 )
 
 __all__ = [
-    "BOTH",
-    "EVERYTHING",
-    "PRESETS",
-    "Look",
-    "Scene",
-    "Stage",
-    "View",
-    "beforehand",
-    "explorer",
-    "export",
-    "one_of_each",
-    "open_checkpoints",
-    "render",
-    "setting_of",
-    "view_of",
-]
+    "BOTH", "EVERYTHING", "PRESETS", "Look", "Scene", "Stage", "View", "beforehand", "explorer",
+    "export", "one_of_each", "open_checkpoints", "render", "setting_of", "view_of",
+]  # fmt: skip

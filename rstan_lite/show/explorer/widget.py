@@ -13,19 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from rstan_lite.lab.attention.scenes import MOST_UPLOADED, Stage
+from rstan_lite.show import widgets
 from rstan_lite.show.explorer.drawing import render
 from rstan_lite.show.explorer.views import PRESETS, Preset, View, positions
 from rstan_lite.show.frames import write_animation
 from rstan_lite.show.style import keep
-from rstan_lite.show.widgets import (
-    Choice,
-    Positions,
-    Screen,
-    Slider,
-    complaint,
-    positions_of,
-    status,
-)
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.files import write_atomically
 
@@ -84,16 +76,16 @@ class Explorer:
         import ipywidgets
 
         self.stage, self.folder = stage, Path(folder)
-        self.screen, self._quiet = Screen("jpeg"), False
+        self.screen, self._quiet = widgets.Screen("jpeg"), False
         self._kept: dict[int, tuple[bytes, str]]  # the view's steps, each drawn once: a file, words
         self._drawn: tuple[View, dict[int, tuple[bytes, str]], dict[str, Any]]  # what is shown
         figures = [EVERYTHING, *(preset.name for preset in PRESETS)]
         names = [*stage.names, *([BOTH] if len(stage.names) > 1 else [])]
-        self.step = Slider(1, max(2, stage.steps), 1, 1, "time step").widget(follow=True)
+        self.step = widgets.Slider(1, max(2, stage.steps), 1, 1, "time step").widget(follow=True)
         self.step.max = stage.steps  # of a single step there is nothing to slide
-        self.title = Choice(stage.titles, stage.titles[0], "clip").widget()
-        self.figure = Choice(figures, EVERYTHING, "view").widget()
-        self.checkpoint = Choice(names, names[-1], "checkpoint").widget()
+        self.title = widgets.Choice(stage.titles, stage.titles[0], "clip").widget()
+        self.figure = widgets.Choice(figures, EVERYTHING, "view").widget()
+        self.checkpoint = widgets.Choice(names, names[-1], "checkpoint").widget()
         self.upload = ipywidgets.FileUpload(
             accept="video/*,.avi,.mkv", multiple=False, layout={"width": "auto"},
             description=f"a video of your own ({MOST_UPLOADED >> 20} MiB at most)",
@@ -130,7 +122,7 @@ class Explorer:
                 self._view, self._kept, shown = self._drawn
                 self._set(**shown)
                 what = "That did not work; the picture is the one before."
-                self.status.value = complaint(what, error)
+                self.status.value = widgets.complaint(what, error)
 
         return watcher
 
@@ -160,7 +152,7 @@ class Explorer:
         self._changed()
         if preset is not None:
             words = f"{preset.name} has set clip, checkpoint and step; they can be moved again."
-            self.status.value = status(words)
+            self.status.value = widgets.status(words)
 
     def _take_upload(self) -> None:
         if not self.upload.value:
@@ -175,7 +167,7 @@ class Explorer:
 
     def _save(self, ending: str) -> None:
         path = self.folder / export_name(self._view, ending, self.step.value)
-        self.status.value = status(f"saved: {export(self._view, path, self.step.value)}")
+        self.status.value = widgets.status(f"saved: {export(self._view, path, self.step.value)}")
 
     def _set(self, options: list[tuple[str, str]] | None = None, **values: Any) -> None:
         """Set controls without drawing in between. options: also the titles to choose from."""
@@ -198,7 +190,7 @@ def explorer(stage: Stage, folder: str | Path) -> Any:
     return Explorer(stage, folder).box
 
 
-def beforehand(stage: Stage, folder: str | Path) -> Positions:
+def beforehand(stage: Stage, folder: str | Path) -> widgets.Positions:
     """What `explorer` shows at first, drawn at the steps of the first clips, see `positions_of`.
 
     folder: unused, as nothing is exported; so that one call can stand in the place of the other.
@@ -210,9 +202,9 @@ def beforehand(stage: Stage, folder: str | Path) -> Positions:
         drawn = render(view(clip), step)
         return encoded(drawn.pixels, "webp"), drawn.alt
 
-    steps = Choice(range(1, stage.steps + 1), 1, "time step")
-    controls = {"clip": Choice(titles, titles[0], "clip"), "step": steps}
-    return positions_of(picture, controls, "webp", LATER)
+    steps = widgets.Choice(range(1, stage.steps + 1), 1, "time step")
+    controls = {"clip": widgets.Choice(titles, titles[0], "clip"), "step": steps}
+    return widgets.positions_of(picture, controls, "webp", LATER)
 
 
 def export(view: View, path: str | Path, step: int = 1) -> Path:
