@@ -10,26 +10,24 @@ from __future__ import annotations
 from importlib import import_module
 
 _HOME = {
-    "frames": "overlay place_map common_peak draw_contour flow_to_colour write_animation",
-    "strips": "clip_strip attention_strip flow_panels flow_stack flow_rows receptive_figure "
+    "show.frames": "overlay place_map common_peak draw_contour flow_to_colour write_animation",
+    "show.strips": "clip_strip attention_strip flow_panels flow_stack flow_rows receptive_figure "
     "gallery_figure views_figure",
-    "weights": "sharpness_figure sharpness_curves features_figure effective_number fused_bars "
+    "show.weights": "sharpness_figure sharpness_curves features_figure effective_number fused_bars "
     "fusion_figure trained_maps frame_sharpness covering_figure by_frame beta_heatmap "
     "attended_figure step_attention",
-    "charts": "curves LiveCurves result_table confusion_figure line_chart number_grid "
+    "show.charts": "curves LiveCurves result_table confusion_figure line_chart number_grid "
     "memory_figure accuracy_by_step",
-    "comparisons": "interval_figure row_figure claim_figure pair_figure change_figure "
+    "show.comparisons": "interval_figure row_figure claim_figure pair_figure change_figure "
     "share_figure seeds_figure differences_figure sharpness_seeds",
-    "diagrams": "step_diagram sampling_figure protocol_figure",
-    "widgets": "explore every_position slider choice",
-    "style": "Picture alt_text keep",
+    "show.diagrams": "step_diagram sampling_figure protocol_figure",
+    "show.widgets": "explore every_position slider choice",
+    "show.style": "Picture alt_text keep",
+    "system.tables": "Table",
+    "classroom.symbols": "symbols",
+    "lab.protocols": "sequence_table",
 }
-_MODULES = {name: f"{__name__}.{home}" for home, names in _HOME.items() for name in names.split()}
-_MODULES |= {
-    "Table": "rstan_lite.system.tables",
-    "symbols": "rstan_lite.classroom.symbols",
-    "sequence_table": "rstan_lite.lab.protocols",
-}
+_MODULES = {name: f"rstan_lite.{home}" for home, names in _HOME.items() for name in names.split()}
 __all__ = sorted(_MODULES)
 
 

@@ -52,9 +52,8 @@ class LiveCurves:
     """Collects values epoch by epoch and redraws one picture in place.
 
     columns: the quantities to draw, a panel each. every: seconds between two drawings at least, so
-    that drawing never costs more than training. An epoch is a mapping or an object with the columns
-    as attributes, such as the training's EpochLog; what is missing or None counts as not measured
-    (NaN). Outside a notebook nothing is shown and the history is kept all the same.
+    that drawing never costs more than training. An epoch is a mapping or an object with attributes;
+    what is missing or None counts as not measured (NaN). Outside a notebook nothing is shown.
     """
 
     def __init__(self, *columns: str, title: str = "training", every: float = 2.0) -> None:
@@ -86,25 +85,16 @@ class LiveCurves:
     def _show(self, path: str | Path | None = None, dpi: int = style.DPI) -> style.Picture:
         picture = style.keep(curves(self.history, title=self.title), path, dpi)
         self._drawn = time.monotonic()
-        if self._handle is None:
-            self._handle = _display(picture)
-        else:
+        if self._handle is not None:
             self._handle.update(picture)
+        elif "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
+            self._handle = sys.modules["IPython"].display.display(picture, display_id=True)
         return picture
 
 
 def _value(epoch: object, column: str) -> float:
     found = epoch.get(column) if isinstance(epoch, Mapping) else getattr(epoch, column, None)
     return np.nan if found is None else float(found)
-
-
-def _display(picture: style.Picture) -> Any:
-    """Show a picture in a notebook; IPython's handle to update it, None outside of a notebook."""
-    if "IPython" not in sys.modules:
-        return None
-    from IPython import display, get_ipython
-
-    return None if get_ipython() is None else display.display(picture, display_id=True)
 
 
 def result_table(metrics: Mapping[str, Mapping], caption: str = "") -> Table:
@@ -212,10 +202,8 @@ def accuracy_by_step(shares: Mapping[str, NDArray], chance: float, clips: int) -
     axes.errorbar([steps + 0.5], [middle], yerr=[50 / clips], **bar)
     axes.annotate("one\nclip", (steps + 0.6, middle), fontsize=7, va="center")
     axes.set(xlim=(0.7, steps + 1.1), ylim=(0, 104), xticks=range(1, steps + 1))
-    said = listed(
-        {k: f"{v[0]:.0%} at step 1, {v[-1]:.0%} at step {steps}" for k, v in shares.items()}
-    )
-    text = f"Accuracy by step on {clips} clips. {said}; guessing {chance:.0%}."
+    ends = {k: f"{v[0]:.0%} at step 1, {v[-1]:.0%} at step {steps}" for k, v in shares.items()}
+    text = f"Accuracy by step on {clips} clips. {listed(ends)}; guessing {chance:.0%}."
     return describe(figure, text)
 
 
@@ -246,10 +234,7 @@ def memory_figure(
         many = max(axes, key=lambda axis: len(axis.lines))
         figure.legend(*many.get_legend_handles_labels(), loc="outside right center")
     axes[-1].set(xlabel="step t", xticks=range(1, n + 1))
-    last = {
-        label.replace("\n", " "): ", ".join(f"{x:.2f}" for x in np.ravel(value[-1]))
-        for label, value in values.items()
-    }
+    last = {k: ", ".join(f"{x:.2f}" for x in np.ravel(value[-1])) for k, value in values.items()}
     return describe(figure, f"{n} steps of an LSTM. At the last one, {listed(last)}.")
 
 

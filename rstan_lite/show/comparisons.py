@@ -35,7 +35,6 @@ PAPER: Any = {"marker": "D", "linestyle": "", "color": "black", "mfc": "white", 
 TICK: Any = {"marker": "|", "linestyle": "", "markersize": 13, "mew": 2.4}
 SMALL_TICK: Any = {"marker": "|", "linestyle": "", "color": "black", "markersize": 9, "mew": 2}
 VERDICTS = {"shown": style.GREEN, "contradicted": style.VERMILION}  # any other one is grey
-BESIDE: Any = {"xycoords": ("axes fraction", "data"), "va": "center"}
 
 
 @styled
@@ -66,8 +65,6 @@ def interval_figure(
 def row_figure(ledger: Ledger) -> Figure:
     """Draw each row's seeds, mean and deviation, and the paper's number; ValueError for no run."""
     entries = [entry for entry in ledger.entries.values() if entry.seeds]
-    if not entries:
-        raise ValueError("no finished run to show")
     named = {f"{entry.row.label} ({entry.row.table})": entry for entry in entries}
     rows = {name: dict(zip(e.seeds, e.accuracies, strict=True)) for name, e in named.items()}
     papers = {name: e.row.paper for name, e in named.items() if e.row.paper is not None}
@@ -173,7 +170,7 @@ def claim_figure(judged: Sequence[tuple[Claim, Difference]]) -> Figure:
         low, mean, high = 100 * found.low, 100 * found.mean, 100 * found.high
         colour = VERDICTS.get(found.verdict, "#777777")
         _dots(axes, y, 100 * np.array(found.by_seed), mean, (low, high), colour)
-        axes.annotate(found.verdict, (1.01, y), color=colour, **BESIDE)
+        axes.annotate(found.verdict, (1.01, y), color=colour, **style.BESIDE)
         said[claim.text] = f"{mean:+.1f} points ({low:+.1f} to {high:+.1f}), {found.verdict}"
     axes.axvline(0, color="black", linewidth=1)
     named_lines(axes, list(said), xlabel="difference in test accuracy (points)")
@@ -201,10 +198,8 @@ def pair_figure(pairs: Sequence[Pair], *, title: str = "") -> Figure:
     seen = [words if count else "" for words, count in zip(returned, back, strict=True)]
     axes.bar_label(left, seen, padding=3, fontsize=7.5)
     figure.legend(loc="outside lower center", ncols=2)
-    said = "; ".join(
-        f"{first} taken for {second} {one}, back {other}"
-        for (first, second), one, other in zip(names, forth, returned, strict=True)
-    )
+    each = zip(names, forth, returned, strict=True)
+    said = "; ".join(f"{a} taken for {b} {one}, back {other}" for (a, b), one, other in each)
     return describe(figure, f"answers. {said}.", title)
 
 
@@ -225,9 +220,9 @@ def change_figure(changes: Sequence[Change], *, title: str = "") -> Figure:
     said = {}
     for y, change in enumerate(changes):
         votes = f"{change.up} : {change.down}, p {change.p:.2g}"
-        axes.annotate(votes, (1.02, y), fontsize=7.5, **BESIDE)
+        axes.annotate(votes, (1.02, y), fontsize=7.5, **style.BESIDE)
         said[plain(change.name)] = f"{change.fixed} fixed, {change.broken} broken, videos {votes}"
-    axes.annotate("videos up : down", (1.02, -0.6), fontsize=7.5, color="#777777", **BESIDE)
+    axes.annotate("videos up : down", (1.02, -0.6), fontsize=7.5, color="#777777", **style.BESIDE)
     figure.legend(loc="outside lower center", ncols=3)
     return describe(figure, f"answers. {listed(said)}.", title)
 

@@ -53,18 +53,18 @@ def step_diagram() -> Figure:
     axes.set(xlim=(-0.55, 8.05), ylim=(-0.85, 2.85))
     axes.axis("off")
     fused = {
-        name: _box(axes, (x, middle), text, equation, style.STREAM_COLOURS["fused"])
+        name: _box(axes, x, middle, text, equation, style.STREAM_COLOURS["fused"])
         for name, text, equation, x in FUSED_BOXES
     }
     for stream, source, side in (("appearance", "RGB", 1), ("motion", "flow", -1)):
         y, colour, boxes = middle + side, style.STREAM_COLOURS[stream], dict(fused)
         for name, text, equation, x in STREAM_BOXES:
-            boxes[name] = _box(axes, (x, y), text.replace("{input}", source), equation, colour)
+            boxes[name] = _box(axes, x, y, text.replace("{input}", source), equation, colour)
         for start, end in ARROWS:
             _arrow(axes, boxes[start], boxes[end])
         axes.text(-WIDTH / 2, y + 0.45, stream, color=colour, weight="bold")
         _around(axes, y, side)
-    person = _box(axes, (1.3, middle), "silhouette\n$M_t$", "Eq. 18", style.BLACK)
+    person = _box(axes, 1.3, middle, "silhouette\n$M_t$", "Eq. 18", style.BLACK)
     _arrow(axes, person, fused["alpha_com"], linestyle="--")
     return describe(
         figure,
@@ -77,11 +77,8 @@ def step_diagram() -> Figure:
     )
 
 
-def _box(
-    axes: Axes, centre: tuple[float, float], text: str, equation: str, colour: str
-) -> FancyBboxPatch:
-    """Draw one labelled box, its equation in small letters at the bottom."""
-    x, y = centre
+def _box(axes: Axes, x: float, y: float, text: str, equation: str, colour: str) -> FancyBboxPatch:
+    """Draw one labelled box about a point, its equation in small letters at the bottom."""
     middle: Any = {"ha": "center", "va": "center", "zorder": 3}
     axes.text(x, y + (0.07 if equation else 0), text, fontsize=8, linespacing=1.4, **middle)
     axes.text(x, y - 0.24, equation, fontsize=7, color=colour, **middle)
@@ -120,10 +117,9 @@ def _around(axes: Axes, row: float, side: int) -> None:
 def sampling_figure(n_frames: int, rows: Mapping[str, Sequence[int]]) -> Figure:
     """Show which frames of a clip stand for the time steps, a row for each way to choose.
 
-    n_frames: F. rows: label -> the frame of each step, from 0; all of one length. A box is a frame;
-    a filled one holds the numbers of its steps, from 1. Blue lines cut the clip into equal
-    intervals. Raises ValueError for rows of unlike length or none, or a frame that the clip does
-    not have.
+    n_frames: F. rows: label -> the frame of each step, from 0; all of one length. A filled box
+    holds the numbers of its frame's steps, from 1. Blue lines cut the clip into equal intervals.
+    Raises ValueError for rows of unlike length or none, or a frame that the clip does not have.
     """
     lengths = {len(chosen) for chosen in rows.values()}
     if len(lengths) != 1 or 0 in lengths:

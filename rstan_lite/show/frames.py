@@ -1,13 +1,12 @@
 """Drawing on frames: attention, silhouette contours, flow as colour, and films of it.
 
-Everything here takes and gives arrays and knows no figure: the same functions serve the
-notebooks, the figures of this package and the videos that `rstan-lite predict` writes.
+All of it takes and gives arrays: the same functions serve figures and the videos of `predict`.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeAlias, cast
@@ -24,6 +23,7 @@ from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.files import write_atomically
 
 Frames: TypeAlias = NDArray[np.uint8]  # one frame (H, W, 3), or several (n, H, W, 3), RGB
+STRENGTH = 0.75  # how much a place at the peak is covered, 0 to 1
 CODECS = {".mp4": "libx264", ".avi": "mpeg4"}
 FAST = {"preset": "veryfast"}  # of x264: half the time and a third of the memory of its default
 MOST_IN_GIF = 600
@@ -65,9 +65,8 @@ def place_map(
 ) -> NDArray[np.float64]:
     """Give every pixel of a frame the weight of the place it belongs to.
 
-    Returns (H, W), NaN outside the crop. weights: (K, K) or (P,). shape: (H, W) of the frame. crop:
-    the box that the network saw (None: the whole frame); a mirrored one is mirrored back. smooth:
-    bilinear between the places' centres.
+    Returns (H, W), NaN outside the crop. weights: (K, K) or (P,). shape: (H, W). crop: what the
+    network saw (None: all); mirrored back if need be. smooth: bilinear between places' centres.
     """
     grid = as_grid(weights)
     top, bottom, left, right = (0, shape[0], 0, shape[1]) if crop is None else crop.box(*shape)
@@ -81,7 +80,7 @@ def place_map(
 
 def overlay(
     frame: Frames, weights: NDArray, crop: Geometry | None = None, *, peak: float | None = None,
-    strength: float = 0.75, smooth: bool = True, outline: bool = True,
+    smooth: bool = True, outline: bool = True,
 ) -> Frames:  # fmt: skip
     """Lay one attention map over one frame, aligned to the pixel; returns uint8 (H, W, 3).
 
@@ -98,16 +97,15 @@ def overlay(
     grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[..., None]
     quiet = np.float32(0.5) * grey + np.float32(0.25) * frame + 8  # paler and darker
     quiet[~seen] *= 0.35
-    cover = strength * level[..., None]  # (H, W, 1)
+    cover = STRENGTH * level[..., None]  # (H, W, 1)
     heat = HEAT_COLOURS[np.rint(255 * level).astype(np.uint8)]
     picture = np.rint(quiet + cover * (heat - quiet)).astype(np.uint8)
     return draw_contour(picture, level >= 0.5) if outline and top > 0 else picture
 
 
 def draw_contour(
-    frame: Frames, mask: NDArray, colour: tuple[int, int, int] = (255, 255, 255),
-    thickness: int = 2,
-) -> Frames:  # fmt: skip
+    frame: Frames, mask: NDArray, colour: Sequence[int] = (255, 255, 255), thickness: int = 2
+) -> Frames:
     """Draw the edge of a region on a copy of a frame: a line just inside it, a dark rim outside.
 
     frame: (H, W, 3) RGB. mask: (H, W), nonzero inside. thickness: of the line, in pixels.

@@ -26,7 +26,16 @@ from rstan_lite.show.frames import (
     full_speed,
     overlay,
 )
-from rstan_lite.show.style import describe, listed, new_figure, panel, percent, plain, styled
+from rstan_lite.show.style import (
+    BESIDE,
+    describe,
+    listed,
+    new_figure,
+    panel,
+    percent,
+    plain,
+    styled,
+)
 
 if TYPE_CHECKING:
     from rstan_lite.lab.ledger.ledger_attention import Attended
@@ -54,8 +63,7 @@ def clip_strip(
     if flow is not None:
         rows.append(("flow", flow_to_colour(flow, full)))
         text += f"; below each its optical flow as colour, up to {full:.0f} pixels a frame"
-    figure, axes = _image_rows(rows, _heads(len(frames), indices), title)
-    _draw_crop(axes[0], frames, crop)
+    figure, axes = _image_rows(rows, _heads(len(frames), indices), title, crop=crop)
     if flow is not None:
         _flow_key(axes[1, -1], full)
     return describe(figure, f"{text}.", title)
@@ -88,10 +96,9 @@ def attention_strip(
     for label, stack in grids.items():
         each = zip(frames, stack, strict=True)
         rows.append((label, [overlay(f, m, crop, peak=peak, smooth=smooth) for f, m in each]))
-    figure, axes = _image_rows(rows, _heads(len(frames), indices), title)
+    box = None if silhouettes is None else crop
+    figure, axes = _image_rows(rows, _heads(len(frames), indices), title, crop=box)
     mapped = axes[-len(grids) :]
-    if silhouettes is not None:
-        _draw_crop(axes[0], frames, crop)
     for line, stack in zip(mapped, grids.values() if target is not None else (), strict=False):
         for axis, grid, person in zip(line, stack, np.asarray(target), strict=True):
             share = share_on(grid, person)
@@ -100,9 +107,8 @@ def attention_strip(
     text = f"{what} over {len(frames)} frames, in rows: {', '.join(grids)}."
     if scale:
         heat_bar(figure, mapped, peak, places, largest > peak, scale)
-        text += (
-            f" The largest {scale} of a place is {largest:.2f}; of an even map {1 / places:.2f}."
-        )
+        even = f"of an even map {1 / places:.2f}"
+        text += f" The largest {scale} of a place is {largest:.2f}; {even}."
     return describe(figure, text, title)
 
 
@@ -111,8 +117,7 @@ def gallery_figure(cases: Sequence[tuple[str, Attended]], *, title: str = "") ->
     """Draw what models looked at in clips, a row a model and clip, with the silhouette outlined.
 
     cases: words for each row, and what was attended. At most GALLERY steps are drawn, evenly
-    spaced, on one scale; below each stands its map's share on the silhouette. ValueError without
-    cases.
+    spaced, on one scale; below each stands its map's share on the silhouette.
     """
     columns = min(GALLERY, *(len(case.frames) for _, case in cases))
     peak = common_peak(grid for _, case in cases for grid in case.maps)
@@ -190,8 +195,8 @@ def flow_stack(stack: Frames) -> Figure:
         axis.set_title(str(i))
     below = "channels, numbered from 0 in the order that the network gets them"
     figure.supxlabel(f"{below}\n{words}", fontsize=8)
-    text = f"A stack of {pairs} flow fields: channels 0, 2, 4 and so on are x, the others y."
-    return describe(figure, text)
+    text = "channels 0, 2, 4 and so on are x, the others y"
+    return describe(figure, f"A stack of {pairs} flow fields: {text}.")
 
 
 @styled
@@ -272,19 +277,17 @@ def heat_bar(
     )  # fmt: skip
     for colour, dash in (("white", "-"), ("black", (0, (2, 2)))):
         bar.ax.axhline(1 / places, color=colour, linewidth=1.2, linestyle=dash)
-    place: Any = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
-    bar.ax.annotate(
-        "even", (0.0, 1 / places), xytext=(-3, 0), ha="right", va="center", fontsize=7, **place
-    )
+    bar.ax.annotate("even", (-0.2, 1 / places), ha="right", fontsize=7, **BESIDE)
 
 
 def _image_rows(
     rows: Sequence[Row], heads: Sequence[str], title: str = "", *, column: float = COLUMN,
-    left: float = 1.1, **words: Any,
+    left: float = 1.1, crop: Geometry | None = None, **words: Any,
 ) -> tuple[Figure, NDArray]:  # fmt: skip
     """Return a figure of pictures in named rows, and its axes, (rows, columns).
 
-    heads: of the columns. column, left: inches of a picture and beside it. words: of rows' names.
+    heads: of the columns. column, left: inches of a picture and beside it. crop: a dashed box on
+    the first row. words: the look of the rows' names.
     """
     shapes = [picture.shape for _, pictures in rows for picture in pictures]
     row = column * max(h / w for h, w, *_ in shapes) + 0.2  # a picture and the line below it
@@ -294,8 +297,10 @@ def _image_rows(
         for axis, picture in zip(line, pictures, strict=True):
             panel(axis, picture)
         line[0].set_ylabel(name, **words)
-    for axis, head in zip(axes[0], heads, strict=True):
+    for axis, head, picture in zip(axes[0], heads, rows[0][1], strict=True):
         axis.set_title(head)
+        if crop is not None:
+            _draw_box(axis, crop.box(*picture.shape[:2]))
     return figure, axes
 
 
@@ -314,13 +319,6 @@ def _heads(n: int, indices: Sequence[int] | Sequence[str] | None) -> list[str]:
     if len(indices) != n:
         raise ValueError(f"{n} frames, but {len(indices)} indices")
     return [i if isinstance(i, str) else f"frame {int(i)}" for i in indices]
-
-
-def _draw_crop(axes: NDArray, frames: NDArray, crop: Geometry | None) -> None:
-    """Draw what the network sees as a dashed box on each frame of a row."""
-    if crop is not None:
-        for axis in axes:
-            _draw_box(axis, crop.box(*frames.shape[1:3]))
 
 
 def _draw_box(axes: Axes, box: Box, dash: Any = (0, (3, 3))) -> None:

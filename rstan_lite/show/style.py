@@ -37,6 +37,7 @@ LINES: tuple[dict[str, Any], ...] = (
 )
 STYLE = rc_params_from_file(Path(__file__).with_name("figures.mplstyle"), False, False)
 DPI = 120
+BESIDE: Any = {"xycoords": ("axes fraction", "data"), "va": "center"}  # words beside an axes
 GRID: Any = {"color": "#e5e5e5", "linewidth": 0.6}
 
 P = ParamSpec("P")

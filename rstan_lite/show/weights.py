@@ -94,26 +94,17 @@ def covering_figure(area: NDArray, largest: NDArray, rules: Mapping[str, float])
     if area.shape != largest.shape or area.ndim != 1 or not len(area) or not rules:
         raise ValueError(f"one area and one largest share a frame, not {area.shape}")
     lost = {label: float((largest < share).mean()) for label, share in rules.items()}
-    figure = new_figure(8.0, 3.4)
-    left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
-    left.scatter(100 * area, 100 * largest, s=9, color="#777777", alpha=0.6, linewidths=0)
-    place: Any = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+    figure, axes = style.new_axes(7.0, 3.6)
+    axes.scatter(100 * area, 100 * largest, s=9, color="#777777", alpha=0.6, linewidths=0)
     for (label, share), line in zip(rules.items(), style.LINES[1:], strict=False):
-        colour, at = line["color"], 100 * share
-        left.axhline(at, color=colour, linestyle=line["linestyle"])
-        left.annotate(label, (0.01, at), xytext=(0, 2), color=colour, fontsize=8, **place)
-    left.set(xlabel="person's share of the view (%, logarithmic)", ylabel="best covered place (%)")
-    left.set(xscale="log", ylim=(-2, 104), title="below a line: no place at all under that rule")
-    room = max(1.5, (area.max() / area.min()) ** 0.35)  # at the left, for the lines' names
-    left.set_xlim(100 * area.min() / room, 115 * area.max())
-    left.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    left.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
-    left.xaxis.set_minor_locator(NullLocator())
-    bars = right.barh(list(lost), [100 * v for v in lost.values()], color="#777777", height=0.6)
-    right.bar_label(bars, [style.percent(v, 1) for v in lost.values()], padding=3)
-    right.set(xlabel="frames that end with nobody (%)")
-    right.set_xlim(0, max(1.0, 130 * max(lost.values())))
-    right.invert_yaxis()
+        colour, words = line["color"], f"{label}: {style.percent(lost[label], 1)} end with nobody"
+        axes.axhline(100 * share, color=colour, linestyle=line["linestyle"])
+        axes.annotate(words, (1.02, 100 * share), color=colour, fontsize=8, **style.BESIDE)
+    axes.set(xlabel="person's share of the view (%, logarithmic)", ylabel="best covered place (%)")
+    axes.set(xscale="log", ylim=(-2, 104), title="below a line: no place at all under that rule")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
     said = listed({label: f"{v:.1%}" for label, v in lost.items()})
     return describe(figure, f"Of {len(area)} frames with a person, lost by rule: {said}.")
 
@@ -128,16 +119,12 @@ def frame_sharpness(scores: NDArray, gamma_beta: float = 1.0) -> Figure:
     scores = np.asarray(scores, dtype=np.float64)
     if scores.ndim != 1:
         raise ValueError(f"scores (N,), not {scores.shape}")
-    beta = sharpened(scores, gamma_beta)
-    spread = effective_number(beta)
-    figure = new_figure(7.0, 2.8)
+    beta, names = sharpened(scores, gamma_beta), [str(n + 1) for n in range(len(scores))]
+    spread, figure = effective_number(beta), new_figure(7.0, 2.8)
     left, right = figure.subplots(1, 2)
-    for axis, values, colour, hatch in (
-        (left, scores, style.ORANGE, ""),
-        (right, beta, style.BLUE, "//"),
-    ):
-        names = [str(n + 1) for n in range(len(values))]
-        bars = axis.bar(names, values, color=colour, edgecolor="white", hatch=hatch)
+    looks: Any = {"color": style.ORANGE}, {"color": style.BLUE, "hatch": "//"}
+    for axis, values, look in zip((left, right), (scores, beta), looks, strict=True):
+        bars = axis.bar(names, values, edgecolor="white", **look)
         axis.bar_label(bars, fmt="%.2f", fontsize=7, padding=1)
         axis.set(xlabel="frame n")
     left.axhline(0, color=style.BLACK, linewidth=0.8)
@@ -168,9 +155,8 @@ def features_figure(rows: Mapping[str, NDArray], *, first: int = 40) -> Figure:
     tables: Any = {"": table[:, chosen]}
     figure, (axes,) = heat_panels(tables, list(rows), {"": []}, size, "value", **look)
     axes.hlines(range(1, len(rows)), *axes.get_xlim(), color="white", linewidth=3)
-    axes.set_xlabel(
-        f"the {len(chosen)} of {table.shape[1]} channels that differ most, sorted by the last row"
-    )
+    what = f"the {len(chosen)} of {table.shape[1]} channels that differ most"
+    axes.set_xlabel(f"{what}, sorted by the last row")
     lengths = ", ".join(f"{k}: {np.linalg.norm(v):.2f}" for k, v in zip(rows, table, strict=True))
     return describe(figure, f"{len(rows)} feature vectors as rows of colour. Lengths: {lengths}.")
 
@@ -229,16 +215,14 @@ def trained_maps(
     """Show the attention of one of several trained models, chosen by its lambda_AA of Eq. 19.
 
     frames: (n, H, W, 3) uint8. maps: lambda_AA -> row label -> (n, P), all on one scale. target:
-    (n, P), M of Eq. 18. around: more of `attention_strip`. The text alternative gives each row's
-    mean share of attention on the silhouette.
+    (n, P), M of Eq. 18. around: more of `attention_strip`. The text gives each row's mean share.
     """
     if lambda_aa not in maps:
         raise ValueError(f"lambda_AA {lambda_aa}; there are {', '.join(f'{k:g}' for k in maps)}")
     peak = common_peak(grid for rows in maps.values() for stack in rows.values() for grid in stack)
     title = rf"trained with $\lambda_{{AA}}$ = {lambda_aa:g}"
-    figure = attention_strip(
-        frames, maps[lambda_aa], peak=peak, title=title, target=target, **around
-    )
+    around |= {"peak": peak, "title": title, "target": target}
+    figure = attention_strip(frames, maps[lambda_aa], **around)
     shown, said = np.asarray(target).any(-1), {}  # shown: frames with a silhouette
     for label, stack in maps[lambda_aa].items():
         weights = np.asarray(stack)[shown]
@@ -254,8 +238,8 @@ def by_frame(
     """Lay frame weights out by the frame they belong to.
 
     beta: (T, N) weights of step t for its N attended frames. frames: (T, N), the sampled frame of
-    each (None: all, in order). valid: (T, N), False where a window reaches past the end. Returns
-    (T, T) or wider, NaN where step t does not look at a frame.
+    each (None: all, in order). valid: (T, N), False past the end. Returns (T, T) or wider, NaN for
+    frames that a step does not look at.
     """
     beta = np.asarray(beta, dtype=np.float64)
     frames = np.broadcast_to(np.arange(beta.shape[1]), beta.shape) if frames is None else frames
@@ -283,9 +267,11 @@ def beta_heatmap(
     label = "frame weight (hatched: not looked at)" if hatched else "frame weight"
     look: Any = {"vmin": 0, "vmax": max(float(np.nanmax(table)) for table in tables.values())}
     look |= {"cmap": "Blues", "square": True, "linecolor": "white", "annot": n <= 8, "fmt": ".2f"}
-    rows, columns = _thin(range(1, steps + 1)), dict.fromkeys(tables, _thin(indices))
-    size = 1.2 + 2.6 * len(tables), 3.4
-    figure, axes = heat_panels(tables, rows, columns, size, label, **look)
+    every, size = -(-n // MOST_TICKS), (1.2 + 2.6 * len(tables), 3.4)
+    rows = [str(t + 1) if t % every == 0 else "" for t in range(steps)]
+    columns = [str(int(k)) if i % every == 0 else "" for i, k in enumerate(indices)]
+    heads = dict.fromkeys(tables, columns)
+    figure, axes = heat_panels(tables, rows, heads, size, label, **look)
     for axis in axes:
         axis.patch.set(facecolor="white", edgecolor="#cccccc", hatch="////", linewidth=0)
         axis.set(xlabel="frame of the clip")
@@ -293,12 +279,6 @@ def beta_heatmap(
     sums = {label: f"{np.nansum(table, axis=1).mean():.2f}" for label, table in tables.items()}
     text = f"frame weights of {steps} steps over {n} frames. Mean sum of a row: {listed(sums)}."
     return describe(figure, text, title)
-
-
-def _thin(labels: Sequence[int]) -> list[str]:
-    """Keep at most MOST_TICKS labels, so that they do not touch."""
-    every = -(-len(labels) // MOST_TICKS)
-    return [str(int(label)) if i % every == 0 else "" for i, label in enumerate(labels)]
 
 
 @styled

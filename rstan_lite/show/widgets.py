@@ -1,7 +1,6 @@
 """A figure that follows controls: beside a kernel, or drawn beforehand for every position.
 
-The figure comes from one pure function, the same that draws the static figure of a page. So what a
-control does is tested without a browser, and a page on paper loses only the movement. `explore`
+The figure comes from one pure function, the same that draws the static figure of a page. `explore`
 asks a kernel for each new figure. A page that is only read has none, so what the controls can show
 is drawn once for each of their positions and put into the page.
 """
@@ -193,9 +192,7 @@ class Positions:
 
     def __repr__(self) -> str:
         each = zip(self.labels, self.words, self.now, strict=True)
-        return "; ".join(
-            f"{label}: {words[now]}, of {len(words)} positions" for label, words, now in each
-        )
+        return "; ".join(f"{name}: {w[k]}, of {len(w)} positions" for name, w, k in each)
 
     def _repr_html_(self) -> str:
         from jinja2 import Template

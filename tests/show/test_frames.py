@@ -82,7 +82,7 @@ def test_overlay_is_brighter_where_attention_is_even_in_grey() -> None:
 
 def test_overlay_darkens_what_the_network_did_not_see() -> None:
     frame = np.full((40, 80, 3), 200, np.uint8)
-    laid = overlay(frame, np.ones(4), Geometry(0, 0.25, 1, 0.5, 8), strength=0.0, outline=False)
+    laid = overlay(frame, np.zeros(4), Geometry(0, 0.25, 1, 0.5, 8), outline=False)
     assert (laid[:, 20:60] @ GREY).min() > (laid[:, :20] @ GREY).max()
 
 

@@ -1,8 +1,7 @@
 """The attention explorer: a clip, a checkpoint and a time step, seen from every side.
 
-`open_checkpoints` and `Stage` make scenes of runs and clips, `render` draws a `View` of a scene as
-pixels, `export` writes it to a file, `explorer` puts controls beside it, and `beforehand` does so
-for a page without a kernel.
+`open_checkpoints` and `Stage` make scenes of runs and clips, `render` draws a `View` of a scene,
+`export` writes it, `explorer` puts controls beside it, `beforehand` does so without a kernel.
 """
 
 from rstan_lite.lab.attention.scenes import Look, Scene, Stage, one_of_each

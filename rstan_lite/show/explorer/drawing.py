@@ -2,8 +2,7 @@
 
 Pillow puts pictures and words on white: a word of matplotlib takes a millisecond or two, and a key
 that is held down leaves a tenth of a second for all of a page. The charts are a figure of
-matplotlib that stays. What no step changes is drawn once; a step changes the data of bars and
-marks, and draws only them over a copy of the rest (blitting).
+matplotlib that stays: a step draws only what it changes over a copy of the rest (blitting).
 """
 
 from __future__ import annotations
@@ -49,15 +48,15 @@ BARS: dict[str, dict[str, Any]] = {  # no colour is needed to tell the bars apar
 
 
 def render(view: View, step: int) -> Drawing:
-    """Draw a view at a step, counted from 1; the same view and step give the same pixels.
+    """Draw a view at a step, counted from 1; ValueError for a step that there isn't.
 
-    Returns uint8 (height, width, 3) with its text alternative; the size is that of the view's other
-    steps. ValueError for a step that there isn't.
+    The same view and step give the same pixels, and all steps of a view have one size.
     """
     if not 1 <= step <= view.scene.steps:
         raise ValueError(f"step {step} of {view.scene.steps}")
-    draw = _everything if view.preset is None else _figure
-    return draw(view, step - 1)
+    if view.preset is None:
+        return _everything(view, step - 1)
+    return _figure(view, view.preset, step - 1)
 
 
 class _Page:
@@ -213,11 +212,9 @@ def _said(scene: Scene, look: Look, step: int) -> str:
     return " ".join(words)
 
 
-def _figure(view: View, step: int) -> Drawing:
+def _figure(view: View, preset: Preset, step: int) -> Drawing:
     """Maps in rows over the same few frames, with the frames' weights below them."""
-    scene, preset = view.scene, view.preset
-    assert preset is not None
-    own = preset.kind == "checkpoints"  # each frame's own step is shown
+    scene, own = view.scene, preset.kind == "checkpoints"  # own: each frame's own step is shown
     cell, frames = (190 if own else 150), positions(scene.steps)
     most, tall = max(len(_rows(view, preset, t)) for t in range(scene.steps)), cell * 3 // 4
     high, top, about = tall + LINE + 6, EDGE + 64 + LINE, _about(view, preset)
@@ -244,7 +241,11 @@ def _figure(view: View, step: int) -> Drawing:
             if own and frame == step:
                 box = (left, top, left + cell - 1, top + tall - 1)
                 page.pen.rectangle(box, None, style.ORANGE, 3)
-            notes.append(_note(scene, look, row, of, frame, own))
+            share, weight = scene.share(look, frame), look.weight(row, of, frame)
+            if own:
+                notes.append("" if share is None else f"{percent(share)} on the person")
+            else:
+                notes.append("not looked at" if weight is None else f"beta {weight:.2f}")
             page.words(left, top + tall + 2, notes[-1], colour=GREY)
         page.said.append(f"{label}: {'; '.join(notes)}.")
     return page.finish(view, EDGE + LABEL)
@@ -276,15 +277,6 @@ def _about(view: View, preset: Preset) -> str:
         if seen < steps:
             parts.append(f"it looks at {seen} of {steps} frames a step")
     return "; ".join(part for part in parts if part)
-
-
-def _note(scene: Scene, look: Look, row: str, step: int, frame: int, own: bool) -> str:
-    """What stands below a map: the share of the map on the person, or the frame's weight."""
-    if own:
-        share = scene.share(look, frame)
-        return "" if share is None else f"{percent(share)} on the person"
-    weight = look.weight(row, step, frame)
-    return "not looked at" if weight is None else f"beta {weight:.2f}"
 
 
 def charts_of(view: View, look: Look) -> Charts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -26,10 +26,9 @@ _DRIBBLE = ("dribble", "shoot_ball", "kick_ball", "run", "wave")
 class Preset:
     """One of the paper's pictures of attention: what it shows, and of which action.
 
-    kind: "steps": the map that the model goes by, a row a step, a column a frame; "streams": all
-    maps over the frames, for each of some steps; "checkpoints": the map of each frame's own step, a
-    row a checkpoint. action: the paper's, whose clips are not at hand. others: actions in its
-    place, nearest first. parts: of the COLUMNS frames, those whose steps are shown.
+    kind: "steps": the map that the model goes by, a row a step; "streams": all maps, for each of
+    some steps; "checkpoints": the map of each frame's own step, a row a checkpoint. action: the
+    paper's. others: in its place, nearest first. parts: which of the COLUMNS frames' steps.
     """
 
     name: str
@@ -87,6 +86,7 @@ class View:
     scene: Scene
     names: tuple[str, ...]
     preset: Preset | None = None
+    _drawn: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         known = [look.name for look in self.scene.looks]
@@ -139,10 +139,6 @@ class View:
         if key not in self._drawn:
             self._drawn[key] = draw()
         return self._drawn[key]
-
-    @cached_property
-    def _drawn(self) -> dict[Hashable, Any]:
-        return {}
 
 
 def fitted(picture: NDArray, width: int) -> NDArray:

@@ -22,6 +22,7 @@ from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.files import write_atomically
 
 EVERYTHING = "everything at one step"
+BY_NAME = {preset.name: preset for preset in PRESETS}
 BOTH = "side by side"
 NOTE = (  # said beforehand, as nothing arrives here that could be complained about
     f"<p>Jupyter's server may drop files of more than {MOST_UPLOADED >> 20} MiB without a word: "
@@ -42,9 +43,9 @@ def view_of(stage: Stage, title: str, figure: str = EVERYTHING, checkpoint: str 
 
     figure: EVERYTHING or a preset's name. checkpoint: one of the stage's names, or BOTH for all.
     """
-    preset = _preset(figure)
+    preset = BY_NAME.get(figure)
     if preset is None and figure != EVERYTHING:
-        raise ValueError(f"figure {figure!r}; there are {EVERYTHING}, {[p.name for p in PRESETS]}")
+        raise ValueError(f"figure {figure!r}; there are {EVERYTHING}, {[*BY_NAME]}")
     names = tuple(stage.names) if checkpoint == BOTH else (checkpoint,)
     return View(stage.scene(title), names, preset)
 
@@ -61,10 +62,6 @@ def setting_of(stage: Stage, preset: Preset, checkpoint: str) -> tuple[str, str,
     return title, checkpoint, step
 
 
-def _preset(name: str) -> Preset | None:
-    return next((preset for preset in PRESETS if preset.name == name), None)
-
-
 class Explorer:
     """The controls' state and what follows from it; `box` is the widget to be shown.
 
@@ -79,7 +76,7 @@ class Explorer:
         self.screen, self._quiet = widgets.Screen("jpeg"), False
         self._kept: dict[int, tuple[bytes, str]]  # the view's steps, each drawn once: a file, words
         self._drawn: tuple[View, dict[int, tuple[bytes, str]], dict[str, Any]]  # what is shown
-        figures = [EVERYTHING, *(preset.name for preset in PRESETS)]
+        figures = [EVERYTHING, *BY_NAME]
         names = [*stage.names, *([BOTH] if len(stage.names) > 1 else [])]
         self.step = widgets.Slider(1, max(2, stage.steps), 1, 1, "time step").widget(follow=True)
         self.step.max = stage.steps  # of a single step there is nothing to slide
@@ -145,7 +142,7 @@ class Explorer:
         self._show()
 
     def _take_preset(self) -> None:
-        preset = _preset(self.figure.value)
+        preset = BY_NAME.get(self.figure.value)
         if preset is not None:
             title, checkpoint, step = setting_of(self.stage, preset, self.checkpoint.value)
             self._set(title=title, checkpoint=checkpoint, step=step)
