@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
 from benchmarks import gpu
@@ -49,7 +49,7 @@ def speed(names: list[str], device: str, precision: str, rounds: int) -> list[di
                 "sizes": asdict(sizes),
                 "floor": least,
                 "ways": interleaved(run, WAYS, times, "reference"),
-                "load": os.getloadavg()[0],
+                "load": psutil.getloadavg()[0],
             }
             rows.append(row)
             print(_line(row), flush=True)

@@ -17,6 +17,7 @@ from typing import Any
 
 import nbformat
 import numpy as np
+import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # as pytest's settings do
 
@@ -67,7 +68,11 @@ def main(parameters: list[str]) -> int:
                 for way, milliseconds in _walk(page, PAUSES[pause]):
                     found.setdefault((way, pause), []).append(milliseconds)
                     found.setdefault(("all", ""), []).append(milliseconds)
-    print("load of the machine:", *(f"{x:.1f}" for x in os.getloadavg()), f"{os.cpu_count()} cores")
+    print(
+        "load of the machine:",
+        *(f"{x:.1f}" for x in psutil.getloadavg()),
+        f"{os.cpu_count()} cores",
+    )
     print(f"{'':>42} presses  median  95th %  most (ms)")
     for (way, pause), times in sorted(found.items()):
         middle, most, top = np.percentile(times, [50, 95, 100])

@@ -27,7 +27,7 @@ def peak(sizes: Sizes, way: str, backward: bool, threads: int = 2) -> float:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.memory", task],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         env=environment,
     )

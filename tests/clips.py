@@ -107,7 +107,7 @@ def write_dataset(root: Path, per_class: int = 6, frames: int = 14, images: bool
     for split in (1, 2, 3):
         for action, lines in lists.items():
             text = "\n".join(lines) + "\n"
-            (root / "splits" / f"{action}_test_split{split}.txt").write_text(text)
+            (root / "splits" / f"{action}_test_split{split}.txt").write_text(text, encoding="utf-8")
     return root
 
 
@@ -155,7 +155,7 @@ def write_hmdb51(root: Path, frames: int = 8, images: str = "") -> Path:
             _write_clip(root, "hmdb51_org", action, name, video, images)
             rows.append(f"{name}.avi {(1, 1, 1, 1, 1, 0, 2, 2)[i]} \n")
         for split in (1, 2, 3):
-            (lists / f"{action}_test_split{split}.txt").write_text("".join(rows))
+            (lists / f"{action}_test_split{split}.txt").write_text("".join(rows), encoding="utf-8")
     return root
 
 

@@ -30,7 +30,9 @@ def test_help_of_every_command_imports_neither_torch_nor_jupyter():
         "         'distributed', 'pandas'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=60
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -50,7 +52,7 @@ def test_version(capsys):
 
 def test_a_complaint_is_one_line_and_exit_code_2_in_a_process_of_its_own():
     command = [sys.executable, "-m", "rstan_lite.cli", "train", "--profile", "corse"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
     assert done.returncode == 2
     assert done.stderr.strip() == (
         "error: --profile: found 'corse'; expected one of tiny, course, paper. Did you mean course?"

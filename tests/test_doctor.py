@@ -58,10 +58,12 @@ def test_probe_speaks_with_the_installed_torch() -> None:
 @pytest.fixture
 def broken(tmp_path: Path) -> str:
     """A Python that finds three broken libraries: one raises, one ends the process, one is slow."""
-    (tmp_path / "torch.py").write_text("raise ImportError('no libtorch')")
-    (tmp_path / "cv2.py").write_text("import os; os.abort()")
+    (tmp_path / "torch.py").write_text("raise ImportError('no libtorch')", encoding="utf-8")
+    (tmp_path / "cv2.py").write_text("import os; os.abort()", encoding="utf-8")
     python = tmp_path / "python"
-    python.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}" exec "{sys.executable}" "$@"\n')
+    python.write_text(
+        f'#!/bin/sh\nPYTHONPATH="{tmp_path}" exec "{sys.executable}" "$@"\n', encoding="utf-8"
+    )
     python.chmod(0o755)
     return str(python)
 
@@ -188,7 +190,7 @@ def test_gaps_in_a_data_set(name: str, tmp_path: Path, quick: None) -> None:
     clip.unlink()
     for mask in list(root.rglob("puppet_mask.mat"))[:1]:
         mask.unlink()
-    next(root.glob("*/*2.txt")).write_text("nonsense\n")
+    next(root.glob("*/*2.txt")).write_text("nonsense\n", encoding="utf-8")
     first, second, _ = doctor.check_clips(name, str(root))
     assert first.state == "warn"
     assert f"1 clips that the lists name are not there ({clip.parent.name} 1)" in first.found
@@ -217,12 +219,12 @@ def test_puppets(tmp_path: Path) -> None:
     assert doctor.check_puppets(str(tmp_path / "none")).found.startswith("none yet")
     root = write_jhmdb(tmp_path / "own")
     assert "unfinished" in doctor.check_puppets(str(root)).found
-    (root / "puppets.json").write_text('{"seed": 7}')
+    (root / "puppets.json").write_text('{"seed": 7}', encoding="utf-8")
     check = doctor.check_puppets(str(root))
     assert (check.state, check.found) == ("ok", f"12 clips in {root}, seed 7")
     next(root.rglob("*.avi")).unlink()
     assert doctor.check_puppets(str(root)).state == "warn"
-    (root / "puppets.json").write_text("{")
+    (root / "puppets.json").write_text("{", encoding="utf-8")
     assert doctor.check_puppets(str(root)).state == "warn"
 
 

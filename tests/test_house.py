@@ -69,6 +69,6 @@ sys.modules.update(dict.fromkeys({UNIX_ALONE}))  # whoever imports one of them n
 load()
 """
     done = subprocess.run(
-        [sys.executable, "-c", script, *modules], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-c", script, *modules], cwd=ROOT, capture_output=True, encoding="utf-8"
     )
     assert done.returncode == 0, done.stderr

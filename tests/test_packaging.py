@@ -108,7 +108,12 @@ def notebook_imports() -> set[str]:
 
 def imports(*folders: str) -> set[str]:
     """Third-party modules that the code in some folders imports."""
-    found = {name for folder in folders for p in code(folder) for name in imported(p.read_text())}
+    found = {
+        name
+        for folder in folders
+        for p in code(folder)
+        for name in imported(p.read_text(encoding="utf-8"))
+    }
     if "notebooks" in folders:
         found |= notebook_imports()
     own = {"rstan_lite", "data_scripts", "tests", "website", *(p.stem for p in code("tests"))}

@@ -39,7 +39,11 @@ def execute(notebooks: Sequence[Path], work: Path) -> list[Path]:
         output, stamp = executed / notebook.name, executed / f"{notebook.stem}.json"
         of_notebook = hashlib.sha256(notebook.read_bytes()).hexdigest()
         now = {"notebook": of_notebook, "package": package}
-        if output.exists() and stamp.exists() and json.loads(stamp.read_text()) == now:
+        if (
+            output.exists()
+            and stamp.exists()
+            and json.loads(stamp.read_text(encoding="utf-8")) == now
+        ):
             print(f"{notebook.name}: as before")
         else:
             stamp.unlink(missing_ok=True)

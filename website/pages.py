@@ -154,7 +154,9 @@ def write_reference(modules: Sequence[str], folder: Path) -> None:
     for module in modules:
         inside = [m for m in modules if m.rpartition(".")[0] == module]
         lines = [module, "=" * len(module), "", f".. automodule:: {module}", ""]
-        (folder / f"{module}.rst").write_text("\n".join(lines + list(_tree(inside))))
+        (folder / f"{module}.rst").write_text(
+            "\n".join(lines + list(_tree(inside))), encoding="utf-8"
+        )
     tops = [m for m in modules if m.rpartition(".")[0] not in modules]
     lines = [
         "Reference", "=========", "", "Every public function and class, from its docstring. Their",
@@ -188,7 +190,9 @@ def write_ledger(ledger: Path, source: Path) -> None:
                 shown += [f"```{{image}} {name}", f":alt: {image.info['Description']}", "```", ""]
     files = sorted(path.name for path in ledger.glob("*.csv"))
     for name in files:
-        (source / "ledger" / name).write_text(anonymous((ledger / name).read_text()))
+        (source / "ledger" / name).write_text(
+            anonymous((ledger / name).read_text(encoding="utf-8")), encoding="utf-8"
+        )
     as_files = ", ".join(f"{{download}}`{name}`" for name in files)
     page = "\n".join([head, "", *shown, rest, f"As files: {as_files}." if files else "", ""])
     (source / "ledger" / "index.md").write_text(page, encoding="utf-8")

@@ -147,7 +147,8 @@ def _link(folder: Path, place: Path) -> None:
             place,
             f"a link that can't be made ({error.strerror})",
             f"one to {folder}",
-            "Remove what is in its place, or use the copy where it is.",
+            "Remove what is in its place, or use the copy where it is. Windows makes links in its "
+            "developer mode.",
         ) from error
 
 

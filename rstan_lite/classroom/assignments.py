@@ -242,7 +242,7 @@ def run_nbgrader(folder: Path, command: str, name: str, *options: str) -> None:
     paths = os.pathsep.join([scripts, os.environ.get("PATH", os.defpath)])
     words = [sys.executable, "-m", "nbgrader", command, name, *options]
     done = subprocess.run(
-        words, cwd=folder, env={**os.environ, "PATH": paths}, text=True,
+        words, cwd=folder, env={**os.environ, "PATH": paths}, encoding="utf-8",
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     if done.returncode:

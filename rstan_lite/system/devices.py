@@ -73,7 +73,9 @@ def peak_memory() -> int:
     psutil could read: there it is what is resident now.
     """
     status = Path("/proc/self/status")
-    if status.exists() and (found := re.search(r"^VmHWM:\s*(\d+) kB", status.read_text(), re.M)):
+    if status.exists() and (
+        found := re.search(r"^VmHWM:\s*(\d+) kB", status.read_text(encoding="utf-8"), re.M)
+    ):
         return int(found[1]) >> 10
     memory = psutil.Process().memory_info()
     return int(getattr(memory, "peak_wset", memory.rss)) >> 20

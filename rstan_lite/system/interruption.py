@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -17,6 +18,12 @@ from typing import Any, Self
 from rstan_lite.system.errors import RstanError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+# For Popen: the process does not see Ctrl-C, which a terminal sends to all; its starter ends it.
+OWN_SESSION: dict[str, Any] = {"start_new_session": True}
+if sys.platform == "win32":
+    OWN_SESSION = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
 
 
 class Interrupted(KeyboardInterrupt):
@@ -199,7 +206,7 @@ def starting_processes() -> Iterator[None]:
     sees Ctrl-C until `end_with_parent` has run in it.
     """
     with SafePoints() as points:
-        if os.name == "nt":
+        if sys.platform == "win32":
             yield
         else:
             resource_tracker.ensure_running()  # it unblocks the signal when it is started

@@ -27,13 +27,13 @@ def test_the_report_is_a_page_and_a_file(tmp_path):
     config = gpu.training_config("tiny", dataset="puppets", d_att=4, **small)
     parts = make_parts(16, 8, 8)
     report, path = gpu.report(tmp_path, config, "cpu", TINY, rounds=2, parts=parts)
-    page = path.read_text()
+    page = path.read_text(encoding="utf-8")
     for words in ("agrees with the CPU", "generated clips", "plain (as asked)", "| float32 |"):
         assert words in page
     for row in report["speed"]:
         assert row["clips_per_second"] == pytest.approx(2 * row["iterations_per_second"])
         assert row["peak_memory"] is None
-    assert json.loads((tmp_path / "report.json").read_text()) == report
+    assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8")) == report
     assert (tmp_path / "bfloat16" / "metrics.json").exists()
 
 

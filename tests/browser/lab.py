@@ -61,7 +61,7 @@ def running(home: Path) -> Iterator[Lab]:
     own |= {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime"}
     env = offline(**{name: str(home / folder) for name, folder in own.items()})
     command = [sys.executable, "-m", "jupyterlab", *(f"--{k}={v}" for k, v in options.items())]
-    with (home / "log.txt").open("w") as log:
+    with (home / "log.txt").open("w", encoding="utf-8") as log:
         server = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log)
     try:
         url = f"http://127.0.0.1:{port}"

@@ -88,7 +88,7 @@ def test_bad_outputs_are_refused(tmp_path: Path) -> None:
         run_notebook(path, {}, path)
     with pytest.raises(NotebookError, match=r"ends in \.ipynb"):
         run_notebook(path, {}, tmp_path / "o.html")
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(NotebookError, match="a folder to write to"):
         run_notebook(path, {}, tmp_path / "file" / "o.ipynb")
 
@@ -190,7 +190,9 @@ def test_the_running_cell_is_interrupted_and_no_other_runs(
     work = WORK if passes_on else WORK.replace("raise", "pass")
     path = write(tmp_path / "n.ipynb", work, "Path('next').touch()")
     command = [sys.executable, "-m", "rstan_lite.cli", "run", str(path), "--output", "out.ipynb"]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, encoding="utf-8"
+    ) as process:
         end = time.monotonic() + 60
         while not (tmp_path / "begun").exists() and time.monotonic() < end:
             time.sleep(0.05)

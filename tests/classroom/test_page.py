@@ -126,7 +126,7 @@ def test_what_cannot_be_read_is_shown_as_typed(tex: str) -> None:
 
 
 def test_an_unreadable_notebook_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "n.ipynb").write_text("{")
+    (tmp_path / "n.ipynb").write_text("{", encoding="utf-8")
     with pytest.raises(NotebookError, match=r"n\.ipynb"):
         write_page(tmp_path / "n.ipynb", tmp_path / "n.html")
 

@@ -101,9 +101,9 @@ def test_case_of_files_and_folders_does_not_matter(name, own):
 )
 def test_bad_ucf101_lists(own, file, line, found):
     path = own["ucf101"] / "ucfTrainTestlist" / file
-    with path.open("a") as opened:
+    with path.open("a", encoding="utf-8") as opened:
         opened.write(line + "\n")
-    number = len(path.read_text().splitlines())
+    number = len(path.read_text(encoding="utf-8").splitlines())
     with pytest.raises(DataError, match=rf"{file}, line {number}: found .*{found}"):
         UCF101(own["ucf101"])
 
@@ -111,7 +111,7 @@ def test_bad_ucf101_lists(own, file, line, found):
 @pytest.mark.parametrize("file", ["classInd.txt", "trainlist01.txt", "testlist01.txt"])
 def test_lost_ucf101_lists(own, file):
     path = own["ucf101"] / "ucfTrainTestlist" / file
-    path.write_text("\n")
+    path.write_text("\n", encoding="utf-8")
     with pytest.raises(DataError, match=f"{file}: found an empty list"):
         UCF101(own["ucf101"])
     path.unlink()
@@ -147,7 +147,7 @@ def _with_empty_clips(reader, lists: Path, root: Path) -> Path:
     (root / reader.LISTS).symlink_to(lists)
     for text in sorted(lists.glob("*.txt")):
         action = text.name.partition("_test_split")[0]
-        for line in text.read_text().splitlines():
+        for line in text.read_text(encoding="utf-8").splitlines():
             path = line.partition(".avi")[0] + ".avi"
             if path == line + ".avi":  # classInd.txt
                 continue

@@ -180,7 +180,7 @@ def test_a_large_incomplete_copy_is_compared_once_a_clip(tmp_path, monkeypatch):
     there = tmp_path / "ReCompress_Videos" / "jump"
     there.mkdir(parents=True)
     rows = [f"clip{i}.avi {1 + i % 2}\n" for i in range(600)]
-    (tmp_path / "splits" / "jump_test_split1.txt").write_text("".join(rows))
+    (tmp_path / "splits" / "jump_test_split1.txt").write_text("".join(rows), encoding="utf-8")
     for i in range(0, 600, 3):
         (there / f"clip{i}.avi").touch()
     compared, same = [], Clip.__eq__
@@ -197,7 +197,7 @@ def test_a_large_incomplete_copy_is_compared_once_a_clip(tmp_path, monkeypatch):
 )
 def test_bad_split_line(own_root, line):
     path = own_root / "splits" / "jump_test_split1.txt"
-    path.write_text(path.read_text() + line + "\n")
+    path.write_text(path.read_text(encoding="utf-8") + line + "\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"jump_test_split1\.txt, line 5: found"):
         JHMDB(own_root)
 
@@ -216,7 +216,7 @@ def test_bad_lists(tmp_path):
 
 def test_signs_in_names_are_read_as_they_are(tmp_path):
     path = tmp_path / "list.txt"
-    path.write_text("Gruss_!!!_(x)_+_@_[1-9]*.avi 1\n-dash first.avi 2\n")
+    path.write_text("Gruss_!!!_(x)_+_@_[1-9]*.avi 1\n-dash first.avi 2\n", encoding="utf-8")
     assert read_split(path) == {"Gruss_!!!_(x)_+_@_[1-9]*": 1, "-dash first": 2}
 
 

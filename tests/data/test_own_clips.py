@@ -73,7 +73,7 @@ def test_lists_of_mmaction2_and_tsn_are_read(root, form, test):
         lines = [
             form.format(f"clips/{a}/{i:03}.mp4", n) for n, a in enumerate(STEPS) for i in numbers
         ]
-        (root / file).write_text("\n".join(lines))
+        (root / file).write_text("\n".join(lines), encoding="utf-8")
     data = OwnClips(root, validation=0.0)
     assert listed(data, "test") == {f"{action}-002" for action in STEPS}
     assert len(data.train) == 6
@@ -113,8 +113,8 @@ def test_masks_may_be_mat_npz_or_png_and_of_some_clips(root):
     ],
 )  # fmt: skip
 def test_bad_lists_are_refused_with_their_place(root, file, text, found):
-    (root / file).write_text(text)
-    (root / "test.txt").write_text("pick/000 2\n")
+    (root / file).write_text(text, encoding="utf-8")
+    (root / "test.txt").write_text("pick/000 2\n", encoding="utf-8")
     with pytest.raises(DataError, match=found) as caught:
         OwnClips(root, validation=0.0)
     assert str(root) in str(caught.value)
@@ -132,7 +132,7 @@ def test_folders_that_are_no_data_set_are_refused(root, tmp_path):
 def test_one_command_trains_and_its_card_names_the_clips(root, tmp_path, capsys):
     write_networks(tmp_path)
     assert main(train_command(tmp_path, "run", dataset="folder")) == 0
-    card = (tmp_path / "run" / "MODEL_CARD.md").read_text()
+    card = (tmp_path / "run" / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert card.startswith("# RSTAN on clips, split 1")
     assert "The user's own clips in the folder clips. " in card
     assert "no silhouettes" in card
@@ -157,14 +157,18 @@ class Reversed(OwnClips):
 
 
 def test_a_reader_from_outside_is_named_by_its_module(root, tmp_path, monkeypatch):
-    (tmp_path / "my_reader_of_clips.py").write_text(READER)
+    (tmp_path / "my_reader_of_clips.py").write_text(READER, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     plain, own = open_clips("folder", root), open_clips("my_reader_of_clips:Reversed", root)
     clip = own.test[0]
     np.testing.assert_array_equal(own.frames(clip), plain.frames(clip)[::-1])
     write_networks(tmp_path)
     assert main(train_command(tmp_path, "run", dataset="my_reader_of_clips:Reversed")) == 0
-    assert (tmp_path / "run" / "MODEL_CARD.md").read_text().startswith("# RSTAN on Reversed")
+    assert (
+        (tmp_path / "run" / "MODEL_CARD.md")
+        .read_text(encoding="utf-8")
+        .startswith("# RSTAN on Reversed")
+    )
     sys.modules.pop("my_reader_of_clips")
 
 

@@ -93,7 +93,7 @@ print(hashlib.sha256(np.stack(found).tobytes()).hexdigest())
 """
     run = [sys.executable, "-c", code]
     prints = {
-        subprocess.run(run, env=env, capture_output=True, text=True, check=True).stdout
+        subprocess.run(run, env=env, capture_output=True, encoding="utf-8", check=True).stdout
         for env in (os.environ | {"OPENBLAS_CORETYPE": name} for name in ("Haswell", "Prescott"))
     }
     assert len(prints) == 1

@@ -33,7 +33,7 @@ def test_tuning_learns_and_writes_its_card(data, inputs, tmp_path):
     path = tmp_path / "motion.safetensors"
     card = tune_here(data, inputs, path, stream="motion", epochs=12, lr=0.02, average=0.5)
     assert card["best"]["validation_accuracy"] > 0.6  # three directions of motion; chance: 1/3
-    assert card == json.loads(path.with_suffix(".json").read_text())
+    assert card == json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     assert card["history"][-1]["loss"] < card["history"][0]["loss"]
     best = max(row.get("validation_accuracy", 0) for row in card["history"])
     assert card["best"]["validation_accuracy"] == best

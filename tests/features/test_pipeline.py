@@ -84,7 +84,7 @@ def test_tsns_motion_network_sees_five_pairs(data, inputs, cache, tmp_path):
     for name, features in (("cubes", found.cubes), ("vectors", found.vectors)):
         stored = features["motion"][2][0].float()
         torch.testing.assert_close(stored, alone[name], atol=2e-3, rtol=2e-3)
-    keys = [json.loads(path.read_text()) for path in cache.glob("*/key.json")]
+    keys = [json.loads(path.read_text(encoding="utf-8")) for path in cache.glob("*/key.json")]
     keys = {key["content"]: key for key in keys if key.get("backbone") == "bninception"}
     assert (keys["features 2, motion"]["pairs"], keys["features 2, motion"]["flow_unit"]) == (5, 1)
     assert keys["features 2, appearance"]["pixels"]["bgr"] is True
@@ -178,7 +178,7 @@ def test_networks_by_name(data, inputs, cache, tmp_path):
 
     def write_card(split, **more):
         card = {"backbone": "resnet18", "split": split, "best": {"validation_accuracy": 1}, **more}
-        path.with_suffix(".json").write_text(json.dumps(card))
+        path.with_suffix(".json").write_text(json.dumps(card), encoding="utf-8")
 
     write_card(split_name(data))
     assert find_network(data, "resnet18", "appearance", cache) == path

@@ -74,7 +74,9 @@ def test_stores_tell_variants_and_weights_apart(data, raft, weights, tmp_path):
     torch.save(get_model("raft_small", weights=None).state_dict(), other)
     another = inputs_store(data, tmp_path, 4, estimator("raft_small", other))
     assert another.folder != store.folder
-    (another.folder / "key.json").write_text((store.folder / "key.json").read_text())
+    (another.folder / "key.json").write_text(
+        (store.folder / "key.json").read_text(encoding="utf-8"), encoding="utf-8"
+    )
     with pytest.raises(StoreError, match=r"found a store made with flow=.*raft_small"):
         inputs_store(data, tmp_path, 4, estimator("raft_small", other))
 
@@ -102,7 +104,7 @@ def test_a_killed_extraction_goes_on_with_processes_that_only_decode(data, weigh
     What it stored stays as it is, and the rest is made as if nothing had happened.
     """
     script, cache = tmp_path / "extract.py", tmp_path / "cache"
-    script.write_text(EXTRACT)
+    script.write_text(EXTRACT, encoding="utf-8")
     words = [sys.executable, str(script), str(data.root), str(weights), str(cache)]
     run = subprocess.Popen(words, cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL)
     while not (kept := list(cache.glob("motion-*/*/*.safetensors"))) and run.poll() is None:

@@ -14,10 +14,10 @@ def root(small_root, tmp_path):
     """Split 2 tests the two first clips of each class, which split 1 trains on."""
     shutil.copytree(small_root, tmp_path / "own")
     for path in sorted((tmp_path / "own" / "splits").glob("*_test_split2.txt")):
-        names = [line.rpartition(" ")[0] for line in path.read_text().splitlines()]
+        names = [line.rpartition(" ")[0] for line in path.read_text(encoding="utf-8").splitlines()]
         parts = [2, 2, 1, 1, 1, 1]
         lines = [f"{name} {part}" for name, part in zip(names, parts, strict=True)]
-        path.write_text("\n".join(lines))
+        path.write_text("\n".join(lines), encoding="utf-8")
     return tmp_path / "own"
 
 
@@ -29,7 +29,7 @@ def weights(tmp_path):
 
     def with_card(card):
         text = card if isinstance(card, str) else json.dumps(card)
-        path.with_suffix(".json").write_text(text)
+        path.with_suffix(".json").write_text(text, encoding="utf-8")
         return path
 
     return path, with_card

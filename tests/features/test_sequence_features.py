@@ -104,7 +104,7 @@ def test_training_clips_get_none_and_whole_crops_share_the_stores_of_training(
 ):
     for clip in data.train:
         for folder in cache.iterdir():
-            if '"extent"' in (folder / "key.json").read_text():
+            if '"extent"' in (folder / "key.json").read_text(encoding="utf-8"):
                 assert not (folder / clip.action / f"{clip.name}.safetensors").exists()
     one = ClipSequence("centre", "whole", settings.frames)
     prepare_parts(data, ("test",), settings, cache, workers=1)  # as a training run leaves them

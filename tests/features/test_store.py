@@ -50,7 +50,7 @@ def test_damaged_file(stored, clip):
     path.write_bytes(path.read_bytes()[:20])
     with pytest.raises(StoreError, match=r"name\.safetensors: found a missing or damaged file"):
         stored.read(clip, "cubes")
-    (stored.folder / "key.json").write_text("{")
+    (stored.folder / "key.json").write_text("{", encoding="utf-8")
     with pytest.raises(StoreError, match=r"key\.json: found an unreadable file"):
         Store(stored.folder, {"size": 224})
 

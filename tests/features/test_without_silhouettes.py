@@ -53,7 +53,7 @@ def test_tuning_takes_crops_of_the_scene(place):
 def test_train_by_command(place):
     own = {"dataset": "ucf101", "root": place / "ucf101", "validation": 0.3, "iterations": 2}
     assert main(train_command(place, "run", **own, lambda_aa=2.0, aa_kind="ce")) == 0
-    metrics = json.loads((place / "run" / "metrics.json").read_text())
+    metrics = json.loads((place / "run" / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["n_test"] == 6
     assert set(metrics["per_class"]) == {"HandstandPushups", "JumpRope", "Pull"}
     rows = list(csv.DictReader((place / "run" / "log.csv").open()))

@@ -167,7 +167,7 @@ def test_what_is_in_the_place_stays(tmp_path, target):
     archive = write_zip(tmp_path / "good.zip", *GOOD)
     own = target / "clips/mine.txt"
     own.parent.mkdir(parents=True)
-    own.write_text("mine")
+    own.write_text("mine", encoding="utf-8")
     with pytest.raises(DataError, match="clips: found something in the folder's place"):
         extract(archive, target, "clips", progress=False)
     assert [p.name for p in target.rglob("*")] == ["clips", "mine.txt"]

@@ -213,7 +213,7 @@ def test_without_a_program_for_rar_nothing_is_downloaded(tmp_path, monkeypatch, 
 def test_the_scripts_show_their_options(name):
     script = Path(__file__).parents[2] / "data_scripts" / f"get_{name}.py"
     done = subprocess.run(
-        [sys.executable, str(script), "--help"], capture_output=True, text=True, check=True
+        [sys.executable, str(script), "--help"], capture_output=True, encoding="utf-8", check=True
     )
     assert "--adopt" in done.stdout
     assert f"folder that becomes {name.upper()}'s" in done.stdout

@@ -198,7 +198,7 @@ def _full(*_):
 def test_a_part_of_unknown_origin_is_thrown_away(site, path, note):
     path.parent.mkdir()
     path.with_name(".clips.rar.part").write_bytes(b"of another file")
-    path.with_name(".clips.rar.part.json").write_text(note)
+    path.with_name(".clips.rar.part.json").write_text(note, encoding="utf-8")
     get(site, path)
     assert whole(path)
     assert site.requests == [("clips.rar", None)]

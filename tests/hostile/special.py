@@ -58,7 +58,7 @@ ANYWHERE: dict[str, Place] = {
 
 
 def _json(change: Callable[[Any], Any]) -> Place:
-    return lambda file, data: file.write_text(json.dumps(change(json.loads(data))))
+    return lambda file, data: file.write_text(json.dumps(change(json.loads(data))), "utf-8")
 
 
 JSON: dict[str, Place] = {
@@ -211,7 +211,7 @@ NPZ: dict[str, Place] = {
 }
 CSV: dict[str, Place] = {
     "60,000 clips, one twice": lambda file, _: file.write_text(
-        "clip,a\n" + "".join(f"c{i},1\n" for i in range(60_000)) + "c59999,1\n"
+        "clip,a\n" + "".join(f"c{i},1\n" for i in range(60_000)) + "c59999,1\n", encoding="utf-8"
     ),
     "a field of a megabyte": _content(b"clip,a\nx," + b"9" * 2**20 + b"\n"),
     "an open quote": _content(b'clip,a\n"x,1\n'),
@@ -290,7 +290,7 @@ def _source(text: str) -> Place:
     def place(file: Path, data: bytes) -> None:
         content = json.loads(data)
         content["cells"][0]["source"] = text
-        file.write_text(json.dumps(content))
+        file.write_text(json.dumps(content), encoding="utf-8")
 
     return place
 

@@ -43,7 +43,7 @@ def _copies(out: Path) -> None:
     if not source.exists():
         cell = {"cell_type": "markdown", "source": "x" * 20_000, "metadata": {}}
         content = {"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [cell]}
-        source.write_text(json.dumps(content))
+        source.write_text(json.dumps(content), encoding="utf-8")
     write_copies("teacher", [source], out)
 
 
@@ -121,10 +121,10 @@ def test_a_full_disk_is_said(out, name, monkeypatch):
 
 @every_writer
 def test_a_file_where_the_folder_should_be(out, write):
-    out.write_text("somebody's")
+    out.write_text("somebody's", encoding="utf-8")
     with pytest.raises(RstanError):
         write(out)
-    assert out.read_text() == "somebody's"
+    assert out.read_text(encoding="utf-8") == "somebody's"
 
 
 @contextlib.contextmanager

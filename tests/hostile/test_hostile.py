@@ -56,8 +56,11 @@ def test_good_files_pass(world, name):
     ("call", "finding"),
     [
         (lambda case, file: 1 / 0, "ZeroDivisionError"),
-        (lambda case, file: (case.parent / "out").write_text("x"), "written outside"),
-        (lambda case, file: (case / ".x.part").write_text("x"), "left behind"),
+        (
+            lambda case, file: (case.parent / "out").write_text("x", encoding="utf-8"),
+            "written outside",
+        ),
+        (lambda case, file: (case / ".x.part").write_text("x", encoding="utf-8"), "left behind"),
         (lambda case, file: os.system(Bomb(file).__reduce__()[1][0]), "code of the file was run"),
         # More than all that this process ever held: its peak counts, and earlier tests have one.
         (

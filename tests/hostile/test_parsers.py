@@ -42,7 +42,7 @@ def test_split_lists_come_back(tmp_path: Path, parts: dict[str, int]) -> None:
 @given(st.sampled_from([*vars(TrainConfig())]), values)
 def test_options_of_any_value(tmp_path: Path, name: str, value: object) -> None:
     path = tmp_path / "config.json"
-    path.write_text(json.dumps({name: value}))
+    path.write_text(json.dumps({name: value}), encoding="utf-8")
     with suppress(ConfigError):
         config = read_config(path)
         assert from_mapping(json.loads(config.to_json())) == config

@@ -38,7 +38,7 @@ def build(root: Path) -> None:
     """Write everything under root, once."""
     torch.manual_seed(0)
     write_dataset(root / "avi", per_class=2, frames=5)
-    (root / "avi" / "puppets.json").write_text(json.dumps({"seed": 1}))
+    (root / "avi" / "puppets.json").write_text(json.dumps({"seed": 1}), encoding="utf-8")
     write_dataset(root / "png", per_class=2, frames=3, images=True)
     write_ucf101(root / "ucf101", frames=2)
     write_hmdb51(root / "hmdb51", frames=2)
@@ -56,7 +56,7 @@ def build(root: Path) -> None:
         save_file({k: v.contiguous() for k, v in net.state_dict().items()}, path)
         networks[stream] = str(path)
     card = {"backbone": "puppetnet", "split": split_name(data), "best": {"validation_accuracy": 1}}
-    (root / "nets" / "tuned" / "motion-0.json").write_text(json.dumps(card))
+    (root / "nets" / "tuned" / "motion-0.json").write_text(json.dumps(card), encoding="utf-8")
     torch.save({"fc.weight": torch.rand(3, 4), "fc.bias": torch.rand(3)}, root / "state.pth")
     _run(root / "run", root, networks)
     _codebooks(root / "codebooks.safetensors")
@@ -70,7 +70,7 @@ def build(root: Path) -> None:
         _cell("check-1", "check", "assert f() == 1"),
     ]
     notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    (root / "n.ipynb").write_text(json.dumps(notebook))
+    (root / "n.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     config = resolve("tiny", {**SMALL, "iterations": 4, "batch_size": 4})
     train(config, root / "stopped", make_parts(8, 2, 2), progress=False, stop_after=1)
     shutil.copy(root / "stopped" / "log.csv", root / "log.csv")

@@ -47,7 +47,7 @@ def command(root, cache, out):
 
 
 def test_a_run_folder_holds_what_its_predictions_say(finished, puppets):
-    metrics = json.loads((finished / "metrics.json").read_text())
+    metrics = json.loads((finished / "metrics.json").read_text(encoding="utf-8"))
     data = JHMDB(puppets, validation=0.3)
     for part, clips in (("test", data.test), ("validation", data.validation)):
         end = "" if part == "test" else "_validation"
@@ -98,7 +98,7 @@ def test_an_interrupted_run_of_other_settings_is_kept_and_a_damaged_one_named(
     assert cli.main([*command(puppets, tmp_path, out), "--seed", "1"]) == 2
     assert "Give another --out folder" in capsys.readouterr().err
     assert (out / "config.json").read_bytes() == before
-    (out / "config.json").write_text("{half")
+    (out / "config.json").write_text("{half", encoding="utf-8")
     assert cli.main(command(puppets, tmp_path, out)) == 2
     assert "expected a run's config.json" in capsys.readouterr().err
 
@@ -115,7 +115,9 @@ def test_a_clip_without_trajectories_is_reported(small_root, tmp_path, capsys):
     line = command(root, tmp_path / "cache", out)
     assert cli.main([*line, "--components", "2", "--samples", "200"]) == 0
     assert f"1 clips without a trajectory, as zero vectors: {name}" in capsys.readouterr().out
-    assert json.loads((out / "metrics.json").read_text())["clips_without_trajectories"] == [name]
+    assert json.loads((out / "metrics.json").read_text(encoding="utf-8"))[
+        "clips_without_trajectories"
+    ] == [name]
     assert np.isfinite(read_predictions(out / "predictions.npz").scores).all()
 
 

@@ -1,6 +1,5 @@
 """What the tests of interruptions share."""
 
-import os
 import signal
 
 import pytest
@@ -24,7 +23,7 @@ def ctrl_c_at(monkeypatch):
         def point(keeper: Keeper) -> None:
             points.append(keeper)
             if len(points) == number:
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
             true(keeper)
 
         monkeypatch.setattr(Keeper, "point", point)

@@ -86,7 +86,9 @@ def differences(one: Path, other: Path) -> list[str]:
         print(f"{name}: {hashes[0][:16]} {hashes[1][:16]}")
         if hashes[0] != hashes[1]:
             found.append(name)
-    first, second = (json.loads((run / "metrics.json").read_text()) for run in (one, other))
+    first, second = (
+        json.loads((run / "metrics.json").read_text(encoding="utf-8")) for run in (one, other)
+    )
     names = sorted(n for n in {*first, *second} if first.get(n) != second.get(n))
     found += [f"metrics.json: {name}" for name in names if name not in TIMED]
     print(f"metrics.json: {len(first)} numbers; different: {', '.join(names) or 'none'}")
@@ -109,7 +111,7 @@ def main() -> int:
     whole, killed = given.folder / "whole", given.folder / "killed"
     draw, kills = random.Random(given.seed), list[Kill]()
     given.folder.mkdir(parents=True, exist_ok=True)
-    with (given.folder / "whole.txt").open("w") as log:
+    with (given.folder / "whole.txt").open("w", encoding="utf-8") as log:
         alone = subprocess.Popen(train_command(whole, options), stdout=log, stderr=log)
         # one moment in each equal part of the training, so that there is room for all of them
         part = given.iterations / given.kills

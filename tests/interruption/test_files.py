@@ -86,7 +86,7 @@ def test_parts_of_a_process_that_ended_unasked_are_cleared(tmp_path):
 def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path):
     folder = tmp_path / "run"
     command = [sys.executable, "-c", HOLD, str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as holder:
         assert holder.stdout.readline() == "inside\n"
         with (
             pytest.raises(BusyError, match=rf"run: found a run by process {holder.pid} on "),

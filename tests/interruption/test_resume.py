@@ -1,7 +1,6 @@
 """A training or tuning that stops anywhere goes on to the same bits."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -111,7 +110,7 @@ def test_ctrl_c_during_each_validation(parts, whole, tmp_path, monkeypatch):
         found = true(*args, **options)
         calls.append(1)
         if len(calls) % 2:  # the first of each epoch's two
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         return found
 
     monkeypatch.setattr(loop, "evaluate", evaluate)
@@ -275,7 +274,7 @@ def test_ctrl_c_during_a_validation_of_a_tuning(clips, network, tmp_path, monkey
     def clip_scores(*args):
         calls.append(1)
         if len(calls) % 2:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         return true(*args)
 
     monkeypatch.setattr(tune_module, "clip_scores", clip_scores)

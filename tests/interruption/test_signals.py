@@ -1,6 +1,5 @@
 """Signals wait where they must, end at once where they may, and give the right exit code."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from rstan_lite.system.interruption import Interrupted, Keeper, SafePoints
 
 
 def send(number: int = signal.SIGINT) -> None:
-    os.kill(os.getpid(), number)
+    signal.raise_signal(number)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -129,23 +128,25 @@ import os, signal, sys, time
 from rstan_lite.system.interruption import run_command
 def body():
     try:
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
     finally:
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         print("went on")
 sys.exit(run_command(body))
 """
 
 
 def test_a_second_signal_ends_the_process_at_once():
-    done = subprocess.run([sys.executable, "-c", STUBBORN], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", STUBBORN], capture_output=True, encoding="utf-8")
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_processes_that_are_started_do_not_see_ctrl_c():
     code = "import time; print('up', flush=True); time.sleep(1); print('done')"
     with interruption.starting_processes():
-        child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        child = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, encoding="utf-8"
+        )
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
     assert child.stdout.readline() == "up\n"
     child.send_signal(signal.SIGINT)

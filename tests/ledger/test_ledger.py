@@ -124,7 +124,7 @@ def test_what_is_written(plan):
     (claim,) = rows(paths["claims.csv"])
     assert (claim["better"], claim["worse"], claim["by_seed"]) == ("aa-ce", "am-max", "30.00 40.00")
     assert (claim["difference"], claim["paper"], claim["verdict"]) == ("35.0", "2.8", "shown")
-    text = paths["ledger.md"].read_text()
+    text = paths["ledger.md"].read_text(encoding="utf-8")
     assert "| II | S-T + A-M (max) + A-A (CE) | 70.2 | 75.0 ± 7.1 | 2 | 40 | 75 % |" in text
     assert "40 test clips (1 that the lists name lack)" in text
     assert "puppetnet (m.pt, abababababab)" in text
@@ -140,7 +140,7 @@ def test_a_folder_says_what_it_was_made_with(plan, capsys):
     streams = replace(plan, options={"streams": ("motion",), "d_h": 3})
     streams.save()
     assert open_plan(plan.out).options == streams.options
-    (plan.out / "plan.json").write_text('{"profile": 1, "options": []}')
+    (plan.out / "plan.json").write_text('{"profile": 1, "options": []}', encoding="utf-8")
     with pytest.raises(CheckpointError, match="a ledger's plan"):
         open_plan(plan.out)
     plan.save()
@@ -152,7 +152,7 @@ def test_a_row_that_was_not_run_says_so_and_why(plan):
     more = Plan(plan.out, [*plan.rows, *rows_of(["all"])], (0, 1))
     folder = more.folder("all", 0)
     folder.mkdir(parents=True)
-    (folder / FAILURE).write_text("disk full\n")
+    (folder / FAILURE).write_text("disk full\n", encoding="utf-8")
     ledger = read(more)
     assert ledger.entries["all"].failed == {0: "disk full", 1: "not run"}
     assert "| III | attention to all frames |  | disk full; not run | 0 |" in ledger_text(ledger)
@@ -185,7 +185,11 @@ def test_make_goes_on_past_a_failure_and_does_nothing_twice(tmp_path, monkeypatc
     monkeypatch.setattr(Plan, "config", config)
     make(broken, lambda row, seed, complaint: said.append((row.name, bool(complaint))))
     assert said == [("appearance-st", False), ("motion-st", True), ("st", True)]
-    assert (broken.folder("motion-st", 0) / FAILURE).read_text().startswith("motion.safetensors")
+    assert (
+        (broken.folder("motion-st", 0) / FAILURE)
+        .read_text(encoding="utf-8")
+        .startswith("motion.safetensors")
+    )
     monkeypatch.setattr(Plan, "config", real)
     make(broken)
     entries = read(broken).entries

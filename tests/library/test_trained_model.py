@@ -44,7 +44,7 @@ def test_a_run_answers_like_the_command(place, tmp_path, kind):
     answer = model.predict(kind(place / VIDEO), top=2)
     command = ["predict", str(place / VIDEO), "--run", str(place / "run"), "--out", str(tmp_path)]
     assert main(command) == 0
-    said = json.loads((tmp_path / "push0-prediction.json").read_text())
+    said = json.loads((tmp_path / "push0-prediction.json").read_text(encoding="utf-8"))
     assert answer == dict(list(said["classes"].items())[:2])
     look = model.attend(kind(place / VIDEO))
     assert look.frames.tolist() == said["attended_frames"]
@@ -71,7 +71,7 @@ def test_a_saved_folder_opens_elsewhere(place, tmp_path):
     assert {"README.md", "config.json", "checkpoint.safetensors", "motion.safetensors"} <= {
         path.name for path in moved.iterdir()
     }
-    assert (moved / "README.md").read_text().startswith("# RSTAN on clips")
+    assert (moved / "README.md").read_text(encoding="utf-8").startswith("# RSTAN on clips")
     again = TrainedModel.from_pretrained(moved, device="cpu")
     assert again.predict(place / VIDEO) == model.predict(place / VIDEO)
     (moved / "motion.safetensors").unlink()
@@ -111,8 +111,8 @@ def test_masks_turn_with_the_frames(tmp_path):
 
 
 def test_a_network_of_ones_own_makes_the_features(place, tmp_path, monkeypatch):
-    source = (Path(__file__).parents[2] / "docs" / "recipes" / "own_network.py").read_text()
-    (tmp_path / "network_of_mine.py").write_text(source)
+    source = (Path(__file__).parents[2] / "docs" / "recipes" / "own_network.py").read_text("utf-8")
+    (tmp_path / "network_of_mine.py").write_text(source, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     import network_of_mine
     from safetensors.torch import save_file

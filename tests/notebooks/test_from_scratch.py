@@ -159,7 +159,7 @@ def test_trains_as_the_package_does(kind: str, mine: ModuleType) -> None:
 def run(*arguments: str) -> tuple[int, int]:
     """Run the file alone: per cent of clips named rightly, and of the attention on the person."""
     command = [sys.executable, "-I", str(FILE), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True, timeout=300)
     right, on = re.findall(r"(\d+)%", done.stdout)
     return int(right), int(on)
 

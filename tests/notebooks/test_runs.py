@@ -251,7 +251,9 @@ def test_a_run_reaches_no_network(tmp_path: Path) -> None:
     )
     for code in tries:
         command = [sys.executable, "-c", code]
-        done = subprocess.run(command, env=offline(), capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            command, env=offline(), capture_output=True, encoding="utf-8", timeout=60
+        )
         assert done.returncode
         assert "no network here" in done.stderr
     inside = (

@@ -77,7 +77,7 @@ def test_layout_is_jhmdbs(small: Path) -> None:
     assert data.classes == SOME
     assert len(data.train) + len(data.test) == 12
     assert data.test[0].source == data.test[0].name.split(f"_{data.test[0].action}_")[0]
-    assert json.loads((small / "puppets.json").read_text()) == {
+    assert json.loads((small / "puppets.json").read_text(encoding="utf-8")) == {
         "data": "puppets", "version": dataset.VERSION, "seed": 3, "clips_per_class": 4,
         "classes": list(SOME), "size": list(SIZE), "rivals": [0, 0],
     }  # fmt: skip
@@ -132,11 +132,11 @@ def test_other_parameters_and_other_folders_are_refused(small: Path, tmp_path: P
     with pytest.raises(DataError, match="not made of puppets"):
         make(tmp_path / "real")
     assert not (tmp_path / "real" / "puppets.json").exists()
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(StoreError, match="can't be written"):
         make(tmp_path / "file")
     (tmp_path / "odd").mkdir()
-    (tmp_path / "odd" / "puppets.json").write_text("{")
+    (tmp_path / "odd" / "puppets.json").write_text("{", encoding="utf-8")
     with pytest.raises(DataError, match="unreadable file"):
         make(tmp_path / "odd")
 

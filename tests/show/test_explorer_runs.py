@@ -92,8 +92,8 @@ def test_runs_that_do_not_fit_are_refused(place: Path, tmp_path: Path) -> None:
     for file in (place / "with").iterdir():
         if file.is_file():
             (other / file.name).write_bytes(file.read_bytes())
-    config = json.loads((other / "config.json").read_text())
-    (other / "config.json").write_text(json.dumps(config | {"test_frames": 3}))
+    config = json.loads((other / "config.json").read_text(encoding="utf-8"))
+    (other / "config.json").write_text(json.dumps(config | {"test_frames": 3}), encoding="utf-8")
     with pytest.raises(ConfigError, match="test_frames: found 3; expected 4"):
         open_checkpoints({"with": place / "with", "other": other})
 

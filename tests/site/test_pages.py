@@ -41,11 +41,11 @@ def test_docstrings_keep_their_words_and_gain_marks() -> None:
 
 def test_words_change_no_output_but_code_does(tmp_path: Path) -> None:
     path = tmp_path / "a.py"
-    path.write_text('"""One."""\ndef f():\n    """Two."""\n    return 1\n')
+    path.write_text('"""One."""\ndef f():\n    """Two."""\n    return 1\n', encoding="utf-8")
     before = package_hash(tmp_path)
-    path.write_text('"""Other."""\n\n\ndef f():\n    return 1  # one\n')
+    path.write_text('"""Other."""\n\n\ndef f():\n    return 1  # one\n', encoding="utf-8")
     assert package_hash(tmp_path) == before
-    path.write_text('"""Other."""\ndef f():\n    return 2\n')
+    path.write_text('"""Other."""\ndef f():\n    return 2\n', encoding="utf-8")
     assert package_hash(tmp_path) != before
 
 

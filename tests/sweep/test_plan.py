@@ -64,7 +64,8 @@ def test_a_file_describes_several_grids_and_the_command_line_adds(tmp_path: Path
     file.write_text(
         'run = "train"\nseeds = [0, 1]\n[common]\nprofile = "tiny"\n'
         '[[grid]]\nvariant = ["lstm", "attention"]\nstreams = [["motion"]]\n'
-        "[[grid]]\ngamma_alpha = [0.5, 2]\n"
+        "[[grid]]\ngamma_alpha = [0.5, 2]\n",
+        encoding="utf-8",
     )
     jobs = plan(describe(str(file), []), tmp_path / "out")
     assert len(jobs) == 4 + 4
@@ -75,7 +76,7 @@ def test_a_file_describes_several_grids_and_the_command_line_adds(tmp_path: Path
     more = plan(describe(str(file), ["profile=course", "root=r"], "7"), tmp_path / "out")
     assert [(j.parameters["profile"], j.parameters["seed"]) for j in more] == 4 * [("course", 7)]
     found = {"run": "train", "common": {"profile": "tiny"}, "grid": {"gamma_alpha": [0.5, 2]}}
-    same.write_text(json.dumps(found | {"seeds": [0, 1]}))
+    same.write_text(json.dumps(found | {"seeds": [0, 1]}), encoding="utf-8")
     assert [j.name for j in plan(describe(str(same), []), tmp_path)] == [j.name for j in jobs[4:]]
 
 
@@ -91,7 +92,7 @@ def test_a_file_describes_several_grids_and_the_command_line_adds(tmp_path: Path
     ],
 )
 def test_a_file_that_is_no_description(text: str, words: str, tmp_path: Path) -> None:
-    (tmp_path / "s.toml").write_text(text)
+    (tmp_path / "s.toml").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=words):
         describe(str(tmp_path / "s.toml"), [])
 

@@ -38,7 +38,7 @@ def scheduler(tmp_path: Path) -> Iterator[str]:
     with LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs="CRITICAL"
     ) as cluster:
-        file.write_text(json.dumps({"address": cluster.scheduler_address}))
+        file.write_text(json.dumps({"address": cluster.scheduler_address}), encoding="utf-8")
         yield str(file)
 
 
@@ -105,7 +105,11 @@ def test_a_sweep_that_is_stopped_or_killed_goes_on(tmp_path: Path) -> None:
     for end, code in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
         had = rows(out)
         process = subprocess.Popen(
-            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listen
+            words,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            preexec_fn=listen,
         )
         main = psutil.Process(process.pid)
         until(lambda had=had: rows(out) > had)
@@ -121,7 +125,7 @@ def test_a_sweep_that_is_stopped_or_killed_goes_on(tmp_path: Path) -> None:
             assert len(read_table(out)) == rows(out)
     had = rows(out)
     assert 2 <= had < 4
-    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(words, capture_output=True, encoding="utf-8", timeout=120)
     assert done.returncode == 0, done.stderr
     assert f"3 of 3 jobs done, 0 failed; {3 - had} ran in this call" in done.stdout
     assert sorted(read_table(out)["test_accuracy"]) == [0.01, 0.02, 0.03]
@@ -183,7 +187,7 @@ def test_threads_of_a_job_are_limited_and_a_done_one_is_not_repeated(tmp_path: P
 def test_a_folder_of_another_sweep_is_refused(tmp_path: Path) -> None:
     path = notebook(tmp_path)
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "sweep.json").write_text('{"run": "train"}')
+    (tmp_path / "out" / "sweep.json").write_text('{"run": "train"}', encoding="utf-8")
     with pytest.raises(ConfigError, match="other code"):
         sweep(describe(path, []), tmp_path / "out", progress=False)
 

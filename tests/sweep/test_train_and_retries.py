@@ -56,4 +56,4 @@ def test_a_job_that_fails_is_tried_again_when_asked(tmp_path: Path) -> None:
     (tmp_path / "tries").unlink()
     retried = sweep(given, tmp_path / "twice", workers=1, retries=1, progress=False)
     assert not retried.failed
-    assert (tmp_path / "tries").read_text() == "xx"
+    assert (tmp_path / "tries").read_text(encoding="utf-8") == "xx"

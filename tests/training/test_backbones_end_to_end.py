@@ -36,7 +36,7 @@ def root(tmp_path_factory):
         split.unlink()
     for action, part in (("push", 1), ("jump", 2)):
         path = folder / "splits" / f"{action}_test_split1.txt"
-        path.write_text(f"src0_{action}_f_nm_np1_fr_med_0.avi {part}\n")
+        path.write_text(f"src0_{action}_f_nm_np1_fr_med_0.avi {part}\n", encoding="utf-8")
     return folder
 
 
@@ -61,7 +61,7 @@ def write_weights(name, path):
 def stored(cache, kind, side):
     """The tensors of each clip in a store."""
     for folder in cache.glob(f"{kind}-*"):
-        if json.loads((folder / "key.json").read_text())["size"] == side:
+        if json.loads((folder / "key.json").read_text(encoding="utf-8"))["size"] == side:
             yield from (load_file(path) for path in sorted(folder.rglob("*.safetensors")))
 
 
@@ -82,10 +82,10 @@ def test_clips_become_features_a_trained_model_and_its_test(name, root, tmp_path
             "--fusion": "max" if streams == BOTH else "none",
         }  # fmt: skip
         assert main(["train", "--quiet", *(str(x) for pair in options.items() for x in pair)]) == 0
-        metrics = json.loads((run / "metrics.json").read_text())
+        metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
         assert (metrics["n_train"], metrics["n_test"], metrics["iterations"]) == (1, 1, 1)
         assert metrics["test_accuracy"] in (0, 1)
-        model = json.loads((run / "checkpoint.json").read_text())["model"]
+        model = json.loads((run / "checkpoint.json").read_text(encoding="utf-8"))["model"]
         assert model["d_cv"] == dict.fromkeys(streams, d_cv)
         assert model["d_fc"] == dict.fromkeys(streams, d_fc)
         for stream in streams:
@@ -102,5 +102,5 @@ def test_clips_become_features_a_trained_model_and_its_test(name, root, tmp_path
         for tensors in stored(tmp_path / "cache", "target", side):
             assert tensors["target"].shape == (1, k * k)
     assert main(["evaluate", str(run), "--device", "cpu"]) == 0  # from the store, of the last side
-    evaluated = json.loads((run / "evaluation-test-1.json").read_text())
+    evaluated = json.loads((run / "evaluation-test-1.json").read_text(encoding="utf-8"))
     assert evaluated["test_accuracy"] == metrics["test_accuracy"]

@@ -56,7 +56,7 @@ def test_damaged_clips_end_training_with_a_report_or_are_left_out_and_listed(pla
 
     assert main(command(place, "run", "--damaged", "skip")) == 0
     printed = capsys.readouterr().out
-    metrics = json.loads((place / "run" / "metrics.json").read_text())
+    metrics = json.loads((place / "run" / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["n_train"] == len(data.train) - 1
     assert metrics["n_test"] == len(data.test) - 1
     found = metrics["damaged_clips"]
@@ -78,7 +78,7 @@ def test_damaged_clips_end_training_with_a_report_or_are_left_out_and_listed(pla
     for clip in broken.values():  # mended: only these are made, and they count again
         shutil.copy(place / clip.path.name, clip.path)
     assert main(command(place, "mended", "--damaged", "skip")) == 0
-    metrics = json.loads((place / "mended" / "metrics.json").read_text())
+    metrics = json.loads((place / "mended" / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["n_test"] == len(data.test)
     assert metrics["damaged_clips"] == {}
 
@@ -100,7 +100,7 @@ def test_tuning_leaves_damaged_clips_out_and_train_finds_its_network(small_root,
     assert main([*tune, "--damaged", "skip"]) == 0
     assert path.stem in capsys.readouterr().out
     (card,) = (cache / "tuned").glob("motion-*.json")
-    content = json.loads(card.read_text())
+    content = json.loads(card.read_text(encoding="utf-8"))
     assert path.stem not in content["trained_on"]["clips"]
     before = card.stat().st_mtime_ns
     assert main([*tune, "--damaged", "skip"]) == 0  # again: it only reports
@@ -112,5 +112,5 @@ def test_tuning_leaves_damaged_clips_out_and_train_finds_its_network(small_root,
         "--frames", "2", "--test-frames", "3", "--iterations", "2", "--out", str(tmp_path / "run"),
     ]  # fmt: skip
     assert main(train) == 0
-    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["networks"]["motion"]["file"] == str(card.with_suffix(".safetensors"))

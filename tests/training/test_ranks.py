@@ -42,7 +42,7 @@ def start(processes: int, *command: str | Path) -> subprocess.Popen[str]:
         env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
     )
 
 
@@ -200,7 +200,9 @@ def check_same_run(found: Path, expected: Path, world_size: int) -> None:
     ours, theirs = (load_file(run / "checkpoint.safetensors") for run in (found, expected))
     for name, value in theirs.items():
         torch.testing.assert_close(ours[name], value, **LATER)
-    ours, theirs = (json.loads((run / "metrics.json").read_text()) for run in (found, expected))
+    ours, theirs = (
+        json.loads((run / "metrics.json").read_text(encoding="utf-8")) for run in (found, expected)
+    )
     assert ours["world_size"] == world_size
     for name in ("test_accuracy", "best_epoch", "epochs", "n_train", "n_test"):
         assert ours[name] == theirs[name], name

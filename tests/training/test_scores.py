@@ -47,7 +47,7 @@ def margins(path, right=LABELS, order=(2, 0, 1), names=NAMES, size=1.0):
 
 def test_columns_are_matched_by_class_and_rows_by_clip(run, tmp_path):
     path = margins(tmp_path / "idt.csv", LABELS[::-1], names=NAMES[::-1])
-    assert path.read_text().splitlines()[0] == "clip,walk,run,sit"
+    assert path.read_text(encoding="utf-8").splitlines()[0] == "clip,walk,run,sit"
     fused = fuse([run, path])
     by_hand = np.full((4, 3), -1.0)
     by_hand[range(4), LABELS] = 0.5
@@ -134,7 +134,7 @@ def test_given_weights_are_brought_to_a_sum_of_one_and_recorded(run, tmp_path, c
     said = capsys.readouterr().out
     assert "0.70" in said
     assert "(standardise)" in said
-    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["weights"] == pytest.approx([0.7, 0.3])
     assert metrics["weights_from"] == "given"
     assert (metrics["test_accuracy"], metrics["per_class"]["run"]) == (1.0, 1.0)
@@ -173,7 +173,7 @@ def test_missing_and_extra_clips_are_refused_or_left_out_by_name(run, tmp_path):
 )
 def test_a_bad_csv_is_named_with_its_line(run, tmp_path, text, words):
     path = tmp_path / "bad.csv"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(CheckpointError, match=words) as caught:
         fuse([run, path])
     assert str(path) in str(caught.value)

@@ -33,7 +33,7 @@ def finished(tmp_path_factory):
 
 def test_metrics_hold_what_a_reader_looks_for(finished):
     out, metrics = finished
-    assert json.loads((out / "metrics.json").read_text()) == metrics
+    assert json.loads((out / "metrics.json").read_text(encoding="utf-8")) == metrics
     assert metrics["n_test"] == 32
     assert set(metrics["per_class"]) == set("abcd")
     assert metrics["missing_clips"] == []

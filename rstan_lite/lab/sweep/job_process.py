@@ -29,6 +29,7 @@ from rstan_lite.lab.sweep.sweep_plan import DONE, FAILED, ROW, Job, Row, read_ro
 from rstan_lite.system import threads
 from rstan_lite.system.errors import ConfigError, RstanError
 from rstan_lite.system.files import write_atomically
+from rstan_lite.system.interruption import OWN_SESSION
 
 if TYPE_CHECKING:
     from rstan_lite.features.extraction import Extraction
@@ -143,7 +144,7 @@ def _watch(job: Job, limits: Limits, token: str) -> Row:
     # -P: what lies in the working directory is no module
     words = [sys.executable, "-P", "-m", MODULE, token]
     how: dict[str, Any] = {"cwd": job.cwd, "env": environment, "bufsize": 0}
-    how["start_new_session"] = True  # Ctrl-C in the terminal is for the sweep, which ends jobs
+    how |= OWN_SESSION  # Ctrl-C in the terminal is for the sweep, which ends jobs
     with (
         (Path(job.folder) / LOG).open("ab") as log,
         subprocess.Popen(words, stdin=subprocess.PIPE, stdout=log, stderr=log, **how) as process,
