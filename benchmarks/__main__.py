@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import torch
 
-from benchmarks import gpu
+from benchmarks import busy, gpu
 from benchmarks.cases import PAPER, SMALL, WAYS, Bench
 from benchmarks.figure import draw
 from benchmarks.floor import floor, rates
@@ -26,7 +26,7 @@ from benchmarks.inputs import measure
 from benchmarks.memory import peak
 from benchmarks.timing import interleaved
 
-PARTS = ("speed", "memory", "growth", "inputs", "startup", "explorer")
+PARTS = ("speed", "memory", "growth", "inputs", "startup", "explorer", "busy")
 
 
 def speed(names: list[str], device: str, precision: str, rounds: int) -> list[dict[str, Any]]:
@@ -120,6 +120,7 @@ def main() -> int:
     parser.add_argument("--out", default="runs/bench", help="folder of the results")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each timing")
     parser.add_argument("--threads", type=int, default=2, help="threads on the CPU")
+    parser.add_argument("--per-core", type=int, default=1, help="busy processes a core, of `busy`")
     parser.add_argument("--parts", default=",".join(PARTS), help="of: " + ", ".join(PARTS))
     sizes = ",".join([*PAPER, *SMALL])
     parser.add_argument("--sizes", default=sizes, help=f"sizes of `speed`, of: {sizes}")
@@ -148,6 +149,7 @@ def main() -> int:
         "inputs": lambda: measure(Path(arguments.root) if arguments.root else None),
         "startup": lambda: startup(arguments.rounds),
         "explorer": lambda: explorer(arguments.rounds),
+        "busy": lambda: busy.measure(arguments.rounds, arguments.per_core),
     }
     for part in parts:
         found = work[part]()

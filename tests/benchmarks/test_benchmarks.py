@@ -4,10 +4,11 @@ import itertools
 import time
 from dataclasses import replace
 
+import psutil
 import pytest
 import torch
 
-from benchmarks import explorer
+from benchmarks import busy, explorer
 from benchmarks.cases import Bench, Sizes
 from benchmarks.floor import attended, floor, work
 from benchmarks.growth import exponent
@@ -67,3 +68,22 @@ def test_the_explorers_moves_are_drawn_and_compared(monkeypatch):
     assert set(found) == {"matplotlib", "everything", "Fig. 7"}
     assert found["matplotlib"]["ratio"] == 1
     assert all(row["cpu_seconds"] > 0 for row in found.values())
+
+
+def test_trainings_are_interleaved_with_and_without_busy_processes(monkeypatch):
+    seen = []
+
+    def train(profile, out):
+        others = [p for p in psutil.Process().children() if "while True: 1" in p.cmdline()]
+        seen.append((profile, len(others)))
+        return 1.0 + len(others)
+
+    monkeypatch.setattr(busy, "train", train)
+    monkeypatch.setattr(busy, "cores", lambda: 2)
+    found = busy.measure(rounds=2)
+    for profile in busy.PROFILES:
+        counts = [count for name, count in seen if name == profile]
+        assert counts == [0, 0, 2, 2, 0]  # the first one makes clips and features
+        assert found[profile]["medians"] == {"alone": 1.0, "busy": 3.0}
+        assert found[profile]["ratio"] == 3.0
+    assert not [p for p in psutil.Process().children() if "while True: 1" in p.cmdline()]
