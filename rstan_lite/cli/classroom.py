@@ -31,8 +31,8 @@ def add_parsers(subparsers: Any) -> None:
     parser.set_defaults(func=main)
     tour = subparsers.add_parser(
         "tour",
-        help="the whole system once, as a page to look at; needs a checkout",
-        description="Execute the checkout's notebook 00_tour on generated clips, into runs/tour, "
+        help="the whole system once, as a page to look at",
+        description="Execute the notebook 00_tour on generated clips, into runs/tour, "
         "or on JHMDB, into runs/tour-jhmdb.",
     )
     tour.add_argument("--root", default="", metavar="DIR", help="a copy of JHMDB")
@@ -48,7 +48,7 @@ def add_parsers(subparsers: Any) -> None:
         add("--list", action="store_true", help="print the notebook's parameters and run nothing")
     lab = subparsers.add_parser(
         "lab",
-        help="JupyterLab with copies of the lessons to work in; needs a checkout",
+        help="JupyterLab with copies of the lessons to work in",
         description=f"Open JupyterLab in {TEACHER}, with the copies for teachers, which are made "
         "if they are not there. All other options are JupyterLab's, such as --no-browser.",
     )
@@ -72,7 +72,7 @@ def add_parsers(subparsers: Any) -> None:
     for parser in (copies, course):
         add = parser.add_argument
         add("folder", metavar="FOLDER", help="where to write them; it is made")
-        add("notebooks", nargs="*", metavar="NOTEBOOK", help="which (those of the checkout)")
+        add("notebooks", nargs="*", metavar="NOTEBOOK", help="which (all lessons)")
         add("--overwrite", action="store_true", help="replace files, but no source handed in")
     course.add_argument(
         "--try", action="store_true", dest="trial",
@@ -133,11 +133,12 @@ def _copies(arguments: argparse.Namespace) -> int:
 
 
 def _notebooks(pattern: str = "*.ipynb") -> list[Path]:
-    """The notebooks of the working folder's checkout, or of the one that the package lies in."""
-    for checkout in (Path(), Path(__file__).parents[2]):
-        if found := sorted((checkout / "notebooks").glob(pattern)):
+    """The notebooks of the working folder's checkout, of the package's own one, or of its wheel."""
+    package = Path(__file__).parents[1]
+    for place in (Path(), package.parent, package):
+        if found := sorted((place / "notebooks").glob(pattern)):
             return found
-    expected = "a checkout of the project as the working folder: the wheel has no notebooks"
+    expected = "a checkout of the project, or an installed wheel, which has the notebooks"
     raise NotebookError(Path("notebooks").absolute(), f"no {pattern}", expected)
 
 
