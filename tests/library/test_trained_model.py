@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -114,8 +115,9 @@ def test_a_network_of_ones_own_makes_the_features(place, tmp_path, monkeypatch):
     source = (Path(__file__).parents[2] / "docs" / "recipes" / "own_network.py").read_text("utf-8")
     (tmp_path / "network_of_mine.py").write_text(source, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    import network_of_mine
     from safetensors.torch import save_file
+
+    network_of_mine = import_module("network_of_mine")
 
     weights = tmp_path / "mine.safetensors"
     save_file(network_of_mine.make().state_dict(), str(weights))
