@@ -5,6 +5,7 @@ A protocol judges a clip by one sequence of frames, or by the average of several
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from rstan_lite.data.sampling import EXTENTS, FRAMES, ClipSequence
 from rstan_lite.data.transforms import CORNERS, read_view, view, view_side
 from rstan_lite.features.extraction import FeatureSettings
 from rstan_lite.features.pipeline import ClipFeatures, look_up, missing_sequences
+from rstan_lite.lab.scores import read_predictions
 from rstan_lite.model import RSTAN
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import CheckpointError, ConfigError
@@ -117,6 +119,8 @@ def evaluate_run(
         if of_one.classes != classes:
             raise ConfigError("--root", f"classes {of_one.classes}", f"{classes}")
         found[one] = replace(of_one, scales=description.scales)
+    if not second:
+        _warn_of_others(folder, part, found[sequences[0]].names)
     each = evaluate_sequences(model, found, head, precision=config.precision)
     result, listed = judged(each, found)
     metrics = part_metrics(result, found[sequences[0]], part)
@@ -128,6 +132,18 @@ def evaluate_run(
     save_predictions(path.with_suffix(".npz"), found[sequences[0]], result)
     run_folder.write_json(path, metrics)
     return metrics, path
+
+
+def _warn_of_others(folder: Path, part: str, names: Sequence[str]) -> None:
+    """Say on stderr where a run itself was tested on other clips, as of a copy completed since."""
+    path = folder / run_folder.PREDICTIONS[part]
+    told = set(read_predictions(path).names) if path.is_file() else set(names)
+    if others := sorted(told ^ set(names)):
+        print(
+            f"warning: the run was tested on {len(told)} {part} clips, now on {len(names)}: "
+            f"{len(others)} differ, for example {others[0]}. Its accuracy is of other clips.",
+            file=sys.stderr,
+        )
 
 
 def check_networks(networks: Mapping[str, tuple[str, str]]) -> dict[str, str]:

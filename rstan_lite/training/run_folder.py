@@ -58,6 +58,11 @@ def begin(folder: Path, config: TrainConfig) -> None:
         write_atomically(folder / CONFIG, config.to_json().encode())
 
 
+def move(folder: Path, config: TrainConfig) -> None:
+    """Write down where a run's data lie now; what else they are was checked."""
+    write_atomically(folder / CONFIG, config.to_json().encode())
+
+
 def write_json(path: Path, value: Any) -> None:
     """A JSON file, whole or not at all."""
     write_atomically(path, (json.dumps(value, indent=2) + "\n").encode())

@@ -5,24 +5,26 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from dataclasses import asdict, fields
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from rstan_lite.data.datasets import open_clips
 from rstan_lite.data.splits import part_name
 from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.model import RSTAN, RSTANConfig
 from rstan_lite.system.devices import choose_device, peak_gpu_memory, peak_memory, torch_threads
-from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.errors import ConfigError, DataError
 from rstan_lite.system.files import alone, clear_parts
 from rstan_lite.system.ranks import ALONE, Ranks, check_batch
+from rstan_lite.system.tensor_files import weights_hash
 from rstan_lite.system.threads import for_work
 from rstan_lite.training import run_folder
 from rstan_lite.training.checkpoint import RESUME, EpochLog, Progress, Versions
-from rstan_lite.training.config import TrainConfig
+from rstan_lite.training.config import TrainConfig, read_config
 from rstan_lite.training.evaluation import (
     Evaluation,
     accuracy_interval,
@@ -66,13 +68,16 @@ def train(
     with ExitStack() as stack:
         # Look at the folder, and prepare the features: from the store, or from the clips.
         with ranks.leader_first("features"):
-            run_folder.check(out, config)
+            begun = _as_begun(out, config)
+            run_folder.check(out, begun)
             done = _finished(out)
             device = choose_device(config.device)  # complain before the work, not after it
             check_batch(ranks, config.batch_size)
             if done is None and ranks.leads:
                 stack.enter_context(alone(out, "a run that is trained"))
                 done = _finished(out)  # by a process that was here until now
+            if ranks.leads and begun != config:
+                run_folder.move(out, config)
             if done is not None:
                 return done if ranks.leads else None
             if ranks.leads:
@@ -121,6 +126,31 @@ def train(
         metrics = write_results(config, out, parts, model, trained, results, ranks.size)
         Versions(out / RESUME).remove()
         return metrics
+
+
+def _as_begun(out: Path, config: TrainConfig) -> TrainConfig:
+    """The configuration with the paths that a run began with, where they mean what is there now.
+
+    Of a finished run, the data set's identity and the networks' hashes tell. Of another one, its
+    checkpoint refuses other clips and networks when it is read.
+    """
+    if not (out / run_folder.CONFIG).exists():
+        return config
+    old, found = read_config(out / run_folder.CONFIG), dict[str, Any]()
+    finished = (out / run_folder.DESCRIPTION).exists()
+    for name in ("root", "second_root", "appearance_weights", "motion_weights", "flow_weights"):
+        was, now = getattr(old, name), getattr(config, name)
+        if was == now or not (was and now):
+            continue
+        same = Path(was).resolve() == Path(now).resolve() or not finished
+        if not same and name == "root":
+            with suppress(DataError):  # of what is no data set; none is generated to be looked at
+                there = open_clips(config.dataset, now, config.split, missing="skip").identity()
+                same = there == run_folder.load_model(out)[1].data
+        elif not same and name != "second_root":
+            same = Path(was).is_file() and weights_hash(was) == weights_hash(now)
+        found |= {name: was} if same else {}
+    return replace(config, **found)
 
 
 def _finished(out: Path) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from clips import write_avi, write_hmdb51, write_turned, write_ucf101, write_video
+from clips import write_avi, write_dataset, write_hmdb51, write_turned, write_ucf101, write_video
 from small_runs import train_command, write_networks
 
 from rstan_lite.cli import main
@@ -25,6 +25,7 @@ from rstan_lite.training.config import read_config
 from rstan_lite.training.parts import find_sources
 from rstan_lite.training.profiles import resolve
 from rstan_lite.training.run_folder import load_model
+from rstan_lite.training.train import train
 
 CLASSES = ["run", "wave", "sit"]
 
@@ -64,6 +65,42 @@ def test_the_same_command_reports_and_another_is_refused(trained: Path, place: P
     assert "test accuracy" in capsys.readouterr().out
     assert main(train_command(place, "run", "--seed", "5")) == 2
     assert "seed 0; expected seed 5" in capsys.readouterr().err
+
+
+def test_a_run_whose_data_moved_goes_on(trained: Path, place: Path, tmp_path: Path, capsys):
+    """The data's identity counts, not how their path is spelt; other clips are refused."""
+    shutil.copytree(trained, tmp_path / "moved")
+    clips = tmp_path / "elsewhere"
+    shutil.copytree(place / "clips", clips)
+    for root in (place / "clips" / ".." / "clips", clips):
+        command = train_command(place, "run", root=root, out=tmp_path / "moved")
+        assert main(command) == 0
+        assert "test accuracy" in capsys.readouterr().out
+        assert json.loads((tmp_path / "moved" / "config.json").read_text())["root"] == str(root)
+    assert main(["evaluate", str(tmp_path / "moved"), "--device", "cpu"]) == 0
+    write_dataset(tmp_path / "others", per_class=4)
+    command = train_command(place, "run", root=tmp_path / "others", out=tmp_path / "moved")
+    assert main(command) == 2
+    assert "a run with root" in capsys.readouterr().err
+    config = replace(read_config(trained / "config.json"), iterations=8)
+    assert train(config, tmp_path / "half", progress=False, stop_after=1) is None
+    assert train(replace(config, root=str(clips)), tmp_path / "half", progress=False)
+
+
+def test_evaluating_on_a_copy_completed_since_says_so(place: Path, tmp_path: Path, capsys):
+    clips = tmp_path / "clips"
+    shutil.copytree(place / "clips", clips)
+    lost = JHMDB(clips, validation=0.25).test[0].path
+    kept = lost.read_bytes()
+    lost.unlink()
+    command = train_command(place, "run", root=clips, out=tmp_path / "run", missing="skip")
+    assert main(command) == 0
+    evaluate = ["evaluate", str(tmp_path / "run"), "--device", "cpu"]
+    assert main(evaluate) == 0
+    assert "warning: the run was tested on" not in capsys.readouterr().err
+    lost.write_bytes(kept)
+    assert main(evaluate) == 0
+    assert f"1 differ, for example {lost.stem}" in capsys.readouterr().err
 
 
 def test_without_a_validation_part_all_train_and_the_last_epoch_counts(place: Path, trained: Path):
