@@ -42,19 +42,13 @@ def test_rows_come_in_the_order_asked_for() -> None:
     assert table.column("in code") == ("beta", "CV")
     assert table.column("first in") == ("Eq. 6", "Eq. 1")
     assert "(T, P, d_cv)" in str(table)
+    assert show.symbols().column("in code") == tuple(SYMBOLS)  # without names, all rows
 
 
-def test_without_names_all_rows() -> None:
-    assert show.symbols().column("in code") == tuple(SYMBOLS)
-
-
-def test_an_unknown_name_is_refused_with_the_nearest_one() -> None:
+def test_an_unknown_name_is_refused_with_the_nearest_one_and_one_twice() -> None:
     with pytest.raises(ConfigError, match=r"'gama_alpha'.*Did you mean gamma_alpha\?") as caught:
         show.symbols("CV", "gama_alpha")
     assert "lambda_AA" in str(caught.value)
     pickle.loads(pickle.dumps(caught.value))
-
-
-def test_a_name_given_twice_is_refused() -> None:
     with pytest.raises(ConfigError, match="each name once"):
         show.symbols("CV", "CV")
