@@ -162,6 +162,10 @@ def test_moving_a_control_changes_picture_and_words(stage: Stage, tmp_path: Path
         seen.add(picture(made))
     assert len(seen) == 4  # both checkpoints again: the same picture again
     assert made.step.continuous_update
+    controls = made.step, made.title, made.figure, made.checkpoint, made.upload
+    for one in (*controls, *made.saves.values()):
+        assert one.description.strip()
+        assert not one.disabled
 
 
 def test_beforehand_has_the_first_view_at_each_step_of_some_clips(
@@ -200,13 +204,6 @@ def test_a_preset_sets_clip_checkpoint_and_step(stage: Stage, tmp_path: Path) ->
     made.figure.value = "Fig. 5, Pick"
     assert stage.action(made.title.value) == "pick"
     assert made.checkpoint.value == BOTH
-
-
-def test_every_control_has_a_label(stage: Stage, tmp_path: Path) -> None:
-    made = Explorer(stage, tmp_path)
-    controls = [made.step, made.title, made.figure, made.checkpoint, made.upload]
-    assert all(one.description.strip() for one in (*controls, *made.saves.values()))
-    assert not any(one.disabled for one in (*controls, *made.saves.values()))
 
 
 def test_what_is_saved_is_what_is_shown(stage: Stage, tmp_path: Path) -> None:
