@@ -17,7 +17,6 @@ from rstan_lite.system.errors import NotebookError
 from tests.classroom.made import BLANK, code, words, write
 
 LESSONS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
-QUICK = next(path for path in LESSONS if path.stem == "05_temporal_attention")  # needs no clips
 CHECK = 'assert twice(2) == 4\nassert twice(0) == 0, """nothing\n of it"""'
 HIDDEN = "for x in (-1, 7):\n    assert twice(x) == x + x"
 TEXT = "**Exercise 1 (medium).** Write `twice`; see [the next](other.ipynb)."
@@ -161,15 +160,15 @@ def three_exercises() -> list[dict]:
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A course of the small lesson and of a real one, released by the command."""
+    """A course of the small lesson, released by the command."""
     folder = tmp_path_factory.mktemp("some where")  # a path with a space
     lesson = write(folder / "lesson.ipynb", code("factor = 9", "lesson"), *three_exercises())
-    assert main(["assignments", str(folder / "course"), str(lesson), str(QUICK)]) == 0
+    assert main(["assignments", str(folder / "course"), str(lesson)]) == 0
     return folder / "course"
 
 
-def released(course: Path, name: str = "lesson") -> dict:
-    return load_notebook(course / "release" / name / f"{name}.ipynb")
+def released(course: Path) -> dict:
+    return load_notebook(course / "release" / "lesson" / "lesson.ipynb")
 
 
 def test_students_get_no_solution_and_no_hidden_test(course: Path) -> None:
@@ -181,7 +180,7 @@ def test_students_get_no_solution_and_no_hidden_test(course: Path) -> None:
     assert "(-1, 7)" not in json.dumps(given)
     assert given["check-1"]["metadata"]["editable"] is False
     assert given["lesson"]["metadata"].get("editable", True)  # to be played with
-    assert "SOLUTION" not in json.dumps(released(course, QUICK.stem))
+    assert "SOLUTION" not in json.dumps(released(course))
 
 
 def test_a_student_version_is_not_made_again_unless_its_source_changed(
@@ -226,7 +225,7 @@ def test_points_of_a_submission(course: Path, tmp_path: Path) -> None:
 
 
 def test_full_and_empty_submissions_of_a_lesson(course: Path) -> None:
-    full, empty = assignments.trial(course, [QUICK.stem])
+    full, empty = assignments.trial(course, ["lesson"])
     most = sum(POINTS.values())
     assert (full.student, *full.total) == (FULL, most, most)
     assert (empty.student, *empty.total) == (EMPTY, 0, most)
@@ -235,6 +234,8 @@ def test_full_and_empty_submissions_of_a_lesson(course: Path) -> None:
     assert not (course / "submitted" / FULL).exists()  # the trial leaves the course as it was
 
 
-def test_nbgrader_s_complaint_is_shown(course: Path) -> None:
+def test_nbgrader_s_complaint_is_shown(tmp_path: Path) -> None:
+    words = "import sys\n\nprint('No notebooks were matched')\nsys.exit(1)\n"
+    (tmp_path / "nbgrader.py").write_text(words, encoding="utf-8")  # found before the real one
     with pytest.raises(NotebookError, match="No notebooks were matched"):
-        assignments.run_nbgrader(course, "autograde", "another", "--student", "ada")
+        assignments.run_nbgrader(tmp_path, "autograde", "another", "--student", "ada")
