@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,10 @@ def add_parsers(subparsers: Any) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     dry_run = "print every setting beside the paper's, and what would be done; do nothing"
     parser.add_argument("--dry-run", action="store_true", help=dry_run)
+    parser.add_argument(
+        "--figures", action="store_true",
+        help="also write curves.png, confusion.png and per_class.csv into the run folder",
+    )  # fmt: skip
     add_options(parser)
     parser.set_defaults(func=_train)
 
@@ -94,10 +99,36 @@ def _train(arguments: argparse.Namespace) -> int:
         metrics = train(config, out, progress=not arguments.quiet, ranks=ranks)
     if metrics is not None:
         write_card(out, config, metrics)
+        if arguments.figures:
+            _write_figures(out, metrics)
         report(metrics)
     if ranks.leads:
         print(f"run folder: {out}")
     return 0
+
+
+def _write_figures(out: Path, metrics: dict[str, Any]) -> None:
+    """A run's curves, its confusion matrix and the accuracy of each class."""
+    import numpy as np
+
+    from rstan_lite.show.charts import confusion_figure, curves
+    from rstan_lite.show.style import keep
+    from rstan_lite.system.files import write_atomically
+    from rstan_lite.training.run_folder import CONFUSION, LOG, read_log
+
+    log = [asdict(row) for row in read_log(out / LOG)]
+    history = {
+        name: [float("nan") if row[name] is None else row[name] for row in log]
+        for name in ("main_loss", "train_accuracy", "validation_accuracy")
+    }
+    keep(curves({out.name: history}), out / "curves.png")
+    with (out / CONFUSION).open(encoding="utf-8", newline="") as file:
+        (_, *classes), *rows = csv.reader(file)
+    counts = np.array([[int(n) for n in row] for _, *row in rows])
+    keep(confusion_figure(counts, classes), out / "confusion.png")
+    shares = metrics["per_class"].items()
+    lines = [f"{name},{'' if share is None else share}" for name, share in shares]
+    write_atomically(out / "per_class.csv", "\n".join(["class,accuracy", *lines, ""]).encode())
 
 
 def _predict(arguments: argparse.Namespace) -> int:

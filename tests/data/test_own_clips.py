@@ -131,7 +131,11 @@ def test_folders_that_are_no_data_set_are_refused(root, tmp_path):
 
 def test_one_command_trains_and_its_card_names_the_clips(root, tmp_path, capsys):
     write_networks(tmp_path)
-    assert main(train_command(tmp_path, "run", dataset="folder")) == 0
+    assert main(train_command(tmp_path, "run", "--figures", dataset="folder")) == 0
+    for name in ("curves.png", "confusion.png"):
+        assert cv2.imread(str(tmp_path / "run" / name)).std() > 1
+    table = (tmp_path / "run" / "per_class.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in table] == ["class", *sorted(STEPS)]
     card = (tmp_path / "run" / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert card.startswith("# RSTAN on clips, split 1")
     assert "The user's own clips in the folder clips. " in card
