@@ -113,7 +113,6 @@ def test_keep_writes_a_png_with_its_description(tmp_path: Path) -> None:
         lambda: show.attention_strip(FRAMES, {}),
         lambda: show.beta_heatmap({}, indices=[]),
         lambda: show.by_frame(BETA["fused"], WINDOW[1:]),
-        lambda: show.curves({}),
         lambda: show.confusion_figure(MATRIX, ["one"]),
     ],
 )

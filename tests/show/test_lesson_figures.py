@@ -125,7 +125,6 @@ def test_figures_say_and_show_what_they_were_given(draw, said: str, written: set
         (lambda: show.sampling_figure(3, {"a": [0, 1], "b": [0]}), r"\w"),
         (lambda: show.sampling_figure(3, {"a": [0, 3]}), r"\w"),
         (lambda: show.sampling_figure(3, {}), r"\w"),
-        (lambda: show.views_figure({}), r"\w"),
         (lambda: show.covering_figure(np.ones(2), np.ones(3), RULES), r"\w"),
         (lambda: show.covering_figure(np.ones(0), np.ones(0), RULES), r"\w"),
         (lambda: show.flow_panels(FRAME, FLOW, CODES[1:], index=0), r"\w"),
@@ -139,7 +138,6 @@ def test_figures_say_and_show_what_they_were_given(draw, said: str, written: set
         (lambda: show.sharpness_curves(SCORES, [0.0, 1.0]), r"\w"),
         (lambda: show.features_figure({"only": np.ones(3)}), r"\w"),
         (lambda: show.frame_sharpness(np.zeros(3), -1.0), "sharpness of 0 or more, not -1"),
-        (lambda: show.attended_figure({}), "nothing to show"),
         (lambda: show.step_attention(CLIP, ALPHA, BETA, T + 1, indices=range(T)), "step 5 of 4"),
         (
             lambda: show.step_attention(CLIP, ALPHA[:2], BETA, indices=range(T)),
