@@ -124,7 +124,8 @@ def test_memory_and_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     with monkeypatch.context() as hidden:
         hidden.setitem(sys.modules, "psutil", None)
         assert machine.check_memory().found == "unknown"
-    assert machine.check_disk(tmp_path).found.endswith(str(tmp_path.resolve()))
+    for folder in (tmp_path, tmp_path / "not" / "yet"):
+        assert machine.check_disk(folder).found.endswith(str(folder.resolve()))
     monkeypatch.setattr(machine, "DISK_NEEDED", 1e9)
     assert machine.check_disk(tmp_path).state == "warn"
 
@@ -139,8 +140,28 @@ def test_libraries_and_jupyter() -> None:
     check = machine.check_libraries(found, {"numpy": "", "no-such-distribution": lost})
     assert check.found == f"no-such-distribution does not import ({lost})"
     assert machine.check_libraries(found, dict.fromkeys(found, "")).state == "ok"
-    assert machine.check_jupyter({"papermill": None}).state == "warn"
-    assert machine.check_jupyter({"papermill": "2"}).state == "ok"
+    absent = machine.check_jupyter({"papermill": None}, {"papermill": lost})
+    assert (absent.state, absent.found) == ("warn", "papermill is missing")
+    assert machine.check_jupyter({"papermill": "2"}, {"papermill": ""}).state == "ok"
+    check = machine.check_jupyter({"papermill": "2"}, {"papermill": lost})
+    assert (check.state, check.found) == ("warn", f"papermill does not import ({lost})")
+
+
+def test_modules_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def probe(names: list[str]) -> dict[str, str]:
+        asked.extend(names)
+        lost = "ModuleNotFoundError: No module named 'fcntl'"
+        return dict.fromkeys(names, "") | {"rstan_lite.system.files": lost}
+
+    monkeypatch.setattr(machine, "probe_libraries", probe)
+    check = doctor.check_modules()
+    assert check.state == "fail"
+    assert "rstan_lite.system.files (ModuleNotFoundError: No module named 'fcntl')" in check.found
+    assert {"rstan_lite", "rstan_lite.model.rstan", "rstan_lite.cli.doctor"} <= set(asked)
+    monkeypatch.setattr(machine, "probe_libraries", lambda names: dict.fromkeys(names, ""))
+    assert doctor.check_modules() == Check("Package", "ok", f"{len(asked)} modules import")
 
 
 def test_flow_and_a_broken_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,7 +327,16 @@ def test_examine_looks_at_everything(quick: None) -> None:
     checks = doctor.examine()
     names = [check.name for check in checks]
     assert names == list(dict.fromkeys(names))
-    assert {"Python", "PyTorch", "GPU", "JHMDB", "Puppets", "Weights", "Compiler"} <= set(names)
+    assert {
+        "Python",
+        "PyTorch",
+        "Package",
+        "GPU",
+        "JHMDB",
+        "Puppets",
+        "Weights",
+        "Compiler",
+    } <= set(names)
     assert all(check.advice for check in checks if check.state != "ok")
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rstan_lite.data.clips import ClipDataset
 
 PACKAGE = Path(__file__).parent.parent
+TRITON = "triton_places"  # the module that needs Triton, which comes with a GPU's torch
 DATA_SETS = ("jhmdb", "ucf101", "hmdb51")
 GUIDE = "docs/data-sets.md says which archives to unpack, and where."
 JHMDB_HELP = (
@@ -80,7 +81,7 @@ def examine(
     roots, cache = {"jhmdb": None, **(roots or {})}, cache or default_cache()
     said = machine.probe_torch()
     torch = machine.check_torch(said)
-    found = machine.probe_libraries(list(machine.LIBRARIES.values()))
+    found = machine.probe_libraries([*machine.LIBRARIES.values(), *machine.JUPYTER])
     problems = {name: found[module] for name, module in machine.LIBRARIES.items()}
     libraries = machine.check_libraries(machine.versions(list(problems)), problems)
     ready = libraries.state == "ok"
@@ -91,7 +92,7 @@ def examine(
         machine.check_gpu(said, shutil.which("nvidia-smi") is not None),
         machine.check_threads(cores(), said),
         machine.check_memory(),
-        machine.check_disk("."),
+        machine.check_disk(cache),
     ]
     if ready:
         for name, root in roots.items():
@@ -101,9 +102,21 @@ def examine(
                 checks.append(Check("JHMDB", "warn", "not given", JHMDB_HELP))
         checks += map(check_puppets, puppet_folders(puppets, cache))
     if ready and torch.state == "ok":
-        checks.append(check_weights(weights))
-    jupyter = machine.check_jupyter(machine.versions(machine.JUPYTER))
+        checks += [check_weights(weights), check_modules()]
+    jupyter = machine.check_jupyter(machine.versions(machine.JUPYTER), found)
     return [*checks, check_shipped(), check_tuned(cache), jupyter, machine.check_compiler()]
+
+
+def check_modules() -> Check:
+    """Every module of the package can be imported here."""
+    parts = (path.relative_to(PACKAGE.parent).with_suffix("") for path in PACKAGE.rglob("*.py"))
+    names = sorted(".".join(path.parts).removesuffix(".__init__") for path in parts)
+    names = [name for name in names if not name.endswith(("__main__", TRITON))]
+    broken = [f"{name} ({why})" for name, why in machine.probe_libraries(names).items() if why]
+    if broken:
+        found = f"{len(broken)} of {len(names)} modules do not import: {'; '.join(broken[:3])}"
+        return Check("Package", "fail", found[:400], machine.REINSTALL)
+    return Check("Package", "ok", f"{len(names)} modules import")
 
 
 def check_flow() -> Check:

@@ -243,11 +243,13 @@ def check_memory() -> Check:
 
 
 def check_disk(folder: str | os.PathLike[str]) -> Check:
-    """Room for stores and runs in a folder."""
-    free = shutil.disk_usage(folder).free / 2**30
+    """Room for stores in a folder, which need not be there yet."""
+    place = Path(folder).resolve()
+    there = next(path for path in (place, *place.parents) if path.exists())
+    free = shutil.disk_usage(there).free / 2**30
     enough = free >= DISK_NEEDED
     advice = "" if enough else f"Features of JHMDB take a few GiB: free {DISK_NEEDED:.0f}."
-    found = f"{free:.1f} GiB free in {Path(folder).resolve()}"
+    found = f"{free:.1f} GiB free in {place}"
     return Check("Disk", "ok" if enough else "warn", found, advice)
 
 
@@ -262,13 +264,17 @@ def versions(names: Sequence[str]) -> dict[str, str | None]:
     return found
 
 
-def check_jupyter(found: Mapping[str, str | None]) -> Check:
-    """The notebooks' libraries."""
-    missing = [name for name, version in found.items() if version is None]
-    if not missing:
+def check_jupyter(found: Mapping[str, str | None], problems: Mapping[str, str]) -> Check:
+    """The notebooks' libraries. found, problems: as `check_libraries` takes them."""
+    said = [
+        f"{name} does not import ({problems[name][:300]})" if version else f"{name} is missing"
+        for name, version in found.items()
+        if version is None or problems[name]
+    ]
+    if not said:
         return Check("Jupyter", "ok", ", ".join(f"{n} {v}" for n, v in found.items()))
     advice = "Notebooks need them: pip install 'rstan-lite[notebooks]'. Training does not."
-    return Check("Jupyter", "warn", f"missing: {', '.join(missing)}", advice)
+    return Check("Jupyter", "warn", "; ".join(said), advice)
 
 
 def check_compiler() -> Check:
