@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import pty
 import signal
 import subprocess
 import sys
-import termios
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -150,6 +148,7 @@ def run(path: Path, stderr: int) -> None:
 
 def test_a_terminal_is_told_what_goes_on_inside_a_cell_but_no_log_is(tmp_path: Path) -> None:
     path = write(tmp_path / "n.ipynb", "#md ## Wait here", "import time; time.sleep(3)")
+    pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
     terminal, end = pty.openpty()
     termios.tcsetwinsize(end, (24, 100))
     run(path, end)

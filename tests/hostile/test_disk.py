@@ -4,7 +4,6 @@ import contextlib
 import errno
 import json
 import os
-import resource
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -24,6 +23,8 @@ from rstan_lite.system.errors import RstanError
 from rstan_lite.training import run_folder as runs
 from rstan_lite.training.config import TrainConfig
 from tests.fetch.made import write_zip
+
+resource = pytest.importorskip("resource")  # its limits stand for a full disk
 
 NOBODY = 65534
 SCORES = runs.Predictions(
