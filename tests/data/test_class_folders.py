@@ -12,6 +12,7 @@ from clips import write_hmdb51, write_ucf101
 from rstan_lite.data.class_folders import HMDB51, UCF101
 from rstan_lite.data.datasets import DATASETS, open_clips
 from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.data.own_clips import OwnClips
 from rstan_lite.system.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*lists of 3 of the:UserWarning")
@@ -135,10 +136,11 @@ def test_numbers_of_the_lists(name, reader, roots, monkeypatch):
 
 def test_open_clips_by_name(roots, small_root):
     kinds = {"puppets": JHMDB, "jhmdb": JHMDB, "ucf101": UCF101, "hmdb51": HMDB51}
+    kinds["folder"], roots = OwnClips, {**roots, "folder": small_root / "ReCompress_Videos"}
     assert set(kinds) == set(DATASETS)
     for name, kind in kinds.items():
         assert type(open_clips(name, roots.get(name, small_root))) is kind
-    with pytest.raises(ConfigError, match="one of puppets, jhmdb, ucf101, hmdb51"):
+    with pytest.raises(ConfigError, match="one of puppets, jhmdb, ucf101, hmdb51, folder"):
         open_clips("kinetics", small_root)
 
 
