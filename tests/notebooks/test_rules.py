@@ -20,8 +20,13 @@ GRADES = ("easy", "medium", "hard")
 EXERCISE = ("blank", "check", "hidden")  # tags of its cells, in this order
 BUILD, FILE = "build", "file"  # the reader's class and its training; a piece of the one file
 TAGS = {"install", "parameters", "by-hand", *EXERCISE, "results", COMPARED, BUILD, FILE}
-LONGEST, MOST_CELLS, MEDIAN_BELOW = 10, 30, 9
-LONGEST_OF = {BUILD: 26, FILE: 40}  # a class, or a training loop, cannot be cut in two
+LONGEST, MOST_CELLS, MEDIAN_AT_MOST = 10, 42, 9
+LONGEST_OF = {
+    "blank": 14,
+    "check": 12,
+    BUILD: 26,
+    FILE: 40,
+}  # a class, or a training loop, cannot be cut in two
 
 every = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 lessons = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
@@ -78,10 +83,9 @@ def test_next_code_cell_holds_typed_parameters_each_with_a_comment(path: Path) -
 def test_one_idea_a_cell(path: Path) -> None:
     read_in_turn = [cell for cell in code(path) if not {"install", "hidden"} & set(tags(cell))]
     assert len(read_in_turn) <= MOST_CELLS
-    lengths = [
-        len(c.source.splitlines()) for c in read_in_turn if not {"parameters", FILE} & set(tags(c))
-    ]
-    assert median(lengths) < MEDIAN_BELOW
+    whole = {"parameters", FILE}
+    lengths = [len(c.source.splitlines()) for c in read_in_turn if not whole & set(tags(c))]
+    assert median(lengths) <= MEDIAN_AT_MOST
     for cell in code(path):
         longest = max(LONGEST_OF.get(tag, LONGEST) for tag in [*tags(cell), ""])
         assert len(cell.source.splitlines()) <= longest, cell.id
@@ -144,7 +148,7 @@ def test_exercises_come_in_three_grades_each_with_a_blank_and_a_check(path: Path
         for tag in ("check", "hidden"):
             (cell,) = (cell for cell in code(path) if cell.id == f"{tag}-{number}")
             assert tag in tags(cell)
-            assert "assert" in cell.source
+            assert "assert" in cell.source or "compare" in cell.source
             assert tag == "check" or cell.metadata.jupyter.source_hidden
 
 
