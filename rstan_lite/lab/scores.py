@@ -170,7 +170,7 @@ def _clip_name(text: str) -> str:
     """The name of a clip as lists have it, of `<class>/<clip>.avi` as other programs write it."""
     name = text.replace("\\", "/").rpartition("/")[2]
     stem, dot, ending = name.rpartition(".")
-    return stem if f"{dot}{ending.lower()}" in VIDEOS else name
+    return (stem if f"{dot}{ending.lower()}" in VIDEOS else name) or text
 
 
 def _read_npz(path: Path) -> Predictions:
@@ -190,8 +190,7 @@ def _read_csv(path: Path) -> Predictions:
     check_regular(path, CheckpointError, "a CSV of scores", most=MAX_ARRAYS)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            head = file.readline(MAX_ARRAYS)
-            excel = head.count(";") > head.count(",")  # where a comma stands in the numbers
+            excel = file.read(5) == "clip;"  # then a comma may stand in the numbers
             file.seek(0)
             lines = list(csv.reader(file, delimiter=";" if excel else ","))
     except (OSError, UnicodeDecodeError, csv.Error) as error:

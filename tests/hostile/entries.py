@@ -15,7 +15,7 @@ from rstan_lite.data.datasets import open_clips
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.data.silhouettes import read_masks
 from rstan_lite.data.splits import read_split
-from rstan_lite.data.video import read_frames, read_images
+from rstan_lite.data.video import read_frames, read_images, sample_video
 from rstan_lite.features.extraction import FeatureSettings, load_network
 from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.networks import find_network, look
@@ -76,6 +76,10 @@ def _frames(case: Path, file: Path) -> object:
     data = JHMDB(case, validation=0)
     clip = next(clip for clip in data.train + data.test if clip.name == CLIP)
     return data.silhouettes(clip, data.frames(clip))
+
+
+def _sampled(case: Path, file: Path) -> object:
+    return [read_frames(file), sample_video(file, lambda n: range(0, n, 3), 24, enlarge=True)]
 
 
 def _store(case: Path, file: Path) -> object:
@@ -159,6 +163,8 @@ ENTRIES: dict[str, Entry] = {
         "avi",
     ),
     "video": Entry(f"avi/{_jhmdb('avi', CLIP)}", lambda c, f: read_frames(f), weight=12),
+    "phone": Entry("phone.mp4", _sampled, weight=8),
+    "matroska": Entry("clip.mkv", _sampled, weight=8),
     "clip of a video": Entry(_jhmdb("avi", CLIP), _frames, tree="avi"),
     "frame": Entry(_jhmdb("png", CLIP), lambda c, f: read_images(f.parent), (), "png", 8),
     "silhouettes": Entry(

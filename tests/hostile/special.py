@@ -214,6 +214,11 @@ CSV: dict[str, Place] = {
         "clip,a\n" + "".join(f"c{i},1\n" for i in range(60_000)) + "c59999,1\n", encoding="utf-8"
     ),
     "a field of a megabyte": _content(b"clip,a\nx," + b"9" * 2**20 + b"\n"),
+    "semicolons": _content(b"clip;a;b\nx;0,5;0,5\n"),
+    "semicolons and points": _content(b"clip;a,b\nx;1.000,5\n"),
+    "a mark alone": _content(b"\xef\xbb\xbf"),
+    "per cent": _content(b"clip,a,b\nx.avi,50%,50 %\n"),
+    "nothing but signs": _content(b"clip,a\n/,%\n"),
     "an open quote": _content(b'clip,a\n"x,1\n'),
     "a zero byte": _content(b"clip,a\nx\0,1\n"),
     "not finite": _content(b"clip,a\nx,nan\n"),
@@ -230,6 +235,7 @@ LIST: dict[str, Place] = {
         "!(+) @'\".avi 1\n-rf.avi 1\ncafé.avi 2\ncafe\u0301.avi 2\n".encode()
     ),
     "not UTF-8": _content(b"\xff\xfe.avi 1\n"),
+    "a mark alone": _content(b"\xef\xbb\xbf"),
 }  # fmt: skip
 
 
@@ -252,6 +258,50 @@ VIDEO: dict[str, Place] = {
 }
 
 
+def _tkhd(*matrix: int) -> Place:
+    """An MP4 with another display matrix: nine numbers of 32 bits."""
+
+    def place(file: Path, data: bytes) -> None:
+        out = bytearray(data)
+        struct.pack_into(">9I", out, data.index(b"tkhd") + 44, *matrix)
+        file.write_bytes(out)
+
+    return place
+
+
+def _box(name: bytes, at: int, value: int) -> Place:
+    """An MP4 with another number in a box."""
+
+    def place(file: Path, data: bytes) -> None:
+        out = bytearray(data)
+        struct.pack_into(">I", out, data.index(name) + 4 + at, value)
+        file.write_bytes(out)
+
+    return place
+
+
+PHONE: dict[str, Place] = {
+    "a matrix of zeros": _tkhd(*[0] * 9),
+    "a matrix of large numbers": _tkhd(*[2**31] * 9),
+    "a slanted matrix": _tkhd(3, 5, 0, 2**32 - 7, 11, 0, 0, 0, 1 << 30),
+    "a second of one tick": _box(b"mdhd", 12, 1),
+    "2**32 ticks a second": _box(b"mdhd", 12, 2**32 - 1),
+    "frames of 2**31 ticks": _box(b"stts", 12, 2**31 - 1),
+    "2**31 frames": _box(b"stts", 8, 2**31 - 1),
+    "2**31 pixels wide": _box(b"avc1", 24, 2**32 - 1),
+}
+
+
+def _beside(name: str) -> Place:
+    """The picture, and another one of that name in its folder."""
+
+    def place(file: Path, data: bytes) -> None:
+        file.write_bytes(data)
+        file.with_name(name).write_bytes(data)
+
+    return place
+
+
 def _png(width: int, height: int, rows: int) -> Place:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
@@ -271,6 +321,10 @@ FRAME: dict[str, Place] = {
     "no pixel": _png(0, 0, 0),
     "rows that lack": _png(64, 48, 3),
     "another size": _png(10, 10, 10),
+    "flow beside it": _beside("flow_x_00001.png"),
+    "another kind beside it": _beside("thumb.png"),
+    "its number twice": _beside("2.png"),
+    "a gap after it": _beside("99999999999999999999.png"),
 }
 MAT: dict[str, Place] = {
     "4 GB in 1 MB": _mat_bomb,
@@ -340,5 +394,6 @@ SPECIAL: dict[str, dict[str, Place]] = {
     "metrics": JSON, "scores .npz": NPZ, "scores .csv": CSV, "fuse": CSV, "log.csv": CSV,
     "resumed training": TORCH,
     "codebooks": SAFETENSORS, "notebook": {**JSON, **NOTEBOOK}, "zip": {}, "tar": {}, "rar": {},
+    "phone": PHONE, "matroska": {},
     "predict": VIDEO, "predict with a run": DESCRIPTION,
 }  # fmt: skip

@@ -24,7 +24,14 @@ from rstan_lite.training import run_folder as runs
 from rstan_lite.training.profiles import resolve
 from rstan_lite.training.run_folder import Description, save_model
 from rstan_lite.training.train import train
-from tests.clips import write_dataset, write_hmdb51, write_ucf101
+from tests.clips import (
+    clip_arrays,
+    write_dataset,
+    write_hmdb51,
+    write_turned,
+    write_ucf101,
+    write_video,
+)
 from tests.fetch.made import write_rar, write_tar, write_zip
 from tests.training.synthetic import SMALL, make_parts
 
@@ -42,6 +49,9 @@ def build(root: Path) -> None:
     write_dataset(root / "png", per_class=2, frames=3, images=True)
     write_ucf101(root / "ucf101", frames=2)
     write_hmdb51(root / "hmdb51", frames=2)
+    frames = clip_arrays("push", 0, 5)[0]
+    write_turned(root / "phone.mp4", frames.transpose(0, 2, 1, 3), (0, 1, -1, 0))
+    write_video(root / "clip.mkv", frames)
     data = JHMDB(root / "avi", validation=0)
     clip = data.test[0]
     inputs = inputs_store(data, root / "cache", frames=3)
