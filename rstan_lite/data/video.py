@@ -22,7 +22,7 @@ MAX_BYTES = 4 * 2**30  # decoded RGB of one clip; past this a file is no short c
 MAX_PIXELS = 2**26  # of one frame, 8192 x 8192
 MAX_SECONDS = 15 * 60  # of a sampled video: a few frames of a longer one name no action
 SUFFIXES = (".png", ".jpg", ".jpeg")
-VIDEOS = (".avi", ".mp4", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv")
+VIDEOS = (".avi", ".mp4", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv", ".ts")
 IMAGE = "a PNG or JPEG frame"
 AGAIN = "Copy or download the file again."
 # else FFmpeg paints over damage, and most of it goes unseen

@@ -4,13 +4,15 @@ import shutil
 
 import numpy as np
 import pytest
-from clips import write_dataset
+from clips import clip_arrays, write_avi, write_dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rstan_lite.data.clips import Clip, carve_fold, carve_validation
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.data.splits import FOLDS, read_split, source_video
+from rstan_lite.features.inputs import inputs_store
+from rstan_lite.lab.tuning_images import fill_inputs
 from rstan_lite.system.errors import ConfigError, DataError
 
 
@@ -172,6 +174,13 @@ def test_lists_with_a_byte_order_mark(own_root):
     for path in (own_root / "splits").iterdir():
         path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     assert JHMDB(own_root).identity() == data.identity()
+
+
+def test_a_clip_of_one_frame_is_named(own_root, tmp_path):
+    data = JHMDB(own_root, validation=0)
+    write_avi(data.train[0].path, clip_arrays("push", 0, 1)[0])
+    with pytest.raises(DataError, match=rf"{data.train[0].name}\.avi: found 1 frame"):
+        fill_inputs(inputs_store(data, tmp_path, frames=3), data, data.train[:2], workers=1)
 
 
 def test_a_large_incomplete_copy_is_compared_once_a_clip(tmp_path, monkeypatch):
