@@ -77,7 +77,7 @@ site-check: .venv/.installed
 lint: .venv/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	for system in linux win32 darwin; do $(BIN)/mypy --platform $$system || exit 1; done
+	for system in linux win32 darwin; do $(BIN)/mypy --platform $$system --cache-dir .mypy_cache/$$system || exit 1; done
 	$(BIN)/lint-imports --no-cache
 
 test: lint
