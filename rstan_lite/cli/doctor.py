@@ -211,8 +211,8 @@ def check_weights(path: str | None) -> Check:
         for stream in ("appearance", "motion"):
             load_imagenet(FeatureNet(backbone("squeezenet1_0"), stream), path)
     except (RstanError, ImportError, OSError) as error:
-        state = "fail" if path else "warn"
-        return Check("Weights", state, f"{path or COURSE}: {error}", WEIGHTS_HELP)
+        found = f"{path or COURSE}: {error}"
+        return Check("Weights", "fail" if path else "warn", found, WEIGHTS_HELP)
     return Check("Weights", "ok", f"{path} fits squeezenet1_0, appearance and motion")
 
 

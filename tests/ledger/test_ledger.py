@@ -1,6 +1,7 @@
 """The ledger's rows, its runs, and what is written of them."""
 
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -140,6 +141,10 @@ def test_a_folder_says_what_it_was_made_with(plan, capsys):
     streams = replace(plan, options={"streams": ("motion",), "d_h": 3})
     streams.save()
     assert open_plan(plan.out).options == streams.options
+    old = json.loads((plan.out / "plan.json").read_text(encoding="utf-8"))
+    del old["backbone"]  # as it was before the profile's network became another
+    (plan.out / "plan.json").write_text(json.dumps(old), encoding="utf-8")
+    assert open_plan(plan.out).options == {**streams.options, "backbone": "squeezenet1_0"}
     (plan.out / "plan.json").write_text('{"profile": 1, "options": []}', encoding="utf-8")
     with pytest.raises(CheckpointError, match="a ledger's plan"):
         open_plan(plan.out)
@@ -172,7 +177,7 @@ def test_runs_of_other_clips_or_settings_are_refused(plan):
 def test_make_goes_on_past_a_failure_and_does_nothing_twice(tmp_path, monkeypatch):
     options = {**SMALL, "iterations": 4, "validation": 0.0}
     parts = make_parts()
-    monkeypatch.setattr("rstan_lite.training.train.load_parts", lambda config: parts)
+    monkeypatch.setattr("rstan_lite.training.train.load_parts", lambda config, *_: parts)
     broken = Plan(tmp_path, rows_of(["st"]), (0,), options={**options, "frames": 3})
     said = []
     real = Plan.config

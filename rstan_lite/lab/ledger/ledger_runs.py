@@ -25,6 +25,7 @@ FAILURE = "failure.txt"  # in the folder of a run that could not be made: why
 # By data set and profile: what rows have beside the profile's own settings, chosen on validation
 # clips of split 1 with three seeds, as `docs/selection.md` tells.
 _SINGLE = ("appearance-lstm", "appearance-st", "motion-lstm", "motion-st")
+FIRST_BACKBONE = "squeezenet1_0"  # of `course` while plans did not name it
 _L2 = [row.name for row in ROWS if row.options.get("aa_kind") == "l2"]
 CHOSEN: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
     ("jhmdb", "course"): {
@@ -64,6 +65,7 @@ class Plan:
         """Write FILE, with which `open_plan` reads the ledger without the data set."""
         options = {k: list(v) if isinstance(v, tuple) else v for k, v in self.options.items()}
         content: dict[str, Any] = {"profile": self.profile, "options": options}
+        content["backbone"] = resolve(self.profile, self.options).backbone
         content |= {"rows": [row.name for row in self.rows], "seeds": list(self.seeds)}
         run_folder.write_json(self.out / FILE, content | {"sources": dict(self.sources)})
 
@@ -74,8 +76,11 @@ def open_plan(out: Path) -> Plan:
     content = read_json(path, CheckpointError, "a ledger's plan", "Make one: rstan-lite ledger.")
     try:
         options = {k: tuple(v) if isinstance(v, list) else v for k, v in content["options"].items()}
+        profile, made_with = str(content["profile"]), content.get("backbone", FIRST_BACKBONE)
+        if profile == "course" and resolve(profile, options).backbone != made_with:
+            options["backbone"] = made_with  # the default has changed since
         rows, seeds = rows_of(content["rows"]), [int(seed) for seed in content["seeds"]]
-        return Plan(out, rows, seeds, str(content["profile"]), options, dict(content["sources"]))
+        return Plan(out, rows, seeds, profile, options, dict(content["sources"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         found = f"{type(error).__name__}: {error}"
         raise CheckpointError(path, found, "a ledger's plan") from error

@@ -114,7 +114,7 @@ class TrainedModel(ModelHubMixin):
         save_model(save_directory, self.network, replace(self._description, networks=networks))
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, **more: Any) -> TrainedModel:
+    def from_pretrained(cls, folder: str | Path, **more: Any) -> TrainedModel:  # type: ignore[override]
         """Open what `save_pretrained` wrote, or a repository of the hub by its name.
 
         more: device, see `load`; with huggingface_hub also its options, such as `revision`.
