@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -115,3 +116,21 @@ def test_how_a_command_ends(capsys, monkeypatch):
     assert capsys.readouterr().err == f"error: {complaint}\n"
     with pytest.raises(ZeroDivisionError):
         cli.main(["evaluate", "run"])
+
+
+def test_a_name_that_the_output_cannot_show_is_printed_all_the_same(tmp_path):
+    notebook = tmp_path / "\u65e5\u672c.ipynb"
+    notebook.write_text(
+        '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "utf-8"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "rstan_lite", "copies", "teacher", "out", notebook.name],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"},
+        capture_output=True,
+        encoding="cp1252",
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert r"\u65e5\u672c.ipynb" in done.stdout
+    assert (tmp_path / "out" / notebook.name).is_file()

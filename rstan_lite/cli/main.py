@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -44,6 +45,8 @@ def build_parser(command: str = "") -> tuple[argparse.ArgumentParser, Any]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code, see `run_command`."""
     ranks = ranks_of_environment()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a Windows pipe may lack a name's letters
+        sys.stdout.reconfigure(errors="backslashreplace")
     return run_command(lambda: _run(argv), ranks.complain, ranks.leads)
 
 
