@@ -121,6 +121,7 @@ def imports(*folders: str) -> set[str]:
         found |= notebook_imports()
     own = {"rstan_lite", "data_scripts", "tests", "website", *(p.stem for p in code("tests"))}
     own |= {p.parent.name for p in code("tests")}
+    own |= {"my_rstan"}  # the file that readers of the lessons write
     return found - set(sys.stdlib_module_names) - own
 
 
