@@ -59,7 +59,6 @@ SAID: dict[str, tuple[str, Callable[..., bool]]] = {
         lambda middle, other, corner: 2 * max(middle, other) < corner,
     ),
     "04_spatial_attention": ("maps", lambda right, even, motion: motion > 1.5 * even),
-    "07_fusion": ("sums", lambda appearance, motion, fused: appearance < fused < motion),
     "08_actor_attention": (
         "shares",
         lambda even, without, _, with_, __: without < 2 * even and with_ > 1.3 * without,
