@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ast
 import importlib
+import linecache
 import re
 import sys
 import tempfile
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import FunctionType
 
 from filelock import FileLock
 
@@ -36,12 +38,8 @@ def keep(*names: str) -> None:
     from IPython.core.getipython import get_ipython
 
     shell = get_ipython()
-    cells = [] if shell is None else list(shell.user_ns["In"])
-    found: dict[str, str] = {}
-    for cell in cells:
-        found |= {
-            k: _MARKER.sub("", v) for k, v in definitions(cell).items()
-        }  # the last one counts
+    made = {} if shell is None else {name: shell.user_ns.get(name) for name in names}
+    found = {name: text for name, one in made.items() if (text := _source(name, one))}
     missing = [name for name in names if name not in found]
     if missing:
         expected = "cells that define " + ", ".join(names)
@@ -93,6 +91,14 @@ def ordered(names: Iterable[str]) -> list[str]:
 
 def _first(node: ast.FunctionDef | ast.ClassDef) -> int:
     return min([node.lineno, *(one.lineno for one in node.decorator_list)])
+
+
+def _source(name: str, made: object) -> str:
+    """A function or class as its cell defines it, without marks of solutions; "" if none does."""
+    functions = [made, *vars(made).values()] if isinstance(made, type) else [made]
+    code = next((one.__code__ for one in functions if isinstance(one, FunctionType)), None)
+    cell = "" if code is None else "".join(linecache.getlines(code.co_filename))
+    return _MARKER.sub("", definitions(cell).get(name, ""))
 
 
 def _path() -> Path:
