@@ -69,7 +69,7 @@ def interrupted(command: list[str], number: int, folder: Path, pattern: str):
 
 def test_a_training_that_is_killed_at_random_moments_ends_as_if_it_had_not_been(place, tmp_path):
     pytest.importorskip("tensorboard")
-    given = [*options(place, place / "cache"), "--iterations", "80"]
+    given = [*options(place, place / "cache"), "--iterations", "150"]
     assert main(["train", "--out", str(tmp_path / "whole"), *given, "--quiet"]) == 0
     draw, kills = random.Random(0), []
     command = train_command(tmp_path / "killed", [*given, "--save-seconds", "0.05"])
