@@ -12,12 +12,15 @@ import argparse
 import hashlib
 import json
 import os
+import pty
 import random
 import re
 import signal
 import subprocess
 import sys
+import termios
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,27 +50,38 @@ def run_until(command: list[str], iteration: int, delay: float) -> Kill | None:
     None where it came to its end before; RuntimeError, with its last words, where it failed.
     """
     environment = os.environ | {"TQDM_MININTERVAL": "0"}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)
-    assert process.stderr is not None
-    os.set_blocking(process.stderr.fileno(), False)
+    terminal, inside = pty.openpty()  # there is a bar at a terminal alone
+    termios.tcsetwinsize(inside, (24, 100))
+    os.set_blocking(terminal, False)
+    process = subprocess.Popen(command, stderr=inside, env=environment)
+    os.close(inside)
     text, shown, end = b"", [-1], float("inf")
     while process.poll() is None and time.monotonic() < end:
         time.sleep(0.005)
-        if more := process.stderr.read():
+        if more := _waiting(terminal):
             text += more
             shown = [int(number) for number in _BAR.findall(text)] or shown
         if shown[-1] >= iteration and end == float("inf"):
             end = time.monotonic() + delay
     process.kill()
-    text += process.stderr.read() or b""
     code = process.wait()
-    process.stderr.close()
+    text += _waiting(terminal)
+    os.close(terminal)
     if code == -signal.SIGKILL:
         shown = [int(number) for number in _BAR.findall(text)] or shown
         return Kill(shown[0], shown[-1])
     if code:
         raise RuntimeError(f"{' '.join(command)}: exit code {code}: {text.decode()[-2000:]}")
     return None
+
+
+def _waiting(terminal: int) -> bytes:
+    """What was written to a terminal and not read yet."""
+    text = b""
+    with suppress(BlockingIOError, OSError):  # nothing yet; nobody who could write any more
+        while more := os.read(terminal, 2**16):
+            text += more
+    return text
 
 
 def events(folder: Path) -> dict[str, list[tuple[int, float]]]:

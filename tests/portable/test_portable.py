@@ -88,7 +88,9 @@ def test_a_training_and_its_prediction(place: Path) -> None:
 
 def test_a_lesson(place: Path) -> None:
     lesson = str(ROOT / "notebooks" / "03_lstm.ipynb")
-    command(place, "run", lesson, "-p", "iterations=2", "-p", "out=lesson", "--no-html")
+    given = ["dataset=jhmdb", f"root={place / 'clips'}", "iterations=2", "out=lesson"]
+    parameters = [word for pair in given for word in ("-p", pair)]
+    command(place, "run", lesson, *parameters, "--no-html")
     assert (place / "lesson" / "03_lstm.ipynb").is_file()
 
 
