@@ -20,7 +20,7 @@ def launched() -> Iterator[Any]:
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        raise NoChromiumError("no playwright: pip install 'rstan-lite[browser]'") from None
+        raise NoChromiumError("no playwright: pip install playwright") from None
     with sync_playwright() as playwright:
         own = playwright.chromium.executable_path
         path = next(filter(None, map(shutil.which, NAMES)), own)

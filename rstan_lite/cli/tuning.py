@@ -17,7 +17,7 @@ def add_parsers(subparsers: Any) -> None:
     """Add the command; `func` takes the arguments and returns an exit code."""
     parser = subparsers.add_parser(
         "tune",
-        help="fine-tune the two streams' networks on a split's training part",
+        help="fine-tune the motion network on a split's training part, or both",
         description="Fine-tune the networks that features come from, on the training part of a "
         "split. The same command goes on where it was interrupted, and reports where it finished.",
     )

@@ -58,8 +58,8 @@ class ClipDataset(ABC):
     Raises DataError (root, layout, lists, missing clips), ConfigError (options).
     """
 
-    NAME: ClassVar[str]  # in `datasets.DATASETS`
-    TITLE: ClassVar[str]  # as it is written in a sentence
+    NAME: ClassVar[str] = ""  # in `datasets.DATASETS`
+    TITLE: ClassVar[str] = "clips of your own"  # as it is written in a sentence
     LISTS: ClassVar[str]  # the folder of the split lists
     VIDEOS: ClassVar[str]
     FRAMES: ClassVar[str]

@@ -41,7 +41,8 @@ class OwnClips(ClipDataset):
       if you like, source;
     - `train<k>.txt` and `test<k>.txt` (or `val<k>.txt`, each also without k): lines
       `path label` (mmaction2's lists) or `path frames label` (TSN's).
-    Without a list, a third of the sources of each class is tested; split k draws with seed k.
+    Without a list, some three tenths of each class are tested, by whole sources; split k draws
+    with seed k.
     Clips of one source are never on both sides: a list that parts them is refused. A clip's source
     is the column's, else the folder between class and clip, else what its name holds before
     HMDB51's ending, else the clip itself.
@@ -88,6 +89,9 @@ class OwnClips(ClipDataset):
             for name in self._disk[action]
         }
         test = set(carve_validation(list(clips), TEST_SHARE, seed=self.split)[1])
+        if not test:
+            found = "one source in every class, so that none can be tested"
+            raise DataError(self.root, found, "two or more in some class, or a split.csv")
         for clip, (action, name) in clips.items():
             parts[action][name] = TEST if clip in test else TRAIN
         return parts

@@ -54,7 +54,7 @@ class FeatureSettings:
     """
 
     weights: Mapping[str, str | Path]
-    backbone: str = "squeezenet1_0"
+    backbone: str = "efficientnet_lite2"
     views: tuple[str, ...] = ("centre", "centre-mirror")
     frames: int = 16
     size: int = 224

@@ -70,7 +70,9 @@ def find_network(
     if stream == "appearance" and backbone in INSTALLED:
         return installed_file(backbone[-1])
     # puppets are read as JHMDB is, which is tune's default
-    named = "" if dataset.NAME == "jhmdb" else f" --dataset {dataset.NAME}"
+    kind = type(dataset)
+    own = "" if kind.__module__.startswith("rstan_lite.") else f"{kind.__module__}:{kind.__name__}"
+    named = "" if dataset.NAME == "jhmdb" and not own else f" --dataset {own or dataset.NAME}"
     fold = f" --fold {dataset.fold}" if dataset.fold else ""
     part = part_name(dataset.split, dataset.fold)
     raise CheckpointError(

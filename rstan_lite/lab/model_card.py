@@ -50,8 +50,9 @@ def model_card(config: TrainConfig, metrics: Mapping[str, Any]) -> str:
         f"- {stream}: {one['backbone']}, weights with SHA-256 {one['hash'][:16]}..."
         for stream, one in metrics["networks"].items()
     )
-    own = f"The user's own clips in the folder {Path(config.root).name}"
-    title = Path(config.root).name if config.dataset == "folder" else config.head
+    folder = Path(config.root).resolve().name
+    own = f"The user's own clips in the folder {folder}"
+    title = folder if config.dataset == "folder" else config.head
     data = (
         f"{_DATA.get(config.dataset, own)}. {metrics['n_train']} clips trained, "
         f"{metrics['n_validation']} chose the epoch, {metrics['n_test']} were tested."

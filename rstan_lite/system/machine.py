@@ -273,7 +273,7 @@ def check_jupyter(found: Mapping[str, str | None], problems: Mapping[str, str]) 
     ]
     if not said:
         return Check("Jupyter", "ok", ", ".join(f"{n} {v}" for n, v in found.items()))
-    advice = "Notebooks need them: pip install 'rstan-lite[notebooks]'. Training does not."
+    advice = "Notebooks need them: pip install -e '.[notebooks]'. Training does not."
     return Check("Jupyter", "warn", "; ".join(said), advice)
 
 

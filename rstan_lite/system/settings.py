@@ -106,8 +106,8 @@ def require_libraries(title: str, modules: Mapping[str, str], extra: str) -> Non
     """
     absent = [name for name, module in modules.items() if not importlib.util.find_spec(module)]
     if absent:
-        found, hint = f"no {' and no '.join(absent)} installed", f"pip install rstan-lite[{extra}]"
-        raise ConfigError(title, found, " and ".join(modules), f"Install them: {hint}")
+        found, hint = f"no {' and no '.join(absent)} installed", f"pip install {' '.join(absent)}"
+        raise ConfigError(title, found, " and ".join(modules), f"{hint} (the extra {extra})")
 
 
 def shown(value: Any) -> str:

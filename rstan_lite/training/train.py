@@ -14,6 +14,7 @@ import torch
 
 from rstan_lite.data.datasets import open_clips
 from rstan_lite.data.splits import part_name
+from rstan_lite.features.networks import shipped
 from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.model import RSTAN, RSTANConfig
 from rstan_lite.system.devices import choose_device, peak_gpu_memory, peak_memory, torch_threads
@@ -177,6 +178,10 @@ def _introduce(config: TrainConfig, parts: Parts, how: str) -> None:
     said = ", ".join(f"{len(part)} {name}" for name, part in sizes.items())
     part = part_name(config.split, config.fold)
     print(f"{config.dataset}, {part}: {said} clips; {how}", file=sys.stderr)
+    for stream, (path, _) in parts.networks.items():
+        if config.dataset != "puppets" and Path(path) == shipped(stream):
+            said = f"the {stream} network was trained on generated clips"
+            print(f"{said}: `rstan-lite tune` makes one of these clips", file=sys.stderr)
     if parts.second is not None:
         print(f"beside it {config.second_head}: {len(parts.second)} clips", file=sys.stderr)
 

@@ -142,7 +142,7 @@ def test_command_says_how_to_install_nbgrader(
 ) -> None:
     monkeypatch.setattr("rstan_lite.system.settings.importlib.util.find_spec", lambda name: None)
     assert main(["assignments", str(lesson.parent / "course"), str(lesson)]) == 2
-    assert "pip install rstan-lite[class]" in capsys.readouterr().err
+    assert "pip install nbgrader (the extra class)" in capsys.readouterr().err
     assert not (lesson.parent / "course").exists()
 
 

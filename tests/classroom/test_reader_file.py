@@ -110,3 +110,18 @@ def test_a_check_says_what_is_wrong() -> None:
     ):
         with pytest.raises(AssertionError, match=words):
             compare(wrong, right, {"You have a factor of two.": 2 * right}, hint="Look again.")
+
+
+def test_other_code_of_the_readers_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = "import math\n\nD = 5\n\n\ndef mine():\n    return math.pi * D\n"
+    path = tmp_path / "my_rstan.py"
+    path.write_text(own + '\n\nif __name__ == "__main__":\n    print(mine())\n', encoding="utf-8")
+    for _ in range(2):  # also when it is read again
+        need("lstm_step")
+        text = path.read_text(encoding="utf-8")
+        names: dict = {"__name__": "my_rstan"}
+        exec(text, names)
+        assert names["mine"]() == pytest.approx(15.708, abs=1e-3)
+        assert text.rstrip().endswith("print(mine())")
+        assert text.count("import math") == text.count("D = 5") == 1

@@ -74,8 +74,8 @@ def test_lab_opens_copies_and_leaves_those_that_are_worked_in(
     monkeypatch.setattr(jupyterlab.labapp, "main", opened.append)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "notebooks").mkdir()
-    write(tmp_path / "notebooks" / "n.ipynb", code("print(1)", "show"))
-    copy = tmp_path / "build" / "teacher" / "n.ipynb"
+    write(tmp_path / "notebooks" / "00_tour.ipynb", code("print(1)", "show"))
+    copy = tmp_path / "build" / "teacher" / "00_tour.ipynb"
     assert main(["lab", "--no-browser", "--port", "8899"]) == 0
     assert opened == [[str(Path("build/teacher")), "--no-browser", "--port", "8899"]]
     assert copy.is_file()

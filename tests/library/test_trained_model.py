@@ -73,7 +73,9 @@ def test_a_saved_folder_opens_elsewhere(place, tmp_path):
         path.name for path in moved.iterdir()
     }
     assert (moved / "README.md").read_text(encoding="utf-8").startswith("# RSTAN on clips")
+    assert str(place) not in (moved / "config.json").read_text(encoding="utf-8")
     again = TrainedModel.from_pretrained(moved, device="cpu")
+    again.save_pretrained(moved)  # into the folder that it came from
     assert again.predict(place / VIDEO) == model.predict(place / VIDEO)
     (moved / "motion.safetensors").unlink()
     with pytest.raises(CheckpointError, match="motion"):

@@ -16,6 +16,7 @@ from rstan_lite.lab.predict import diagonal_maps, read_inputs, run_model, video_
 from rstan_lite.model.output import RSTANOutput, last_step
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import CheckpointError, ConfigError
+from rstan_lite.system.files import write_atomically
 from rstan_lite.training.config import TrainConfig, read_config
 from rstan_lite.training.run_folder import CONFIG, Description, load_model, save_model
 
@@ -101,16 +102,24 @@ class TrainedModel(ModelHubMixin):
 
     def _save_pretrained(self, save_directory: Path) -> None:
         save_directory.mkdir(parents=True, exist_ok=True)
-        for name in (CONFIG, CARD):
-            if (self._folder / name).is_file():
-                shutil.copyfile(self._folder / name, save_directory / name)
-        if (self._folder / CARD).is_file():  # the hub shows the card under this name
-            shutil.copyfile(self._folder / CARD, save_directory / "README.md")
+        card = self._folder / CARD
+        for name in (CARD, "README.md") if card.is_file() else ():  # which the hub shows
+            _copy(card, save_directory / name)
         networks = {}
         for stream, (path, digest) in self._description.networks.items():
             name = f"{stream}{Path(path).suffix}"
-            shutil.copyfile(path, save_directory / name)
+            _copy(Path(path), save_directory / name)
             networks[stream] = (name, digest)
+        here: dict[str, Any] = {
+            "root": "",
+            "second_root": "",
+            "cache": "",
+        }  # of this machine: nobody else's
+        here |= {"appearance_weights": "", "motion_weights": ""}
+        if self.config.flow_weights:
+            here["flow_weights"] = f"flow{Path(self.config.flow_weights).suffix}"
+            _copy(Path(self.config.flow_weights), save_directory / here["flow_weights"])
+        write_atomically(save_directory / CONFIG, replace(self.config, **here).to_json().encode())
         save_model(save_directory, self.network, replace(self._description, networks=networks))
 
     @classmethod
@@ -139,8 +148,10 @@ def load(run: str | Path, device: str = "auto") -> TrainedModel:
         raise CheckpointError(folder, "no such folder", "the folder of a finished run")
     network, description = load_model(folder)
     config = replace(read_config(folder / CONFIG), device=device)
+    if config.flow_weights:
+        config = replace(config, flow_weights=str(_beside(folder, config.flow_weights)))
     networks = {
-        stream: (path if Path(path).is_absolute() else str(_beside(folder, path)), digest)
+        stream: (str(_beside(folder, path)), digest)
         for stream, (path, digest) in description.networks.items()
     }
     return TrainedModel(folder, config, replace(description, networks=networks), network.to(where))
@@ -148,4 +159,9 @@ def load(run: str | Path, device: str = "auto") -> TrainedModel:
 
 def _beside(folder: Path, path: str) -> Path:
     """A network's file: beside the model where it was saved with it, else as the run named it."""
-    return folder / path if (folder / path).is_file() else Path(path)
+    return folder / path if (folder / path).is_file() else Path(path)  # an absolute one stays
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.resolve() != target.resolve():
+        shutil.copyfile(source, target)
