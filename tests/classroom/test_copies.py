@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,7 @@ def test_command(
     assert main(["copies", "pupil", "made", "lesson.ipynb"]) == 2
     assert "student, teacher" in capsys.readouterr().err
     Path("notebooks").mkdir()
+    shutil.copy(notebook, "notebooks/00_tour.ipynb")  # without a tour they are another project's
     notebook.rename("notebooks/lesson.ipynb")  # of the working folder's notebooks
     assert main(["copies", "teacher", "teachers"]) == 0
     assert load_notebook("teachers/lesson.ipynb")["cells"][2]["source"] == TEACHER

@@ -75,7 +75,7 @@ def test_what_is_absent_or_unknown_is_said_before_anything_runs(
     with pytest.raises(NotebookError, match="unknown parameter spilt"):
         run_notebook(path, {"spilt": "1"}, tmp_path / "out" / "o.ipynb", progress=False)
     monkeypatch.setattr("rstan_lite.system.settings.importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"no nbconvert.*rstan-lite\[notebooks\]"):
+    with pytest.raises(ConfigError, match=r"no nbconvert.*the extra notebooks"):
         run_notebook(path, {}, tmp_path / "out" / "o.ipynb", progress=False)
     assert not (tmp_path / "out").exists()
 

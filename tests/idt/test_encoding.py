@@ -85,5 +85,5 @@ def test_complaints(codebook, sample, monkeypatch):
     with pytest.raises(ConfigError, match="components"):
         EncodingSettings(components=0)
     monkeypatch.setitem(encoding.LIBRARIES, "scikit-image", "no_such_module")
-    with pytest.raises(ConfigError, match=r"no scikit-image.*pip install rstan-lite\[idt\]"):
+    with pytest.raises(ConfigError, match=r"no scikit-image.*pip install scikit-image"):
         codebook.encode(sample)
