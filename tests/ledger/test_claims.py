@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rstan_lite.lab.ledger.claims import Difference, difference, mcnemar
+from rstan_lite.lab.ledger.claims import Difference, difference, holm, mcnemar
 
 
 def test_the_mean_and_each_seed_are_plain_differences():
@@ -50,7 +50,28 @@ def test_nineteen_of_twenty_intervals_hold_the_truth():
     [(0.01, 0.1, "shown"), (-0.1, -0.01, "contradicted"), (0, 0.1, "not shown")],
 )
 def test_verdicts(low, high, verdict):
-    assert Difference((), 0, low, high).verdict == verdict
+    assert Difference((), 0, low, high, 0.5).verdict == verdict
+
+
+def test_holm_by_hand():
+    """0.01 * 4 and 0.015 * 3 stay within 0.05; 0.04 * 2 does not, so 0.045 is out."""
+    found = [
+        Difference((), 0.1, 0.01, 0.2, 0.015),
+        Difference((), 0.1, 0.01, 0.2, 0.04),
+        Difference((), -0.1, -0.2, -0.01, 0.01),
+        Difference((), 0.1, 0.01, 0.2, 0.045),
+    ]
+    assert holm(found) == ["shown", "not shown", "contradicted", "not shown"]
+    assert holm([found[3]]) == ["shown"]
+    assert holm([]) == []
+
+
+def test_p_is_small_where_the_interval_is_clear_of_zero():
+    rng, clips = np.random.default_rng(5), [str(i) for i in range(200)]
+    worse = rng.random((3, 200)) < 0.5
+    p = {gain: difference(worse | (rng.random((3, 200)) < gain), worse, clips).p for gain in (0, 1)}
+    assert p[0] == 1
+    assert 0 < p[1] <= 0.001
 
 
 def test_shapes_that_do_not_fit():

@@ -35,7 +35,7 @@ def test_pairs_say_both_directions_with_shares() -> None:
 
 
 def test_changes_say_what_was_fixed_broken_and_voted() -> None:
-    gain = Difference((0.1,), 0.1, 0.0, 0.2)
+    gain = Difference((0.1,), 0.1, 0.0, 0.2, 0.1)
     change = Change("kick_ball", 7, 4, 5, 2, 3, 1, gain)
     figure = show.change_figure([change])
     assert "kick ball: 5 fixed, 2 broken, videos 3 : 1, p 0.62" in show.alt_text(figure)

@@ -58,13 +58,15 @@ SHOWN, NOT_SHOWN, CONTRADICTED = "shown", "not shown", "contradicted"
 class Difference:
     """Accuracy of one model minus another's, shares of 1.
 
-    by_seed: of each pair of runs. low, high: ends of the interval of the mean.
+    by_seed: of each pair of runs. low, high: ends of the interval of the mean. p: two-sided, of a
+    mean of zero, from the same draws.
     """
 
     by_seed: tuple[float, ...]
     mean: float
     low: float
     high: float
+    p: float
 
     @property
     def verdict(self) -> str:
@@ -72,6 +74,22 @@ class Difference:
         if self.low > 0:
             return SHOWN
         return CONTRADICTED if self.high < 0 else NOT_SHOWN
+
+
+def holm(found: Sequence[Difference]) -> list[str]:
+    """The verdicts of several claims, corrected for their number by Holm's step-down procedure.
+
+    With probability LEVEL none of them errs, whatever the claims have in common. A claim keeps its
+    verdict if its p, times the number of claims that have no smaller p, stays within 1 - LEVEL, and
+    so does that of every claim with a smaller p (Holm 1979, Scandinavian Journal of Statistics 6).
+    """
+    verdicts, largest = [NOT_SHOWN] * len(found), 0.0
+    order = sorted(range(len(found)), key=lambda i: found[i].p)
+    for place, i in enumerate(order):
+        largest = max(largest, (len(found) - place) * found[i].p)
+        if largest <= 1 - LEVEL:
+            verdicts[i] = found[i].verdict
+    return verdicts
 
 
 def difference(
@@ -99,7 +117,10 @@ def difference(
     of_group = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), draws)
     means = np.einsum("ds,sg,dg->d", of_seed, totals, of_group, optimize=True) / (of_group @ sizes)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Difference(tuple(gain.mean(1).tolist()), float(gain.mean()), float(low), float(high))
+    beyond = 1 + min((means <= 0).sum(), (means >= 0).sum())  # 1: never exactly zero
+    p = min(1.0, 2 * float(beyond) / (draws + 1))
+    by_seed = tuple(gain.mean(1).tolist())
+    return Difference(by_seed, float(gain.mean()), float(low), float(high), p)
 
 
 def mcnemar(fixed: int, broken: int) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rstan_lite.data.splits import part_name
-from rstan_lite.lab.ledger.claims import CLAIMS, NO_NUMBER, NOT_RUN, Claim, Difference
+from rstan_lite.lab.ledger.claims import CLAIMS, NO_NUMBER, NOT_RUN, Claim, Difference, holm
 from rstan_lite.lab.ledger.ledger_runs import Ledger
 from rstan_lite.lab.over_splits import command, over_splits
 from rstan_lite.lab.paper_rows import ROWS, Row
@@ -27,12 +27,14 @@ ROW_COLUMNS = (
     "test_clips", "attention_on_silhouette", "why_not", "command",
 )  # fmt: skip
 CLAIM_COLUMNS = (
-    "claim", "place", "better", "worse", "paper", "difference", "low", "high", "by_seed", "verdict",
+    "claim", "place", "better", "worse", "paper", "difference", "low", "high", "by_seed", "p",
+    "verdict", "verdict_holm",
 )  # fmt: skip
 _HOW = (
     "Difference of the test accuracies of two rows, seed by seed on the same clips. The interval "
     "is a bootstrap over seeds and over the videos that clips are cut from. A claim is shown where "
-    "the interval lies above zero, contradicted where it lies below, else not shown."
+    "the interval lies above zero, contradicted where it lies below, else not shown. The last "
+    "column has the verdicts that remain after Holm's correction for the number of claims."
 )
 
 
@@ -106,7 +108,10 @@ def write_tables(found: Ledger | Pool, out: Path) -> list[Path]:
     else:
         rows = [*_records(found), *({**row, "seeds": 0} for row in NOT_RUN)]
         written = {"ledger.md": ledger_text(found), "ledger.csv": _csv(ROW_COLUMNS, rows)}
-    written["claims.csv"] = _csv(CLAIM_COLUMNS, [_claim_record(*one) for one in judged(found)])
+    claims = judged(found)
+    corrected = holm([it for _, it in claims])
+    records = (_claim_record(*one, after) for one, after in zip(claims, corrected, strict=True))
+    written["claims.csv"] = _csv(CLAIM_COLUMNS, records)
     for name, text in written.items():
         write_atomically(out / name, text.encode())
     return [out / name for name in written]
@@ -159,22 +164,31 @@ def _not_run() -> list[str]:
 
 def _claims(found: Judged) -> list[str]:
     """Claims with their figures and verdicts, as Markdown."""
-    heads = ("claim", "in the paper", "here, points", "95 % interval", "by seed", "verdict")
+    heads = (
+        "claim",
+        "in the paper",
+        "here, points",
+        "95 % interval",
+        "by seed",
+        "verdict",
+        "by Holm",
+    )
     rows = []
-    for claim, it in found:
+    for (claim, it), after in zip(found, holm([it for _, it in found]), strict=True):
         mean, low, high, *by_seed = (
             f"{100 * gain:+.1f}" for gain in (it.mean, it.low, it.high, *it.by_seed)
         )
         named, paper = f"{claim.text} ({claim.place})", _number(paper_gain(claim), "{:+.1f}")
-        cells = named, paper, mean, f"{low} to {high}", ", ".join(by_seed), f"**{it.verdict}**"
-        rows.append(cells)
+        interval, seeds = f"{low} to {high}", ", ".join(by_seed)
+        rows.append((named, paper, mean, interval, seeds, f"**{it.verdict}**", after))
     return ["## Claims", "", _HOW, "", *tables.markdown(heads, rows)]
 
 
-def _claim_record(claim: Claim, it: Difference) -> Record:
+def _claim_record(claim: Claim, it: Difference, after: str) -> Record:
     by_seed = " ".join(f"{100 * gain:.2f}" for gain in it.by_seed)
     found = (claim.text, claim.place, claim.better, claim.worse, paper_gain(claim),
-             100 * it.mean, 100 * it.low, 100 * it.high, by_seed, it.verdict)  # fmt: skip
+             100 * it.mean, 100 * it.low, 100 * it.high, by_seed, f"{it.p:.4f}",
+             it.verdict, after)  # fmt: skip
     return dict(zip(CLAIM_COLUMNS, found, strict=True))
 
 
