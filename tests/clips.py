@@ -56,8 +56,11 @@ def write_video(
     options: dict[str, str] | None = None,
     rate: int = 30,
 ) -> Path:
-    """A video: MPEG-4 in an AVI, else H.264. times: of each frame, in seconds, at any rate."""
-    with av.open(str(path), "w") as container:
+    """A video: MPEG-4 in an AVI, else H.264. times: of each frame, in seconds, at any rate.
+
+    The same frames give the same bytes: else Matroska's random IDs differ, now and then in length.
+    """
+    with av.open(str(path), "w", container_options={"fflags": "+bitexact"}) as container:
         codec = "mpeg4" if path.suffix == ".avi" else "libx264"
         stream = container.add_stream(codec, rate=rate, options=options or {})
         stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], "yuv420p"

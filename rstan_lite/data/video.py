@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import struct
 import warnings
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import cast
+from typing import BinaryIO, cast
 
 import av
 import cv2
@@ -28,6 +29,13 @@ AGAIN = "Copy or download the file again."
 # else FFmpeg paints over damage, and most of it goes unseen
 STRICT = {"err_detect": "explode", "max_pixels": str(MAX_PIXELS)}
 BARE = ("m4v", "mpegvideo", "h264", "hevc", "mjpeg", "mp3")  # found inside of a damaged AVI
+# Matroska's IDs without their first bit; the others are of its head, seek head, info, cues, tags,
+# attachments, chapters, voids and checksums
+SEGMENT, TRACKS, CLUSTER = 0x8538067, 0x654AE6B, 0xF43B675
+MATROSKA = (SEGMENT, TRACKS, CLUSTER, 0xA45DFA3, 0x14D9B74, 0x549A966, 0xC53BB6B, 0x254C367,
+            0x941A469, 0x43A770, 0x6C, 0x3F)  # fmt: skip
+MAX_CLUSTER = 2**26  # bytes that are read for a checksum; FFmpeg's have 5 MB
+TS_PACKET = 188  # bytes of each packet of an MPEG transport stream, which begins with "G"
 RATE = 25.0  # frames a second, where a file does not say when its frames are shown
 _NUMBER = re.compile(r"(.*?)([0-9]+)([^0-9]*)")  # the last number of a name is the frame's
 _FLOW = re.compile(r"flow|[xyuv]_?$", re.IGNORECASE)  # as flow extractors call their pictures
@@ -92,7 +100,7 @@ def _packets(path: Path) -> Iterator[Iterator[av.Packet]]:
             if path.suffix.lower() == ".avi" and not is_avi and container.format.name in BARE:
                 raise DataError(path, "no RIFF/AVI header", "an AVI file")
             stream.codec_context.options = STRICT
-            yield _playable(container.demux(stream))
+            yield _playable(container.demux(stream), len(stream.index_entries) if is_avi else 0)
     except DataError:
         raise
     except Exception as error:  # of the decoder, of the disk, or for lack of memory
@@ -100,14 +108,23 @@ def _packets(path: Path) -> Iterator[Iterator[av.Packet]]:
         raise DataError(path, found, "a video that decodes to its end", AGAIN) from error
 
 
-def _playable(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
-    """Packets but those shown before the first key frame, which refer to frames cut away."""
+def _playable(packets: Iterable[av.Packet], listed: int) -> Iterator[av.Packet]:
+    """Packets but those shown before the first key frame, which refer to frames cut away.
+
+    listed: packets that an index names, if there is one. Raises ValueError for what is damaged.
+    """
     start: int | None = None
+    count = 0
     for packet in packets:
+        count += packet.size > 0
+        if packet.is_corrupt:
+            raise ValueError(f"packet {count} is damaged")
         if start is None and packet.is_keyframe:
             start = packet.pts
         if start is None or packet.pts is None or packet.pts >= start:
             yield packet
+    if listed and count != listed:
+        raise ValueError(f"{count} packets, where the index has {listed}")
 
 
 def upright(frame: av.VideoFrame, side: int = 0, enlarge: bool = False) -> np.ndarray:
@@ -195,22 +212,55 @@ def _check_one_size(path: Path, frames: Iterable[np.ndarray]) -> None:
 
 
 def _check_length(path: Path) -> bool:
-    """Refuse an AVI or a Matroska file shorter than its own header says; whether it is an AVI.
+    """Refuse an AVI, Matroska or MPEG-TS file cut short, by its own sizes; whether it is an AVI.
 
     FFmpeg would decode what is there in silence.
     """
     with path.open("rb") as file:
-        head = file.read(256)
-    is_avi, size, expected = head[:4] == b"RIFF" and head[8:12] == b"AVI ", path.stat().st_size, 0
-    if is_avi:
-        expected = struct.unpack("<I", head[4:8])[0] + 8
-    at = head.find(b"\x18\x53\x80\x67\x01") + 5  # Matroska's segment, with a size of seven bytes
-    if head[:4] == b"\x1a\x45\xdf\xa3" and at > 4 and head[at : at + 7] != b"\xff" * 7:
-        expected = int.from_bytes(head[at : at + 7], "big") + at + 7
+        head, size, expected = file.read(TS_PACKET + 1), path.stat().st_size, 0
+        is_avi = head[:4] == b"RIFF" and head[8:12] == b"AVI "
+        if is_avi:
+            expected = struct.unpack("<I", head[4:8])[0] + 8
+        if head[:1] == head[TS_PACKET:] == b"G":
+            expected = -(-size // TS_PACKET) * TS_PACKET
+            if (np.memmap(path, mode="r")[::TS_PACKET] != ord("G")).any():
+                raise DataError(path, "damage", f"packets of {TS_PACKET} bytes", AGAIN)
+        if head[:4] == b"\x1a\x45\xdf\xa3":
+            expected = _matroska_size(path, file, size)
     if size < expected:
         found = f"{size} bytes: the file is cut short"
         raise DataError(path, found, f"the {expected} bytes of its header", AGAIN)
     return is_avi
+
+
+def _matroska_size(path: Path, file: BinaryIO, size: int) -> int:
+    """The bytes that a Matroska file should have, 0 for a stream; DataError where it is damaged.
+
+    FFmpeg writes a CRC-32 into its elements, and never reads it (RFC 8794, Section 11.3.1).
+    """
+    expected = at = 0
+    while at < size:
+        file.seek(at)
+        name, length = _ebml_number(file), _ebml_number(file)
+        start, expected = file.tell(), max(expected, file.tell() + (length or 0))
+        if name not in MATROSKA:
+            raise DataError(path, f"damage at byte {at}", "an element of Matroska", AGAIN)
+        if length is None and name != SEGMENT:
+            return 0
+        at = start if name == SEGMENT else start + (length or 0)
+        covered = name in (TRACKS, CLUSTER) and at <= size and at - start <= MAX_CLUSTER
+        part = file.read(at - start) if covered else b""
+        if part[:2] == b"\xbf\x84" and zlib.crc32(part[6:]) != int.from_bytes(part[2:6], "little"):
+            raise DataError(path, f"damage behind byte {start}", "what its checksum says", AGAIN)
+    return expected
+
+
+def _ebml_number(file: BinaryIO) -> int | None:
+    """The next number of EBML without its marker, the first bit set; None for an unknown size."""
+    first = file.read(1) or b"\0"
+    bits = 7 * (9 - first[0].bit_length())
+    number = int.from_bytes(first + file.read(bits // 7 - 1), "big") % (1 << bits)
+    return None if number == (1 << bits) - 1 else number
 
 
 def read_images(folder: Path) -> np.ndarray:
