@@ -51,6 +51,15 @@ def test_version(capsys):
     assert __version__ in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_a_shell_can_complete_commands_and_options(shell, capsys):
+    pytest.importorskip("shtab")
+    assert cli.main(["--completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert all(command in script for command in COMMANDS)
+    assert "--lambda-aa" in script
+
+
 def test_a_complaint_is_one_line_and_exit_code_2_in_a_process_of_its_own():
     command = [sys.executable, "-m", "rstan_lite.cli", "train", "--profile", "corse"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)

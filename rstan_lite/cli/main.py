@@ -13,7 +13,7 @@ from rstan_lite import __version__
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.interruption import run_command
 from rstan_lite.system.ranks import ranks_of_environment, refuse_several
-from rstan_lite.system.settings import check_choice, nearest, one_of
+from rstan_lite.system.settings import check_choice, nearest, one_of, require_libraries
 from rstan_lite.system.threads import cores, prepare
 
 _COMMANDS = {  # by the file of this folder that holds them
@@ -35,6 +35,10 @@ def build_parser(command: str = "") -> tuple[argparse.ArgumentParser, Any]:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"rstan-lite {__version__}")
+    parser.add_argument(
+        "--completion", choices=("bash", "zsh", "tcsh"),
+        help="print a script with which this shell completes commands and options",
+    )  # fmt: skip
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
     wanted = [FAMILIES[command]] if command in FAMILIES else dict.fromkeys(FAMILIES.values())
     for family in wanted:
@@ -58,6 +62,10 @@ def _run(argv: Sequence[str] | None) -> int:
     prepare(cores() if command == "idt" else 1)  # idt is all BLAS, in large matrices
     parser, subparsers = build_parser(command)
     arguments, unknown = parser.parse_known_args(argv)
+    if arguments.completion:
+        require_libraries("--completion", {"shtab": "shtab"}, "completion")
+        print(import_module("shtab").complete(parser, arguments.completion))
+        return 0
     if arguments.command is None:
         parser.print_help()
         return 0
