@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 
 from .painting import Array, Capsule, Part, ball, box, rod, tint
-from .skeleton import ANKLE, FPS, SIDE, STANDING, Clock, Performance, Pose, blend, ease, keys
+from .skeleton import ANKLE, FPS, SIDE, STANDING, Clock, Performance, Pose, blend, ease
 
 
 @dataclass(frozen=True)
@@ -178,19 +178,12 @@ def jump(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     air = np.clip((u - 0.4) / 0.4, 0.0, 1.0)
     arc = 4 * height * air * (1 - air)
     tuck = np.sin(np.pi * air) * rng.uniform(0.02, 0.14)
-    pose.pelvis[:, 0] = far * air + keys(u, (0, 0), (0.3, -0.06), (0.4, 0.05), (0.8, -0.05), (1, 0))
-    pose.pelvis[:, 1] = arc + keys(u, (0, 0.52), (0.28, 0.35), (0.4, 0.53), (0.72, 0.52),
-                                   (0.88, 0.36), (1, 0.52))  # fmt: skip
+    pose.follow("jump", u)
+    pose.pelvis[:, 0] += far * air
+    pose.pelvis[:, 1] += arc
     pose.feet[..., 0] += (far * air)[:, None]
     pose.feet[..., 1] += (arc + tuck)[:, None]
     pose.toes -= (1.0 * np.sin(np.pi * air) ** 0.5)[:, None]
-    pose.lean[:, 0] = keys(u, (0, 0), (0.28, 0.65), (0.42, 0.05), (0.7, 0.1), (0.88, 0.55), (1, 0))
-    pose.hands[:] = keys(
-        u, (0, pose.hands[0]), (0.28, [[-0.22, -0.2, 0.05], [-0.22, -0.2, -0.05]]),
-        (0.42, [[0.12, 0.27, 0.04], [0.12, 0.27, -0.04]]),
-        (0.65, [[0.2, 0.15, 0.1], [0.2, 0.15, -0.1]]),
-        (0.88, [[0.24, -0.12, 0.06], [0.24, -0.12, -0.06]]), (1, pose.hands[0]),
-    )  # fmt: skip
     return Performance(pose)
 
 

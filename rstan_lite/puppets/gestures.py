@@ -101,12 +101,7 @@ def pick(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     u, grab = clock.progress, 0.5
     squat = rng.uniform(0.0, 1.0)
     both = rng.random() < 0.5
-    pose.pelvis[:, 0] = keys(u, (0, 0), (0.42, -0.1), (0.55, -0.1), (1, 0))
-    deep = 0.40 - 0.12 * squat
-    pose.pelvis[:, 1] = keys(u, (0, 0.52), (0.42, deep), (0.55, deep), (1, 0.52))
-    bend = 1.35 - 0.45 * squat
-    pose.lean[:, 0] = keys(u, (0, 0), (0.42, bend), (0.55, bend), (1, 0.05))
-    pose.head[:, 0] = keys(u, (0, 0.2), (0.42, -0.3), (0.55, -0.3), (1, 0.1))
+    pose.follow("pick", u, deep=0.40 - 0.12 * squat, bent=1.35 - 0.45 * squat)
     spot, carry = np.array([0.24, 0.1, 0.0]), np.array([0.2, 0.5, 0.0])
     pose.hands_world = True
     for i, sign in enumerate(SIDE):
@@ -140,19 +135,15 @@ def pour(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     u, table = clock.progress, rng.uniform(0.44, 0.5)
     glass_x, top, start, stop = 0.37, table + 0.26, 0.34, 0.8
     pose.hands_world = True
-    pose.hands[:, 0] = keys(u, (0, [0.22, table + 0.08, 0.1]), (0.25, [0.2, top, 0.06]),
-                            (start, [0.19, top + 0.02, 0.03]), (stop, [0.19, top + 0.03, 0.03]),
-                            (1, [0.2, table + 0.12, 0.1]))  # fmt: skip
+    heights = {"standing": table + 0.08, "top": top, "poured": top + 0.02, "empty": top + 0.03}
+    tilt = pose.follow("pour", u, **heights, put=table + 0.12, start=start, stop=stop)["tilt"]
     holds = rng.random() < 0.5
     lift = 0.1 * holds
     beside, at_glass = [0.2, table + 0.02, -0.16], [glass_x - 0.08, table + 0.05 + lift, -0.02]
     pose.hands[:, 1] = at_glass if holds else beside
-    pose.elbows[:] = [[-0.5, -0.7, 0.7], [-0.5, -0.7, -0.7]]
-    pose.lean[:, 0], pose.head[:, 0] = 0.1, 0.35
     sway(pose, clock.seconds, rng, 0.2)
     performance = Performance(pose)
     s = performance.skeleton
-    tilt = keys(u, (0, 0.0), (0.22, 0.1), (start, 1.75), (stop, 2.05), (0.92, 0.1), (1, 0.0))
     axis = points(np.sin(tilt), np.cos(tilt), 0.0)
     bottom, neck, mouth = (s["r_fingers"] + d * axis for d in (-0.09, 0.05, 0.12))
     body = [(70, 120, 80), (150, 60, 50), (205, 205, 210), (60, 90, 150)][rng.integers(4)]
@@ -177,17 +168,11 @@ def pour(pose: Pose, clock: Clock, rng: Generator) -> Performance:
 
 def _seat_change(pose: Pose, clock: Clock, rng: Generator, *path: float) -> Performance:
     """Lower (0 to 1) or raise (1 to 0) somebody between standing and sitting on a chair."""
-    down, back = keys(clock.progress, *zip((0, 0.1, 0.85, 1), path, strict=True)), -0.26
-    pose.pelvis[:, 0] = keys(down, (0, 0.02), (0.5, back * 0.65), (1, back))
-    pose.pelvis[:, 1] = keys(down, (0, 0.52), (0.5, 0.42), (1, 0.315))
-    pose.lean[:, 0] = keys(down, (0, 0), (0.35, 0.4), (0.65, 0.62), (0.85, 0.35), (1, -0.03))
+    down = keys(clock.progress, *zip((0, 0.1, 0.85, 1), path, strict=True))
+    pose.follow("sit", down)
     pose.head[:, 0] = -0.3 * np.sin(np.pi * down)
-    pose.feet[..., 0] += 0.02
-    lap = np.array([[0.19, -0.235, -0.02], [0.19, -0.235, 0.02]])
-    brace = np.array([[0.26, -0.17, 0.02], [0.26, -0.17, -0.02]])
-    pose.hands[:] = keys(down, (0, pose.hands[0]), (0.5, brace), (1, lap))
     sway(pose, clock.seconds, rng, 0.3)
-    return Performance(pose, chair((back, 0.0), rng))
+    return Performance(pose, chair((-0.26, 0.0), rng))
 
 
 def sit(pose: Pose, clock: Clock, rng: Generator) -> Performance:

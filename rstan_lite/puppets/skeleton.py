@@ -6,8 +6,12 @@ person's right; the ground is y = 0. Index 0 of a pair is the right side, 1 the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
@@ -20,6 +24,7 @@ HIP_HALF, SHOULDER_HALF = 0.055, 0.105
 SPINE, THIGH, SHIN, UPPER_ARM, FOREARM = 0.29, 0.245, 0.245, 0.165, 0.15
 HAND, FOOT = 0.055, 0.10
 STANDING = 0.52  # pelvis height of a relaxed stance
+AXES = {"x": 0, "y": 1, "z": 2, "forward": 0, "right": 1, "twist": 2, "nod": 0, "turn": 1}
 
 # JHMDB's fifteen joints, in its order.
 JHMDB_JOINTS = (
@@ -59,6 +64,37 @@ class Pose:
         pelvis, lean = np.tile([0.0, STANDING, 0.0], (f, 1)), np.zeros((f, 3))
         head, toes = np.zeros((f, 2)), np.zeros((f, 2))
         return cls(pelvis, np.zeros(f), lean, head, hands, elbows, feet, toes)
+
+    def follow(self, action: str, at: Array, **named: object) -> dict[str, Array]:
+        """Move along an action's keyframes in `actions.toml`; returns the curves besides the pose.
+
+        at: (F,) position in the curves. named: the values that the keyframes call by name.
+        """
+        others = {}
+        for name, frames in sheets()[action]["keyframes"].items():
+            part, *places = name.removeprefix("+").split()
+            if part not in self.__dataclass_fields__:
+                others[name] = keys(at, *_filled(frames, named))
+                continue
+            path = getattr(self, part)
+            for place in places:
+                path = path[:, "rl".index(place)] if place in "rl" else path[..., AXES[place]]
+            curve = keys(at, *_filled(frames, {"idle": path[0], **named}))
+            path[:] = path + curve if name.startswith("+") else curve
+        return others
+
+
+def _filled(value: Any, named: Mapping[str, object]) -> Any:
+    """A value of a keyframe, or lists of them, with what it calls by name."""
+    if isinstance(value, list):
+        return [_filled(one, named) for one in value]
+    return named[value] if isinstance(value, str) else value
+
+
+@cache
+def sheets() -> dict[str, dict[str, Any]]:
+    """How each action is filmed, and its keyframes: the tables of `actions.toml`, by name."""
+    return tomllib.loads(Path(__file__).with_name("actions.toml").read_text(encoding="utf-8"))
 
 
 @dataclass

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.random import Generator
 
 from .painting import Array, Colour, Part, ball, box, chain, rod
-from .skeleton import ANKLE, SIDE, STANDING, Clock, Performance, Pose, flight, keys, points, solve
+from .skeleton import Clock, Performance, Pose, flight, points, solve
 
 BALLS: dict[str, tuple[float, Colour]] = {
     "football": (0.062, (235, 235, 230)),
@@ -29,14 +29,9 @@ def catch(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     gap, at = radius + 0.015, 0.5
     reach, hold = np.array([0.25, rng.uniform(-0.12, 0.2), 0.0]), np.array([0.16, -0.13, 0.0])
     inward = np.array([[0, 0, gap - 0.105], [0, 0, 0.105 - gap]])
-    pose.hands[:] = keys(
-        u, (0, pose.hands[0]), (at - 0.22, reach * 0.8 + inward * 0.4), (at, reach + inward),
-        (at + 0.2, hold + inward), (1, hold + inward),
-    )  # fmt: skip
-    pose.elbows[:] = [[-0.2, -1.0, 0.7], [-0.2, -1.0, -0.7]]
-    pose.pelvis[:, 1] += keys(u, (0, -0.02), (at - 0.2, -0.07), (at, -0.02), (1, -0.01))
-    pose.lean[:, 0] = keys(u, (0, 0.08), (at, 0.12), (at + 0.25, -0.06), (1, 0.0))
-    pose.feet[:, 1, 0] += keys(u, (0, 0), (at, rng.uniform(0.0, 0.16)))
+    caught = {"reaching": reach * 0.8 + inward * 0.4, "caught": reach + inward}
+    step = rng.uniform(0.0, 0.16)
+    pose.follow("catch", u, at=at, **caught, held=hold + inward, step=step)
     performance = Performance(pose)
     s = performance.skeleton
     grip = (s["r_fingers"] + s["l_fingers"]) / 2 + 0.3 * radius * s.along("chest", (1, 0, 0))
@@ -54,25 +49,7 @@ def throw(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     u = clock.progress
     radius, colour = _some_ball(rng)
     radius, release, low = min(radius, 0.045), 0.56, rng.uniform(-0.05, 0.06)
-    pose.hands[:, 0] = keys(
-        u, (0, pose.hands[0, 0]), (0.18, [0.12, -0.16, -0.02]), (0.42, [-0.2, 0.12 + low, 0.08]),
-        (0.5, [-0.06, 0.26, 0.09]), (0.58, [0.2, 0.24, 0.02]), (0.7, [0.22, -0.12, -0.12]),
-        (0.85, [0.08, -0.26, -0.1]), (1, pose.hands[0, 0]),
-    )  # fmt: skip
-    pose.hands[:, 1] = keys(
-        u, (0, pose.hands[0, 1]), (0.2, [0.14, -0.12, 0.04]), (0.42, [0.27, 0.06, -0.08]),
-        (0.58, [0.06, -0.2, -0.1]), (0.8, [-0.1, -0.22, -0.06]), (1, pose.hands[0, 1]),
-    )  # fmt: skip
-    pose.elbows[:, 0] = keys(u, (0, [-0.8, -0.3, 0.5]), (0.42, [-0.3, -0.3, 1.0]),
-                             (0.56, [0.6, -0.2, 0.8]), (1, [-0.8, -0.3, 0.5]))  # fmt: skip
-    pose.lean[:, 2] = keys(u, (0, 0), (0.4, 0.75), (0.5, 0.3), (0.62, -0.55), (0.85, -0.3), (1, 0))
-    pose.lean[:, 0] = keys(u, (0, 0), (0.4, -0.2), (0.6, 0.3), (0.75, 0.38), (1, 0.05))
-    pose.pelvis[:, 0] = keys(u, (0, 0), (0.35, -0.06), (0.6, 0.14), (1, 0.16))
-    pose.pelvis[:, 1] -= keys(u, (0, 0), (0.4, 0.02), (0.6, 0.05), (1, 0.02))
-    pose.feet[:, 1, 0] += keys(u, (0, 0), (0.28, 0.0), (0.5, 0.3))
-    pose.feet[:, 1, 1] += keys(u, (0, 0), (0.28, 0.1), (0.38, 0.1), (0.5, 0.0))
-    pose.feet[:, 0, 0] += keys(u, (0, 0), (0.6, -0.04), (0.85, 0.1))
-    pose.toes[:, 0] = keys(u, (0, 0), (0.45, 0), (0.62, -0.8), (0.9, -0.2))
+    pose.follow("throw", u, high=0.12 + low)
     performance = Performance(pose)
     held = performance.skeleton["r_fingers"] + np.array([0.0, radius * 0.6, 0.0])
     aim = (2.2, rng.uniform(0.7, 1.2), rng.uniform(-0.3, 0.3))
@@ -85,25 +62,7 @@ def kick_ball(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     u = clock.progress
     radius, colour = BALLS[("football", "basketball", "beach")[rng.integers(3)]]
     start, hit = -rng.uniform(0.3, 0.5), 0.58
-    pose.pelvis[:, 0] = keys(
-        u, (0, start), (0.15, start), (0.45, -0.08), (hit, 0.0), (0.8, 0.12), (1, 0.14)
-    )
-    pose.pelvis[:, 1] += keys(u, (0, 0), (0.42, -0.05), (hit, -0.03), (0.75, 0.0), (1, 0))
-    pose.feet[:, 1, 0] = keys(u, (0, start), (0.15, start), (0.4, 0.04))
-    pose.feet[:, 1, 1] = ANKLE + keys(u, (0, 0), (0.15, 0), (0.28, 0.08), (0.4, 0))
-    pose.feet[:, 0] = keys(
-        u, (0, [start, ANKLE, 0.065]), (0.22, [start - 0.02, ANKLE, 0.06]),
-        (0.44, [-0.36, 0.3, 0.09]), (hit, [0.1, 0.07, 0.06]), (0.72, [0.46, 0.36, 0.0]),
-        (0.8, [0.46, 0.38, 0.0]), (1, [0.2, ANKLE, 0.065]),
-    )  # fmt: skip
-    pose.toes[:, 0] = keys(u, (0, 0), (0.2, 0), (0.44, -1.3), (hit, -0.5), (0.75, 0.4), (1, 0))
-    pose.lean[:, 0] = keys(u, (0, 0), (0.4, 0.1), (hit, 0.1), (0.75, -0.28), (1, 0))
-    pose.lean[:, 2] = keys(u, (0, 0), (0.44, 0.35), (0.72, -0.4), (1, 0))
-    pose.head[:, 0] = keys(u, (0, 0.2), (hit, 0.35), (1, 0))
-    pose.hands[:, 1] = keys(u, (0, pose.hands[0, 1]), (0.44, [-0.1, -0.06, -0.26]),
-                            (0.72, [0.24, -0.02, -0.08]), (1, pose.hands[0, 1]))  # fmt: skip
-    pose.hands[:, 0] = keys(u, (0, pose.hands[0, 0]), (0.44, [0.12, -0.2, 0.16]),
-                            (0.72, [-0.2, -0.12, 0.16]), (1, pose.hands[0, 0]))  # fmt: skip
+    pose.follow("kick_ball", u, start=start, behind=start - 0.02, hit=hit)
     performance = Performance(pose)
     spot = np.tile([0.2 + radius * 0.6, radius, 0.06], (len(clock), 1))
     aim = (2.4, rng.uniform(0.1, 0.9), rng.uniform(-0.4, 0.4))
@@ -117,23 +76,14 @@ def shoot_ball(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     (radius, colour), release = BALLS["basketball"], 0.55
     inward = np.array([[0, 0, 0.085 - 0.105], [0, 0, 0.105 - 0.085]])
     chest, low, high = np.array([[0.2, -0.16, 0.0], [0.17, -0.22, 0], [0.13, 0.2, 0]])
-    pose.hands[:] = keys(
-        u, (0, chest + inward), (0.2, low + inward), (0.42, high + inward),
-        (release, [[0.16, 0.27, -0.05], [0.12, 0.24, 0.06]]),
-        (0.75, [[0.19, 0.24, -0.05], [0.12, 0.12, 0.02]]),
-        (1, [[0.16, -0.1, 0.0], [0.12, -0.18, 0.0]]),
-    )  # fmt: skip
-    pose.elbows[:] = [[0.6, -1.0, 0.5], [0.6, -1.0, -0.5]]
+    hands = {"chest": chest + inward, "dip": low + inward, "forehead": high + inward}
+    pose.follow("shoot_ball", u, **hands, release=release)
     hop = rng.uniform(0.06, 0.14)
     air = np.clip((u - 0.42) / 0.36, 0, 1)
     arc = 4 * hop * air * (1 - air)
-    pose.pelvis[:, 1] = arc + keys(
-        u, (0, 0.5), (0.24, 0.42), (0.44, 0.53), (0.75, 0.52), (0.85, 0.47), (1, 0.51)
-    )
+    pose.pelvis[:, 1] += arc
     pose.feet[..., 1] += arc[:, None]
     pose.toes -= (np.sin(np.pi * air) ** 0.5)[:, None]
-    pose.lean[:, 0] = keys(u, (0, 0.05), (0.24, 0.2), (0.5, -0.05), (1, 0.05))
-    pose.head[:, 0] = keys(u, (0, 0), (0.4, -0.3), (1, -0.25))
     performance = Performance(pose)
     s = performance.skeleton
     held = (s["r_fingers"] + s["l_fingers"]) / 2 + np.array([0.0, 0.035, 0.0])
@@ -161,17 +111,7 @@ def shoot_bow(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     """Raise a bow sideways, draw the string to the chin, loose the arrow."""
     u = clock.progress
     draw_from, loose = rng.uniform(0.05, 0.25), 0.72
-    pose.head[:, 1] = -1.25
-    aimed = [0.05, 0.0, -0.31]
-    pose.hands[:, 1] = keys(u, (0, [0.1, -0.12, -0.26]), (draw_from, aimed), (1, aimed))
-    pose.hands[:, 0] = keys(
-        u, (0, [0.16, -0.12, -0.2]), (draw_from, [0.14, 0.01, -0.25]),
-        (loose - 0.15, [0.06, 0.04, -0.07]), (loose, [0.06, 0.04, -0.07]),
-        (loose + 0.05, [-0.02, 0.05, 0.03]), (1, [-0.04, 0.05, 0.08]),
-    )  # fmt: skip
-    pose.elbows[:] = [[-0.1, 0.15, 1.0], [-0.3, -1.0, 0.0]]
-    pose.feet[..., 2] = SIDE * 0.11
-    pose.pelvis[:, 1] -= 0.012
+    pose.follow("shoot_bow", u, drawing=draw_from, drawn=loose - 0.15, loose=loose)
     performance = Performance(pose)
     grip, toward = performance.skeleton["l_fingers"], np.array([0.0, 0.0, -1.0])
     drawn, loosed = ((u >= draw_from) & (u < loose))[:, None], (u >= loose)[:, None]
@@ -201,19 +141,10 @@ def golf(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     """Address the ball, swing the club back over the shoulder, down and through."""
     u = clock.progress
     hit = 0.62
-    swing = keys(u, (0, 0.0), (0.1, 0.02), (0.44, 2.3), (0.5, 2.35), (hit, 0.0),
-                 (0.78, -2.2), (0.9, -2.5), (1, -2.5))  # fmt: skip
-    cock = keys(u, (0, 0.0), (0.44, 1.3), (0.53, 1.3), (hit, 0.0), (0.8, -1.2), (1, -1.5))
-    pose.pelvis[:, 0] = -0.06
-    pose.pelvis[:, 1] = STANDING - 0.03
-    pose.lean[:, 0] = keys(u, (0, 0.5), (0.44, 0.42), (hit, 0.48), (0.85, 0.12), (1, 0.08))
+    curves = pose.follow("golf", u, hit=hit)
+    swing = curves["swing"]
     pose.lean[:, 2] = 0.36 * swing
-    pose.turn = keys(u, (0, 0), (0.44, 0.2), (hit, -0.2), (0.85, -0.7), (1, -0.75))
-    pose.head[:, 0] = keys(u, (0, 0.3), (hit, 0.3), (0.85, 0.0))
     pose.head[:, 1] = -0.8 * pose.lean[:, 2] * (u < 0.7)
-    pose.feet[..., 2] = SIDE * 0.13
-    pose.toes[:, 0] = keys(u, (0, 0), (hit, 0), (0.85, -1.0))
-    pose.feet[:, 0, 1] += keys(u, (0, 0), (hit, 0), (0.85, 0.05))
     down, right = np.array([0.38, -0.925, 0.0]), np.array([0.0, 0.0, 1.0])
     skeleton = solve(pose)
     centre = (skeleton["r_shoulder"] + skeleton["l_shoulder"]) / 2 + np.array([0.03, -0.02, 0.0])
@@ -222,7 +153,7 @@ def golf(pose: Pose, clock: Clock, rng: Generator) -> Performance:
         return np.cos(angle)[:, None] * down + np.sin(angle)[:, None] * right
 
     grip = centre + 0.27 * on_plane(swing)
-    shaft = on_plane(swing + cock)
+    shaft = on_plane(swing + curves["cock"])
     performance = Performance(_two_handed(pose, grip, shaft))
     head = grip + 0.55 * shaft
     spot = head[0] * np.array([1, 0, 1]) + np.array([0.04, 0.022, -0.02])
@@ -237,24 +168,9 @@ def golf(pose: Pose, clock: Clock, rng: Generator) -> Performance:
 def swing_baseball(pose: Pose, clock: Clock, rng: Generator) -> Performance:
     """Wait with the bat over the shoulder, stride, and swing it level at a coming ball."""
     u, hit = clock.progress, 0.55
-    paths = (
-        ((0, 0.95), (0.3, 1.15), (0.42, 0.9), (hit, -0.2), (0.7, -1.7), (0.85, -2.1), (1, -2.1)),
-        ((0, 2.2), (0.3, 2.5), (0.42, 2.2), (hit, -0.1), (0.66, -2.2), (0.85, -3.6), (1, -3.7)),
-        ((0, 1.05), (0.3, 0.95), (0.45, 0.3), (hit, -0.1), (0.68, 0.2), (0.9, 0.7), (1, 0.8)),
-    )
-    swing, angle, tilt = (keys(u, *path) for path in paths)
-    pose.lean[:, 2] = keys(u, (0, 0.25), (0.3, 0.5), (hit, -0.2), (0.75, -0.9), (1, -1.0))
-    pose.lean[:, 0] = 0.15
-    pose.turn = keys(u, (0, 0), (0.35, 0.1), (hit, -0.45), (0.8, -0.9), (1, -0.95))
+    curves = pose.follow("swing_baseball", u, hit=hit)
+    swing, angle, tilt, height, radius = curves.values()
     pose.head[:, 1] = -1.1 - pose.turn - pose.lean[:, 2]
-    pose.pelvis[:, 1] -= 0.05
-    pose.pelvis[:, 2] = keys(u, (0, 0.03), (0.3, 0.06), (hit, -0.05), (1, -0.06))
-    pose.feet[:, 0, 2] = 0.17
-    pose.feet[:, 1, 2] = keys(u, (0, -0.12), (0.28, -0.12), (0.45, -0.22), (1, -0.22))
-    pose.feet[:, 1, 1] += keys(u, (0, 0), (0.28, 0.07), (0.36, 0.07), (0.46, 0))
-    pose.toes[:, 0] = keys(u, (0, 0), (0.4, 0), (0.7, -0.8))
-    height = keys(u, (0, 0.78), (0.3, 0.8), (hit, 0.6), (0.75, 0.72), (1, 0.82))
-    radius = keys(u, (0, 0.2), (0.3, 0.2), (hit, 0.27), (0.75, 0.2), (1, 0.17))
     grip = points(0.05 + radius * np.cos(swing), height, radius * np.sin(swing))
     bat = points(np.cos(angle) * np.cos(tilt), np.sin(tilt), np.sin(angle) * np.cos(tilt))
     performance = Performance(_two_handed(pose, grip, bat))
