@@ -61,7 +61,7 @@ def package_hash(folder: Path) -> str:
     for path in sorted(folder.rglob("*")):
         if path.suffix == ".py":
             total.update(f"{path.relative_to(folder)} {_without_docstrings(path)}".encode())
-        elif path.suffix in {".safetensors", ".json", ".csv", ".j2", ".mplstyle"}:
+        elif path.suffix in {".safetensors", ".json", ".csv", ".toml", ".j2", ".mplstyle"}:
             total.update(path.read_bytes())
     return total.hexdigest()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from numpy.random import Generator
@@ -19,11 +19,11 @@ class Action:
     """
 
     perform: Callable[[Pose, Clock, Generator], Performance]
-    yaw: Sequence[float]
-    height: Sequence[float]
-    seconds: Sequence[float]
-    scenes: Sequence[str] = ("room", "hall", "park", "street")
-    room: Sequence[float] = (-0.2, 0.2, 1.0)
+    yaw: tuple[float, float]
+    height: tuple[float, float]
+    seconds: tuple[float, float]
+    scenes: tuple[str, ...] = ("room", "hall", "park", "street")
+    room: tuple[float, float, float] = (-0.2, 0.2, 1.0)
     repeats: bool = False
     hair: bool = False
 

@@ -65,7 +65,7 @@ class Pose:
         head, toes = np.zeros((f, 2)), np.zeros((f, 2))
         return cls(pelvis, np.zeros(f), lean, head, hands, elbows, feet, toes)
 
-    def follow(self, action: str, at: Array, **named: object) -> dict[str, Array]:
+    def follow(self, action: str, at: Array, /, **named: object) -> dict[str, Array]:
         """Move along an action's keyframes in `actions.toml`; returns the curves besides the pose.
 
         at: (F,) position in the curves. named: the values that the keyframes call by name.
