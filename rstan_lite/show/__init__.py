@@ -14,7 +14,7 @@ _HOME = {
     "show.strips": "clip_strip attention_strip flow_panels flow_stack flow_rows receptive_figure "
     "gallery_figure views_figure",
     "show.weights": "sharpness_figure sharpness_curves features_figure effective_number fused_bars "
-    "fusion_figure trained_maps frame_sharpness covering_figure by_frame beta_heatmap "
+    "fusion_figure frame_sharpness covering_figure by_frame beta_heatmap "
     "attended_figure step_attention",
     "show.charts": "curves LiveCurves result_table confusion_figure line_chart number_grid "
     "memory_figure accuracy_by_step",

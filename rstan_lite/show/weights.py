@@ -208,30 +208,6 @@ def fusion_figure(
     return describe(figure, f"Fusion {fusion}. Sums of the maps over their places: {listed(sums)}.")
 
 
-def trained_maps(
-    frames: Frames, maps: Mapping[float, Mapping[str, NDArray]], lambda_aa: float = 0.0, *,
-    target: NDArray, **around: Any,
-) -> Figure:  # fmt: skip
-    """Show the attention of one of several trained models, chosen by its lambda_AA of Eq. 19.
-
-    frames: (n, H, W, 3) uint8. maps: lambda_AA -> row label -> (n, P), all on one scale. target:
-    (n, P), M of Eq. 18. around: more of `attention_strip`. The text gives each row's mean share.
-    """
-    if lambda_aa not in maps:
-        raise ValueError(f"lambda_AA {lambda_aa}; there are {', '.join(f'{k:g}' for k in maps)}")
-    peak = common_peak(grid for rows in maps.values() for stack in rows.values() for grid in stack)
-    title = rf"trained with $\lambda_{{AA}}$ = {lambda_aa:g}"
-    around |= {"peak": peak, "title": title, "target": target}
-    figure = attention_strip(frames, maps[lambda_aa], **around)
-    shown, said = np.asarray(target).any(-1), {}  # shown: frames with a silhouette
-    for label, stack in maps[lambda_aa].items():
-        weights = np.asarray(stack)[shown]
-        shares = (weights * (np.asarray(target)[shown] > 0)).sum(-1) / weights.sum(-1)
-        said[label.strip()] = f"{shares.mean() if len(shares) else np.nan:.1%}"
-    text = f"lambda_AA {lambda_aa:g}. Share of the attention on the silhouette: {listed(said)}."
-    return describe(figure, text)
-
-
 def by_frame(
     beta: NDArray, frames: NDArray | None = None, valid: NDArray | None = None
 ) -> NDArray[np.float64]:

@@ -1,13 +1,15 @@
 """Each widget of the notebooks in a real JupyterLab: moved by keyboard, read by its text."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 
+from rstan_lite.puppets import generate
 from rstan_lite.show.widgets import TEXT_CLASS
-from tests.browser.lab import CELLS, run_all
+from tests.browser.lab import CELLS, Lab, run_all, running
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 PICTURE = """async () => {
@@ -28,13 +30,24 @@ def pages(begins: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("page", found, ids=names, indirect=True)
 
 
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory, chromium: Any) -> Iterator[Lab]:
+    """A running JupyterLab, where there is a Chromium to look at it, and a few clips."""
+    with running(tmp_path_factory.mktemp("lab")) as made:
+        small: Any = {"size": (96, 128), "workers": 1, "progress": False}
+        generate(made.folder / "clips", 3, ("golf", "sit", "wave"), **small)
+        yield made
+
+
 @pytest.fixture
-def page(chromium: Any, lab: Any, request: pytest.FixtureRequest) -> Any:
-    """A page with the cells down to the widget run, the widget the last of them."""
+def page(chromium: Any, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A page with the cells down to the widget run on few clips, the widget the last of them."""
     path, cell_id = request.param
     notebook = nbformat.read(path, as_version=4)
     (last,) = (i for i, cell in enumerate(notebook.cells) if cell.id == cell_id)
     notebook.cells = notebook.cells[: last + 1]
+    (given,) = (cell for cell in notebook.cells if cell.id == "parameters")
+    given.source += "\nroot, iterations = 'clips', 2"
     nbformat.write(notebook, lab.folder / f"{path.stem}-{cell_id}.ipynb")
     tab = chromium.new_page()
     tab.goto(lab.page(f"{path.stem}-{cell_id}.ipynb"))
