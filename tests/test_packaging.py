@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -86,6 +87,16 @@ def code(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("*.py"))
 
 
+def of_its_own(script: Path) -> set[Requirement]:
+    """What a script names for an environment of its own (PEP 723); empty for any other file."""
+    text = script.read_text(encoding="utf-8")
+    found = re.match(r"# /// script\n((?:#.*\n)+?)# ///\n", text)
+    if found is None:
+        return set()
+    block = tomllib.loads("\n".join(line[2:] for line in found[1].splitlines()))
+    return {Requirement(line) for line in block["dependencies"]}
+
+
 def imported(source: str) -> set[str]:
     """Top-level names of all modules that a piece of Python imports, anywhere in it."""
     found: set[str] = set()
@@ -162,8 +173,21 @@ def test_base_requirements_are_used_by_the_package_itself() -> None:
 
 def test_every_third_party_import_is_declared() -> None:
     declared = {module(name) for name in names(*EXTRAS)}
+    declared |= {module(one.name) for path in code("data_scripts") for one in of_its_own(path)}
     for name in imports(*FOLDERS):
         assert name in declared or COMPANIONS.get(name) in names(*EXTRAS), name
+
+
+def test_a_script_with_its_own_environment_names_all_that_it_loads() -> None:
+    """Of the package it loads what needs no torch; OpenCV comes with MediaPipe."""
+    script = ROOT / "data_scripts" / "draw_silhouettes.py"
+    declared = {module(one.name) for one in of_its_own(script)}
+    assert declared - imports("rstan_lite") == {"mediapipe"}
+    look = "import sys, data_scripts.draw_silhouettes; print(*sys.modules)"
+    command = [sys.executable, "-c", look]
+    loaded = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    found = {name.partition(".")[0] for name in loaded.split()} & (imports("rstan_lite") - declared)
+    assert found <= {"cv2"}
 
 
 def test_doctor_knows_the_requirements() -> None:

@@ -167,7 +167,7 @@ def _split(title: str, data: ClipDataset, advice: list[str]) -> Check:
         worst += " ..." * (len(classes) > 4)
         found += f"; {len(data.missing)} clips that the lists name are not there ({worst})"
         advice.append("Complete the copy, or train without them: --missing skip.")
-    if data.has_silhouettes and masks < len(clips):
+    if data.NAME == "jhmdb" and masks < len(clips):
         found += f"; {len(clips) - masks} clips have no silhouette"
         advice.append("Unpack puppet_mask.zip beside the clips.")
     return Check(title, "warn" if advice else "ok", found, " ".join(advice))

@@ -1,4 +1,4 @@
-"""UCF101 and HMDB51: clips in a folder per class, as videos or frames, without silhouettes."""
+"""UCF101 and HMDB51: clips in a folder per class, as videos or frames."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import re
 import warnings
 from abc import abstractmethod
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from rstan_lite.data.clips import ClipDataset
+from rstan_lite.data.clips import Clip, ClipDataset
+from rstan_lite.data.silhouettes import MASKS, masks_in
 from rstan_lite.data.splits import TEST, TRAIN, check_name, list_lines, read_class_lists
 from rstan_lite.system.errors import DataError
 
@@ -20,18 +22,27 @@ _CLIP_NUMBER = re.compile(r"_c\d+$")
 
 
 class ClassFolders(ClipDataset):
-    """Clips without silhouettes, and a check of the lists against the official numbers.
+    """Clips in folders, and a check of the lists against the official numbers.
 
     root: holds the folder LISTS and `VIDEOS/<class>/<clip>.avi` or `frames/<class>/<clip>/*.png`
-    (or `.jpg`).
+    (or `.jpg`). They come without silhouettes; drawn ones may lie in `masks/<class>/<clip>.mat`.
     Lists of all classes must name as many clips as the official ones, else DataError; lists of
     fewer classes are taken for a part of the data set, with a warning.
     """
 
-    has_silhouettes = False
     FRAMES = "frames"
     CLASSES: ClassVar[int]
     OFFICIAL: ClassVar[tuple[tuple[int, int], ...]]  # training and test clips of each split
+
+    def _find_layout(self) -> str:
+        found = masks_in(self.root / MASKS)
+        self._masks = {(action.casefold(), name.casefold()): path for (action, name), path in found}
+        self.has_silhouettes = bool(self._masks)
+        return super()._find_layout()
+
+    def _clip(self, name: str, action: str, label: int) -> Clip:
+        mask = self._masks.get((action.casefold(), name.casefold()))
+        return replace(super()._clip(name, action, label), mask_path=mask)
 
     @abstractmethod
     def _read_lists(self) -> dict[str, dict[str, int]]:

@@ -15,6 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from rstan_lite.data.sampling import equally_spaced
+from rstan_lite.data.silhouettes import read_any_masks
 from rstan_lite.data.splits import FOLDS, TEST, TRAIN, source_video
 from rstan_lite.data.video import VIDEOS, first_frame, read_frames, read_images
 from rstan_lite.system.errors import DataError
@@ -180,9 +181,13 @@ class ClipDataset(ABC):
     def silhouettes(self, clip: Clip, frames: np.ndarray) -> np.ndarray:
         """The actor's silhouette in each of the clip's frames (F, H, W, 3), uint8 (F, H, W).
 
-        All zero in a data set without silhouettes: Eq. 18 then has nothing to ask for.
+        All zero for a clip without silhouettes: Eq. 18 then has nothing to ask for. DataError where
+        the file cannot be read or does not fit.
         """
-        return np.zeros(frames.shape[:3], np.uint8)
+        if clip.mask_path is None:
+            return np.zeros(frames.shape[:3], np.uint8)
+        with disk_errors(DataError, clip.mask_path, "silhouettes that can be read"):
+            return read_any_masks(clip.mask_path, frames.shape[:3])
 
     def settle(self, damaged: Mapping[Clip, DataError]) -> None:
         """Name all damaged clips in a DataError, or take them out of every part, as is asked."""

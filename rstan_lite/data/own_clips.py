@@ -9,16 +9,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-
 from rstan_lite.data.clips import Clip, ClipDataset, carve_validation
-from rstan_lite.data.silhouettes import check_masks, read_masks
+from rstan_lite.data.silhouettes import MASKS, masks_in
 from rstan_lite.data.splits import TEST, TRAIN, UNUSED, check_name, list_lines, source_video
-from rstan_lite.data.video import SUFFIXES, VIDEOS, read_images
+from rstan_lite.data.video import SUFFIXES, VIDEOS
 from rstan_lite.system.errors import DataError
-from rstan_lite.system.reading import disk_errors, read_text
+from rstan_lite.system.reading import read_text
 
-MASKS = "masks"
 PARTS = {"train": TRAIN, "test": TEST, "unused": UNUSED}
 TEST_SHARE = 0.3  # of a class's clips, where no list says which are tested
 
@@ -63,7 +60,7 @@ class OwnClips(ClipDataset):
                 f"{len(self._disk)} folders with videos ({', '.join(self._disk) or 'none'})",
                 "two or more, one for each class: <class>/<video>",
             )
-        self._masks = dict(_masks_in(self.root / MASKS))
+        self._masks = dict(masks_in(self.root / MASKS))
         for action, name in self._masks:
             if name not in self._disk.get(action, {}):
                 found = f"masks of {action}/{name}, and no such clip"
@@ -120,18 +117,6 @@ class OwnClips(ClipDataset):
         title = f"{action}-{name}" if twice else name  # a clip's name stands once
         return Clip(title, action, label, found.path, self._masks.get((action, name)), source)
 
-    def silhouettes(self, clip: Clip, frames: np.ndarray) -> np.ndarray:
-        """See `ClipDataset.silhouettes`: zeros for a clip without masks."""
-        path = clip.mask_path
-        if path is None:
-            return super().silhouettes(clip, frames)
-        with disk_errors(DataError, path, "silhouettes that can be read"):
-            if path.is_dir():
-                return check_masks(path, read_images(path).max(-1), frames.shape[:3])
-            if path.suffix == ".mat":
-                return read_masks(path, frames.shape[:3])
-            return check_masks(path, _array(path), frames.shape[:3])
-
 
 def _clips_in(action: Path) -> Iterator[tuple[str, _Found]]:
     """(name, clip) of a class's folder; a folder of images is a clip, another one a source."""
@@ -155,25 +140,6 @@ def _videos_below(folder: Path) -> Iterator[Path]:
             yield path
         else:
             yield from _videos_below(path)
-
-
-def _masks_in(folder: Path) -> Iterator[tuple[tuple[str, str], Path]]:
-    """((class, clip), path) of every silhouette file or folder."""
-    for path in sorted(folder.glob("*/*")):
-        if path.is_dir() or path.suffix in (".mat", ".npz"):
-            yield (path.parent.name, path.name if path.is_dir() else path.stem), path
-
-
-def _array(path: Path) -> np.ndarray:
-    """The one array of an .npz file."""
-    expected = "an .npz file with one array (F, H, W)"
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            if len(arrays.files) != 1:
-                raise DataError(path, f"{len(arrays.files)} arrays", expected)
-            return np.asarray(arrays[arrays.files[0]])
-    except (ValueError, EOFError, KeyError) as error:
-        raise DataError(path, f"an unreadable file ({error})", expected) from error
 
 
 # -- lists

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from rstan_lite.data.video import read_images
 from rstan_lite.system.errors import ConfigError, DataError
 from rstan_lite.system.reading import check_regular, read_matlab
 
 # Copies of JHMDB made from its PNG frames can lack the masks of the last frames.
 MAX_REPEATED = 8
 KEY = "part_mask"
+MASKS = "masks"  # the folder of masks in a data set that came without
 BYTES_A_PIXEL, SMALL = 16, 2**24  # a double takes 8; masks may be longer than their clip
 
 
@@ -31,6 +34,34 @@ def read_masks(path: str | Path, shape: tuple[int, ...], repeat_last: bool = Fal
     masks = np.atleast_3d(read_matlab(path, KEY, DataError, most))  # (H, W, F)
     masks = masks.transpose(2, 0, 1) if masks.ndim == 3 else masks
     return check_masks(path, masks, shape, repeat_last)
+
+
+def masks_in(folder: Path) -> Iterator[tuple[tuple[str, str], Path]]:
+    """((class, clip), path) of every silhouette file or folder of PNG images below `MASKS`."""
+    for path in sorted(folder.glob("*/*")):
+        if path.is_dir() or path.suffix in (".mat", ".npz"):
+            yield (path.parent.name, path.name if path.is_dir() else path.stem), path
+
+
+def read_any_masks(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """`read_masks` of what `masks_in` finds: a .mat or .npz file, or a folder of images."""
+    if path.is_dir():
+        return check_masks(path, read_images(path).max(-1), shape)
+    if path.suffix == ".mat":
+        return read_masks(path, shape)
+    return check_masks(path, _array(path), shape)
+
+
+def _array(path: Path) -> np.ndarray:
+    """The one array of an .npz file."""
+    expected = "an .npz file with one array (F, H, W)"
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            if len(arrays.files) != 1:
+                raise DataError(path, f"{len(arrays.files)} arrays", expected)
+            return np.asarray(arrays[arrays.files[0]])
+    except (ValueError, EOFError, KeyError) as error:
+        raise DataError(path, f"an unreadable file ({error})", expected) from error
 
 
 def check_masks(

@@ -72,6 +72,23 @@ def test_frames_read_like_videos(name, images, roots, tmp_path):
 
 
 @pytest.mark.parametrize("name", WRITERS)
+def test_drawn_masks_may_lie_beside_the_clips(name, own):
+    assert not open_clips(name, own[name]).has_silhouettes
+    clip = open_clips(name, own[name]).train[0]
+    folder = own[name] / "masks" / clip.action.upper()
+    folder.mkdir(parents=True)
+    masks = np.zeros((8, 48, 64), np.uint8)
+    masks[2:, 10:20, 30:40] = 1
+    np.savez(folder / f"{clip.name.lower()}.npz", masks)
+    data = open_clips(name, own[name])
+    assert data.has_silhouettes
+    frames = data.frames(clip)
+    first, second = data.train[:2]
+    np.testing.assert_array_equal(data.silhouettes(first, frames), masks)
+    assert not data.silhouettes(second, frames).any()
+
+
+@pytest.mark.parametrize("name", WRITERS)
 def test_case_of_files_and_folders_does_not_matter(name, own):
     data = open_clips(name, own[name])
     folder = data.test[0].path.parent
