@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = (
     "README.md", "notebooks/README.md", "docs/teaching.md", "docs/commands.md",
     "docs/recipes.md", "docs/public.md", "docs/data-sets.md", "docs/networks.md", "docs/puppets.md",
-    "docs/running.md",
+    "docs/running.md", "docs/larger-machines.md",
     "docs/results.md", "docs/selection.md", "docs/ledger-jhmdb-course/ledger.md",
     "docs/ledger-jhmdb/ledger.md",
     "docs/ledger-jhmdb-folds/pooled.md", "docs/ledger-puppets/ledger.md", "docs/limits.md",
