@@ -20,35 +20,30 @@ from rstan_lite.features.extraction import image_features, load_network
 from rstan_lite.features.flow import estimator
 from rstan_lite.features.inputs import needed_pairs, sparse_inputs, stream_images
 from rstan_lite.features.pipeline import ClipFeatures
-from rstan_lite.lab.protocols import check_networks
+from rstan_lite.lab.protocols import Checkpoint, check_networks, open_checkpoint
 from rstan_lite.model.output import RSTANOutput, last_step
-from rstan_lite.model.rstan import RSTAN
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
 from rstan_lite.system.reading import check_regular, read_json
 from rstan_lite.system.threads import LARGE, for_work
 from rstan_lite.training import run_folder
 from rstan_lite.training.batches import ordered_batches
-from rstan_lite.training.config import TrainConfig, read_config
+from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.parts import feature_settings
-from rstan_lite.training.run_folder import Description, load_model
+from rstan_lite.training.run_folder import Description
 
+# What features depend on, beside SAME and the networks' files.
+MADE = (
+    "flow", "flow_weights", "camera", "streams", "backbone", "motion_backbone", "motion_size",
+)  # fmt: skip
 SAME = ("stored_frames", "test_frames", "views", "size")  # so that runs share steps and places
 LINES = 240  # px, short side of the clips of every data set; for runs that do not record theirs
 DRAWN_LINES = 360  # px, largest short side of an overlay
 # Writes films of frames (H, W, 3) with attention over them: given the frames, the maps (T, P) by
 # name, which of the T each frame takes, the crop that the maps cover, paths, and frames a second.
-Draw = Callable[
-    [
-        Iterator[np.ndarray],
-        Mapping[str, np.ndarray],
-        np.ndarray,
-        Geometry,
-        Mapping[str, Path],
-        float,
-    ],
-    None,
-]
+Film = Iterator[np.ndarray]
+Maps = Mapping[str, np.ndarray]
+Draw = Callable[[Film, Maps, np.ndarray, Geometry, Mapping[str, Path], float], None]
 
 
 @dataclass(frozen=True)
@@ -90,30 +85,20 @@ def predict(
     """
     if top < 1:
         raise ConfigError("--top", str(top), "at least 1")
-    where = choose_device(device)
+    choose_device(device)
     check_regular(video, DataError, "a video")  # before the networks are loaded
-    config = replace(read_config(run / run_folder.CONFIG), device=device)
-    model, description = load_model(run)
-    inputs = read_inputs(video, config, description)
-    features = video_features(inputs, config, description, where)
-    output = run_model(model.to(where), features, description.head, config)
-    scores = last_step(output.logits).float().softmax(-1)[0].cpu()  # (C,)
-    if not bool(torch.isfinite(scores).all()):
-        raise DataError(video, "features for which the scores are not finite", "finite scores")
-    ranked = scores.argsort(descending=True).tolist()
-    probabilities = {description.classes[i]: float(scores[i]) for i in ranked}
-
+    checkpoint = open_checkpoint(run, device)
+    inputs, probabilities, maps = answer(video, checkpoint)
     stem, frames = free_stem(video, out), len(inputs.order)
-    maps = {n: maps[0].float().cpu().numpy() for n, maps in diagonal_maps(output).items()}
     overlays: dict[str, Path] = {}
     if draw is not None and maps:
         overlays = {name: out / f"{stem}-{name}{ending}" for name in maps}
+        config = checkpoint.config
         seen = view(config.views[0], inputs.tensors["frames"].shape[1:3], config.size)
         nearest = np.abs(np.arange(frames)[:, None] - inputs.numbers[None]).argmin(1)  # (F,)
-        played = _played(video, inputs.order)
-        draw(played, maps, nearest, seen, overlays, inputs.rate)
+        draw(_played(video, inputs.order), maps, nearest, seen, overlays, inputs.rate)
     path = out / f"{stem}-prediction.json"
-    answer = {
+    written = {
         "video": str(video),
         "decoded_frames": frames,
         "attended_frames": inputs.order[inputs.numbers].tolist(),
@@ -122,9 +107,25 @@ def predict(
         "overlays": {name: str(path) for name, path in overlays.items()},
         "versions": run_folder.versions(),
     }
-    run_folder.write_json(path, answer)
+    run_folder.write_json(path, written)
     best = dict(list(probabilities.items())[:top])
-    return {"classes": best, "predictions": str(path), "overlays": answer["overlays"]}
+    return {"classes": best, "predictions": str(path), "overlays": written["overlays"]}
+
+
+def answer(video: Path, run: Checkpoint) -> tuple[VideoInputs, dict[str, float], Maps]:
+    """A video's inputs, all classes' probabilities, best first, and `diagonal_maps`, (T, P) each.
+
+    Raises as `predict` does.
+    """
+    inputs = read_inputs(video, run.config, run.description)
+    output = run_model(run, video_features(inputs, run))
+    scores = last_step(output.logits).float().softmax(-1)[0].cpu()  # (C,)
+    if not bool(torch.isfinite(scores).all()):
+        raise DataError(video, "features for which the scores are not finite", "finite scores")
+    ranked = scores.argsort(descending=True).tolist()
+    probabilities = {run.description.classes[i]: float(scores[i]) for i in ranked}
+    maps = {name: maps[0].float().cpu().numpy() for name, maps in diagonal_maps(output).items()}
+    return inputs, probabilities, maps
 
 
 def free_stem(video: Path, out: Path) -> str:
@@ -140,7 +141,7 @@ def free_stem(video: Path, out: Path) -> str:
     raise AssertionError("unreachable: there is always another number")
 
 
-def _played(video: Path, order: np.ndarray) -> Iterator[np.ndarray]:
+def _played(video: Path, order: np.ndarray) -> Film:
     """The frames of a video as a player shows them, small enough to draw on."""
     for frame, times in zip(decode_video(video), np.bincount(order), strict=False):
         if times:
@@ -199,54 +200,41 @@ def _chosen(frames: int, config: TrainConfig) -> tuple[np.ndarray, np.ndarray]:
     return index, needed_pairs(frames, index, pairs)
 
 
-def video_features(
-    inputs: VideoInputs,
-    config: TrainConfig,
-    description: Description,
-    device: torch.device,
-) -> ClipFeatures:
+def video_features(inputs: VideoInputs, run: Checkpoint) -> ClipFeatures:
     """A video's features as those of a data set's one clip.
 
     The label is a placeholder, the silhouette empty. Raises CheckpointError where the run's
     networks or streams are others than its description says.
     """
-    if set(description.model["streams"]) != set(config.streams):
-        raise CheckpointError(
-            "checkpoint.json",
-            f"a model of {', '.join(description.model['streams'])}",
-            f"one of {', '.join(config.streams)}, as config.json has it",
-        )
-    settings = feature_settings(config, check_networks(description.networks))
+    config, streams = run.config, run.description.model["streams"]
+    if set(streams) != set(config.streams):
+        expected = f"one of {', '.join(config.streams)}, as config.json has it"
+        raise CheckpointError("checkpoint.json", f"a model of {', '.join(streams)}", expected)
+    settings = feature_settings(config, check_networks(run.description.networks))
+    device, steps = choose_device(config.device), range(len(inputs.numbers))
     cubes, vectors = {}, {}
     for stream in config.streams:
-        size = settings.size_of(stream)
-        steps = range(len(inputs.numbers))
         network = load_network(settings, stream).to(device)
-        images = stream_images(
-            inputs.tensors.__getitem__, stream, config.views[0], size, steps, network.spec.pairs
-        )
+        seen = config.views[0], settings.size_of(stream), steps, network.spec.pairs
+        images = stream_images(inputs.tensors.__getitem__, stream, *seen)
         found = image_features(network, images, device.type)
         cubes[stream] = found["cubes"][None, None]  # (1, 1, T, P, d_cv)
         vectors[stream] = found["vectors"][None, None]  # (1, 1, T, d_fc)
-    shape = next(iter(cubes.values())).shape[:4]
-    return ClipFeatures(
-        names=["video"],
-        labels=np.zeros(1, np.int64),
-        cubes=cubes,
-        vectors=vectors,
-        target=torch.zeros(shape),
-        classes=description.classes,
-        scales=description.scales,
-    )
+    target = torch.zeros(next(iter(cubes.values())).shape[:4])
+    of_clip = ["video"], np.zeros(1, np.int64), cubes, vectors, target
+    return ClipFeatures(*of_clip, run.description.classes, run.description.scales)
 
 
 @torch.no_grad()
-def run_model(model: RSTAN, features: ClipFeatures, head: str, config: TrainConfig) -> RSTANOutput:
+def run_model(run: Checkpoint, features: ClipFeatures) -> RSTANOutput:
     """The model's output, with attention, for the first clip of the features."""
-    device = next(model.parameters()).device
-    batch = next(ordered_batches(features, 1, config.test_frames, device))
-    with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-        output: RSTANOutput = model(batch.cubes, batch.vectors, head=head, return_attention=True)
+    device = choose_device(run.config.device)
+    batch = next(ordered_batches(features, 1, run.config.test_frames, device))
+    with torch.autocast(device.type, torch.bfloat16, enabled=run.config.precision == "bf16"):
+        head = run.description.head
+        output: RSTANOutput = run.model(
+            batch.cubes, batch.vectors, head=head, return_attention=True
+        )
     return output
 
 
@@ -263,27 +251,13 @@ def diagonal_maps(output: RSTANOutput) -> dict[str, Tensor]:
     return {name: (alpha * current[..., None].to(alpha)).sum(2) for name, alpha in maps.items()}
 
 
-@dataclass(frozen=True, eq=False)
-class Checkpoint:
-    """The chosen model of a finished run, and what belongs to it."""
-
-    folder: Path
-    config: TrainConfig
-    model: RSTAN
-    description: Description
-
-
 def open_checkpoints(runs: Mapping[str, str | Path], device: str = "auto") -> dict[str, Checkpoint]:
     """The checkpoints of named runs, to be shown beside one another.
 
     Raises CheckpointError (damaged or unfinished run), ConfigError (no run; runs that differ in the
     frames or the crop that they test on), DataError (runs with other classes), DeviceError.
     """
-    opened, place = {}, choose_device(device)
-    for name, folder in runs.items():
-        model, description = load_model(Path(folder))
-        config = replace(read_config(Path(folder) / run_folder.CONFIG), device=device)
-        opened[name] = Checkpoint(Path(folder), config, model.to(place), description)
+    opened = {name: open_checkpoint(folder, device) for name, folder in runs.items()}
     if not opened:
         raise ConfigError("runs", "none", "at least one finished run's folder")
     first, *others = opened.values()
@@ -311,16 +285,12 @@ def run_checkpoints(
     """
     shared: dict[tuple[Any, ...], ClipFeatures] = {}
     outputs = {}
-    first = next(iter(checkpoints.values()))
-    inputs, where = read(first), choose_device(first.config.device)
+    inputs = read(next(iter(checkpoints.values())))
     for name, one in checkpoints.items():
-        config, about = one.config, one.description
-        key = (config.flow, config.flow_weights, config.camera, config.streams, config.backbone,
-               config.motion_backbone, config.motion_size, str(about.networks),
-               about.short_side)  # fmt: skip
-        if key not in shared:
-            own = inputs if not shared else read(one)
-            shared[key] = video_features(own, config, about, where)
+        about = one.description
+        made = *(getattr(one.config, option) for option in MADE), str(about.networks)
+        if (key := (*made, about.short_side)) not in shared:
+            shared[key] = video_features(read(one) if shared else inputs, one)
         features = replace(shared[key], scales=about.scales, classes=about.classes)
-        outputs[name] = run_model(one.model, features, about.head, config)
+        outputs[name] = run_model(one, features)
     return inputs, outputs

@@ -40,11 +40,37 @@ from rstan_lite.training.parts import (
     second_config,
     warn_of_seen,
 )
+from rstan_lite.training.run_folder import Description
 from rstan_lite.training.train import part_metrics, save_predictions
 
 PARTS = ("test", "validation")
 PROTOCOLS = ("centre", "22")
 SCALES = (256, 192)  # pixels of frames whose short side is 256
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """The chosen model of a finished run, on its device, and what belongs to it."""
+
+    folder: Path
+    config: TrainConfig
+    model: RSTAN
+    description: Description
+
+
+def open_checkpoint(
+    folder: str | Path, device: str = "", root: str | None = None, cache: str | None = None
+) -> Checkpoint:
+    """Open a finished run; CheckpointError, ConfigError, DeviceError.
+
+    device, root, cache: what is to be used now; empty for the run's own.
+    """
+    folder = Path(folder)
+    model, description = run_folder.load_model(folder)
+    config = read_config(folder / run_folder.CONFIG)
+    given: dict[str, Any] = {"device": device, "root": root, "cache": cache}
+    config = replace(config, **{name: value for name, value in given.items() if value})
+    return Checkpoint(folder, config, model.to(choose_device(config.device)), description)
 
 
 def test_sequences(protocol: str = "22", frames: int = FRAMES) -> tuple[ClipSequence, ...]:  # noqa: PT028
@@ -87,19 +113,18 @@ def evaluate_run(
     check_choice("--part", part, PARTS)
     if second and part == "validation":
         raise ConfigError("--part", part, "test: all of the second data set's training part trains")
-    config = read_config(folder / run_folder.CONFIG)
+    run = open_checkpoint(folder, device, cache=cache)
+    config, description = run.config, run.description
     sequences = sequences_of(config, protocol, frames)
     steps = sequences[0].frames
-    model, description = run_folder.load_model(folder)
     head, classes, name = description.head, description.classes, part
     if second:
         config, head = second_config(config), config.second_head
         classes, name = description.second_classes, f"{head}-{part}"
-    config = replace(config, device=device, root=root or config.root, cache=cache or config.cache)
-    model.to(choose_device(device))
-    seen: dict[str, dict[str, Any]] = {}
-    missing: tuple[str, ...] = ()
-    damaged: dict[str, dict[str, str]] = {}
+    config = replace(config, root=root or config.root)
+    seen: dict[str, Any] = {}
+    missing: Sequence[str] = ()
+    damaged: dict[str, Any] = {}
     if features is None:
         networks, dataset = check_networks(description.networks), open_dataset(config)
         seen = networks_seen(networks, dataset, config.dataset, (part,))
@@ -121,7 +146,7 @@ def evaluate_run(
         found[one] = replace(of_one, scales=description.scales)
     if not second:
         _warn_of_others(folder, part, found[sequences[0]].names)
-    each = evaluate_sequences(model, found, head, precision=config.precision)
+    each = evaluate_sequences(run.model, found, head, precision=config.precision)
     result, listed = judged(each, found)
     metrics = part_metrics(result, found[sequences[0]], part)
     metrics |= {"frames": steps, "part": part, "head": head, "protocol": protocol}
@@ -205,20 +230,20 @@ def table_of_sequences(
     Raises ConfigError for a part without clips, and what reading run and clips raises.
     """
     check_choice("--part", part, PARTS)
-    config, settings = read_config(folder / run_folder.CONFIG), run_settings(folder)
-    dataset = open_dataset(replace(config, root=root or config.root))
+    run = open_checkpoint(folder, "cpu", root)
+    settings = feature_settings(run.config, check_networks(run.description.networks))
+    dataset = open_dataset(run.config)
     if not (clips := getattr(dataset, part)):
         raise ConfigError("--part", f"{part}, without clips", "a part that has some")
     n, h, w = dataset.frames(clips[0]).shape[:3]
-    rows = sequence_rows(sequences_of(config, protocol, frames), n, (h, w), settings)
+    rows = sequence_rows(sequences_of(run.config, protocol, frames), n, (h, w), settings)
     return rows, f"{clips[0].name}: {n} frames of {w} x {h} pixels"
 
 
 def run_settings(folder: Path) -> FeatureSettings:
     """What a finished run's features are made with; CheckpointError where a network changed."""
-    _, description = run_folder.load_model(folder)
-    networks = check_networks(description.networks)
-    return feature_settings(read_config(folder / run_folder.CONFIG), networks)
+    run = open_checkpoint(folder, "cpu")
+    return feature_settings(run.config, check_networks(run.description.networks))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import Geometry, view
 from rstan_lite.features.flow import decode
 from rstan_lite.lab import predict
-from rstan_lite.lab.predict import Checkpoint
+from rstan_lite.lab.protocols import Checkpoint
 from rstan_lite.model import RSTANOutput
 from rstan_lite.system.errors import ConfigError, DataError
 

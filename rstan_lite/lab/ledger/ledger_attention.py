@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,16 +13,12 @@ from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.data.transforms import Geometry, view
 from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.lab.ledger.ledger_runs import Ledger
-from rstan_lite.lab.protocols import check_networks
+from rstan_lite.lab.protocols import Checkpoint, check_networks, open_checkpoint
 from rstan_lite.model.output import last_step
-from rstan_lite.model.rstan import RSTAN
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import CheckpointError
-from rstan_lite.training import run_folder
 from rstan_lite.training.batches import read_batch
-from rstan_lite.training.config import TrainConfig, read_config
 from rstan_lite.training.evaluation import attention_maps, evaluate
-from rstan_lite.training.run_folder import load_model
 
 
 @dataclass(frozen=True)
@@ -47,19 +42,6 @@ class Attended:
     crop: Geometry
 
 
-class _Run(NamedTuple):
-    """A run's model on its device, and the features that it was tested on, in the run's scales.
-
-    places: of the ledger's clips among these.
-    """
-
-    config: TrainConfig
-    model: RSTAN
-    dataset: ClipDataset
-    features: ClipFeatures
-    places: list[int]
-
-
 def row_sums(
     ledger: Ledger, name: str, seeds: Sequence[int], root: str = "", cache: str = ""
 ) -> np.ndarray:
@@ -70,9 +52,9 @@ def row_sums(
     """
     found = []
     for seed in seeds:
-        config, model, _, features, places = _open(ledger, name, seed, root, cache)
-        how = config.head, config.test_frames
-        result = evaluate(model, features, *how, precision=config.precision)
+        run, _, features, places = _open(ledger, name, seed, root, cache)
+        how = run.config.head, run.config.test_frames
+        result = evaluate(run.model, features, *how, precision=run.config.precision)
         found.append(result.silhouettes[places].numpy())
     return np.stack(found)
 
@@ -85,17 +67,17 @@ def attended(
 
     root, cache, errors: see `row_sums`; CheckpointError also for a model without attention.
     """
-    config, model, dataset, features, places = _open(ledger, name, seed, root, cache)
+    run, dataset, features, places = _open(ledger, name, seed, root, cache)
+    config = run.config
     rows = torch.tensor(places)[list(clips)]
     steps = torch.from_numpy(equally_spaced(features.stored_frames, config.test_frames))
     device = choose_device(config.device)
     starts = torch.zeros_like(rows)
     batch = read_batch(features, rows, starts, steps.expand(len(rows), -1), device)
     with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-        output = model(batch.cubes, batch.vectors, head=config.head)
+        output = run.model(batch.cubes, batch.vectors, head=config.head)
     if not attention_maps(output):
-        folder = ledger.plan.folder(name, seed)
-        raise CheckpointError(folder, "a model without attention", "one that attends")
+        raise CheckpointError(run.folder, "a model without attention", "one that attends")
     shares = [m.float() / m.float().sum(-1, keepdim=True) for m in attention_maps(output)]
     mean = torch.stack(shares).mean(0).cpu().numpy()  # (R, T, P)
     scores = last_step(output.logits).float().softmax(-1).cpu()  # (R, C)
@@ -112,8 +94,11 @@ def attended(
     return found
 
 
-def _open(ledger: Ledger, name: str, seed: int, root: str, cache: str) -> _Run:
-    """Load a run of a row, and what it was tested on."""
+def _open(
+    ledger: Ledger, name: str, seed: int, root: str, cache: str
+) -> tuple[Checkpoint, ClipDataset, ClipFeatures, list[int]]:
+    """A run of a row, its data set, the features that it was tested on, in the run's scales, and
+    the places of the ledger's clips among these."""
     from rstan_lite.training.parts import load_part, open_dataset
 
     entry, folder = ledger.finished(name), ledger.plan.folder(name, seed)
@@ -122,18 +107,13 @@ def _open(ledger: Ledger, name: str, seed: int, root: str, cache: str) -> _Run:
         raise CheckpointError(folder, f"averaged scores of {rows}", "a row with a model of its own")
     if seed not in entry.seeds:
         raise CheckpointError(folder, "no finished run", f"one of the seeds {list(entry.seeds)}")
-    config = read_config(folder / run_folder.CONFIG)
-    config = replace(config, root=root or config.root, cache=cache or config.cache)
-    model, description = load_model(folder)
-    model = model.to(choose_device(config.device))
-    networks, dataset = check_networks(description.networks), open_dataset(config)
-    features = load_part(config, "test", networks, dataset)
+    run = open_checkpoint(folder, root=root, cache=cache)
+    networks, dataset = check_networks(run.description.networks), open_dataset(run.config)
+    features = load_part(run.config, "test", networks, dataset)
     place = {name: i for i, name in enumerate(features.names)}
-    gone = sum(name not in place for name in ledger.clips)
-    if gone:
+    if gone := sum(name not in place for name in ledger.clips):
         found = f"{gone} test clips that the data set lacks now"
         expected = f"all {len(ledger.clips)} that its runs were tested on"
         raise CheckpointError(ledger.plan.out, found, expected)
-    places = [place[name] for name in ledger.clips]
-    features = replace(features, scales=description.scales)
-    return _Run(config, model, dataset, features, places)
+    features = replace(features, scales=run.description.scales)
+    return run, dataset, features, [place[name] for name in ledger.clips]

@@ -12,13 +12,12 @@ import numpy as np
 from torch import Tensor
 
 from rstan_lite.lab.model_card import CARD
-from rstan_lite.lab.predict import diagonal_maps, read_inputs, run_model, video_features
-from rstan_lite.model.output import RSTANOutput, last_step
-from rstan_lite.system.devices import choose_device
+from rstan_lite.lab.predict import answer
+from rstan_lite.lab.protocols import Checkpoint, open_checkpoint
+from rstan_lite.model.output import RSTANOutput
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.files import write_atomically
-from rstan_lite.training.config import TrainConfig, read_config
-from rstan_lite.training.run_folder import CONFIG, Description, load_model, save_model
+from rstan_lite.training.run_folder import CONFIG, save_model
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelHubMixin
@@ -51,9 +50,9 @@ class TrainedModel(ModelHubMixin):
     needs. With huggingface_hub they take a repository's name as well, and `push_to_hub` is there.
     """
 
-    def __init__(self, folder: Path, config: TrainConfig, description: Description, network: Any):
-        self._folder, self._description = folder, description
-        self.config, self.network, self.classes = config, network, description.classes
+    def __init__(self, run: Checkpoint):
+        self._run, self._description = run, run.description
+        self.config, self.network, self.classes = run.config, run.model, run.description.classes
 
     def __call__(self, cubes: Mapping[str, Tensor], vectors: Mapping[str, Tensor]) -> RSTANOutput:
         """The network's answer on features of your own, already divided by the run's scales.
@@ -70,25 +69,17 @@ class TrainedModel(ModelHubMixin):
         """
         if top < 1:
             raise ConfigError("top", str(top), "at least 1")
-        scores = last_step(self._run(video)[1].logits).float().softmax(-1)[0].cpu()  # (C,)
-        best = scores.argsort(descending=True)[:top].tolist()
-        return {self.classes[i]: float(scores[i]) for i in best}
+        _, probabilities, _ = answer(Path(video), self._run)
+        return dict(list(probabilities.items())[:top])
 
     def attend(self, video: str | Path) -> Look:
         """Where the model looks in a video file. Raises as `predict` does."""
-        frames, output = self._run(video)
+        inputs, _, maps = answer(Path(video), self._run)
         found = {}
-        for name, maps in diagonal_maps(output).items():
-            side = round(maps.shape[-1] ** 0.5)  # K
-            found[name] = maps[0].float().cpu().numpy().reshape(-1, side, side)
-        return Look(frames, found)
-
-    def _run(self, video: str | Path) -> tuple[np.ndarray, RSTANOutput]:
-        inputs = read_inputs(Path(video), self.config, self._description)
-        where = choose_device(self.config.device)
-        features = video_features(inputs, self.config, self._description, where)
-        output = run_model(self.network, features, self._description.head, self.config)
-        return inputs.order[inputs.numbers], output
+        for name, of_steps in maps.items():
+            side = round(of_steps.shape[-1] ** 0.5)  # K
+            found[name] = of_steps.reshape(-1, side, side)
+        return Look(inputs.order[inputs.numbers], found)
 
     def save_pretrained(self, save_directory: str | Path, **more: Any) -> Any:
         """Write a folder that opens on any machine: model, settings, card and the networks.
@@ -102,7 +93,7 @@ class TrainedModel(ModelHubMixin):
 
     def _save_pretrained(self, save_directory: Path) -> None:
         save_directory.mkdir(parents=True, exist_ok=True)
-        card = self._folder / CARD
+        card = self._run.folder / CARD
         for name in (CARD, "README.md") if card.is_file() else ():  # which the hub shows
             _copy(card, save_directory / name)
         networks = {}
@@ -110,12 +101,8 @@ class TrainedModel(ModelHubMixin):
             name = f"{stream}{Path(path).suffix}"
             _copy(Path(path), save_directory / name)
             networks[stream] = (name, digest)
-        here: dict[str, Any] = {
-            "root": "",
-            "second_root": "",
-            "cache": "",
-        }  # of this machine: nobody else's
-        here |= {"appearance_weights": "", "motion_weights": ""}
+        places = "root", "second_root", "cache", "appearance_weights", "motion_weights"
+        here: dict[str, Any] = dict.fromkeys(places, "")  # of this machine: nobody else's
         if self.config.flow_weights:
             here["flow_weights"] = f"flow{Path(self.config.flow_weights).suffix}"
             _copy(Path(self.config.flow_weights), save_directory / here["flow_weights"])
@@ -143,23 +130,22 @@ def load(run: str | Path, device: str = "auto") -> TrainedModel:
     run: the folder. device: auto, cpu or cuda.
     Raises CheckpointError for a folder that is no finished run, ConfigError, DeviceError.
     """
-    folder, where = Path(run), choose_device(device)
+    folder = Path(run)
     if not folder.is_dir():
         raise CheckpointError(folder, "no such folder", "the folder of a finished run")
-    network, description = load_model(folder)
-    config = replace(read_config(folder / CONFIG), device=device)
+    found = open_checkpoint(folder, device)
+    config, description = found.config, found.description
     if config.flow_weights:
-        config = replace(config, flow_weights=str(_beside(folder, config.flow_weights)))
-    networks = {
-        stream: (str(_beside(folder, path)), digest)
-        for stream, (path, digest) in description.networks.items()
-    }
-    return TrainedModel(folder, config, replace(description, networks=networks), network.to(where))
+        config = replace(config, flow_weights=_beside(folder, config.flow_weights))
+    of_streams = description.networks.items()
+    networks = {stream: (_beside(folder, path), digest) for stream, (path, digest) in of_streams}
+    description = replace(description, networks=networks)
+    return TrainedModel(replace(found, config=config, description=description))
 
 
-def _beside(folder: Path, path: str) -> Path:
+def _beside(folder: Path, path: str) -> str:
     """A network's file: beside the model where it was saved with it, else as the run named it."""
-    return folder / path if (folder / path).is_file() else Path(path)  # an absolute one stays
+    return str(folder / path) if (folder / path).is_file() else path  # an absolute one stays
 
 
 def _copy(source: Path, target: Path) -> None:
