@@ -28,13 +28,7 @@ SEED = 1000
 CLIPS_PER_CLASS = 60
 FRAMES = 16
 SETTINGS = TuneSettings(
-    backbone=SHIPPED,
-    weights="none",
-    segments=2,
-    size=112,
-    test_size=112,
-    lr=0.03,
-    head_lr=0.003,
+    backbone=SHIPPED, weights="none", segments=2, size=112, test_size=112, lr=0.03, head_lr=0.003
 )
 # The puppets of each stream's network, and what its tuning does in its own way. Flow shows
 # movements one by one, so that clips of a single actor serve for motion. What an actor looks like,

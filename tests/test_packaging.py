@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -120,6 +121,7 @@ def notebook_imports() -> set[str]:
     return found
 
 
+@cache
 def imports(*folders: str) -> set[str]:
     """Third-party modules that the code in some folders imports."""
     found = {

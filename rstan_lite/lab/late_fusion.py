@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,25 +59,22 @@ def fuse(
     """
     how = _check(sources, weights, scores, clips)
     chosen: list[Predictions] = []  # on what validation chooses, where it does
+    right = None
     if VALIDATION in (weights, scores):
-        chosen = parts = aligned(sources, "validation", clips)[0]
-        if not parts[0].names:
+        chosen = aligned(sources, VALIDATION, clips)[0]
+        if not chosen[0].names:
             raise ConfigError("--weights", "no validation clips", "sources that have some")
-        tried, labels, found = NORMALISE if scores == VALIDATION else (scores,), parts[0].labels, []
-        for name in tried:
-            comparable = _comparable(parts, name)
-            chosen_weights = how or _best_weights(comparable, labels)
-            fits = _accuracy(_mixed(comparable, chosen_weights), labels) or 0.0
-            found.append((fits, chosen_weights, name))
+        found, labels = [], chosen[0].labels
+        for name in NORMALISE if scores == VALIDATION else (scores,):
+            comparable = _comparable(chosen, name)
+            tried = how or _best_weights(comparable, labels)
+            found.append((_accuracy(_mixed(comparable, tried), labels) or 0.0, tried, name))
         right, how, scores = max(found, key=lambda one: one[0])  # the first of equally good ones
-    else:
-        right = None
     parts, left_out = aligned(sources, "test", clips)
     for source, seen, tested in zip(sources, chosen, parts, strict=bool(chosen)):
         _check_parts(source, seen, tested)
-    mixed = _mixed(_comparable(parts, scores), how or ())
-    first = parts[0]
-    fused = Predictions(first.names, first.labels, mixed.astype(np.float32), first.classes)
+    mixed, first = _mixed(_comparable(parts, scores), how or ()), parts[0]
+    fused = replace(first, scores=mixed.astype(np.float32))
     kept = tuple("probabilities" if are_probabilities(p.scores) else scores for p in parts)
     return Fused(fused, how or (), _accuracy(mixed, first.labels), kept, right, left_out)
 
@@ -92,7 +89,7 @@ def weight_curve(
     if len(sources) != 2:
         raise ConfigError("weight_curve", f"{len(sources)} sources", "two")
     _check(sources, VALIDATION, scores, clips)
-    parts, _ = aligned(sources, "validation", clips)
+    parts, _ = aligned(sources, VALIDATION, clips)
     both = _comparable(parts, scores)
     weights = [i / steps for i in range(steps + 1)]
     right = [_accuracy(_mixed(both, (1 - w, w)), parts[0].labels) or 0.0 for w in weights]
@@ -105,10 +102,9 @@ def save_fused(
     """Write predictions, confusion matrix and metrics.json, which is returned."""
     found = fused.predictions
     scores, labels = torch.from_numpy(found.scores), torch.from_numpy(found.labels)
-    classes = found.classes
     metrics = {
         "test_accuracy": fused.accuracy,
-        "per_class": per_class(scores, labels, classes),
+        "per_class": per_class(scores, labels, found.classes),
         "n_test": len(labels),
         "runs": [str(source) for source in sources],
         "weights": list(fused.weights),
@@ -119,7 +115,8 @@ def save_fused(
         "versions": run_folder.versions(),
     }
     run_folder.write_predictions(out / run_folder.PREDICTIONS["test"], found)
-    run_folder.write_confusion(out / run_folder.CONFUSION, confusion(scores, labels), classes)
+    counts = confusion(scores, labels)
+    run_folder.write_confusion(out / run_folder.CONFUSION, counts, found.classes)
     run_folder.write_json(out / run_folder.METRICS, metrics)
     return metrics
 
@@ -178,13 +175,12 @@ def _accuracy(scores: np.ndarray, labels: np.ndarray) -> float | None:
 def _best_weights(scores: np.ndarray, labels: np.ndarray) -> tuple[float, ...]:
     """Weights in tenths with the highest accuracy; ties go to the most equal ones."""
     n, tried = len(scores), []
-    for tenths in itertools.product(range(STEPS + 1), repeat=n - 1):
-        weights = (*(k / STEPS for k in tenths), (STEPS - sum(tenths)) / STEPS)
-        if weights[-1] < 0:
-            continue
-        right = _accuracy(_mixed(scores, weights), labels) or 0.0
-        uneven = sum((w - 1 / n) ** 2 for w in weights)
-        tried.append((-right, round(uneven, 9), weights))
+    for tenths in itertools.product(range(STEPS + 1), repeat=n):
+        if sum(tenths) == STEPS:
+            weights = tuple(k / STEPS for k in tenths)
+            right = _accuracy(_mixed(scores, weights), labels) or 0.0
+            uneven = sum((w - 1 / n) ** 2 for w in weights)
+            tried.append((-right, round(uneven, 9), weights))
     return min(tried)[2]
 
 
@@ -212,7 +208,7 @@ def aligned(
     }
     found = [_reordered(other, names, first.classes) for other in found]
     labels = _labels(sources, found)
-    return [Predictions(p.names, labels, p.scores, p.classes) for p in found], left_out
+    return [replace(part, labels=labels) for part in found], left_out
 
 
 def _reordered(other: Predictions, names: tuple[str, ...], classes: tuple[str, ...]) -> Predictions:

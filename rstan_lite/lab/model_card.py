@@ -110,11 +110,9 @@ def _results(metrics: Mapping[str, Any]) -> list[str]:
         low, high = metrics["test_interval"]
         lines[0] += f" (95 % interval {low:.1%} to {high:.1%}, clips taken as independent)"
     lines.append(f"validation accuracy: {_percent(metrics['validation_accuracy'])}")
-    if metrics["attention_on_silhouette"] is not None:
-        lines.append(
-            f"attention on the silhouette: {metrics['attention_on_silhouette']:.0%} "
-            f"(even attention: {metrics['silhouette_area']:.0%})"
-        )
+    if (share := metrics["attention_on_silhouette"]) is not None:
+        even = f"(even attention: {metrics['silhouette_area']:.0%})"
+        lines.append(f"attention on the silhouette: {share:.0%} {even}")
     known = {name: share for name, share in metrics["per_class"].items() if share is not None}
     order = sorted(known, key=lambda name: known[name])
     for word, names in (("weakest", order[:NAMED]), ("strongest", order[::-1][:NAMED])):
@@ -126,7 +124,7 @@ def _limits(config: TrainConfig, metrics: Mapping[str, Any]) -> list[str]:
     fold = "The accuracy is that of a fold of the training list, not of the test list."
     lines = [
         "One seed of one split: another seed moves the accuracy by points.",
-        *([fold] if config.fold else []),
+        *[fold] * bool(config.fold),
         f"It knows {len(metrics['per_class'])} actions and names one of them for any video, "
         "also for one that shows none.",
         "Attention shows what the recurrence weighed, not why it decided.",

@@ -43,7 +43,6 @@ DEFAULTS = {
     "appearance": TuneSettings(epochs=20, frozen=10, segments=2, lr=0.002, head_lr=0.005),
     "motion": TuneSettings("motion", SHIPPED, epochs=40, size=112, test_size=112),
 }
-OnEpoch = Callable[[dict[str, float]], None] | None
 VALIDATION_FRAMES = 8  # a clip, equally spaced, centre crop: the early choice of an epoch
 CLIP_NORM = 5.0  # of the gradient: the first steps on flow are steep
 
@@ -119,7 +118,6 @@ def tune(
     path: Path,
     device: str = "cpu",
     workers: int = 1,
-    on_epoch: OnEpoch = None,
     save_seconds: float = 60.0,
 ) -> dict[str, Any]:
     """Train a stream's network and keep the weights of its best epoch on the validation clips.
@@ -135,7 +133,7 @@ def tune(
     check_validation(validation)
     if settings.places and not store.has_masks:
         raise ConfigError("places", str(settings.places), "0: the data set has no silhouettes")
-    states = Versions(path.with_suffix(".resume"))
+    states, card_path = Versions(path.with_suffix(".resume")), path.with_suffix(".json")
     if not path.is_file() or states.exists():
         with alone(path.parent, "the same network being tuned", lock=f".{path.stem}.lock"):
             clear_parts(path.parent)
@@ -143,50 +141,38 @@ def tune(
                 state = Tuner(store, train, len(classes), settings, device, workers)
                 state.restore(states)
                 with Keeper(lambda: state.save(states), save_seconds) as keeper:
-                    _run(state, keeper, validation, on_epoch)
+                    _run(state, keeper, validation)
                 clips = {**split, "clips": [clip.name for clip in train]}
-                card = _key(store, split, settings)
-                card |= {"trained_on": clips, "classes": list(classes)}
-                card |= {"best": state.best["row"], "history": state.history}
-                card |= {"torch": str(torch.__version__)}
+                card = _key(store, split, settings) | {"trained_on": clips}
+                card |= {"classes": list(classes), "best": state.best["row"]}
+                card |= {"history": state.history, "torch": str(torch.__version__)}
                 best: dict[str, Tensor] = state.best["state"]
                 kept = {k: v.half() if v.is_floating_point() else v for k, v in best.items()}
-                write_atomically(path.with_suffix(".json"), json.dumps(card, indent=1).encode())
+                write_atomically(card_path, json.dumps(card, indent=1).encode())
                 # last of all: who finds the weights finds the card as well
                 write_atomically(path, save({k: v.cpu().contiguous() for k, v in kept.items()}))
             states.remove()
-    return read_json(path.with_suffix(".json"), CheckpointError, "the card of a tuned network")
+    return read_json(card_path, CheckpointError, "the card of a tuned network")
 
 
-def _run(state: Tuner, keeper: Keeper, validation: list[Clip], on_epoch: OnEpoch) -> None:
+def _run(state: Tuner, keeper: Keeper, validation: list[Clip]) -> None:
     """The epochs that are left."""
     settings = state.settings
     bar = progress_bar(total=settings.epochs, initial=state.epoch, desc=f"tuning {settings.stream}")
     while state.epoch < settings.epochs:
         row = {"epoch": state.epoch + 1, "loss": state.run_epoch(keeper.point)}
         if row["epoch"] % settings.validate_every == 0 or row["epoch"] == settings.epochs:
-            averaged = cast(FeatureNet, state.mean.module)
+            net, labels = cast(FeatureNet, state.mean.module), [clip.label for clip in validation]
             with keeper.saved_if_left():  # a validation that is cut off is done again
                 how = settings.test_size, state.device
-                row |= _validate(averaged, state.store, validation, *how)
+                scores, true = clip_scores(net, state.store, validation, *how), torch.tensor(labels)
+            loss = functional.nll_loss(scores.clamp_min(1e-9).log(), true)
+            row["validation_accuracy"] = float((scores.argmax(1) == true).float().mean())
+            row["validation_loss"] = float(loss)
         state.note(row)
         bar.update()
         bar.set_postfix({name: round(value, 3) for name, value in row.items() if name != "epoch"})
-        with keeper.saved_if_left(by=BaseException):
-            if on_epoch:
-                on_epoch(row)
         keeper.point()
-
-
-def _validate(
-    net: FeatureNet, store: InputStore, clips: list[Clip], size: int, device: str
-) -> dict[str, float]:
-    labels = torch.tensor([clip.label for clip in clips])
-    scores = clip_scores(net, store, clips, size, device)
-    return {
-        "validation_accuracy": float((scores.argmax(1) == labels).float().mean()),
-        "validation_loss": float(functional.nll_loss(scores.clamp_min(1e-9).log(), labels)),
-    }
 
 
 @torch.no_grad()

@@ -78,31 +78,30 @@ def evaluate_splits(found: Iterable[Path], out: Path, **how: Any) -> tuple[dict[
     splits (number -> mean accuracy and clips). ConfigError for a split without clips of the part.
     """
     rows: list[dict[str, Any]] = []
-    by_split: dict[int, list[dict[str, Any]]] = {}
+    accuracies: dict[int, list[float]] = {}  # by split
+    clips: dict[int, int] = {}
     for folder in found:
         config = read_config(folder / run_folder.CONFIG)
+        split = config.split
         if config.fold:
-            found_run = f"a run of {part_name(config.split, config.fold)}"
+            found_run = f"a run of {part_name(split, config.fold)}"
             hint = "rstan-lite ledger --pool puts folds together."
             raise ConfigError(folder, found_run, "runs of test lists", hint)
         metrics, path = evaluate_run(folder, **how)
         part = metrics["part"]
-        clips, accuracy = metrics[f"n_{part}"], metrics[f"{part}_accuracy"]
-        if not clips:
-            raise ConfigError(
-                folder, f"no {part} clips in split {config.split}", "some to judge by"
-            )
-        row = {"run": str(folder), "split": config.split, "seed": config.seed}
-        row |= {"accuracy": accuracy, "clips": clips, "evaluation": str(path)}
+        n, accuracy = metrics[f"n_{part}"], metrics[f"{part}_accuracy"]
+        if not n:
+            raise ConfigError(folder, f"no {part} clips in split {split}", "some to judge by")
+        row = {"run": str(folder), "split": split, "seed": config.seed, "accuracy": accuracy}
+        row |= {"clips": n, "evaluation": str(path)}
         rows.append(row | {"missing_clips": len(metrics["missing_clips"])})
-        by_split.setdefault(config.split, []).append(rows[-1])
-    means, average, _ = over_splits([[row["accuracy"] for row in r] for r in by_split.values()])
+        accuracies.setdefault(split, []).append(accuracy)
+        clips.setdefault(split, n)
+    means, average, _ = over_splits(list(accuracies.values()))
+    by_split = zip(clips.items(), means, strict=True)
     summary = {
         "accuracy": average,
-        "splits": {
-            split: {"accuracy": accuracy, "clips": of_one[0]["clips"]}
-            for (split, of_one), accuracy in zip(by_split.items(), means, strict=True)
-        },
+        "splits": {k: {"accuracy": accuracy, "clips": n} for (k, n), accuracy in by_split},
         "runs": rows,
         **{name: metrics[name] for name in ("protocol", "part", "frames")},
         "versions": run_folder.versions(),

@@ -144,18 +144,15 @@ def steps(config: TrainConfig, out: Path) -> list[str]:
         todo.append(f"{stream}: features of {net} at {size} pixels, with {source}")
     if config.second_dataset != "none":
         todo.append(f"take {config.second_dataset}'s features from the same networks")
-    todo.append(
-        f"store {config.stored_frames} frames a clip in {cache}: {len(config.views)} views of "
-        f"training clips, one of the others; flow by {config.flow}"
-    )
+    views = f"{len(config.views)} views of training clips, one of the others"
+    stored = f"store {config.stored_frames} frames a clip in {cache}: {views}"
     batch = f"{config.batch_size} {config.dataset} clips"
     if config.second_dataset != "none":
-        batch += f" and {config.second_batch_size} of {config.second_dataset} (weight "
-        batch += f"{config.second_weight:g})"
-    todo.append(
-        f"train {config.iterations} mini-batches of {batch}, {config.frames} frames each, "
-        f"lr {config.lr:g}, a tenth of it from mini-batch {config.milestone} on"
-    )
+        second = f"{config.second_batch_size} of {config.second_dataset}"
+        batch += f" and {second} (weight {config.second_weight:g})"
+    schedule = f"lr {config.lr:g}, a tenth of it from mini-batch {config.milestone} on"
+    batches = f"train {config.iterations} mini-batches of {batch}, {config.frames} frames each"
+    todo += [f"{stored}; flow by {config.flow}", f"{batches}, {schedule}"]
     if others := of_second(config):
         here = ", ".join(f"{key} {shown(getattr(config, key))}" for key in others)
         alone = ", ".join(f"{key} {shown(value)}" for key, value in others.items())

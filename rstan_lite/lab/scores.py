@@ -7,7 +7,7 @@ import io
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +24,8 @@ from rstan_lite.training.run_folder import Predictions
 
 UNKNOWN = -1  # the label of a clip whose file does not say it
 ENDINGS = (".npz", ".csv")
+UNLABELLED = ("names", "scores", "classes")
+ARRAYS, RUNS = ("names", "labels", "scores", "classes"), "the predictions of a run"
 NPZ = "arrays names (n,), scores (n, C) and classes (C,), without objects"
 MAKE_NPZ = "Make them by np.savez(file, names=[...], scores=np.stack([...]), classes=[...])."
 MAX_ARRAYS = 2**30  # bytes of a file of predictions: a million clips of a hundred classes take half
@@ -44,7 +46,8 @@ def read_scores(source: Path, part: str = "test") -> Predictions:
     not finite, naming it; ConfigError for another kind of file.
     """
     path = _file(source, part)
-    found = _read_csv(path) if path.suffix.lower() == ".csv" else _read_npz(path)
+    is_csv = path.suffix.lower() == ".csv"
+    found = _read_csv(path) if is_csv else _read_npz(path, UNLABELLED, NPZ, MAKE_NPZ)
     names = tuple(_clip_name(name) for name in found.names)
     scores = found.scores / 100 if are_probabilities(found.scores / 100) else found.scores
     found = replace(found, names=names, scores=scores)
@@ -61,32 +64,29 @@ def read_scores(source: Path, part: str = "test") -> Predictions:
 
 def read_predictions(path: Path) -> Predictions:
     """The predictions of a run, with labels. Raises CheckpointError for anything else."""
-    found = predictions_of(path, read_arrays(path))
+    found = _read_npz(path)
     if not np.isfinite(found.scores).all():
         raise CheckpointError(path, "scores that are not finite", "one finite row a clip")
     return found
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file, without pickled objects; CheckpointError where it is damaged."""
-    check_regular(path, CheckpointError, "the predictions of a run")
+def _read_npz(
+    path: Path, needed: Sequence[str] = ARRAYS, expected: str = RUNS, hint: str = ""
+) -> Predictions:
+    """Predictions from an .npz file without pickled objects; CheckpointError where unfit."""
+    check_regular(path, CheckpointError, expected)
     try:
         with np.load(path, allow_pickle=False) as file:
             size = sum(entry.file_size for entry in file.zip.infolist())
             if size > MAX_ARRAYS:
                 raise ValueError(f"{size} bytes once unpacked, more than {MAX_ARRAYS}")
-            return {name: file[name] for name in file.files}
+            arrays = {name: file[name] for name in file.files}
     except Exception as error:  # zipfile and zlib raise their own kinds for damaged archives
-        raise CheckpointError(path, f"a damaged file ({error})", "a run's predictions") from error
-
-
-def predictions_of(path: Path, arrays: Mapping[str, np.ndarray]) -> Predictions:
-    """Predictions from arrays names, labels, scores, classes; CheckpointError where unfit."""
-    lacking = [name for name in ("names", "labels", "scores", "classes") if name not in arrays]
-    if lacking:
-        raise CheckpointError(path, f"no array {lacking[0]}", "the predictions of a run")
-    names, classes = arrays["names"], arrays["classes"]
-    labels, scores = arrays["labels"], arrays["scores"]
+        raise CheckpointError(path, f"a damaged file ({error})", expected, hint) from error
+    if lacking := sorted(set(needed) - arrays.keys()):
+        raise CheckpointError(path, f"no array {', '.join(lacking)}", expected, hint)
+    arrays.setdefault("labels", np.full(arrays["names"].size, UNKNOWN))
+    names, labels, scores, classes = (arrays[name] for name in ARRAYS)
     for name in ("names", "classes"):
         if arrays[name].ndim != 1 or arrays[name].dtype.kind != "U":
             found = f"{name} of shape {arrays[name].shape}, type {arrays[name].dtype}"
@@ -147,12 +147,11 @@ def _file(source: Path, part: str) -> Path:
     """The file of a part; CheckpointError where there is none."""
     with disk_errors(CheckpointError, source, "a run folder or a file of scores"):
         if source.is_dir() or not source.suffix:
-            stem = source / Path(run_folder.PREDICTIONS[part]).stem
-            tried = [stem.with_name(stem.name + ending) for ending in ENDINGS]
-            for path in tried:
-                if path.is_file():
+            stem = Path(run_folder.PREDICTIONS[part]).stem
+            for ending in ENDINGS:
+                if (path := source / f"{stem}{ending}").is_file():
                     return path
-            found = f"no {tried[0].name} nor {tried[1].name}"
+            found = f"no {stem}.npz nor {stem}.csv"
             raise CheckpointError(source, found, "the folder of a finished run")
         if source.suffix.lower() not in ENDINGS:
             raise ConfigError("fuse", str(source), "a run folder, an .npz or a .csv file of scores")
@@ -171,19 +170,6 @@ def _clip_name(text: str) -> str:
     name = text.replace("\\", "/").rpartition("/")[2]
     stem, dot, ending = name.rpartition(".")
     return (stem if f"{dot}{ending.lower()}" in VIDEOS else name) or text
-
-
-def _read_npz(path: Path) -> Predictions:
-    try:
-        arrays = read_arrays(path)
-        lacking = {"names", "scores", "classes"} - arrays.keys()
-    except CheckpointError as error:  # such as scores of a Python object a clip
-        raise CheckpointError(path, error.found, NPZ, MAKE_NPZ) from error
-    if lacking:
-        raise CheckpointError(path, f"no array {', '.join(sorted(lacking))}", NPZ, MAKE_NPZ)
-    if "names" in arrays and arrays["names"].ndim:
-        arrays.setdefault("labels", np.full(len(arrays["names"]), UNKNOWN))
-    return predictions_of(path, arrays)
 
 
 def _read_csv(path: Path) -> Predictions:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSOR = 10.0  # seconds of processor time that a case may take
 WALL = 30.0  # seconds that it may wait without computing: for ever, if it reads a pipe
@@ -76,15 +78,10 @@ class Worker:
         """Processor time of the process so far."""
         assert self._process is not None
         try:
-            fields = (
-                Path(f"/proc/{self._process.pid}/stat")
-                .read_text(encoding="utf-8")
-                .rpartition(")")[2]
-                .split()
-            )
-        except OSError:
+            times = psutil.Process(self._process.pid).cpu_times()
+        except psutil.Error:
             return 0.0
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return float(times.user + times.system)
 
     def _lost(self, case: str | int, finding: str) -> dict[str, Any]:
         self.close()

@@ -113,24 +113,20 @@ def _tensors(header: Any, body: bytes = bytes(64)) -> Place:
     return lambda file, _: file.write_bytes(struct.pack("<Q", len(text)) + text + body)
 
 
+def _tensor(name: str, shape: list[int], body: bytes = bytes(64)) -> Place:
+    return _tensors({name: {"dtype": "F32", "shape": shape, "data_offsets": [0, 64]}}, body)
+
+
 SAFETENSORS: dict[str, Place] = {
     "a header of 2**63 bytes": _content(struct.pack("<Q", 2**63) + b"{}"),
-    "a tensor of 10**12": _tensors(
-        {"a": {"dtype": "F32", "shape": [10**12], "data_offsets": [0, 64]}}
-    ),
-    "a shape that overflows": _tensors(
-        {"a": {"dtype": "F32", "shape": [2**62, 4], "data_offsets": [0, 64]}}
-    ),
+    "a tensor of 10**12": _tensor("a", [10**12]),
+    "a shape that overflows": _tensor("a", [2**62, 4]),
     "a nested header": _tensors(b"[" * DEEP),
     "no tensor": _tensors({}, b""),
     "a pickle": lambda file, _: file.write_bytes(pickle.dumps(Bomb(file))),
-    "other tensors": _tensors(
-        {"cubes": {"dtype": "F32", "shape": [4, 4], "data_offsets": [0, 64]}}
-    ),
-    "not finite": _tensors(
-        {"trunk.0.weight": {"dtype": "F32", "shape": [16], "data_offsets": [0, 64]}}, b"\xff" * 64
-    ),
-}  # fmt: skip
+    "other tensors": _tensor("cubes", [4, 4]),
+    "not finite": _tensor("trunk.0.weight", [16], b"\xff" * 64),
+}
 
 
 def _torch(make: Callable[[Path], Any]) -> Place:
@@ -258,32 +254,22 @@ VIDEO: dict[str, Place] = {
 }
 
 
-def _tkhd(*matrix: int) -> Place:
-    """An MP4 with another display matrix: nine numbers of 32 bits."""
+def _box(name: bytes, at: int, *values: int) -> Place:
+    """An MP4 with other numbers of 32 bits in a box."""
 
     def place(file: Path, data: bytes) -> None:
         out = bytearray(data)
-        struct.pack_into(">9I", out, data.index(b"tkhd") + 44, *matrix)
+        struct.pack_into(f">{len(values)}I", out, data.index(name) + 4 + at, *values)
         file.write_bytes(out)
 
     return place
 
 
-def _box(name: bytes, at: int, value: int) -> Place:
-    """An MP4 with another number in a box."""
-
-    def place(file: Path, data: bytes) -> None:
-        out = bytearray(data)
-        struct.pack_into(">I", out, data.index(name) + 4 + at, value)
-        file.write_bytes(out)
-
-    return place
-
-
+MATRIX = (b"tkhd", 40)  # the display matrix: nine numbers
 PHONE: dict[str, Place] = {
-    "a matrix of zeros": _tkhd(*[0] * 9),
-    "a matrix of large numbers": _tkhd(*[2**31] * 9),
-    "a slanted matrix": _tkhd(3, 5, 0, 2**32 - 7, 11, 0, 0, 0, 1 << 30),
+    "a matrix of zeros": _box(*MATRIX, *[0] * 9),
+    "a matrix of large numbers": _box(*MATRIX, *[2**31] * 9),
+    "a slanted matrix": _box(*MATRIX, 3, 5, 0, 2**32 - 7, 11, 0, 0, 0, 1 << 30),
     "a second of one tick": _box(b"mdhd", 12, 1),
     "2**32 ticks a second": _box(b"mdhd", 12, 2**32 - 1),
     "frames of 2**31 ticks": _box(b"stts", 12, 2**31 - 1),
@@ -304,15 +290,13 @@ def _beside(name: str) -> Place:
 
 def _png(width: int, height: int, rows: int) -> Place:
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
+        check = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + check
 
     packed = zlib.compress(bytes((width + 1) * rows), 9)
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return _content(
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
-    )
+    chunks = chunk(b"IHDR", head) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+    return _content(b"\x89PNG\r\n\x1a\n" + chunks)
 
 
 FRAME: dict[str, Place] = {
@@ -340,33 +324,24 @@ MAT: dict[str, Place] = {
 }
 
 
-def _source(text: str) -> Place:
-    def place(file: Path, data: bytes) -> None:
-        content = json.loads(data)
-        content["cells"][0]["source"] = text
-        file.write_text(json.dumps(content), encoding="utf-8")
-
-    return place
-
-
 def _cell(**fields: Any) -> Place:
     return _json(lambda content: {**content, "cells": [{**content["cells"][0], **fields}]})
 
 
 NOTEBOOK: dict[str, Place] = {
-    "brackets": _source("x: list[int] = " + "[" * 5000 + "]" * 5000),
-    "signs": _source("x: int = " + "-" * 20_000 + "1"),
-    "a long sum": _source("x: int = " + "1+" * 20_000 + "1"),
-    "a number of 5000 digits": _source("x: int = " + "9" * 5000),
-    "code": _source(f"x: int = __import__('os').system('touch ../{CANARY}')"),
-    "a zero byte": _source("x: int = 1\0"),
-    "a set that can't be": _source("x: list[int] = {[]: 1}"),
-    "an open string": _source("x: str = '''abc"),
-    "attributes": _source("x: " + "a." * 20_000 + "b = 1"),
+    "brackets": _cell(source="x: list[int] = " + "[" * 5000 + "]" * 5000),
+    "signs": _cell(source="x: int = " + "-" * 20_000 + "1"),
+    "a long sum": _cell(source="x: int = " + "1+" * 20_000 + "1"),
+    "a number of 5000 digits": _cell(source="x: int = " + "9" * 5000),
+    "code": _cell(source=f"x: int = __import__('os').system('touch ../{CANARY}')"),
+    "a zero byte": _cell(source="x: int = 1\0"),
+    "a set that can't be": _cell(source="x: list[int] = {[]: 1}"),
+    "an open string": _cell(source="x: str = '''abc"),
+    "attributes": _cell(source="x: " + "a." * 20_000 + "b = 1"),
     "tags that are none": _cell(metadata={"tags": None}),
     "metadata that is a list": _cell(metadata=[1]),
     "a source of numbers": _cell(source=[1, 2]),
-    "10 MB of source": _source("x: int = 1\n" * 10**6),
+    "10 MB of source": _cell(source="x: int = 1\n" * 10**6),
 }
 
 

@@ -8,10 +8,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rstan_lite.classroom.notebook_parameters import (
-    Parameter,
-    check_parameters,
-)
+from rstan_lite.classroom.notebook_parameters import Parameter, check_parameters
 from rstan_lite.data.splits import read_split
 from rstan_lite.lab.scores import read_scores, write_csv
 from rstan_lite.system.errors import ConfigError, RstanError

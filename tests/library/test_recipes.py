@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from clips import STEPS
 from small_runs import train_command
 
+import rstan_lite
 from rstan_lite.data.own_clips import OwnClips
 from rstan_lite.lab.scores import read_predictions
 from rstan_lite.model import RSTANConfig
-from rstan_lite.training.config import read_config
 
 RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
 PAGE = RECIPES.with_suffix(".md").read_text(encoding="utf-8")
@@ -72,8 +73,10 @@ def test_own_split(run, place, tmp_path):
 
 def test_own_network(run, place, tmp_path):
     run("own_network.py", place / "clips", tmp_path / "run", *options(place))
-    config = read_config(tmp_path / "run" / "config.json")
-    assert config.backbone == "python:own_network.make:0:2"
+    model = rstan_lite.load(tmp_path / "run")
+    assert model.config.backbone == "python:own_network.make:0:2"
+    assert model.network.config.d_cv["appearance"] == 32
+    assert set(model.predict(place / "clips" / "push" / "push0.avi")) == set(STEPS)
 
 
 def test_own_attention(run, place, tmp_path, capsys, monkeypatch):

@@ -3,13 +3,11 @@
 import json
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from clips import STEPS
 from small_runs import train_command
 from torch.utils.data import DataLoader
 from torchvision import tv_tensors
@@ -89,46 +87,20 @@ def test_what_is_no_run_is_said(place, tmp_path):
         rstan_lite.load(place / "run").predict(place / VIDEO, top=0)
 
 
-def test_frames_and_masks_turn_together(place, tmp_path):
-    data = open_clips("folder", place / "clips", validation=0)
+def test_frames_and_masks_turn_together(place, small_root):
+    data = open_clips("jhmdb", small_root, validation=0)
     plain = ClipFrames(data, "train", steps=3)
     frames, masks, label = plain[0]
     assert (frames.shape, masks.shape) == ((3, 3, 48, 64), (3, 48, 64))
     assert data.classes[label] == data.train[0].action
-    assert not masks.any(), "these clips have no silhouettes"
+    assert masks.any()
     mirror = ClipFrames(data, "train", 3, v2.RandomHorizontalFlip(1.0))[0]
     assert isinstance(mirror[0], tv_tensors.Video)
     assert torch.equal(mirror[0].flip(-1), frames)
-    batch = next(iter(DataLoader(plain, batch_size=2)))
-    assert batch[0].shape == (2, 3, 3, 48, 64)
-
-
-def test_masks_turn_with_the_frames(tmp_path):
-    from clips import write_dataset
-
-    data = open_clips("jhmdb", write_dataset(tmp_path / "clips", per_class=4), validation=0)
-    _, masks, _ = ClipFrames(data, "test", steps=2)[0]
-    _, mirrored, _ = ClipFrames(data, "test", 2, v2.RandomHorizontalFlip(1.0))[0]
-    assert masks.any()
-    assert torch.equal(mirrored.flip(-1), masks)
-
-
-def test_a_network_of_ones_own_makes_the_features(place, tmp_path, monkeypatch):
-    source = (Path(__file__).parents[2] / "docs" / "recipes" / "own_network.py").read_text("utf-8")
-    (tmp_path / "network_of_mine.py").write_text(source, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    from safetensors.torch import save_file
-
-    network_of_mine = import_module("network_of_mine")
-
-    weights = tmp_path / "mine.safetensors"
-    save_file(network_of_mine.make().state_dict(), str(weights))
-    names = {"backbone": "python:network_of_mine.make:0:2", "motion_backbone": "puppetnet"}
-    options = {**names, "out": tmp_path / "run", "appearance_weights": weights}
-    assert main(train_command(place, "own", dataset="folder", **options)) == 0
-    model = rstan_lite.load(tmp_path / "run")
-    assert model.network.config.d_cv["appearance"] == 32
-    assert set(model.predict(place / VIDEO)) == set(STEPS)
+    assert torch.equal(mirror[1].flip(-1), masks)
+    assert next(iter(DataLoader(plain, batch_size=2)))[0].shape == (2, 3, 3, 48, 64)
+    without = ClipFrames(open_clips("folder", place / "clips", validation=0), "test", 3)
+    assert not without[0][1].any(), "these clips have no silhouettes"
 
 
 @pytest.mark.parametrize(

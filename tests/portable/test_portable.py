@@ -17,7 +17,7 @@ from small_runs import train_command, write_networks
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 HIDDEN = """
-import multiprocessing, os, signal
+import importlib, multiprocessing, os, pkgutil, signal
 for name in ("fcntl", "resource", "pwd", "grp", "termios"):
     try:
         __import__(name)
@@ -26,12 +26,18 @@ for name in ("fcntl", "resource", "pwd", "grp", "termios"):
     raise SystemExit(name + " is there")
 assert not hasattr(os, "fork") and not hasattr(os, "getuid") and not hasattr(signal, "SIGKILL")
 assert multiprocessing.get_start_method() == "spawn"
-"""
-IMPORTS = """
-import importlib, pkgutil, rstan_lite
+import rstan_lite
 for found in pkgutil.walk_packages(rstan_lite.__path__, "rstan_lite."):
     if not found.name.endswith(("__main__", "triton_places")):  # a module of Triton's, with a GPU
         importlib.import_module(found.name)
+"""
+COMMANDS = """
+import json, sys
+from rstan_lite.cli import main
+if __name__ == "__main__":  # processes that are spawned import this file
+    for words in json.loads(sys.argv[1]):
+        code = main(words)
+        assert code == 0, f"{words[0]} ended with {code}"
 """
 
 
@@ -41,7 +47,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, small_root: Path) -> Path:
     (folder / "clips").symlink_to(small_root, target_is_directory=True)
     write_networks(folder)
     (folder / "hidden.py").write_text(HIDDEN, encoding="utf-8")
-    (folder / "imports.py").write_text(IMPORTS, encoding="utf-8")
+    (folder / "commands.py").write_text(COMMANDS, encoding="utf-8")
     return folder
 
 
@@ -60,46 +66,31 @@ def python(place: Path, *words: str) -> str:
     return done.stdout
 
 
-def command(place: Path, *words: str) -> str:
-    return python(place, "-m", "rstan_lite", *words)
-
-
-def test_what_unix_alone_has_is_hidden(place: Path) -> None:
+def test_what_unix_alone_has_is_hidden_and_no_module_asks_for_it(place: Path) -> None:
     python(place, "hidden.py")
 
 
-def test_every_module_is_imported(place: Path) -> None:
-    python(place, "imports.py")
-
-
-def test_doctor_finds_nothing_that_fails(place: Path) -> None:
-    checks = json.loads(command(place, "doctor", "--json"))
-    assert [check for check in checks if check["state"] == "fail"] == []
-
-
-def test_a_training_and_its_prediction(place: Path) -> None:
-    command(place, *train_command(place, "run", dataset="jhmdb"))
-    assert json.loads((place / "run" / "metrics.json").read_bytes())["n_test"] == 6
+def test_commands_and_the_processes_that_they_spawn(place: Path) -> None:
+    """All checks of `doctor`, a training, its prediction, a lesson, and a sweep of two jobs."""
+    train = train_command(place, "run", dataset="jhmdb")
     video = next((place / "clips" / "ReCompress_Videos").rglob("*.avi"))
-    command(place, "predict", str(video), "--run", "run", "--out", "out", "--device", "cpu")
+    options = dict(zip(train[1:-1:2], train[2:-1:2], strict=True))
+    grid = [f"{k[2:].replace('-', '_')}={v}" for k, v in options.items() if k != "--out"]
+    own = ["dataset=jhmdb", f"root={place / 'clips'}", "iterations=2", "out=lesson"]
+    commands = [
+        ["doctor"],
+        train,
+        ["predict", str(video), "--run", "run", "--out", "out", "--device", "cpu"],
+        ["run", str(ROOT / "notebooks" / "03_lstm.ipynb"), *given(own), "--no-html"],
+        ["sweep", "train", *given(grid), "--seeds", "0,1", "--workers", "1", "--out", "sweep"],
+    ]
+    said = python(place, "commands.py", json.dumps(commands))
+    assert "2 of 2 jobs done, 0 failed" in said
+    assert json.loads((place / "run" / "metrics.json").read_bytes())["n_test"] == 6
     (answer,) = (place / "out").glob("*-prediction.json")
     assert set(json.loads(answer.read_bytes())["classes"]) == set(STEPS)
-
-
-def test_a_lesson(place: Path) -> None:
-    lesson = str(ROOT / "notebooks" / "03_lstm.ipynb")
-    given = ["dataset=jhmdb", f"root={place / 'clips'}", "iterations=2", "out=lesson"]
-    parameters = [word for pair in given for word in ("-p", pair)]
-    command(place, "run", lesson, *parameters, "--no-html")
     assert (place / "lesson" / "03_lstm.ipynb").is_file()
 
 
-def test_a_sweep_of_two_jobs(place: Path) -> None:
-    _, *words, _ = train_command(place, "run", dataset="jhmdb")
-    given = dict(zip(words[::2], words[1::2], strict=True))
-    del given["--out"]
-    grid = [
-        x for name, value in given.items() for x in ("-p", f"{name[2:].replace('-', '_')}={value}")
-    ]
-    sweep = ["sweep", "train", *grid, "--seeds", "0,1", "--workers", "1", "--out", "sweep"]
-    assert "2 of 2 jobs done, 0 failed" in command(place, *sweep, "--quiet")
+def given(pairs: list[str]) -> list[str]:
+    return [word for pair in pairs for word in ("-p", pair)]

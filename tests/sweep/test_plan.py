@@ -135,6 +135,7 @@ def test_the_command_refuses_before_a_folder_is_made(
     notebook: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rstan_lite.lab.sweep.dask_jobs.ANSWER", 1)
     for words, said in (
         (["-p", "spilt=1"], "spilt"),
         (["--timeout", "soon"], "--timeout"),

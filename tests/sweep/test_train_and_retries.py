@@ -48,11 +48,11 @@ def test_a_job_that_fails_is_tried_again_when_asked(tmp_path: Path) -> None:
     )
     path = write(tmp_path / "n.ipynb", body, parameters='place: str = ""')
     given = describe(str(path), [f"place={tmp_path / 'tries'}"])
-    report = sweep(given, tmp_path / "once", workers=1, progress=False)
+    report = sweep(given, tmp_path / "once", workers=0, progress=False)
     (failed,) = report.failed
     assert "the first try" in failed["error"]
-    assert sweep(given, tmp_path / "once", workers=1, progress=False).ran == 0
-    again = sweep(given, tmp_path / "once", workers=1, retry_failed=True, progress=False)
+    assert sweep(given, tmp_path / "once", workers=0, progress=False).ran == 0
+    again = sweep(given, tmp_path / "once", workers=0, retry_failed=True, progress=False)
     assert (again.ran, again.failed) == (1, [])
     (tmp_path / "tries").unlink()
     (job,) = plan(given, tmp_path / "twice")

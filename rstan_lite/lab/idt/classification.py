@@ -26,7 +26,7 @@ from rstan_lite.lab.idt.encoding import LIBRARIES, EncodingSettings, check_libra
 from rstan_lite.lab.idt.trajectories import TrackSettings
 from rstan_lite.lab.scores import write_csv
 from rstan_lite.system.errors import ConfigError, DataError
-from rstan_lite.system.files import alone, clear_parts, write_atomically
+from rstan_lite.system.files import alone, clear_parts
 from rstan_lite.system.reading import read_json
 from rstan_lite.training import run_folder
 from rstan_lite.training.evaluation import accuracy, confusion, per_class
@@ -49,11 +49,10 @@ def margins(
     for label, name in enumerate(classes):
         own = labels == label
         if own.all() or not own.any():
-            found_clips = f"{own.sum()} of the {len(own)} training clips"
-            raise DataError(name, found_clips, "some, but not all")
-        if len(rows):
-            machine = SVC(C=c, kernel="precomputed").fit(kernel, own)
-            found[:, label] = machine.decision_function(rows)
+            clips = f"{own.sum()} of the {len(own)} training clips"
+            raise DataError(name, clips, "some, but not all")
+        machine = SVC(C=c, kernel="precomputed").fit(kernel, own)
+        found[:, label] = machine.decision_function(rows) if len(rows) else ()
     return found
 
 
@@ -128,9 +127,8 @@ def _run(
 ) -> dict[str, Any]:
     """`run`, once no other process can be in the folder."""
     began = time.monotonic()
-    data = JHMDB(
-        config.root, config.split, config.missing, config.validation, damaged=config.damaged
-    )
+    how = config.split, config.missing, config.validation
+    data = JHMDB(config.root, *how, damaged=config.damaged)
     data.check_training()
     if not data.validation:
         raise ConfigError("--validation", "no clip in that part", "a larger share")
@@ -138,7 +136,7 @@ def _run(
     descriptors = descriptor_store(data, cache, config.tracks)
     fill_descriptors(descriptors, data, clips, workers, progress)
     clips = data.train + data.validation + data.test  # without those that were left out
-    write_atomically(out / run_folder.CONFIG, _json(config))
+    run_folder.write_json(out / run_folder.CONFIG, asdict(config))
     chosen = {count: replace(config.encoding, components=count) for count in config.components}
     kernels = {k: _kernel(one, descriptors, cache, data, progress) for k, one in chosen.items()}
     right, components, cost, margin = _choose(config, kernels, data)
@@ -176,10 +174,6 @@ def _run(
     return metrics
 
 
-def _json(config: IdtConfig) -> bytes:
-    return (json.dumps(asdict(config), indent=2) + "\n").encode()
-
-
 def _check(out: Path, config: IdtConfig) -> None:
     """Raise ConfigError where a folder holds results of another run, naming what differs."""
     path = out / run_folder.CONFIG
@@ -188,7 +182,7 @@ def _check(out: Path, config: IdtConfig) -> None:
     found = read_json(path, ConfigError, "a run's config.json")
     if not isinstance(found, dict):
         raise ConfigError(path, type(found).__name__, "an object of options")
-    wanted = json.loads(_json(config))
+    wanted = json.loads(json.dumps(asdict(config)))
     found = {"damaged": "error"} | found  # earlier versions knew no other way
     if names := sorted(n for n in {*found, *wanted} if found.get(n) != wanted.get(n)):
         there, here = (", ".join(f"{n} {one.get(n)!r}" for n in names) for one in (found, wanted))

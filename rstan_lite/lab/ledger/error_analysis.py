@@ -21,9 +21,8 @@ def confusion_counts(labels: np.ndarray, answers: np.ndarray, classes: int) -> n
 
     labels: (n,), answers: (seeds, n), indices of the C classes.
     """
-    counts = np.zeros((classes, classes), np.int64)
-    np.add.at(counts, (np.broadcast_to(labels, answers.shape), answers), 1)
-    return counts
+    true = np.broadcast_to(labels, answers.shape).ravel()
+    return np.bincount(true * classes + answers.ravel(), minlength=classes**2).reshape(classes, -1)
 
 
 @dataclass(frozen=True)
@@ -39,22 +38,17 @@ class ClassAnswers:
     @property
     def recall(self) -> float | None:
         """Share of its clips' answers that are right: its accuracy. None without clips."""
-        return _share(self.right, self.answers)
+        return self.right / self.answers if self.answers else None
 
     @property
     def precision(self) -> float | None:
         """Share of the answers with its name that are right. None where it was never named."""
-        return _share(self.right, self.named)
-
-
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
+        return self.right / self.named if self.named else None
 
 
 def of_classes(counts: np.ndarray, classes: Sequence[str]) -> list[ClassAnswers]:
     """Each class's row and column of `confusion_counts`, in the order of the classes."""
-    columns = counts.sum(1), counts.diagonal(), counts.sum(0)
-    numbers = zip(*(column.tolist() for column in columns), strict=True)
+    numbers = np.stack([counts.sum(1), counts.diagonal(), counts.sum(0)], 1).tolist()
     return [ClassAnswers(name, *of_one) for name, of_one in zip(classes, numbers, strict=True)]
 
 
@@ -75,7 +69,9 @@ class Pair:
     @property
     def shares(self) -> tuple[float | None, float | None]:
         """`there` and `back` as shares of the answers to their clips; None without clips."""
-        return _share(self.there, self.of_first), _share(self.back, self.of_second)
+        counts = (self.there, self.of_first), (self.back, self.of_second)
+        there, back = (part / whole if whole else None for part, whole in counts)
+        return there, back
 
 
 def confused_pairs(counts: np.ndarray, classes: Sequence[str]) -> list[Pair]:
@@ -84,12 +80,12 @@ def confused_pairs(counts: np.ndarray, classes: Sequence[str]) -> list[Pair]:
     counts: of `confusion_counts`. `first` of a pair is the class that is taken for the other more
     often.
     """
-    answers, pairs = counts.sum(1), []
+    answers, pairs, named = counts.sum(1).tolist(), [], counts.tolist()
     for i, j in combinations(range(len(classes)), 2):
-        a, b = (i, j) if counts[i, j] >= counts[j, i] else (j, i)
-        if counts[a, b]:
-            numbers = (counts[a, b], counts[b, a], answers[a], answers[b])
-            pairs.append(Pair(classes[a], classes[b], *(int(number) for number in numbers)))
+        a, b = (i, j) if named[i][j] >= named[j][i] else (j, i)
+        if named[a][b]:
+            both = named[a][b], named[b][a], answers[a], answers[b]
+            pairs.append(Pair(classes[a], classes[b], *both))
     return sorted(pairs, key=lambda pair: -(pair.there + pair.back))  # a stable sort
 
 
@@ -200,8 +196,7 @@ def compare(ledger: Ledger, before: str, after: str) -> Comparison:
     before, after: names of the rows.
     """
     seeds = [list(ledger.finished(name).seeds) for name in (before, after)]
-    found = ledger.paired(before, after)
-    if found is None:
+    if (found := ledger.paired(before, after)) is None:
         said = f"seeds {seeds[0]} of {before!r} and {seeds[1]} of {after!r}"
         hint = "Make it: rstan-lite ledger --seeds ..."
         raise CheckpointError(ledger.plan.out, said, "a seed that both rows have", hint)

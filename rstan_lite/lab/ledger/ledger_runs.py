@@ -32,7 +32,7 @@ CHOSEN: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
         **{name: {"dropout": 0.0} for name in _SINGLE},
         **{name: {"lambda_aa": 128.0} for name in _L2},
         "aa-ce": {"lambda_aa": 0.5},
-    },
+    }
 }
 
 
@@ -136,22 +136,21 @@ class Ledger:
     def finished(self, name: str) -> Entry:
         """A row's entry; CheckpointError where the ledger has no finished run of it."""
         entry = self.entries.get(name)
-        if entry is None or not entry.seeds:
-            known = ", ".join(key for key, other in self.entries.items() if other.seeds)
-            why = entry.why_not if entry else "no such row"
-            expected = f"one of the rows that have some: {known or 'none has'}"
-            found = f"no finished run of {name!r} ({why})"
-            hint = f"Make it: rstan-lite ledger --rows {name} ..."
-            raise CheckpointError(self.plan.out, found, expected, hint)
-        return entry
+        if entry is not None and entry.seeds:
+            return entry
+        known = ", ".join(key for key, other in self.entries.items() if other.seeds)
+        expected = f"one of the rows that have some: {known or 'none has'}"
+        found = f"no finished run of {name!r} ({entry.why_not if entry else 'no such row'})"
+        hint = f"Make it: rstan-lite ledger --rows {name} ..."
+        raise CheckpointError(self.plan.out, found, expected, hint)
 
     def paired(self, one: str, other: str) -> tuple[tuple[int, ...], np.ndarray, np.ndarray] | None:
         """The seeds that two rows share, and `right` of either for these; None without any."""
-        entries = [self.entries[name] for name in (one, other) if name in self.entries]
-        seeds = tuple(s for s in entries[0].seeds if s in entries[-1].seeds) if entries else ()
-        if len(entries) < 2 or not seeds:
+        if not {one, other} <= self.entries.keys():
             return None
-        return seeds, entries[0].right_of(seeds), entries[1].right_of(seeds)
+        first, second = self.entries[one], self.entries[other]
+        seeds = tuple(seed for seed in first.seeds if seed in second.seeds)
+        return (seeds, first.right_of(seeds), second.right_of(seeds)) if seeds else None
 
     def difference(self, better: str, worse: str) -> Difference | None:
         """Of two rows, over the seeds that both have; None where they share none."""
@@ -219,7 +218,7 @@ def read(plan: Plan) -> Ledger:
             seeds.append(seed)
             share.append(metrics.get("attention_on_silhouette"))
         of_row = np.stack(answers) if answers else np.zeros((0, 0), np.int64)
-        right = of_row == first.labels if first and answers else np.zeros((0, 0), bool)
+        right = of_row == (first.labels if first and answers else of_row)
         entries[row.name] = Entry(row, tuple(seeds), right, of_row, tuple(share), failed)
     clips = first or Predictions((), np.zeros(0, np.int64), np.zeros((0, 0), np.float32), ())
     sources = tuple(plan.sources.get(name, name) for name in clips.names)

@@ -49,10 +49,10 @@ class Pool:
         if len(self.ledgers) < 2:
             raise ConfigError("--pool", f"{len(self.ledgers)} ledger", "two or more")
         if len(set(self.parts)) < len(self.parts):
-            expected = "ledgers of different splits or folds"
-            raise ConfigError("--pool", "; ".join(self.parts), expected)
-        first, *others = self.ledgers
-        for other in others:
+            found, expected = "; ".join(self.parts), "ledgers of different splits or folds"
+            raise ConfigError("--pool", found, expected)
+        first = self.ledgers[0]
+        for other in self.ledgers:
             if _common(other) != _common(first):
                 expected = f"what {first.plan.out} has: {_common(first)}"
                 raise ConfigError(str(other.plan.out), f"{_common(other)}", expected)
@@ -175,12 +175,10 @@ def _claims(found: Judged) -> list[str]:
     )
     rows = []
     for (claim, it), after in zip(found, holm([it for _, it in found]), strict=True):
-        mean, low, high, *by_seed = (
-            f"{100 * gain:+.1f}" for gain in (it.mean, it.low, it.high, *it.by_seed)
-        )
+        gains = [f"{100 * gain:+.1f}" for gain in (it.mean, it.low, it.high, *it.by_seed)]
         named, paper = f"{claim.text} ({claim.place})", _number(paper_gain(claim), "{:+.1f}")
-        interval, seeds = f"{low} to {high}", ", ".join(by_seed)
-        rows.append((named, paper, mean, interval, seeds, f"**{it.verdict}**", after))
+        here = gains[0], " to ".join(gains[1:3]), ", ".join(gains[3:])
+        rows.append((named, paper, *here, f"**{it.verdict}**", after))
     return ["## Claims", "", _HOW, "", *tables.markdown(heads, rows)]
 
 

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from rstan_lite.lab.sweep.job_process import Limits, run_job, stop_jobs, write_row
-from rstan_lite.lab.sweep.sweep_plan import FAILED, Job, Row
-from rstan_lite.system.errors import ConfigError
+from rstan_lite.lab.sweep.job_process import (
+    Limits,
+    missing_features_of,
+    run_job,
+    stop_jobs,
+    write_row,
+)
+from rstan_lite.lab.sweep.sweep_plan import FAILED, Job, Row, train_config
+from rstan_lite.system.errors import ConfigError, DataError, RstanError
 from rstan_lite.system.settings import require_libraries
 from rstan_lite.system.tables import progress_bar
+from rstan_lite.training.config import TrainConfig
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client
 
 LIBRARIES = ("cryptography", "distributed", "pandas", "pyarrow")
 MOST_LOST = 10  # workers that may be lost under one job before it counts as its fault
@@ -31,6 +41,16 @@ SETTINGS: dict[str, Any] = {
     "distributed.scheduler.http.routes": [],  # no pages
     "distributed.worker.http.routes": [],
 }
+# A piece of an extraction starts a process, which costs about what eight small clips do; several
+# pieces a worker let the quick ones do more.
+FEWEST, MOST, PIECES_A_WORKER = 8, 64, 4
+# What features depend on; runs that differ in other options share them.
+DATA = (
+    "dataset", "root", "split", "missing", "validation", "fold", "cache", "streams",
+    "backbone", "appearance_weights", "size", "motion_backbone", "motion_weights", "motion_size",
+    "flow", "flow_weights", "camera", "stored_frames", "views",
+    "second_dataset", "second_root", "second_split",
+)  # fmt: skip
 
 
 def check_libraries() -> None:
@@ -89,16 +109,17 @@ def run_jobs(
     jobs: Sequence[Job],
     limits: Limits,
     retries: int = 0,
-    on_row: Callable[[Row], None] | None = None,
+    on_row: Callable[[Row], object] | None = None,
     title: str = "jobs",
     progress: bool = True,
-) -> dict[str, Row]:
-    """Run all jobs on a cluster; rows by job name. ConfigError where the scheduler is lost.
+) -> list[Row]:
+    """Run all jobs on a cluster; their rows, as they end. ConfigError if the scheduler is lost.
 
     retries: of a job that failed. on_row: called with each job's row. Jobs of a lost worker go to
     others. Ctrl-C, and any error here, takes the jobs back and ends those that run.
     """
     from distributed import as_completed
+    from distributed.client import FutureCancelledError
 
     if not client.scheduler_info()["workers"]:
         print("waiting for workers: the scheduler has none yet", file=sys.stderr)
@@ -108,16 +129,23 @@ def run_jobs(
         client.submit(run_job, job, limits, token, retries, key=key, retries=STOPS, pure=False)
         for key, job in of_key.items()
     ]
-    rows: dict[str, Row] = {}
+    rows: list[Row] = []
     try:
         with progress_bar(total=len(jobs), desc=title, unit="job", shown=progress) as bar:
             for future in as_completed(futures):
-                job = of_key[future.key]
-                row = rows[job.name] = _row(future, job)
-                bar.set_postfix(failed=sum(r["status"] == FAILED for r in rows.values()))
+                try:
+                    rows.append(dict(future.result()))
+                except FutureCancelledError as error:
+                    found = f"a lost connection ({error})"
+                    hint = "The same command continues with the rest."
+                    raise ConfigError("--scheduler", found, "one that stays", hint) from error
+                except Exception as error:  # the job was stopped, or its workers died
+                    said = f"{type(error).__name__}: {error}"
+                    rows.append(write_row(of_key[future.key], monotonic(), {}, said, "worker"))
+                bar.set_postfix(failed=sum(row["status"] == FAILED for row in rows))
                 bar.update()
                 if on_row is not None:
-                    on_row(row)
+                    on_row(rows[-1])
     except BaseException:
         try:
             client.cancel(futures, force=True)
@@ -128,14 +156,53 @@ def run_jobs(
     return rows
 
 
-def _row(future: Future, job: Job) -> Row:
-    """The row of a future that has ended, however it ended."""
-    from distributed.client import FutureCancelledError
+def extract(
+    client: Client, config: TrainConfig, limits: Limits | None = None, progress: bool = True
+) -> int:
+    """Make the features that a configuration's stores lack, on a cluster with a shared file system.
 
-    try:
-        return dict(future.result())
-    except FutureCancelledError as error:
-        found, hint = f"a lost connection ({error})", "The same command continues with the rest."
-        raise ConfigError("--scheduler", found, "a scheduler that stays", hint) from error
-    except Exception as error:  # the job was stopped, its workers died or had trouble of their own
-        return write_row(job, monotonic(), {}, f"{type(error).__name__}: {error}", "worker")
+    Returns how many clips were missing. Damaged clips are left out, and reading the features says
+    which. Raises as `find_sources` does, and DataError for pieces that ended in any other way.
+    """
+    from rstan_lite.training.parts import cache_folder, find_sources
+
+    sources, cache = find_sources(config), cache_folder(config).absolute()
+    cache.mkdir(parents=True, exist_ok=True)
+    slots = max(1, sum(client.nthreads().values()))
+    jobs: list[Job] = []
+    clips = 0
+    made = tempfile.TemporaryDirectory(prefix="extraction-", dir=cache, ignore_cleanup_errors=True)
+    with made as folder:
+        for second in (False, True) if sources.second is not None else (False,):
+            todo = list(missing_features_of(config, second, sources.networks).todo)
+            shared = {"config": asdict(config), "second": second, "networks": sources.networks}
+            clips += len(todo)
+            size = min(MOST, max(FEWEST, math.ceil(len(todo) / (PIECES_A_WORKER * slots))))
+            for start in range(0, len(todo), size):
+                piece = [clip.name for clip in todo[start : start + size]]
+                name, values = f"piece-{len(jobs):05d}", {**shared, "clips": piece}
+                said = f"{len(piece)} clips from {piece[0]} to {piece[-1]}"
+                there = str(Path(folder) / name)
+                jobs.append(Job("extract", name, there, values, command=said, cwd=os.getcwd()))
+        rows = run_jobs(client, jobs, limits or Limits(), 0, None, "features", progress)
+        failed = [row for row in rows if row["error_type"] not in (None, "DataError")]
+    if failed:
+        found = f"{len(failed)} of {len(jobs)} pieces that failed, for example "
+        found += f"{failed[0]['where']}: {failed[0]['error']}"
+        hint = "What was made is kept. The same command makes the rest."
+        raise DataError(sources.dataset.root, found, "features of all clips", hint)
+    return clips
+
+
+def prepare(client: Client, jobs: Sequence[Job], limits: Limits, progress: bool) -> None:
+    """Make what train jobs share, once: generated clips, and the features of each data set.
+
+    What can't be made is said; the jobs that need it will fail by themselves, each in its row.
+    """
+    configs = [train_config(job.parameters) for job in jobs]
+    distinct = {tuple(getattr(config, name) for name in DATA): config for config in configs}
+    for config in distinct.values():
+        try:
+            extract(client, config, Limits(limits.threads, memory=limits.memory), progress)
+        except RstanError as error:
+            print(f"features are not made beforehand: {error}", file=sys.stderr)

@@ -127,7 +127,7 @@ def write_row(
 
 
 def _locked(path: Path) -> AcquireReturnProxy:
-    """Hold a lock; waits while another process has it, which loses it however it ends."""
+    """Hold a lock; waits while another process has it."""
     try:
         return FileLock(path).acquire()
     except (NotImplementedError, OSError) as error:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rstan_lite.lab.sweep import sweep_plan
-from rstan_lite.lab.sweep.dask_jobs import check_libraries, connect, run_jobs
+from rstan_lite.lab.sweep.dask_jobs import check_libraries, connect, prepare, run_jobs
 from rstan_lite.lab.sweep.job_process import Limits, run_here
 from rstan_lite.lab.sweep.sweep_plan import DONE, FAILED, ROW, TRAIN, Description, Row, read_row
 from rstan_lite.system.errors import CheckpointError, ConfigError
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 RECORD = "sweep.json"  # in a sweep's folder: what it is of
 PARQUET, CSV = "results.parquet", "results.csv"
-SHARE = 0.1  # of the time, at most, goes into writing a table that grows
 
 
 @dataclass(frozen=True)
@@ -42,12 +40,9 @@ class Report:
         """What to tell a person at the end. out: the sweep's folder."""
         lines = [f"failed: {row['job']}: {row['where']}: {row['error']}" for row in self.failed]
         count, failed = len(self.rows), len(self.failed)
-        said = (
-            f"{count - failed} of {count} jobs done, {failed} failed; {self.ran} ran in this call"
-        )
-        lines.append(said)
-        if failed:
-            lines.append("Run the failed ones again with --retry-failed.")
+        said = f"{count - failed} of {count} jobs done, {failed} failed"
+        lines.append(f"{said}; {self.ran} ran in this call")
+        lines += ["Run the failed ones again with --retry-failed."] * bool(failed)
         return [*lines, f"table: {out / PARQUET}, {out / CSV}"]
 
 
@@ -80,15 +75,10 @@ def sweep(
     rows, order = _read_rows(out), [job.name for job in jobs]
     done = {name for name, row in rows.items() if not retry_failed or row["status"] == DONE}
     todo = [job for job in jobs if job.name not in done]
-    due = 0.0  # when the table is written next
 
     def keep(row: Row) -> None:
-        nonlocal due
         rows[row["job"]] = row
-        start = time.monotonic()
-        if start >= due:
-            _write_table(out, rows, order)
-            due = time.monotonic() + (time.monotonic() - start) * (1 / SHARE - 1)
+        _write_table(out, rows, order)
         if on_row is not None:
             on_row(row)
 
@@ -99,9 +89,6 @@ def sweep(
         elif todo:
             with connect(scheduler, workers, limits.threads) as client:
                 if description.run == TRAIN:
-                    # torch, which a sweep of notebooks does without
-                    from rstan_lite.lab.sweep.extraction_jobs import prepare
-
                     prepare(client, todo, limits, progress)
                 run_jobs(client, todo, limits, retries, keep, progress=progress)
     finally:  # also rows of what ended while it was stopped, or while no one was there to be told
