@@ -81,11 +81,6 @@ def test_a_command_prepares_before_torch_is_loaded() -> None:
     environment = {name: value for name, value in os.environ.items() if name not in names}
     words = [sys.executable, "-c", SEEN, "run", "--help"]
     for more, expected in (({}, [1, "PASSIVE"]), ({"OMP_NUM_THREADS": "2"}, [2, "PASSIVE"])):
-        done = subprocess.run(
-            words,
-            env=environment | more,
-            cwd=Path(__file__).parent.parent,
-            capture_output=True,
-            encoding="utf-8",
-        )
+        how = {"env": environment | more, "cwd": Path(__file__).parent.parent}
+        done = subprocess.run(words, **how, capture_output=True, encoding="utf-8")
         assert json.loads(done.stdout.rpartition("seen ")[2]) == expected, done.stderr
