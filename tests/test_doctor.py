@@ -303,9 +303,7 @@ def test_table() -> None:
     assert table.splitlines()[-1] == "1 ok, 0 warn, 1 fail"
 
 
-def test_command_without_torch_or_libraries(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_command_without_torch_or_libraries(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(machine, "probe_torch", lambda: {"error": "ImportError: torch"})
     lost = "ModuleNotFoundError: No module named 'scipy'"
     monkeypatch.setattr(

@@ -85,8 +85,8 @@ def predict(
     """
     if top < 1:
         raise ConfigError("--top", str(top), "at least 1")
-    choose_device(device)
-    check_regular(video, DataError, "a video")  # before the networks are loaded
+    choose_device(device)  # complains, as the next line does, before the networks are loaded
+    check_regular(video, DataError, "a video")
     checkpoint = open_checkpoint(run, device)
     inputs, probabilities, maps = answer(video, checkpoint)
     stem, frames = free_stem(video, out), len(inputs.order)

@@ -116,9 +116,7 @@ def test_a_file_that_is_no_description(text: str, words: str, tmp_path: Path) ->
         ("trian", "", "a notebook"),
     ],
 )
-def test_parameters_are_refused(
-    what: str, pairs: str, words: str, notebook: str, tmp_path: Path
-) -> None:
+def test_parameters_are_refused(what, pairs, words, notebook, tmp_path):
     with pytest.raises((ConfigError, NotebookError)) as raised:
         plan(describe(what.replace("n.ipynb", notebook), pairs.split()), tmp_path)
     assert words in str(raised.value)
@@ -131,9 +129,7 @@ def test_names_of_folders_hold_no_odd_letters() -> None:
     assert job_name({"x": "a/b"}, {"x": "a/b"}) != job_name({"x": "a_b"}, {"x": "a_b"})
 
 
-def test_the_command_refuses_before_a_folder_is_made(
-    notebook: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
+def test_the_command_refuses_before_a_folder_is_made(notebook, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("rstan_lite.lab.sweep.dask_jobs.ANSWER", 1)
     for words, said in (

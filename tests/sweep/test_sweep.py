@@ -46,9 +46,7 @@ def scheduler(tmp_path: Path) -> Iterator[str]:
         yield str(file)
 
 
-def test_killed_workers_lose_nothing_and_failures_are_rows(
-    scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_killed_workers_lose_nothing_and_failures_are_rows(scheduler, tmp_path, monkeypatch):
     """Workers are killed while they run a job; every job still ends once, as it was planned to."""
     draw, out = random.Random(0), tmp_path / "out"
     moments = set(draw.sample(range(1, JOBS - 2), KILLS))
@@ -142,9 +140,7 @@ def one_job(tmp_path: Path, *pairs: str) -> Job:
         ("crash", Limits(), "ended with signal SIGSEGV; its last words: none"),
     ],
 )
-def test_a_job_that_can_not_end_is_ended(
-    how: str, limits: Limits, words: str, tmp_path: Path
-) -> None:
+def test_a_job_that_can_not_end_is_ended(how, limits, words, tmp_path):
     job = one_job(tmp_path, f"how={how}")
     row = run_job(job, limits, "token")
     assert (row["status"], row["how"]) == ("failed", how)
@@ -195,9 +191,7 @@ def test_columns_of_two_kinds_become_text() -> None:
     assert bytes(table.to_parquet())
 
 
-def test_training_over_a_grid_shares_features_and_leaves_runs(
-    small_root: Path, tmp_path: Path, capsys
-) -> None:
+def test_training_over_a_grid_shares_features_and_leaves_runs(small_root, tmp_path, capsys):
     pairs = {"dataset": "jhmdb", "root": small_root, "cache": tmp_path / "cache", "size": 64,
              "stored_frames": 4, "test_frames": 4, "frames": 3, "iterations": 2, "d_h": 8,
              "d_att": 4, "profile": "tiny", "variant": "lstm,silhouettes-ce"}  # fmt: skip

@@ -136,9 +136,9 @@ def run_jobs(
                 try:
                     rows.append(dict(future.result()))
                 except FutureCancelledError as error:
-                    found = f"a lost connection ({error})"
+                    found, expected = f"a lost connection ({error})", "a scheduler that stays"
                     hint = "The same command continues with the rest."
-                    raise ConfigError("--scheduler", found, "one that stays", hint) from error
+                    raise ConfigError("--scheduler", found, expected, hint) from error
                 except Exception as error:  # the job was stopped, or its workers died
                     said = f"{type(error).__name__}: {error}"
                     rows.append(write_row(of_key[future.key], monotonic(), {}, said, "worker"))
