@@ -1,7 +1,6 @@
 """Full disks, folders that can't be read or written, links that lead nowhere: nothing half done."""
 
 import contextlib
-import errno
 import json
 import os
 import shutil
@@ -104,20 +103,6 @@ def test_a_disk_that_takes_no_more_than_the_beginning(out, write):
     assert files(out) == []
     write(out)  # with room, the same call goes on
     assert files(out)
-
-
-@pytest.mark.parametrize("name", ["store", "predictions", "scores", "run", "animation", "copies"])
-def test_a_full_disk_is_said(out, name, monkeypatch):
-    """The last the system can say it is when a file is flushed."""
-
-    def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    WRITERS[name](out.parent / "once")
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(RstanError, match="a full disk"):
-        WRITERS[name](out)
-    assert files(out) == []
 
 
 @every_writer

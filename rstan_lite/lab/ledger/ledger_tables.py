@@ -164,22 +164,15 @@ def _not_run() -> list[str]:
 
 def _claims(found: Judged) -> list[str]:
     """Claims with their figures and verdicts, as Markdown."""
-    heads = (
-        "claim",
-        "in the paper",
-        "here, points",
-        "95 % interval",
-        "by seed",
-        "verdict",
-        "by Holm",
-    )
+    heads = "claim", "in the paper", "here, points", "95 % interval", "by seed"
     rows = []
     for (claim, it), after in zip(found, holm([it for _, it in found]), strict=True):
         gains = [f"{100 * gain:+.1f}" for gain in (it.mean, it.low, it.high, *it.by_seed)]
         named, paper = f"{claim.text} ({claim.place})", _number(paper_gain(claim), "{:+.1f}")
         here = gains[0], " to ".join(gains[1:3]), ", ".join(gains[3:])
         rows.append((named, paper, *here, f"**{it.verdict}**", after))
-    return ["## Claims", "", _HOW, "", *tables.markdown(heads, rows)]
+    table = tables.markdown((*heads, "verdict", "by Holm"), rows)
+    return ["## Claims", "", _HOW, "", *table]
 
 
 def _claim_record(claim: Claim, it: Difference, after: str) -> Record:
@@ -201,10 +194,9 @@ def _made_of(ledger: Ledger) -> str:
     clips += f" ({missing} that the lists name lack)" if missing else ""
     parts = [f"{plan.options.get('dataset', 'puppets')}, {_part(ledger)}: {clips}"]
     parts += [f"profile `{plan.profile}`, seeds {', '.join(map(str, plan.seeds))}"]
-    parts += [
-        f"{stream} network {one['backbone']} ({Path(one['file']).name}, {one['hash'][:12]})"
-        for stream, one in sorted(ledger.networks.items())
-    ]
+    for stream, one in sorted(ledger.networks.items()):
+        weights = f"{Path(one['file']).name}, {one['hash'][:12]}"
+        parts.append(f"{stream} network {one['backbone']} ({weights})")
     named = (name for name in ("python", "rstan_lite", "torch", "torchvision") if name in versions)
     return "; ".join([*parts, ", ".join(f"{name} {versions[name]}" for name in named)]) + "."
 

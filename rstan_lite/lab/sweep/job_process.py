@@ -94,14 +94,14 @@ def run_here(job: Job) -> Row:
     start = time.monotonic()
     try:
         return write_row(job, start, _metrics(job))
-    except Exception as error:
-        kind, where, said = type(error).__name__, job.command, str(error)
-        if not isinstance(error, RstanError):
-            traceback.print_exc()
-            return write_row(job, start, {}, f"{kind}: {error}", kind)
+    except RstanError as error:
         print(f"error: {error}", file=sys.stderr)
-        where, said = (error.where, error.found) if job.target else (job.command, str(error))
-        return write_row(job, start, {}, said, kind, where)
+        where, said = (error.where, error.found) if job.target else ("", str(error))
+        return write_row(job, start, {}, said, type(error).__name__, where)
+    except Exception as error:
+        traceback.print_exc()
+        kind = type(error).__name__
+        return write_row(job, start, {}, f"{kind}: {error}", kind)
 
 
 def write_row(
@@ -117,11 +117,10 @@ def write_row(
     ends |= {"where": (where or job.command) if error else None}
     ends |= {"error": error or None, "error_type": kind or None}
     row: Row = {"job": job.name, "status": FAILED if error else DONE}
-    for name, value in job.parameters.items():
-        row[f"parameters.{name}" if name in (*row, *ends) else name] = sweep_plan.shown(value)
-    row |= ends
-    for name, value in metrics.items():
-        row[f"metrics.{name}" if name in row else name] = value
+    given = {name: sweep_plan.shown(value) for name, value in job.parameters.items()}
+    taken = {*row, *ends}
+    row |= {f"parameters.{k}" if k in taken else k: value for k, value in given.items()} | ends
+    row |= {f"metrics.{k}" if k in row else k: value for k, value in metrics.items()}
     write_atomically(Path(job.folder) / ROW, json.dumps(row, indent=1).encode())
     return row
 
@@ -234,22 +233,21 @@ def _metrics(job: Job) -> dict[str, Any]:
         if steps.todo:
             steps.run(workers=1)
         return {"clips": len(steps.todo)}
+    folder = Path(job.folder)
     if job.kind == "train":
         from rstan_lite.lab.model_card import write_card
         from rstan_lite.training.train import train
 
-        config, folder = sweep_plan.train_config(job.parameters), Path(job.folder)
+        config = sweep_plan.train_config(job.parameters)
         if (metrics := train(config, folder, progress=False)) is None:
             return {}
         write_card(folder, config, metrics)
         return numbers(metrics)
     from rstan_lite.classroom import notebook_parameters, run_notebook
 
-    folder = Path(job.folder)
     values = sweep_plan.notebook_values(notebook_parameters(job.target), job.parameters, folder)
-    output = folder / Path(job.target).name
+    output, path = folder / Path(job.target).name, folder / "metrics.json"
     run_notebook(job.target, values, output, html=False, progress=False)
-    path = folder / "metrics.json"
     return numbers(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
