@@ -143,10 +143,3 @@ def test_all_frames_arrive_in_order(tmp_path: Path, ending: str) -> None:
     assert back.shape == (7, 32, 48, 3)
     means = back.reshape(7, -1).mean(axis=1)
     np.testing.assert_allclose(means, 30 * np.arange(7), atol=20)
-
-
-def test_maps_share_one_scale_and_an_even_map_stays_pale() -> None:
-    frame, even, sharp = np.zeros((14, 14, 3), np.uint8), np.full(49, 1 / 49), one_hot(7, 24)
-    look = {"smooth": False, "peak": common_peak([even, sharp])}
-    both, alone = overlay(frame, even, **look), overlay(frame, even, peak=common_peak([even]))
-    assert overlay(frame, sharp, **look).max() > alone.max() > both.max()
