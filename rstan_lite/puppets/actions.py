@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from numpy.random import Generator
 
 from . import gaits, gestures, sports
-from .skeleton import FPS, Clock, Performance, Pose, sheets
+from .painting import table
+from .skeleton import FPS, Clock, Performance, Pose
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Action:
     def of(cls, name: str) -> Action:
         """The action of a name, performed by the function of that name."""
         (perform,) = (vars(room)[name] for room in (gaits, gestures, sports) if name in vars(room))
-        staging = {key: value for key, value in sheets()[name].items() if key != "keyframes"}
+        staging = {**table("actions")[name]}
+        staging.pop("keyframes", None)
         return cls(perform, **staging)
 
     def play(self, n_frames: int, rng: Generator) -> Performance:
@@ -44,5 +46,5 @@ class Action:
         return self.perform(Pose.idle(n_frames), clock, rng)
 
 
-ACTIONS = {name: Action.of(name) for name in sheets()}
+ACTIONS = {name: Action.of(name) for name in table("actions")}
 CLASSES: tuple[str, ...] = tuple(ACTIONS)

@@ -8,24 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from .painting import Array, Capsule, Colour, Part, Sheet, tint
+from .painting import Array, Capsule, Colour, Part, Sheet, table, tint
 from .skeleton import SIDE, Skeleton
 
-SKINS: tuple[Colour, ...] = (
-    (241, 206, 178), (226, 182, 148), (198, 148, 112), (158, 110, 80), (112, 76, 56), (84, 58, 46),
-)  # fmt: skip
-HAIRS: tuple[Colour, ...] = (
-    (40, 30, 26), (74, 50, 34), (120, 84, 48), (196, 158, 94), (150, 70, 40), (150, 148, 146),
-)  # fmt: skip
-CLOTHES: tuple[Colour, ...] = (
-    (196, 48, 52), (44, 92, 172), (236, 236, 230), (46, 50, 58), (238, 190, 62), (60, 140, 90),
-    (136, 74, 150), (226, 120, 48), (92, 170, 190), (130, 132, 136), (150, 96, 62), (222, 140, 168),
-)  # fmt: skip
-TROUSERS: tuple[Colour, ...] = (
-    (44, 56, 92), (40, 42, 48), (92, 84, 72), (120, 116, 104), (70, 96, 140), (64, 78, 58),
-    (96, 44, 48),
-)  # fmt: skip
-SHOES: tuple[Colour, ...] = ((236, 234, 230), (40, 38, 40), (170, 60, 50), (110, 78, 54))
 EYES: Colour = (35, 28, 28)
 
 
@@ -48,10 +33,12 @@ class Wardrobe:
     @classmethod
     def draw(cls, rng: Generator, long_hair: bool = False) -> Wardrobe:
         """Pick clothes, skin, hair and build at random."""
-        shirt, trim = (CLOTHES[i] for i in rng.choice(len(CLOTHES), 2, replace=False))
+        looks = table("looks")
+        clothes = looks["clothes"]
+        shirt, trim = (clothes[i] for i in rng.choice(len(clothes), 2, replace=False))
         haircut = ("short", "short", "long", "tail", "cap", "bald")[rng.integers(6)]
         haircut = "long" if long_hair else haircut
-        palettes = (SKINS, HAIRS, TROUSERS, SHOES)
+        palettes = (looks[name] for name in ("skins", "hairs", "trousers", "shoes"))
         skin, hair, trousers, shoes = (colours[rng.integers(len(colours))] for colours in palettes)
         sleeves = int(rng.integers(3))
         legs = ("trousers", "trousers", "shorts", "skirt")[rng.integers(4)]

@@ -31,6 +31,7 @@ from rstan_lite.system.settings import check_count
 from rstan_lite.system.tables import progress_bar
 
 from .actions import CLASSES
+from .painting import table
 from .skeleton import FPS
 from .staging import Clip, make_clip
 
@@ -41,15 +42,6 @@ SOURCE_SIZES = (1, 2, 2, 3, 1, 3, 2)  # clips cut from one source video, in turn
 TEST_SHARE = 0.3
 _FRAME_SIZES = (48, 1080)
 MOST_RIVALS = 3
-_FIRST = (
-    "Amber", "Birch", "Cedar", "Dune", "Ember", "Fern", "Granite", "Harbour", "Iris", "Juniper",
-    "Kite", "Lark", "Maple", "North", "Olive", "Pebble", "Quince", "River", "Slate", "Thistle",
-    "Upland", "Violet", "Willow", "Yarrow",
-)  # fmt: skip
-_SECOND = (
-    "Afternoon", "Archive", "Corner", "Diary", "Evening", "Footage", "Garden", "Holiday", "Lane",
-    "Morning", "Practice", "Reel", "Rehearsal", "Sunday", "Tape", "Visit",
-)  # fmt: skip
 _MAT_HEADER = b"MATLAB 5.0 MAT-file, Platform: any, Created on: puppets, no date"
 
 
@@ -82,9 +74,10 @@ def source_name(action: str, source: int, seed: int) -> str:
     """The name of a source video; no two sources of a run share one."""
     number = CLASSES.index(action) * 1000 + source
     order = _stream(seed, 1 << 20)
-    first = order.permutation(len(_FIRST))[number % len(_FIRST)]
-    second = order.permutation(len(_SECOND))[(number // 5) % len(_SECOND)]
-    return f"{_FIRST[first]}_{_SECOND[second]}_{number}"
+    first, second = table("looks")["first_names"], table("looks")["second_names"]
+    one = first[order.permutation(len(first))[number % len(first)]]
+    other = second[order.permutation(len(second))[(number // 5) % len(second)]]
+    return f"{one}_{other}_{number}"
 
 
 def split(made: list[Job], number: int, seed: int) -> list[int]:

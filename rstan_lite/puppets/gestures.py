@@ -6,10 +6,10 @@ import numpy as np
 from numpy.random import Generator
 
 from .gaits import sway
-from .painting import Colour, Part, ball, box, chain, rod, tint
+from .painting import Colour, Part, ball, box, chain, rod, table, tint
 from .skeleton import SIDE, Clock, Performance, Pose, blend, keys, points
 
-WOODS: tuple[Colour, ...] = ((140, 95, 55), (175, 130, 85), (95, 65, 45), (70, 75, 85))
+WOODS: list[Colour] = table("looks")["woods"]
 CORNERS = ((-1, -1), (-1, 1), (1, -1), (1, 1))  # of a seat or a table, in x and z
 
 

@@ -6,9 +6,13 @@ sorted by depth as one. Strokes are what the camera sees of it; the easel paints
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,6 +21,12 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Point = Array | Sequence[float]
 Colour = tuple[int, int, int]
+
+
+@cache
+def table(name: str) -> dict[str, Any]:
+    """Data beside this file: "actions", their staging and keyframes, or "looks", colours, names."""
+    return tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text(encoding="utf-8"))
 
 
 @dataclass

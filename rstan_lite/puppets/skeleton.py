@@ -6,17 +6,14 @@ person's right; the ground is y = 0. Index 0 of a pair is the right side, 1 the 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from .painting import Array, Part
+from .painting import Array, Part, table
 
 SIDE = np.array([1.0, -1.0])  # z sign of right, left
 ANKLE = 0.04  # height of an ankle over the sole
@@ -71,7 +68,7 @@ class Pose:
         at: (F,) position in the curves. named: the values that the keyframes call by name.
         """
         others = {}
-        for name, frames in sheets()[action]["keyframes"].items():
+        for name, frames in table("actions")[action]["keyframes"].items():
             part, *places = name.removeprefix("+").split()
             if part not in self.__dataclass_fields__:
                 others[name] = keys(at, *_filled(frames, named))
@@ -89,12 +86,6 @@ def _filled(value: Any, named: Mapping[str, object]) -> Any:
     if isinstance(value, list):
         return [_filled(one, named) for one in value]
     return named[value] if isinstance(value, str) else value
-
-
-@cache
-def sheets() -> dict[str, dict[str, Any]]:
-    """How each action is filmed, and its keyframes: the tables of `actions.toml`, by name."""
-    return tomllib.loads(Path(__file__).with_name("actions.toml").read_text(encoding="utf-8"))
 
 
 @dataclass

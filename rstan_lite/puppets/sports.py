@@ -5,16 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from .painting import Array, Colour, Part, ball, box, chain, rod
+from .painting import Array, Colour, Part, ball, box, chain, rod, table
 from .skeleton import Clock, Performance, Pose, flight, points, solve
 
-BALLS: dict[str, tuple[float, Colour]] = {
-    "football": (0.062, (235, 235, 230)),
-    "basketball": (0.068, (205, 105, 40)),
-    "tennis": (0.024, (190, 215, 60)),
-    "baseball": (0.024, (240, 238, 230)),
-    "beach": (0.08, (220, 60, 70)),
-}
+BALLS: dict[str, tuple[float, Colour]] = table("looks")["balls"]
 
 
 def _some_ball(rng: Generator) -> tuple[float, Colour]:

@@ -24,14 +24,14 @@ from .painting import (
     outline,
     rod,
     strokes,
+    table,
     tint,
 )
 from .scenery import Scene, foliage, rectangle, some
 from .skeleton import FPS, Clock, Pose, points
 from .sports import BALLS, hoop
 
-CARS = ((180, 50, 46), (52, 84, 150), (200, 200, 204), (60, 62, 66), (214, 176, 70))
-BAGS = ((160, 116, 70), (70, 84, 120), (150, 60, 56))
+CARS, BAGS = table("looks")["cars"], table("looks")["bags"]
 _LAYER = -50.0  # drawn behind every person
 
 
