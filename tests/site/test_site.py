@@ -73,23 +73,7 @@ def test_search_finds_by_files_alone(tab: Any) -> None:
     assert any(SCORES in address for address in found)
 
 
-def test_a_control_moves_by_keyboard_without_a_kernel(tab: Any) -> None:
-    tab.goto(SCORES)
-    figure = tab.locator(".rstan-positions").first
-    image, text = figure.locator("img"), figure.locator("figcaption")
-    before = image.get_attribute("src")
-    assert text.inner_text() == "Three bars, the first 1 high."
-    figure.get_by_role("slider").focus()
-    tab.keyboard.press("ArrowRight")
-    assert text.inner_text() == "Three bars, the first 1.5 high."
-    assert image.get_attribute("src") != before
-    assert image.get_attribute("alt") == "height: 1.5"
-    assert figure.locator("output").inner_text() == "1.5"
-    tab.keyboard.press("ArrowLeft")
-    assert image.get_attribute("src") == before
-
-
-def test_each_of_two_controls_moves_by_itself(tab: Any) -> None:
+def test_each_of_two_controls_moves_by_keyboard_without_a_kernel(tab: Any) -> None:
     tab.goto(SCORES)
     figure = tab.locator(".rstan-positions").nth(1)
     text, image = figure.locator("figcaption"), figure.locator("img")
