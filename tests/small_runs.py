@@ -1,5 +1,6 @@
 """Small random networks, and trainings of a second or two on their features."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,14 @@ def write_networks(folder: Path, classes: int = 3) -> dict[str, Path]:
         files[stream] = folder / f"{stream}.safetensors"
         save_file({k: v.contiguous() for k, v in net.state_dict().items()}, str(files[stream]))
     return files
+
+
+CLASSES = ["run", "wave", "sit"]  # of the clips that trainings share
+
+
+def content(path: Path) -> Any:
+    """What a JSON file holds."""
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def train_command(place: Path, run: str, *more: str, **changed: Any) -> list[str]:

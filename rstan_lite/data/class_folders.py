@@ -26,8 +26,8 @@ class ClassFolders(ClipDataset):
 
     root: holds the folder LISTS and `VIDEOS/<class>/<clip>.avi` or `frames/<class>/<clip>/*.png`
     (or `.jpg`). They come without silhouettes; drawn ones may lie in `masks/<class>/<clip>.mat`.
-    Lists of all classes must name as many clips as the official ones, else DataError; lists of
-    fewer classes are taken for a part of the data set, with a warning.
+    Lists of all classes that name another number of clips than the official ones raise DataError;
+    lists of fewer classes are a part of the data set, with a warning.
     """
 
     FRAMES = "frames"
@@ -53,20 +53,15 @@ class ClassFolders(ClipDataset):
         counts = Counter(part for parts in lists.values() for part in parts.values())
         found, official = (counts[TRAIN], counts[TEST]), self.OFFICIAL[self.split - 1]
         where = f"{self.root / self.LISTS}, split {self.split}"
-        if len(lists) >= self.CLASSES and found != official:
-            raise DataError(
-                where,
-                f"lists of {found[0]} training and {found[1]} test clips",
-                f"{official[0]} and {official[1]}, as in the official lists of {self.TITLE}",
-                "Copy or download the lists again.",
-            )
+        held = f"{found[0]} training and {found[1]} test clips"
         if len(lists) < self.CLASSES:
-            warnings.warn(
-                f"{where}: lists of {len(lists)} of the {self.CLASSES} classes of {self.TITLE}, "
-                f"with {found[0]} training and {found[1]} test clips ({official[0]} and "
-                f"{official[1]} in all). Results on them are not results on {self.TITLE}.",
-                stacklevel=3,
-            )
+            said = f"{where}: lists of {len(lists)} of the {self.CLASSES} classes of {self.TITLE}, "
+            said += f"with {held} ({official[0]} and {official[1]} in all)"
+            warnings.warn(f"{said}. Results on them are not results on {self.TITLE}.", stacklevel=3)
+        elif found != official:
+            expected = f"{official[0]} and {official[1]}, as in the official lists of {self.TITLE}"
+            hint = "Copy or download the lists again."
+            raise DataError(where, f"lists of {held}", expected, hint)
         return lists
 
 

@@ -28,9 +28,9 @@ MEASURED = 15  # clips
 
 @dataclass(frozen=True)
 class Clip:
-    """One clip: its name, its class, where it lies and the video that it was cut from.
+    """One clip. path: a video file, or a folder of frames. mask_path: of its silhouettes.
 
-    path: a video file, or a folder of frames. mask_path: the silhouettes' file, where there is one.
+    source: the video that it was cut from.
     """
 
     name: str
@@ -44,16 +44,13 @@ class Clip:
 class ClipDataset(ABC):
     """A data set of clips with one of its three splits; each data set's reader derives from it.
 
-    root: the data set's folder. It holds the split lists, and the clips in a folder per class: as
-    videos (with an ending of `video.VIDEOS`) or, in another folder, as frames. If it has both, the
-    videos count. Folders of classes may lie one level deeper. Case does not matter.
-    missing: what to do about clips that a list names but the disk lacks: "error" names them; "skip"
-    leaves them out and keeps their names in `.missing`.
-    damaged: the same of clips that turn out to be damaged when they are read, see `settle`.
-    validation: share of the training list that becomes `.validation`, by source video; seed: of its
-    draw.
-    fold: 0: the lists' test part is tested. 1 to FOLDS: that fold of the training list is, and its
-    other clips train (`carve_fold`). For choices of settings.
+    root: the folder of the split lists, and of the clips in a folder per class: as videos (with an
+    ending of `video.VIDEOS`) or, in another folder, as frames; with both, the videos count. Folders
+    of classes may lie one level deeper. Case does not matter.
+    missing: "error" names clips that a list names but the disk lacks; "skip" leaves them out.
+    damaged: the same of clips that can't be read, see `settle`.
+    validation: share of the training list held out by source video; seed: of its draw.
+    fold: 1 to FOLDS tests that fold of the training list (`carve_fold`); 0 tests the test list.
     Attributes: classes, train, validation, test (lists of Clip), missing ("<class>/<clip>"),
     damaged ({part: {"<class>/<clip>": what was found}}), layout (the folder of the clips).
     Raises DataError (root, layout, lists, missing clips), ConfigError (options).
@@ -105,13 +102,13 @@ class ClipDataset(ABC):
         names = {name.casefold() for name in self.classes}
         upper = [path for path in sorted((self.root / self.layout).iterdir()) if path.is_dir()]
         lower = [path for folder in upper for path in sorted(folder.iterdir()) if path.is_dir()]
-        found: dict[tuple[str, str], list[Path]] = {}
+        found: dict[tuple[str, str], list[Path]] = defaultdict(list)
         for folder in (one for one in (*upper, *lower) if one.name.casefold() in names):
             for path in sorted(folder.iterdir()):
                 is_video = path.suffix.lower() in VIDEOS
                 if is_video if self.layout == self.VIDEOS else path.is_dir():
                     name = path.stem if is_video else path.name
-                    found.setdefault((folder.name.casefold(), name.casefold()), []).append(path)
+                    found[folder.name.casefold(), name.casefold()].append(path)
         return found
 
     def _read_clips(self, skip_missing: bool, validation: float, seed: int) -> None:
@@ -199,13 +196,10 @@ class ClipDataset(ABC):
             if len(damaged) == 1:
                 said = f"{first.hint} {hint}".strip()
                 raise DataError(first.where, first.found, first.expected, said) from first
-            found = [f"{clip.action}/{clip.name} ({e.found})" for clip, e in damaged.items()]
-            raise DataError(
-                self.root,
-                f"{len(found)} damaged clips: {'; '.join(found)}",
-                "clips and silhouettes that can be read",
-                hint.replace(" it", " them"),
-            ) from first
+            named = [f"{clip.action}/{clip.name} ({e.found})" for clip, e in damaged.items()]
+            found = f"{len(named)} damaged clips: {'; '.join(named)}"
+            expected, hint = "clips and silhouettes that can be read", hint.replace(" it", " them")
+            raise DataError(self.root, found, expected, hint) from first
         for part in ("train", "validation", "test"):
             clips: list[Clip] = getattr(self, part)
             found_here = {f"{c.action}/{c.name}": str(damaged[c]) for c in clips if c in damaged}
@@ -226,10 +220,9 @@ class ClipDataset(ABC):
 def carve_validation(clips: list[Clip], share: float, seed: int) -> tuple[list[Clip], list[Clip]]:
     """Split a training list in two by source video, class by class: (training, validation).
 
-    share: of each class's clips that should go to the validation part, in [0, 0.5]. Sources are
-    drawn in seeded order while they fit the class's quota; where none fits, the smallest serves. A
-    source never stands on both sides. A class keeps a source for training unless its last one is
-    held for a later class, as a source may have clips of several; so a class may go over its quota.
+    share: of each class's clips that are held out, in [0, 0.5]. Sources are drawn in seeded order
+    while they fit the class's quota; where none fits, the smallest serves. A source never stands on
+    both sides. A class keeps a source for training, unless a later class holds its last one.
     """
     by_class: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for clip in clips:
@@ -258,8 +251,7 @@ def carve_validation(clips: list[Clip], share: float, seed: int) -> tuple[list[C
 def carve_fold(clips: list[Clip], fold: int, where: str | Path) -> tuple[list[Clip], list[Clip]]:
     """Take fold 1 to FOLDS out of a training list: (the others' clips, the fold's clips).
 
-    Each clip is in one fold, with all that was cut from its video; classes are spread as evenly as
-    whole videos allow, so that a class of few videos may lack in a fold, or in the rest.
+    Each clip is in one fold, with all of its video; classes are spread as evenly as videos allow.
     Raises DataError, of the data set `where`, for too few clips or videos.
     """
     from sklearn.model_selection import StratifiedGroupKFold  # takes a second to import

@@ -37,9 +37,7 @@ def open_clips(
 ) -> ClipDataset:
     """Open a data set: a name in DATASETS, or `module:Class`, a subclass of ClipDataset.
 
-    For the other options see `ClipDataset`.
-
-    Puppets must have been generated: they are read like JHMDB, whose layout they have.
+    For the other options see `ClipDataset`. Puppets must have been generated.
     """
     # the readers load decoders, which a command's help can do without
     from rstan_lite.data.class_folders import HMDB51, UCF101

@@ -18,9 +18,8 @@ from rstan_lite.system.reading import disk_errors, read_json
 class JHMDB(ClipDataset):
     """JHMDB, or puppets in its layout. For the options and errors see `ClipDataset`.
 
-    root: holds `splits` and `ReCompress_Videos/<class>/<clip>.avi` or
-    `Rename_Images/<class>/<clip>/*.png`; `puppet_mask/<class>/<clip>/puppet_mask.mat` beside them.
-    Mask k is that of frame k of a video, or of the frame whose name says k.
+    root: holds `splits`, `ReCompress_Videos/<class>/<clip>.avi` (or `Rename_Images`, frames as PNG)
+    and `puppet_mask/<class>/<clip>/puppet_mask.mat`, whose mask k is that of frame k.
     """
 
     NAME, TITLE = "jhmdb", "JHMDB"

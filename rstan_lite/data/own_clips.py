@@ -6,7 +6,6 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from rstan_lite.data.clips import Clip, ClipDataset, carve_validation
@@ -20,14 +19,6 @@ PARTS = {"train": TRAIN, "test": TEST, "unused": UNUSED}
 TEST_SHARE = 0.3  # of a class's clips, where no list says which are tested
 
 
-@dataclass(frozen=True)
-class _Found:
-    """A clip on the disk or in a list. source: empty where nothing names it."""
-
-    path: Path
-    source: str
-
-
 class OwnClips(ClipDataset):
     """`<class>/<video>`, `<class>/<source>/<video>`, or folders of frames in the place of videos.
 
@@ -38,11 +29,9 @@ class OwnClips(ClipDataset):
       if you like, source;
     - `train<k>.txt` and `test<k>.txt` (or `val<k>.txt`, each also without k): lines
       `path label` (mmaction2's lists) or `path frames label` (TSN's).
-    Without a list, some three tenths of each class are tested, by whole sources; split k draws
-    with seed k.
-    Clips of one source are never on both sides: a list that parts them is refused. A clip's source
-    is the column's, else the folder between class and clip, else what its name holds before
-    HMDB51's ending, else the clip itself.
+    Without a list, three tenths of each class are tested, by whole sources; split k draws with
+    seed k. A list that parts clips of one source is refused. A clip's source is the column's, else
+    the folder between class and clip, else what its name holds before HMDB51's ending, else itself.
     For the options and errors see `ClipDataset`.
     """
 
@@ -52,14 +41,12 @@ class OwnClips(ClipDataset):
         if not self.root.is_dir():
             raise DataError(self.root, "no such folder", "a folder with a folder for each class")
         folders = sorted(p for p in self.root.iterdir() if p.is_dir() and p.name[0] not in "._")
-        self._disk = {p.name: dict(_clips_in(p)) for p in folders if p.name != MASKS}
-        self._disk = {action: clips for action, clips in self._disk.items() if clips}
+        disk = {p.name: dict(_clips_in(p)) for p in folders if p.name != MASKS}
+        self._disk = {action: clips for action, clips in disk.items() if clips}
         if len(self._disk) < 2:
-            raise DataError(
-                self.root,
-                f"{len(self._disk)} folders with videos ({', '.join(self._disk) or 'none'})",
-                "two or more, one for each class: <class>/<video>",
-            )
+            found = f"{len(self._disk)} folders with videos ({', '.join(self._disk) or 'none'})"
+            expected = "two or more, one for each class: <class>/<video>"
+            raise DataError(self.root, found, expected)
         self._masks = dict(masks_in(self.root / MASKS))
         for action, name in self._masks:
             if name not in self._disk.get(action, {}):
@@ -73,7 +60,7 @@ class OwnClips(ClipDataset):
 
     def _lists(self) -> dict[str, dict[str, int]]:
         listed = _listed(self.root, self.split)
-        self._sources = {key: one.source for key, (one, _) in listed.items()}
+        self._sources = {key: source for key, (source, _) in listed.items()}
         parts: dict[str, dict[str, int]] = {action: {} for action in self._disk}
         for (action, name), (_, part) in listed.items():
             parts.setdefault(action, {})[name] = part
@@ -101,25 +88,23 @@ class OwnClips(ClipDataset):
                     continue
                 source = self._clip(name, action, 0).source
                 before, other = seen.setdefault(source, (part, name))
-                if {before, part} == {TRAIN, TEST}:
-                    raise DataError(
-                        self.root,
-                        f"source {source!r} on both sides: {other} and {name}",
-                        "all clips of a source in one part, else the test is of clips seen",
-                        "Name the sources in the column `source` of split.csv.",
-                    )
+                if before != part:
+                    found = f"source {source!r} on both sides: {other} and {name}"
+                    expected = "all clips of a source in one part, else the test is of clips seen"
+                    hint = "Name the sources in the column `source` of split.csv."
+                    raise DataError(self.root, found, expected, hint)
 
     def _clip(self, name: str, action: str, label: int) -> Clip:
-        found = self._disk.get(action, {}).get(name, _Found(self.root / action / name, ""))
-        named = getattr(self, "_sources", {}).get((action, name), "") or found.source
+        path, folder = self._disk.get(action, {}).get(name, (self.root / action / name, ""))
+        named = self._sources.get((action, name), "") or folder
         source = named or f"{action}/{source_video(name, action)}"
         twice = sum(name in clips for clips in self._disk.values()) > 1
         title = f"{action}-{name}" if twice else name  # a clip's name stands once
-        return Clip(title, action, label, found.path, self._masks.get((action, name)), source)
+        return Clip(title, action, label, path, self._masks.get((action, name)), source)
 
 
-def _clips_in(action: Path) -> Iterator[tuple[str, _Found]]:
-    """(name, clip) of a class's folder; a folder of images is a clip, another one a source."""
+def _clips_in(action: Path) -> Iterator[tuple[str, tuple[Path, str]]]:
+    """(name, (path, source)) of a class's folder: of images, a clip; another one, a source."""
     seen: dict[str, Path] = {}
     for path in _videos_below(action):
         name = path.name if path.is_dir() else path.stem
@@ -128,7 +113,7 @@ def _clips_in(action: Path) -> Iterator[tuple[str, _Found]]:
             raise DataError(path, f"a second clip {name}, beside {seen[name]}", "names that differ")
         seen[name] = path
         inside = path.parent.relative_to(action).as_posix()
-        yield name, _Found(path, "" if inside == "." else f"{action.name}/{inside}")
+        yield name, (path, "" if inside == "." else f"{action.name}/{inside}")
 
 
 def _videos_below(folder: Path) -> Iterator[Path]:
@@ -145,8 +130,8 @@ def _videos_below(folder: Path) -> Iterator[Path]:
 # -- lists
 
 
-def _listed(root: Path, split: int) -> dict[tuple[str, str], tuple[_Found, int]]:
-    """{(class, clip): (where it should lie and its source, part)} of the lists; empty without."""
+def _listed(root: Path, split: int) -> dict[tuple[str, str], tuple[str, int]]:
+    """{(class, clip): (source, part)} of the lists; empty without."""
     for name in (f"split{split}.csv", "split.csv"):
         if (root / name).is_file():
             return _unique(root / name, _table(root / name))
@@ -162,14 +147,14 @@ def _listed(root: Path, split: int) -> dict[tuple[str, str], tuple[_Found, int]]
 _Row = tuple[str, str, str, str, int]  # place in a file, class, clip, source, part
 
 
-def _unique(path: Path, rows: Iterable[_Row]) -> dict[tuple[str, str], tuple[_Found, int]]:
-    found: dict[tuple[str, str], tuple[_Found, int]] = {}
+def _unique(path: Path, rows: Iterable[_Row]) -> dict[tuple[str, str], tuple[str, int]]:
+    found: dict[tuple[str, str], tuple[str, int]] = {}
     for where, action, name, source, part in rows:
         check_name(where, action)
         check_name(where, name)
         if (action, name) in found:
             raise DataError(where, f"{action}/{name} a second time", "each clip once")
-        found[action, name] = _Found(path.parent / action / name, source), part
+        found[action, name] = source, part
     if not found:
         raise DataError(path, "an empty list", "a line for each clip")
     return found
@@ -206,10 +191,8 @@ def _lines(path: Path, part: int, actions: dict[str, str]) -> Iterator[_Row]:
         if found is None or len(folders) < 2:
             raise DataError(where, repr(line[:120]), form)
         action = folders[-2]
-        if actions.setdefault(found[2], action) != action:
-            raise DataError(
-                where, f"label {found[2]} for {action}", f"{actions[found[2]]}'s, as above"
-            )
+        if (known := actions.setdefault(found[2], action)) != action:
+            raise DataError(where, f"label {found[2]} for {action}", f"{known}'s, as above")
         yield where, action, _clip_name(folders[-1]), "", part
 
 

@@ -34,8 +34,7 @@ EXTENTS = ("whole", "first", "last")  # all of a clip, its first and its last tw
 def extent_range(n_frames: int, extent: str) -> tuple[int, int]:
     """The frames of a temporal extent (Section IV-D), from the first to one past the last.
 
-    extent: one of EXTENTS. Two thirds are rounded up, so that "first" and "last" are of equal
-    length and together leave no frame out.
+    extent: one of EXTENTS. Two thirds are rounded up, so that the two leave no frame out.
     """
     check_choice("extent", extent, EXTENTS)
     if extent == "whole":

@@ -64,7 +64,7 @@ def list_lines(path: str | Path, expected: str) -> list[tuple[str, str]]:
 
 
 def check_name(where: str, name: str) -> None:
-    """Refuse a clip's or class's name that could lead out of its folder, or names no file."""
+    """Refuse a clip's or class's name that leads out of its folder, or that names no file."""
     if not name or "/" in name or "\\" in name or name in (".", "..") or not name.isprintable():
         raise DataError(where, repr(name[:120]), "a plain clip name")
     if len(name.encode()) > LONGEST:

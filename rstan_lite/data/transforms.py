@@ -59,16 +59,13 @@ class Geometry:
     def flow(self, stack: np.ndarray) -> np.ndarray:
         """A stack of 8-bit flow, uint8 (H, W, 2 * L), as (size, size, 2 * L); mirroring negates x.
 
-        stack: interleaved x then y, 128 for no motion. The coded displacements stay in pixels of
-        the source frame, as in the two-stream networks' training.
+        stack: interleaved x then y, 128 for no motion, in pixels of the source frame.
         """
         out = self._apply(stack, cv2.INTER_LINEAR)
-        if not self.mirror:
-            return out
-        out = out.copy()
-        x = out[..., 0::2]
-        # 256 - x mirrors about 128; 0 (which stands for -20 px and beyond) goes to 255
-        out[..., 0::2] = np.minimum(256 - x.astype(np.int16), 255).astype(np.uint8)
+        if self.mirror:
+            out = out.copy()
+            # 256 - x mirrors about 128; 0 (which stands for -20 px and beyond) goes to 255
+            out[..., 0::2] = np.minimum(256 - out[..., 0::2].astype(np.int16), 255)
         return out
 
     def mask(self, mask: np.ndarray) -> np.ndarray:
@@ -116,21 +113,17 @@ def read_view(name: str) -> tuple[str, int, bool]:
     pixels = int(text) if text.isascii() and text.isdigit() else 0
     known = base in CORNERS or (base == "whole" and not scaled)
     if not known or (scaled and not 0 < pixels <= SHORT_SIDE):
-        raise ConfigError(
-            "view",
-            repr(name),
-            f"one of {', '.join(VIEWS)}, each also '-mirror'; crops also '@' and 1 to "
-            f"{SHORT_SIDE} pixels, for example 'centre@192-mirror'",
-        )
+        expected = f"one of {', '.join(VIEWS)}, each also '-mirror'; crops also '@' and 1 to "
+        expected += f"{SHORT_SIDE} pixels, for example 'centre@192-mirror'"
+        raise ConfigError("view", repr(name), expected)
     return base, pixels or CROP, name.endswith("-mirror")
 
 
 def view(name: str, shape: Sequence[int], size: int) -> Geometry:
     """A fixed view by name, see `read_view`.
 
-    size: side of the network's input for a plain crop, 224 pixels out of frames whose short side is
-    256. `centre@192` cuts 192 of those 256 pixels at the same magnification, so that its input has
-    192 / 224 of the side and, in a convolutional network, fewer places.
+    size: side of the network's input for a plain crop, 224 pixels of a short side of 256.
+    `centre@192` cuts 192 of those 256 pixels at the same magnification: its input is smaller.
     """
     base, pixels, mirror = read_view(name)
     if base == "whole":

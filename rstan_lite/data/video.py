@@ -7,7 +7,7 @@ import struct
 import warnings
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -21,7 +21,6 @@ from rstan_lite.system.reading import check_regular
 
 MAX_BYTES = 4 * 2**30  # decoded RGB of one clip; past this a file is no short clip
 MAX_PIXELS = 2**26  # of one frame, 8192 x 8192
-MAX_SECONDS = 15 * 60  # of a sampled video: a few frames of a longer one name no action
 SUFFIXES = (".png", ".jpg", ".jpeg")
 VIDEOS = (".avi", ".mp4", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv", ".ts")
 IMAGE = "a PNG or JPEG frame"
@@ -36,7 +35,6 @@ MATROSKA = (SEGMENT, TRACKS, CLUSTER, 0xA45DFA3, 0x14D9B74, 0x549A966, 0xC53BB6B
             0x941A469, 0x43A770, 0x6C, 0x3F)  # fmt: skip
 MAX_CLUSTER = 2**26  # bytes that are read for a checksum; FFmpeg's have 5 MB
 TS_PACKET = 188  # bytes of each packet of an MPEG transport stream, which begins with "G"
-RATE = 25.0  # frames a second, where a file does not say when its frames are shown
 _NUMBER = re.compile(r"(.*?)([0-9]+)([^0-9]*)")  # the last number of a name is the frame's
 _FLOW = re.compile(r"flow|[xyuv]_?$", re.IGNORECASE)  # as flow extractors call their pictures
 
@@ -56,14 +54,14 @@ def read_frames(path: str | Path, most: int = MAX_BYTES) -> np.ndarray:
             found = f"more than {most >> 20} MiB of decoded frames"
             raise DataError(path, found, "a short clip", "Cut the video first.")
         frames.append(upright(frame))
-    _check_one_size(path, frames)
+    check_one_size(path, frames)
     return np.stack(frames)
 
 
 def decode_video(path: Path) -> Generator[av.VideoFrame]:
     """The frames of a video's best stream in the order of display. Raises as `read_frames` does."""
     count = 0
-    with _packets(path) as packets:
+    with open_packets(path) as packets:
         for packet in packets:
             for frame in packet.decode():
                 if frame.is_corrupt:
@@ -83,7 +81,7 @@ def first_frame(path: Path) -> np.ndarray:
 
 
 @contextmanager
-def _packets(path: Path) -> Iterator[Iterator[av.Packet]]:
+def open_packets(path: Path) -> Iterator[Iterator[av.Packet]]:
     """The packets of a video's best stream; complaints of FFmpeg inside become DataErrors."""
     check_regular(path, DataError, "a video file")
     try:
@@ -149,63 +147,8 @@ def upright(frame: av.VideoFrame, side: int = 0, enlarge: bool = False) -> np.nd
     return np.ascontiguousarray(picture[::-1] if d < 0 else picture)
 
 
-def sample_video(
-    path: Path, choose: Callable[[int], Iterable[int]], side: int = 0, enlarge: bool = False
-) -> tuple[dict[int, np.ndarray], np.ndarray, float]:
-    """Decode a video in a stream and keep some of its frames: memory does not grow with length.
-
-    choose: which frames to keep of so many. side, enlarge: see `upright`.
-    Returns the kept frames by their number, and what `at_one_rate` makes of the frames' times.
-    Raises DataError as `read_frames` does, and for a video longer than MAX_SECONDS.
-    """
-    with _packets(path) as packets:  # not decoded: where this count errs, the decoder's is taken
-        times = sorted(_seconds(packet) for packet in packets if packet.size)
-    while True:
-        order, rate = at_one_rate(times)
-        if len(order) > rate * MAX_SECONDS:
-            found, most = f"{len(order) / rate / 60:.0f} minutes", MAX_SECONDS // 60
-            hint = "Cut out the part that shows the action."
-            raise DataError(path, found, f"a video of at most {most} minutes", hint)
-        chosen = list(choose(len(order)))
-        wanted, kept, decoded = set(order[chosen].tolist()), {}, []
-        for number, frame in enumerate(decode_video(path)):
-            decoded.append(_seconds(frame))
-            if number in wanted:
-                kept[number] = upright(frame, side, enlarge)
-        if len(decoded) == len(times):
-            _check_one_size(path, kept.values())
-            return {number: kept[int(order[number])] for number in chosen}, order, rate
-        times = decoded
-
-
-def _seconds(shown: av.Packet | av.VideoFrame) -> float:
-    """When a packet or a frame is shown; NaN where it does not say.
-
-    An AVI with B-frames has times of decoding alone, which in order are the same ones.
-    """
-    at = shown.dts if shown.pts is None else shown.pts
-    return float("nan") if at is None or shown.time_base is None else float(at * shown.time_base)
-
-
-def at_one_rate(times: Iterable[float]) -> tuple[np.ndarray, float]:
-    """A video of any rate as one of its mean rate, so that sampling by number samples by time.
-
-    times: (F,), when each frame is shown, in seconds; if some is NaN, the rate is RATE.
-    Returns the frame that a player shows in each of F equal intervals, int64 (F,), and intervals a
-    second. Where no frame is more than two intervals off its place, each has its own.
-    """
-    at = np.fromiter(times, np.float64)
-    same = np.arange(len(at))
-    if len(at) < 2 or not np.isfinite(at).all() or at[-1] <= at[0] or (np.diff(at) < 0).any():
-        return same, RATE
-    gap = (at[-1] - at[0]) / (len(at) - 1)
-    ticks = (at - at[0]) / gap
-    if np.abs(ticks - same).max() <= 2:
-        return same, 1 / gap
-    return np.searchsorted(ticks, same + 0.5, side="right") - 1, 1 / gap
-
-
-def _check_one_size(path: Path, frames: Iterable[np.ndarray]) -> None:
+def check_one_size(path: Path, frames: Iterable[np.ndarray]) -> None:
+    """Raise DataError for frames of several sizes."""
     shapes = {frame.shape for frame in frames}
     if len(shapes) > 1:
         raise DataError(path, f"frames of several sizes {sorted(shapes)}", "one frame size")

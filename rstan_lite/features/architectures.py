@@ -25,10 +25,10 @@ CLASSIFIERS = ("last_linear", "fc")  # the second in TSN's own release of the sa
 class Block(NamedTuple):
     """Output channels of a block's four branches, which are concatenated in this order.
 
-    one: of the 1 x 1 convolution; 0 for none. three: of the 1 x 1 and the 3 x 3 convolution.
-    double: of the 1 x 1 and of each of the two 3 x 3 convolutions. pool: "average" or "maximum", of
-    3 x 3 places. project: of the 1 x 1 convolution after it. A block without the first and the last
-    halves the side, and passes the maximum on.
+    one: of the 1 x 1 convolution. three: of the 1 x 1 and the 3 x 3 convolution. double: of the
+    1 x 1 and of each of the two 3 x 3 convolutions. pool: "average" or "maximum", of 3 x 3 places.
+    project: of the 1 x 1 convolution after it. A block without `one` and `project` (0) halves the
+    side, and passes the maximum on.
     """
 
     one: int
@@ -40,6 +40,17 @@ class Block(NamedTuple):
     @property
     def stride(self) -> int:
         return 1 if self.one else 2
+
+    def branches(self) -> list[list[tuple[str, int, int, int]]]:
+        """Convolutions of each branch: name, output channels, kernel, stride; the pooled last."""
+        (three_in, three), (double_in, double) = self.three, self.double
+        ends = [("double_3x3_1", double, 3, 1), ("double_3x3_2", double, 3, self.stride)]
+        return [
+            *([[("1x1", self.one, 1, 1)]] if self.one else []),
+            [("3x3_reduce", three_in, 1, 1), ("3x3", three, 3, self.stride)],
+            [("double_3x3_reduce", double_in, 1, 1), *ends],
+            [("pool_proj", self.project, 1, 1)] if self.project else [],
+        ]
 
 
 BLOCKS = {
@@ -77,26 +88,22 @@ class BNInception(nn.Module):
         self._add("conv2_3x3", 64, 192, 3)
         width = 192
         for name, block in BLOCKS.items():
-            at = f"inception_{name}_"
-            if block.one:
-                self._add(at + "1x1", width, block.one)
-            self._add(at + "3x3_reduce", width, block.three[0])
-            self._add(at + "3x3", *block.three, 3, block.stride)
-            self._add(at + "double_3x3_reduce", width, block.double[0])
-            self._add(at + "double_3x3_1", *block.double, 3)
-            self._add(at + "double_3x3_2", block.double[1], block.double[1], 3, block.stride)
-            if block.project:
-                self._add(at + "pool_proj", width, block.project)
-            self.add_module(at + "output", Concatenation())
-            width = block.one + block.three[1] + block.double[1] + (block.project or width)
+            ends = []
+            for branch in block.branches():
+                inner = width
+                for unit, outputs, kernel, stride in branch:
+                    self._add(f"inception_{name}_{unit}", inner, outputs, kernel, stride)
+                    inner = outputs
+                ends.append(inner)
+            self.add_module(f"inception_{name}_output", Concatenation())
+            width = sum(ends)
         self.global_pool = nn.AdaptiveAvgPool2d(1)
         self.last_linear = nn.Linear(width, classes)
 
     def _add(self, name: str, inputs: int, outputs: int, kernel: int = 1, stride: int = 1) -> None:
         # with a bias, though normalised right after: the published files hold one
         self.add_module(name, nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2))
-        # eps and momentum are torch's defaults, 1e-5 and 0.1; Caffe writes the latter as 0.9, the
-        # share that a running average keeps
+        # torch's momentum of 0.1 is Caffe's 0.9, the share that a running average keeps
         self.add_module(name + "_bn", nn.BatchNorm2d(outputs))
 
     def _apply_unit(self, name: str, x: Tensor) -> Tensor:
@@ -104,19 +111,18 @@ class BNInception(nn.Module):
         return functional.relu(normed)
 
     def _block(self, name: str, block: Block, x: Tensor) -> Tensor:
-        at, unit = f"inception_{name}_", self._apply_unit
-        branches = [unit(at + "1x1", x)] if block.one else []
-        branches.append(unit(at + "3x3", unit(at + "3x3_reduce", x)))
-        inner = unit(at + "double_3x3_1", unit(at + "double_3x3_reduce", x))
-        branches.append(unit(at + "double_3x3_2", inner))
         if block.pool == "average":
             pooled = functional.avg_pool2d(x, 3, 1, padding=1)  # zeros at the border count
         elif block.stride == 1:
             pooled = functional.max_pool2d(x, 3, 1, padding=1)
         else:
             pooled = functional.max_pool2d(x, 3, 2, ceil_mode=True)
-        branches.append(unit(at + "pool_proj", pooled) if block.project else pooled)
-        return self.get_submodule(at + "output")(branches)
+        branches = block.branches()
+        ends = [x] * (len(branches) - 1) + [pooled]
+        for i, branch in enumerate(branches):
+            for unit, *_ in branch:
+                ends[i] = self._apply_unit(f"inception_{name}_{unit}", ends[i])
+        return self.get_submodule(f"inception_{name}_output")(ends)
 
     def forward(self, images: Tensor) -> Tensor:
         x = self._apply_unit("conv1_7x7_s2", images)  # (B, 64, s/2, s/2)
@@ -139,21 +145,18 @@ def mend(
     for the "classifier", before which a trunk ends, and for the "counters" of batches, which
     nothing reads. The third reason is "unknown".
     """
-    kept: dict[str, Tensor] = {}
+
+    def unread(name: str) -> str:
+        counters = "counters" if name.endswith("num_batches_tracked") else ""
+        return "classifier" if name.partition(".")[0] in CLASSIFIERS else counters
+
+    kept = {k: torch.zeros_like(v, device="cpu") for k, v in expected.items() if unread(k)}
     out: dict[str, list[str]] = {}
     for name, tensor in state.items():
-        if name.partition(".")[0] in CLASSIFIERS:
-            out.setdefault("classifier", []).append(name)
-        elif name.endswith("num_batches_tracked"):
-            out.setdefault("counters", []).append(name)
-        elif name not in expected:
-            out.setdefault("unknown", []).append(name)
+        if reason := unread(name) or ("" if name in expected else "unknown"):
+            out.setdefault(reason, []).append(name)
         else:
-            old = tensor.shape == (1, *expected[name].shape)
-            kept[name] = tensor[0] if old else tensor
-    for name, tensor in expected.items():
-        if name.startswith(CLASSIFIERS) or name.endswith("num_batches_tracked"):
-            kept[name] = torch.zeros_like(tensor, device="cpu")
+            kept[name] = tensor[0] if tensor.shape == (1, *expected[name].shape) else tensor
     return kept, out
 
 
@@ -189,13 +192,9 @@ class PuppetNet(nn.Module):
 
     def __init__(self, classes: int = 1000):
         super().__init__()
-        stem = [
-            nn.Conv2d(3, WIDTHS[0], 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(WIDTHS[0]),
-            nn.ReLU(inplace=True),
-        ]
+        first = nn.Conv2d(3, WIDTHS[0], 3, stride=2, padding=1, bias=False)
         blocks = [Residual(*pair) for pair in pairwise(WIDTHS)]
-        self.trunk = nn.Sequential(*stem, *blocks)
+        self.trunk = nn.Sequential(first, nn.BatchNorm2d(WIDTHS[0]), nn.ReLU(inplace=True), *blocks)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Linear(WIDTHS[-1], classes)
 
@@ -231,9 +230,9 @@ def _first_convolution(network: nn.Module) -> tuple[str, nn.Conv2d]:
 def rescale(network: nn.Module) -> None:
     """Bring a homogeneous network's first convolution to the size of a fresh one.
 
-    ImageNet's SqueezeNet has first weights 50 times as large. Gradient steps that suit the other
-    layers then leave it as it is, and a motion network can't learn to tell x from y. Dividing it
-    and every bias by one number divides all outputs by it: ReLU and pooling commute with scaling.
+    ImageNet's SqueezeNet has first weights 50 times as large, which gradient steps that suit the
+    other layers hardly change. Dividing them and every bias by one number divides all outputs by
+    it, because ReLU and pooling commute with scaling.
     """
     first = _first_convolution(network)[1]
     fan_in = first.weight[0].numel()

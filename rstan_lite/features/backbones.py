@@ -24,8 +24,7 @@ TIMM, OWN = "timm:", "python:"  # where a network comes from, if not from torchv
 class Pixels:
     """What values a network takes.
 
-    mean, std: of RGB in [0, 1], or of BGR where `bgr`. flow_unit: 8-bit codes of flow, from 128 on,
-    that make 1 of the network's input.
+    mean, std: of RGB in [0, 1], or of BGR. flow_unit: codes of flow that make 1 of its input.
     """
 
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)  # of ImageNet
@@ -44,10 +43,9 @@ LITE = Pixels((127 / 255,) * 3, (128 / 255,) * 3)  # (pixel - 127) / 128
 class Backbone:
     """A network, and where to read it.
 
-    name: of `torchvision.models`, or "bninception" or "puppetnet"; "timm:" and a name of
-    timm's; "python:module.function" of yours, which returns a network without arguments.
-    cube: the node of the convolutional cube, a map or tokens. vector: the node of the feature
-    vector; of tokens it is the class token, else a node that still has places is averaged.
+    name: of `torchvision.models`, "bninception" or "puppetnet"; "timm:" and a name of timm's;
+    "python:module.function" of yours, which returns a network without arguments.
+    cube: the node of the cube, see `as_cube`. vector: that of the vector, see `as_vector`.
     cube_pool: max-pooling of a map that is finer than 7 x 7 places. homogeneous: see `rescale`.
     pairs: consecutive pairs of flow in the motion network's input, two channels each.
     step: sides of images must be a multiple of it.
@@ -79,12 +77,11 @@ class Backbone:
 PRESETS = {
     # 13 x 13 x 512 after the last fire module, pooled to 7 x 7; SqueezeNet has no dense layer
     "squeezenet1_0": Backbone("squeezenet1_0", "features.12", "features.12", 2, homogeneous=True),
-    # GPCNN's nodes: the last pooling, 7 x 7 x 512, and fc6 after its ReLU, 4096. fc6 takes 7 x 7
-    # places: of another map (8 x 8 at 256 pixels, 6 x 6 at 192) torchvision first averages
-    # overlapping places to so many, so the vector stays 4096, and the cube is the map itself
+    # GPCNN's nodes: the last pooling, 7 x 7 x 512, and fc6 after its ReLU, 4096. Of another map
+    # (8 x 8 at 256 pixels) torchvision averages overlapping places for fc6, which takes 7 x 7
     "vgg16": Backbone("vgg16", "features.30", "classifier.1"),
-    # TSN's nodes: inception-5a, 7 x 7 x 1024, and the last pooling, 1024. Another side than a
-    # multiple of 32 comes to an odd map, whose halves by convolution and by pooling are unlike
+    # TSN's nodes: inception-5a, 7 x 7 x 1024, and the last pooling, 1024. Sides that are no
+    # multiple of 32 give an odd map, whose halves by convolution and by pooling are unlike
     BNINCEPTION: Backbone(
         BNINCEPTION, "inception_5a_output", "global_pool", pairs=5, pixels=CAFFE, step=32
     ),
@@ -123,12 +120,6 @@ def backbone(name: str) -> Backbone:
     return replace(known, cube=nodes[0], vector=nodes[1], cube_pool=pooling, homogeneous=False)
 
 
-def channels(stream: str, pairs: int = PAIRS) -> int:
-    """Input channels of a stream's network: 3 for RGB, two for each pair of flow."""
-    check_choice("stream", stream, STREAMS)
-    return 3 if stream == "appearance" else 2 * pairs
-
-
 def build(spec: Backbone, side: int = 224) -> nn.Module:
     """The whole network without weights, for RGB images of a side in pixels."""
     if spec.name == "puppetnet":
@@ -136,7 +127,12 @@ def build(spec: Backbone, side: int = 224) -> nn.Module:
     if spec.name == BNINCEPTION:
         return BNInception()
     if spec.name.startswith(OWN):
-        return _own(spec.name)
+        module, _, function = spec.name.removeprefix(OWN).rpartition(".")
+        expected = "python:module.function, which returns a torch.nn.Module for RGB (B, 3, H, W)"
+        network = imported("backbone", module, function, expected)()
+        if not isinstance(network, nn.Module):
+            raise ConfigError(f"backbone {spec.name}", f"a {type(network).__name__}", expected)
+        return network
     if spec.name.startswith(TIMM):
         return _timm().create_model(spec.name.removeprefix(TIMM))
     from torchvision.models import get_model, list_models
@@ -148,16 +144,6 @@ def build(spec: Backbone, side: int = 224) -> nn.Module:
         return get_model(spec.name, weights=None, **({"image_size": side} if spec.one_side else {}))
     except AssertionError as error:  # a side that the patches don't divide
         raise _size(spec.name, side, f"pixels that its patches divide ({error})") from error
-
-
-def _own(name: str) -> nn.Module:
-    """The network that a function of the user's returns."""
-    module, _, function = name.removeprefix(OWN).rpartition(".")
-    expected = "python:module.function, which returns a torch.nn.Module for RGB (B, 3, H, W)"
-    network = imported("backbone", module, function, expected)()
-    if not isinstance(network, nn.Module):
-        raise ConfigError(f"backbone {name}", f"a {type(network).__name__}", expected)
-    return network
 
 
 def _timm() -> Any:
@@ -193,9 +179,9 @@ def cube_places(maps: Tensor) -> Tensor:
 def as_cube(output: Tensor, side: int, node: str) -> Tensor:
     """A node's output as a cube (B, C, K, K).
 
-    output: a map (B, C, K, K); one with its channels last (B, K, K, C), as Swin has them; or tokens
-    (B, N, C) of a vision transformer, row by row, N = K * K or, with a class token before them,
-    1 + K * K, where K divides the side, in pixels, of the square images. node: its name.
+    output: a map (B, C, K, K), or with its channels last, as Swin has them; or a vision
+    transformer's tokens (B, N, C), row by row, N = K * K or, with a class token before them,
+    1 + K * K, where K divides the images' side in pixels. node: its name.
     Raises ConfigError for any other shape, or one that can be read in two ways.
     """
     shape = tuple(output.shape)
@@ -251,8 +237,9 @@ class FeatureNet(nn.Module):
         super().__init__()
         from torchvision.models import feature_extraction
 
+        check_choice("stream", stream, STREAMS)
         self.spec, self.stream, self.side = spec, stream, side
-        self.inputs = channels(stream, spec.pairs)
+        self.inputs = 3 if stream == "appearance" else 2 * spec.pairs
         network = build(spec, side)
         if stream == "motion":
             network = to_motion(network, self.inputs)
@@ -275,8 +262,7 @@ class FeatureNet(nn.Module):
         self.classifier: nn.Linear | None = None
         if classes:
             width = self.sizes()[1]
-            # vectors are all positive and, in some networks, large: unnormalised, their common
-            # part drowns what tells the classes apart, and a motion network hardly starts to learn
+            # vectors are positive and may be large: else their common part drowns the classes
             self.norm = nn.BatchNorm1d(width, affine=False)
             self.classifier = nn.Linear(width, classes)
 

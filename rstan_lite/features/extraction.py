@@ -30,8 +30,7 @@ from rstan_lite.system.tables import progress_bar
 from rstan_lite.system.tensor_files import read_state
 from rstan_lite.system.threads import LARGE, for_work
 
-# Images through a network at a time. On a CPU four of SqueezeNet's largest maps still fit into its
-# cache, which makes each image a fifth to a third cheaper than sixteen at a time.
+# Images through a network at a time. On a CPU the maps of four still fit into its cache.
 BATCH = {"cpu": 4, "cuda": 64}
 START = "spawn"  # of processes: a forked one may inherit a lock that a thread of torch holds
 AHEAD = 4  # clips that a process may be ahead of the main one
@@ -47,8 +46,7 @@ class FeatureSettings:
     """What the features of a data set are made with; all of it is part of the stores' keys.
 
     weights: a file for each stream that is wanted: a tuned network or an ImageNet state.
-    backbone, size: network and side of its input in pixels; motion_backbone, motion_size: those of
-    the motion stream, where they differ.
+    backbone, size: network and side of its input in pixels; motion_*: of the motion stream.
     views: the stored views of a training clip; the first also serves tests. frames: S stored
     frames a clip. flow, flow_weights: see `flow.estimator`. camera: see `flow.flow_sequence`.
     """
@@ -92,14 +90,13 @@ class FeatureSettings:
 
         Raises ConfigError for a network, node or side that does not fit, and for unlike streams.
         """
-        found: dict[str, dict[str, int]] = {name: {} for name in views}
-        for stream in self.weights:
-            sizes, side = cache(self.network(stream).sizes), self.size_of(stream)
-            for name in views:  # many are of one side
-                found[name][stream] = sizes(view_side(name, side))[0]
-        for name, of_view in found.items():
-            if len(set(of_view.values())) > 1:
-                said = f"cubes of {of_view} places in the view {name}"
+        sizes = {stream: cache(self.network(stream).sizes) for stream in self.weights}
+        found: dict[str, dict[str, int]] = {}
+        for name in views:  # many are of one side
+            sides = {stream: view_side(name, self.size_of(stream)) for stream in sizes}
+            found[name] = {stream: of(sides[stream])[0] for stream, of in sizes.items()}
+            if len(set(found[name].values())) > 1:
+                said = f"cubes of {found[name]} places in the view {name}"
                 want = "as many places in both streams: attention is fused place by place (Eq. 14)"
                 hint = "Choose other sizes of the networks' inputs."
                 raise ConfigError("features", said, want, hint)
@@ -113,16 +110,13 @@ def load_network(settings: FeatureSettings, stream: str) -> FeatureNet:
     """
     path = settings.weights[stream]
     state = read_state(Path(path))
-    if not tuned_trunk(state):
-        net = settings.network(stream)
-        load_imagenet(net, path)
-        return net.eval()
+    tuned = bool(tuned_trunk(state))
     bias = state.get("classifier.bias", torch.empty(()))
-    if bias.ndim != 1 or len(bias) == 0:
+    if tuned and (bias.ndim != 1 or len(bias) == 0):
         found = "no classifier" if bias.ndim != 1 else "a classifier of no class"
         raise CheckpointError(path, found, "a network of `rstan-lite tune`")
-    net = settings.network(stream, len(bias))
-    load_tuned(net, path)
+    net = settings.network(stream, len(bias) if tuned else 0)
+    (load_tuned if tuned else load_imagenet)(net, path)
     return net.eval()
 
 
@@ -212,8 +206,7 @@ class InputSteps:
 class Extraction(InputSteps):
     """The steps from a clip to its features, for whatever the stores lack of it.
 
-    The inputs of a clip that are not stored yet are not stored on the way either.
-    todo: which of the stores each clip is to be written to. device: of the networks.
+    Inputs are not stored on the way. todo: the stores of each clip. device: of the networks.
     """
 
     stores: Mapping[Wanted, Store]
@@ -271,17 +264,16 @@ def over_clips(
 ) -> None:  # fmt: skip
     """Take every clip through the steps `remote`, then `local`.
 
-    remote: done in `workers` processes (one or none: in this one), which hold a copy of the objects
-    that the steps are methods of. local: done here meanwhile. title, progress: see
-    `progress_bar`.
-    A damaged clip does not stop the others. At the end all damaged ones are reported together or
-    left out of the data set, see `ClipDataset.settle`. Raises at once what else a step raises.
+    remote: done in `workers` processes (one or none: in this one), which hold a copy of the steps'
+    objects. local: done here meanwhile. title, progress: of the bar.
+    A damaged clip does not stop the others; at the end `ClipDataset.settle` reports all damaged
+    ones or leaves them out. Raises at once what else a step raises.
     """
     several: dict[str, Any] = {}
     if workers > 1:
         several = {"num_workers": workers, "prefetch_factor": AHEAD}
         several |= {"worker_init_fn": one_thread, "multiprocessing_context": START}
-    loader = DataLoader(_Remote(clips, remote), batch_size=None, collate_fn=_as_it_is, **several)
+    loader = DataLoader(_Remote(clips, remote), batch_size=None, collate_fn=tuple, **several)
     damaged: dict[Clip, DataError] = {}
     # the bar beside the loop: tqdm.auto begins an iteration of its own, with processes of its own
     with progress_bar(total=len(clips), desc=title, shown=progress) as bar:
@@ -322,10 +314,6 @@ def _through(steps: Sequence[Step], clip: Clip, value: Any) -> Any:
         if error.where != "clip":  # of frames alone, which do not know their clip
             raise
         raise DataError(clip.path, error.found, error.expected, error.hint) from error
-    return value
-
-
-def _as_it_is(value: Any) -> Any:
     return value
 
 

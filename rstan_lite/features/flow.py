@@ -81,10 +81,9 @@ class Raft:
     def fields(self, frames: np.ndarray) -> Iterator[np.ndarray]:
         """Frames uint8 RGB (F, H, W, 3) to F - 1 fields, float32 (H, W, 2), x then y, pixels."""
         height, width = frames.shape[1:3]
-        top, left = (  # pixels that a side lacks
-            max(RAFT_SMALLEST, -(-side // RAFT_STRIDE) * RAFT_STRIDE) - side
-            for side in (height, width)
-        )
+        whole = (-(-side // RAFT_STRIDE) * RAFT_STRIDE for side in (height, width))
+        sides = zip(whole, (height, width), strict=True)
+        top, left = (max(RAFT_SMALLEST, w) - side for w, side in sides)  # pixels that a side lacks
         pad = (left // 2, left - left // 2, top // 2, top - top // 2)
         for first in range(0, len(frames) - 1, RAFT_TOGETHER):
             part = np.ascontiguousarray(frames[first : first + RAFT_TOGETHER + 1])
@@ -105,8 +104,7 @@ def estimator(method: str, weights: str | Path = "", device: str = "cpu") -> Est
 
     method: "dis" (dense inverse search, about 5 ms a 320x240 pair), "tvl1" (the two-stream
     networks' own, tens of times slower), "raft_small" or "raft_large" (for a GPU).
-    weights: a file of RAFT's weights (.pth or .safetensors); none: torchvision's, downloaded once
-    into torch hub's folder of checkpoints. device: RAFT's.
+    weights: a file of RAFT's weights (.pth or .safetensors); none: torchvision's. device: RAFT's.
     Raises ConfigError (names), CheckpointError (weights missing, damaged or of the other variant).
     """
     check_choice("flow", method, METHODS)
@@ -123,8 +121,8 @@ def flow_sequence(
     """Optical flow from each frame to the next.
 
     frames: uint8 RGB (F, H, W, 3). method: an estimator, or its name, see `estimator`.
-    camera: what is taken for the camera's motion and subtracted: "none", "median" (a translation)
-    or "similarity" (translation, rotation and zoom, fitted by RANSAC).
+    camera: its motion to subtract: "none", "median" (a translation) or "similarity" (translation,
+    rotation and zoom, fitted by RANSAC).
     Returns float32 (F - 1, H, W, 2): x and y displacements in pixels per frame.
     """
     check_choice("camera", camera, tuple(CAMERA))
@@ -139,11 +137,10 @@ def flow_sequence(
 
 
 def camera_motion(flow: np.ndarray, model: str) -> np.ndarray:
-    """The part of a flow field that the camera explains.
+    """The part of a flow field that the camera explains; an actor may fill half of the frame.
 
     flow: float32 (H, W, 2). model: "median" or "similarity".
-    Returns float32 (H, W, 2), or (2,) for "median", which serves where the fit fails. The fit uses
-    a grid of points; an actor may fill up to half of the frame.
+    Returns float32 (H, W, 2), or (2,) for "median", which serves where the fit fails.
     """
     median = np.median(flow.reshape(-1, 2)[::7], axis=0).astype(np.float32)
     if model == "median":
@@ -171,8 +168,8 @@ def camera_motion(flow: np.ndarray, model: str) -> np.ndarray:
 def _least_squares_similarity(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """The similarity (2, 3) that moves points (n, 2) nearest to others; they must not all agree.
 
-    With points as complex numbers about their means it is one division (Umeyama, PAMI 1991). The
-    result is rounded, so that the order of a sum, which differs between processors, is not seen.
+    With points as complex numbers about their means it is one division (Umeyama, PAMI 1991).
+    Rounded, because processors sum in different orders.
     """
     s, e = (points[:, 0] + 1j * points[:, 1].astype(np.float64) for points in (start, end))
     from_mean = s - s.mean()

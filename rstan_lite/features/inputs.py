@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,26 +15,16 @@ from torch import Tensor
 
 from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.transforms import view
-from rstan_lite.features.flow import (
-    BOUND,
-    CAMERA,
-    PAIRS,
-    Estimator,
-    encode,
-    estimator,
-    flow_sequence,
-    stack_indices,
-    stacks,
-)
+from rstan_lite.features import flow as optical
+from rstan_lite.features.flow import BOUND, CAMERA, PAIRS, Estimator, estimator
 from rstan_lite.features.store import MEND, Store, digest
 from rstan_lite.system.errors import DataError, StoreError
 
 FLOW_HEIGHT = 192  # px; flow is smooth, so it is stored smaller than the frames it comes from
 MIN_SIDE = 16  # px
 PACKED = ("frames", "flow", "masks")
-# Each image a PNG by itself, so that any one can be read without the others. Run lengths at the
-# lowest level: on flow smaller and faster than zlib's own search, on frames as small. Lossless WebP
-# halves a frame once more, but takes twenty times as long to write.
+# Each image is a PNG of its own, so that any one can be read alone. Run lengths at the lowest level
+# are smaller and faster than zlib's search on flow, and as small on frames.
 _PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 
 
@@ -69,8 +59,8 @@ class InputStore(Store):
 
     def read_all(self, clip: Clip) -> dict[str, Tensor]:
         """All tensors of a clip, whole."""
-        names = ("frames", "flow", "index", *(["masks"] if self.has_masks else []))
-        return {name: self.read(clip, name) for name in names}
+        masks = ("masks",) if self.has_masks else ()
+        return {name: self.read(clip, name) for name in ("frames", "flow", "index", *masks)}
 
     def lazy(self, clip: Clip, name: str) -> Images | Tensor:
         """A tensor, of which a packed one is read image by image as it is indexed."""
@@ -109,11 +99,11 @@ def coded_flow(frames: np.ndarray, flow: str | Estimator, camera: str) -> np.nda
     if min(height, width) < MIN_SIDE:
         expected = f"{MIN_SIDE} or more on each side: flow needs them"
         raise DataError("clip", f"frames of {width} x {height} pixels", expected)
-    fields = flow_sequence(frames, flow, camera)
+    fields = optical.flow_sequence(frames, flow, camera)
     if height > FLOW_HEIGHT:
         size = (round(width * FLOW_HEIGHT / height), FLOW_HEIGHT)
         fields = np.stack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in fields])
-    return encode(fields)
+    return optical.encode(fields)
 
 
 def pick_inputs(
@@ -126,33 +116,6 @@ def pick_inputs(
     arrays = {"frames": frames[index], "index": index, "flow": flow}
     arrays |= {} if masks is None else {"masks": masks[index]}
     return {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()}
-
-
-def needed_pairs(n_frames: int, index: np.ndarray, pairs: int) -> np.ndarray:
-    """The pairs of a clip that stacks of so many pairs at frames (S,) are made of, ascending."""
-    return np.unique([stack_indices(n_frames - 1, frame, pairs) for frame in index.tolist()])
-
-
-def sparse_inputs(
-    frames: Mapping[int, np.ndarray] | np.ndarray,
-    index: np.ndarray,
-    needed: np.ndarray,
-    flow: Estimator,
-    camera: str,
-) -> dict[str, Tensor]:
-    """`pick_inputs` with flow of the needed pairs alone, for a video of any length.
-
-    frames: (H, W, 3) by number, at least those of index and of the pairs. needed: `needed_pairs`.
-    "index" is the frames' places in this flow: stacks there are those of the whole clip's flow.
-    """
-    runs = np.split(needed, np.flatnonzero(np.diff(needed) > 1) + 1)  # of pairs in a row
-    films = (np.stack([frames[i] for i in range(run[0], run[-1] + 2)]) for run in runs)
-    arrays = {
-        "frames": np.stack([frames[i] for i in index.tolist()]),
-        "flow": np.concatenate([coded_flow(film, flow, camera) for film in films]),
-        "index": np.searchsorted(needed, index),
-    }
-    return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def stream_images(
@@ -171,7 +134,7 @@ def stream_images(
     else:
         flow, index = read("flow"), np.asarray(read("index"))
         geometry = view(name, flow.shape[1:3], size)
-        images = stacks(flow, index[list(frames)].tolist(), geometry, pairs)
+        images = optical.stacks(flow, index[list(frames)].tolist(), geometry, pairs)
     return torch.from_numpy(np.ascontiguousarray(np.stack(images)))
 
 

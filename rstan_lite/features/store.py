@@ -39,10 +39,10 @@ def fingerprint(path: Path) -> str:
 class Store:
     """Tensors of clips in `folder/<class>/<clip>.safetensors`, memory-mapped when read.
 
-    folder: made if absent. key: everything that changes the content, as JSON values; it stands in
-    `folder/key.json`, and a folder with another key is refused (StoreError).
-    Each file carries the fingerprint of its clip, so that a clip that changed is made anew. Files
-    appear whole or not at all, so that a killed run goes on with what is missing.
+    folder: made if absent. key: everything that changes the content, as JSON values; a folder whose
+    `key.json` holds another one is refused (StoreError).
+    Each file carries its clip's fingerprint, and appears whole or not at all: what changed or is
+    missing is made anew.
     """
 
     def __init__(self, folder: str | Path, key: dict[str, Any]):
@@ -72,11 +72,11 @@ class Store:
         return self.folder / clip.action / f"{clip.name}.safetensors"
 
     def missing(self, clips: list[Clip], prints: Callable[[Path], str] = fingerprint) -> list[Clip]:
-        """Clips that are not stored from their present bytes. prints: a cached `fingerprint`."""
+        """Clips that are not `current`."""
         return [clip for clip in clips if not self.current(clip, prints)]
 
     def current(self, clip: Clip, prints: Callable[[Path], str] = fingerprint) -> bool:
-        """Whether a clip is stored, from the bytes that it now has."""
+        """Whether a clip is stored, from its present bytes. prints: a cached `fingerprint`."""
         path = self.path(clip)
         if not path.is_file():
             return False

@@ -1,7 +1,7 @@
 """A run's settings beside the paper's, with places and reasons; what `train --dry-run` prints.
 
 A place such as "Sec. IV-B, second point" counts the points that the section numbers by words. The
-values are in `training/profiles.py`. Imports no torch.
+values are in `training/profiles.toml`. Imports no torch.
 """
 
 from __future__ import annotations

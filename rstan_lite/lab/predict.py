@@ -14,13 +14,14 @@ from torch import Tensor
 
 from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.data.transforms import Geometry, view
-from rstan_lite.data.video import RATE, decode_video, sample_video, upright
+from rstan_lite.data.video import decode_video, upright
 from rstan_lite.features.backbones import backbone
 from rstan_lite.features.extraction import image_features, load_network
 from rstan_lite.features.flow import estimator
-from rstan_lite.features.inputs import needed_pairs, sparse_inputs, stream_images
+from rstan_lite.features.inputs import stream_images
 from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.lab.protocols import Checkpoint, check_networks, open_checkpoint
+from rstan_lite.lab.video.sampled_video import RATE, needed_pairs, sample_video, sparse_inputs
 from rstan_lite.model.output import RSTANOutput, last_step
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
@@ -51,7 +52,7 @@ class VideoInputs:
     """What a run's networks take of a video, at its T time steps.
 
     tensors: see `sparse_inputs`. numbers: int64 (T,), the steps' places among the video's frames.
-    order, rate: see `video.at_one_rate`.
+    order, rate: see `at_one_rate`.
     """
 
     tensors: dict[str, Tensor]
@@ -152,7 +153,7 @@ def read_inputs(video: Path, config: TrainConfig, description: Description) -> V
     """The inputs of a run's networks from a video file, at the size of the training clips.
 
     Flow is coded in pixels, so that the answer would depend on the video's size.
-    Raises DataError as `video.sample_video` does, and for a video of one frame or too small.
+    Raises DataError as `sample_video` does, and for a video of one frame or too small.
     """
     side, known = description.short_side or LINES, description.short_side > 0
 

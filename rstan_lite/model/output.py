@@ -22,8 +22,8 @@ from rstan_lite.system.errors import DataError
 class Attention:
     """Attention weights of every step, with N slots for attended frames.
 
-    alpha, beta: (B, T, N, P) and (B, T, N) as Eq. 4 and Eq. 7 use them: fused, or those of
-        the only stream. None where two streams are not fused, since there is no common map.
+    alpha, beta: (B, T, N, P) and (B, T, N) as Eq. 4 and Eq. 7 use them; None where two streams
+        are not fused.
     alpha_stream, beta_stream: of each stream before fusion; they sum to 1 over P and over N.
     frames: (T, N) int64, the frame in each slot.
     frames_valid: (T, N) bool, False for a slot that lies past the end of the clip.
@@ -42,12 +42,11 @@ class Attention:
 class RSTANOutput:
     """Predictions of every step.
 
-    logits: (B, T, C). Their softmax is y_hat of Eq. 16, or the streams' averaged softmax where
-        the classifier is "score". At a padded step they repeat the last real one's.
+    logits: (B, T, C). Their softmax is y_hat of Eq. 16, or the streams' averaged softmax. At a
+        padded step they repeat the last real one's.
     stream_logits: (B, T, C) of each stream, for the classifier "score", else None.
-    alpha_diagonal: (B, T, P), the map of step t over its own frame t, which Eq. 18 compares
-        with the silhouette; a dict of one such map a stream where two streams are not fused;
-        None without attention. 0 at padded steps.
+    alpha_diagonal: (B, T, P), the map of step t over frame t (Eq. 18), 0 at padded steps; a dict
+        of one a stream where two streams are not fused; None without attention.
     attention: all weights, where asked for and where there is attention.
     """
 

@@ -17,9 +17,8 @@ class Stream(nn.Module):
     With attention also U_phi (4 d_h, d_cv); A_h (d_att, d_h), A_cv (d_att, d_cv), v_a and b_a
     (d_att,) of Eq. 2; B_h, B_L, v_b and b_b, of the same shapes, of Eq. 5.
 
-    U_h starts orthogonal gate by gate, which keeps the length of h over many steps. The other
-    matrices, and v as a matrix of one row, start Xavier uniform, U_x and U_phi gate by gate. Biases
-    start at 0, but at 1 for the forget gate, so that a fresh memory lasts.
+    U_h starts orthogonal gate by gate, which keeps the length of h over many steps. The others
+    start Xavier uniform, U_x and U_phi gate by gate, and biases at 0, but at 1 for the forget gate.
     """
 
     def __init__(self, d_h: int, d_att: int, d_fc: int, d_cv: int | None):

@@ -20,13 +20,9 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
-        built = torch.version.cuda is not None
-        raise DeviceError(
-            "--device cuda",
-            "no CUDA device" if built else "a PyTorch built without CUDA",
-            "an NVIDIA GPU that PyTorch can use",
-            "Use --device cpu (or auto), or install a CUDA build of PyTorch and its driver.",
-        )
+        found = "no CUDA device" if torch.version.cuda else "a PyTorch built without CUDA"
+        hint = "Use --device cpu (or auto), or install a CUDA build of PyTorch and its driver."
+        raise DeviceError("--device cuda", found, "an NVIDIA GPU that PyTorch can use", hint)
     return torch.device(name)
 
 
@@ -46,32 +42,21 @@ def make_fabric(device: str, precision: str, ranks: Ranks = ALONE) -> Any:
     if ranks.size == 1:
         return Fabric(accelerator=accelerator, devices=1, precision=_PRECISION[precision])
     if accelerator == "cuda" and torch.cuda.device_count() < ranks.here:
-        raise DeviceError(
-            "torchrun",
-            f"{ranks.here} processes for {torch.cuda.device_count()} GPUs",
-            "a GPU for each process",
-            "Give torchrun a smaller --nproc-per-node.",
-        )
-    # A mini-batch's graph never changes, so that what takes no part in it is found once; and a
-    # second data set's forward pass may precede the backward pass of both.
+        found = f"{ranks.here} processes for {torch.cuda.device_count()} GPUs"
+        hint = "Give torchrun a smaller --nproc-per-node."
+        raise DeviceError("torchrun", found, "a GPU for each process", hint)
+    # static: what takes no part is found once, and two forward passes may precede a backward pass
     strategy = DDPStrategy(static_graph=True, timeout=SILENCE)
+    shape: dict[str, Any] = {"devices": ranks.here, "num_nodes": ranks.size // ranks.here}
     fabric = Fabric(
-        accelerator=accelerator,
-        strategy=strategy,
-        devices=ranks.here,
-        num_nodes=ranks.size // ranks.here,
-        precision=_PRECISION[precision],
+        accelerator=accelerator, strategy=strategy, precision=_PRECISION[precision], **shape
     )
     fabric.launch()
     return fabric
 
 
 def peak_memory() -> int:
-    """Largest resident memory of this process so far, MiB.
-
-    Linux: VmHWM of /proc. Windows: the peak of the working set. Elsewhere no peak is kept that
-    psutil could read: there it is what is resident now.
-    """
+    """Largest resident memory of this process so far, MiB; on macOS, what is resident now."""
     status = Path("/proc/self/status")
     if status.exists() and (
         found := re.search(r"^VmHWM:\s*(\d+) kB", status.read_text(encoding="utf-8"), re.M)
@@ -79,11 +64,6 @@ def peak_memory() -> int:
         return int(found[1]) >> 10
     memory = psutil.Process().memory_info()
     return int(getattr(memory, "peak_wset", memory.rss)) >> 20
-
-
-def torch_threads() -> int:
-    """How many threads torch computes with on a CPU."""
-    return torch.get_num_threads()
 
 
 def peak_gpu_memory() -> int | None:

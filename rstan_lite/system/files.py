@@ -52,18 +52,14 @@ def write_atomically(path: Path, content: bytes | memoryview, keep: Path | None 
     try:
         write_whole(path, content, keep)
     except OSError as error:
+        found, expected = f"a file that can't be written ({error})", "a writable folder"
+        hint = ""
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             there = next(folder for folder in path.absolute().parents if folder.exists())
-            free = shutil.disk_usage(there).free
-            raise StoreError(
-                path,
-                f"a full disk ({free >> 20} MiB free)",
-                f"room for {len(content) >> 10} KiB and the clips after it",
-                "Make room and run the same command: it goes on where it stopped.",
-            ) from error
-        raise StoreError(
-            path, f"a file that can't be written ({error})", "a writable folder"
-        ) from error
+            found = f"a full disk ({shutil.disk_usage(there).free >> 20} MiB free)"
+            expected = f"room for {len(content) >> 10} KiB and the clips after it"
+            hint = "Make room and run the same command: it goes on where it stopped."
+        raise StoreError(path, found, expected, hint) from error
 
 
 def _flush(folder: Path) -> None:
@@ -85,14 +81,11 @@ def clear_parts(folder: Path) -> None:
     for path in folder.rglob(".*.part"):
         found = _PART.fullmatch(path.name)
         with suppress(FileNotFoundError):  # whole by now, or removed by another process
-            if found and _abandoned(int(found["pid"]), found["host"], path):
+            if found is None:
+                continue
+            ended = found["host"] == platform.node() and not _runs(int(found["pid"]))
+            if ended or time.time() - path.stat().st_mtime > _OLD:
                 path.unlink()
-
-
-def _abandoned(pid: int, host: str, path: Path) -> bool:
-    if host == platform.node() and not _runs(pid):
-        return True
-    return time.time() - path.stat().st_mtime > _OLD
 
 
 def _runs(pid: int) -> bool:
@@ -126,12 +119,12 @@ def alone(folder: Path, work: str, lock: str = LOCK) -> Iterator[None]:
         with suppress(OSError):  # Windows lets nobody write to a locked file
             path.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
     except Timeout:
-        raise BusyError(
-            folder,
-            f"{work} by {_holder(path)}",
-            "no other process at the same work",
-            "Wait until it has ended, stop it, or give another folder.",
-        ) from None
+        holder = ""
+        with suppress(OSError):
+            holder = path.read_text(encoding="utf-8", errors="replace")[:200]
+        found = f"{work} by {holder or 'another process'}"
+        hint = "Wait until it has ended, stop it, or give another folder."
+        raise BusyError(folder, found, "no other process at the same work", hint) from None
     except OSError as error:  # a file system without locks
         print(f"warning: {path}: can't be locked ({error.strerror}); go on", file=sys.stderr)
     try:
@@ -143,10 +136,3 @@ def alone(folder: Path, work: str, lock: str = LOCK) -> Iterator[None]:
         if made:
             with suppress(OSError):
                 folder.rmdir()  # where nothing came of it
-
-
-def _holder(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")[:200] or "another process"
-    except OSError:
-        return "another process"

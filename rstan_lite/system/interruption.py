@@ -84,14 +84,12 @@ def _complain(error: RstanError) -> None:
 
 
 def run_command(
-    body: Callable[[], int],
-    complain: Callable[[RstanError], None] = _complain,
+    body: Callable[[], int], complain: Callable[[RstanError], None] = _complain,
     says_interrupted: bool = True,
-) -> int:
+) -> int:  # fmt: skip
     """A command's exit code: its own, 2 for a complaint, 130 for Ctrl-C, 143 for SIGTERM.
 
-    Complaints and interruptions are said on stderr in a line: complaints by `complain`,
-    interruptions where says_interrupted is true.
+    `complain` says complaints; interruptions are said on stderr where says_interrupted is true.
     """
     with Interruptible() as interruptible:
         try:
@@ -202,8 +200,7 @@ def starting_processes() -> Iterator[None]:
     """Processes that are started inside do not see Ctrl-C, which a terminal sends to all.
 
     They are told to end by the one that started them. A signal that comes inside is raised after
-    it, so that none of them is left half started. Windows can't block a signal: there a process
-    sees Ctrl-C until `end_with_parent` has run in it.
+    it. Windows can't block a signal: there `end_with_parent` must run in the process.
     """
     with SafePoints() as points:
         if sys.platform == "win32":
@@ -221,8 +218,7 @@ def starting_processes() -> Iterator[None]:
 def end_with_parent() -> None:
     """For a new process: end it when the one that started it has ended, in whatever way."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent sees it, and ends this one
-    parent = multiprocessing.parent_process()
-    if parent is not None:
+    if (parent := multiprocessing.parent_process()) is not None:
         threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 
 

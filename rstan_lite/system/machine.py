@@ -16,6 +16,7 @@ import sys
 import sysconfig
 import textwrap
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -153,10 +154,10 @@ def _probe(
 
 def check_python(version: tuple[int, int], executable: str) -> Check:
     """The interpreter is one that the project supports."""
+    fits = PYTHON_RANGE[0] <= version < PYTHON_RANGE[1]
+    advice = "" if fits else "Use Python 3.11 to 3.14."
     found = f"{version[0]}.{version[1]} ({executable})"
-    if PYTHON_RANGE[0] <= version < PYTHON_RANGE[1]:
-        return Check("Python", "ok", found)
-    return Check("Python", "fail", found, "Use Python 3.11 to 3.14.")
+    return Check("Python", "ok" if fits else "fail", found, advice)
 
 
 def check_torch(said: Mapping[str, Any]) -> Check:
@@ -196,9 +197,8 @@ def check_libraries(found: Mapping[str, str | None], problems: Mapping[str, str]
 def check_gpu(said: Mapping[str, Any], driver: bool) -> Check:
     """The GPUs that torch can compute on. driver: whether NVIDIA's driver tool is installed."""
     if gpus := said.get("gpus", []):
-        shown = "; ".join(
-            f"{n}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free" for n, free, total, _ in gpus
-        )
+        room = [(n, free / 2**30, total / 2**30) for n, free, total, _ in gpus]
+        shown = "; ".join(f"{n}, {free:.1f} of {total:.1f} GiB free" for n, free, total in room)
         if all(works for *_, works in gpus):
             return Check("GPU", "ok", shown)
         return Check("GPU", "warn", f"{shown}; computes nonsense", "Update its driver.")
@@ -214,19 +214,20 @@ def check_gpu(said: Mapping[str, Any], driver: bool) -> Check:
 
 def check_threads(cores: int, said: Mapping[str, Any]) -> Check:
     """CPU cores, how many threads compute, and how they wait for each other."""
-    threads, waiting = said.get("threads"), "; they spin while they wait"
-    settings = [f"{name}={os.environ[name]}" for name in WAITING if name in os.environ]
-    if settings:
-        waiting = f"; they wait as {', '.join(settings)} says"
-    if not asked():
-        numbers = f"1 thread for small work, {cores} for large work"
-        return Check("CPU", "ok", f"{cores} cores; {numbers}{waiting}")
-    settings = [f"{name}={os.environ[name]}" for name in NUMBERS if name in os.environ]
-    found = f"{cores} cores; {threads or 'unknown'} threads in torch ({', '.join(settings)})"
-    if threads and threads > cores:
+    waiting, numbers = (
+        ", ".join(f"{name}={os.environ[name]}" for name in names if name in os.environ)
+        for names in (WAITING, NUMBERS)
+    )
+    threads = said.get("threads") or 0
+    found = f"1 thread for small work, {cores} for large work"
+    if asked():
+        found = f"{threads or 'unknown'} threads in torch ({numbers})"
+    how = f"they wait as {waiting} says" if waiting else "they spin while they wait"
+    found = f"{cores} cores; {found}; {how}"
+    if asked() and threads > cores:
         advice = f"Set OMP_NUM_THREADS={cores}: more threads are slower."
-        return Check("CPU", "warn", found + waiting, advice)
-    return Check("CPU", "ok", found + waiting)
+        return Check("CPU", "warn", found, advice)
+    return Check("CPU", "ok", found)
 
 
 def check_memory() -> Check:
@@ -255,12 +256,10 @@ def check_disk(folder: str | os.PathLike[str]) -> Check:
 
 def versions(names: Sequence[str]) -> dict[str, str | None]:
     """Installed version of each distribution, None where it is absent."""
-    found: dict[str, str | None] = {}
+    found: dict[str, str | None] = dict.fromkeys(names)
     for name in names:
-        try:
+        with suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = None
     return found
 
 
@@ -282,9 +281,8 @@ def check_compiler() -> Check:
     names = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++", "c++", "cl"]
     compiler = next((path for name in names if (path := shutil.which(name))), None)
     header = Path(sysconfig.get_paths()["include"]) / "Python.h"
+    if compiler and header.is_file():
+        return Check("Compiler", "ok", f"{compiler}, with Python's headers")
+    found = f"{compiler}, but no {header}" if compiler else f"none ({', '.join(names)})"
     advice = "Only torch.compile needs them; everything runs without, a little slower."
-    if compiler is None:
-        return Check("Compiler", "warn", f"none ({', '.join(names)})", advice)
-    if not header.is_file():
-        return Check("Compiler", "warn", f"{compiler}, but no {header}", advice)
-    return Check("Compiler", "ok", f"{compiler}, with Python's headers")
+    return Check("Compiler", "warn", found, advice)

@@ -46,12 +46,9 @@ def read_state(path: Path) -> dict[str, Tensor]:
     check_regular(path, CheckpointError, "a file of weights (.safetensors or .pth)")
     named = _HASHED.search(path.name)
     if named and (found := sha256([path])[: len(named[1])]) != named[1]:
-        raise CheckpointError(
-            path,
-            f"a file whose SHA-256 begins with {found}",
-            f"{named[1]}, as its name says",
-            "Download it again; where the name means something else, rename the file.",
-        )
+        said = f"a file whose SHA-256 begins with {found}"
+        hint = "Download it again; where the name means something else, rename the file."
+        raise CheckpointError(path, said, f"{named[1]}, as its name says", hint)
     try:
         state = load_file(str(path)) if path.suffix == ".safetensors" else load_torch(path)
     except (SafetensorError, RuntimeError, EOFError, ValueError, OSError) as error:
@@ -63,10 +60,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
     )
     if not named_tensors:
         keys = [k for k in state if isinstance(k, str)] if isinstance(state, Mapping) else []
-        held = ", ".join(keys) or type(state).__name__
-        raise CheckpointError(
-            path, f"other things ({held[:100]})", "tensors by name", "Save the state_dict alone."
-        )
+        said = f"other things ({(', '.join(keys) or type(state).__name__)[:100]})"
+        raise CheckpointError(path, said, "tensors by name", "Save the state_dict alone.")
     for name, tensor in state.items():
         _check_tensor(path, name, tensor)
     return dict(state)
@@ -97,10 +92,9 @@ def load_weights(
     try:
         module.load_state_dict(own, strict=True, assign=True)
     except RuntimeError as error:
-        first = " ".join(str(error).split())[:300]
-        raise CheckpointError(
-            where, f"other tensors ({first})", f"those of {network or type(module).__name__}"
-        ) from error
+        found = f"other tensors ({' '.join(str(error).split())[:300]})"
+        expected = f"those of {network or type(module).__name__}"
+        raise CheckpointError(where, found, expected) from error
 
 
 def hub_file(url: str, network: str, options: str) -> Path:
@@ -118,12 +112,9 @@ def hub_file(url: str, network: str, options: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(url, str(path), named[1] if named else None)
     except (OSError, RuntimeError, http.client.HTTPException) as error:  # RuntimeError: its hash
-        raise CheckpointError(
-            f"weights of {network}",
-            f"no file, and no download ({error})",
-            name,
-            f"Get it from {url} and put it into {path.parent}, or name a copy with {options}.",
-        ) from error
+        found = f"no file, and no download ({error})"
+        hint = f"Get it from {url} and put it into {path.parent}, or name a copy with {options}."
+        raise CheckpointError(f"weights of {network}", found, name, hint) from error
     return path
 
 

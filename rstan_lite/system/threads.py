@@ -1,8 +1,8 @@
 """How many threads compute: chosen by the size of the work, never by the machine's load.
 
-OpenMP's threads wait for each other by spinning. On a busy machine each spin takes the core that
-the awaited thread needs, and small work becomes ten to a hundred times slower. So small work takes
-one thread, larger work one for each core, and no thread spins. What the user has set stays.
+OpenMP's threads wait by spinning, which on a busy machine makes small work ten to a hundred times
+slower. So small work takes one thread, larger work one per core, and none spins. A user's own
+settings stay.
 """
 
 from __future__ import annotations
@@ -72,8 +72,6 @@ def warn_of_threads(path: Path, threads: int) -> None:
 
     now = torch.get_num_threads()
     if threads != now:
-        print(
-            f"warning: {path}: saved with {threads} threads, goes on with {now}: the results may "
-            "differ in the last digits from those of a run that was never interrupted.",
-            file=sys.stderr,
-        )
+        said = f"saved with {threads} threads, goes on with {now}: the results may differ in the "
+        said += "last digits from those of a run that was never interrupted."
+        print(f"warning: {path}: {said}", file=sys.stderr)

@@ -64,7 +64,7 @@ def _take(array: Any, rows: Tensor, views: Tensor, frames: Tensor) -> Tensor:
 def epoch_rows(n: int, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
     """The clips of an epoch's mini-batches: a shuffle, cut into whole batches.
 
-    It depends on seed and epoch alone, so that a resumed run draws what it would have drawn.
+    By seed and epoch alone, so that a resumed run draws what it would have drawn.
     """
     order = torch.randperm(n, generator=_generator(seed, epoch))
     size = min(batch_size, n)
@@ -72,10 +72,7 @@ def epoch_rows(n: int, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
 
 
 def endless_rows(n: int, batch_size: int, seed: int, iteration: int) -> Tensor:
-    """The clips of one mini-batch, cut from an endless row of shuffles of all n.
-
-    It depends on seed and iteration alone, so that a resumed run draws what it would have drawn.
-    """
+    """The clips of one mini-batch, cut from an endless row of shuffles, by seed and iteration."""
     size = min(batch_size, n)
     first, last = iteration * size, (iteration + 1) * size
     parts = []
@@ -91,8 +88,8 @@ def training_batch(
 ) -> Batch:  # fmt: skip
     """A mini-batch with, for each clip, a random view and a random phase of its frames.
 
-    rows: (B,) of the whole mini-batch. Of several processes each reads its part, drawn as one alone
-    would draw it; where that is empty, the first clip, which then counts nothing (Ranks.share).
+    rows: (B,) of the whole mini-batch. Of several processes each reads its part; where that is
+    empty, the first clip, which then counts nothing (Ranks.share).
     """
     generator = _generator(seed + 1, iteration)
     views = torch.randint(features.views, (len(rows),), generator=generator)
@@ -118,8 +115,7 @@ def ordered_batches(
 def measure_scales(features: ClipFeatures, clips: int = 64) -> dict[str, tuple[float, float]]:
     """Root mean square of cubes and vectors, per stream, over up to `clips` clips' first view.
 
-    Networks differ by orders of magnitude in the size of their features, and the paper's learning
-    rate fits features around one. Dividing by one number keeps zeros and proportions.
+    The paper's learning rate fits features around one; networks differ by orders of magnitude.
     """
     rows = torch.linspace(0, len(features) - 1, min(clips, len(features))).long()
     views = torch.zeros_like(rows)
@@ -127,13 +123,10 @@ def measure_scales(features: ClipFeatures, clips: int = 64) -> dict[str, tuple[f
     scales = {}
     for stream in features.streams:
         both = (features.cubes[stream], features.vectors[stream])
-        cube, vector = (_rms(_take(array, rows, views, frames)) for array in both)
+        taken = (_take(array, rows, views, frames).float() for array in both)
+        cube, vector = (float(x.square().mean(dtype=torch.float64).sqrt()) for x in taken)
         scales[stream] = (cube or 1.0, vector or 1.0)
     return scales
-
-
-def _rms(x: Tensor) -> float:
-    return float(x.float().square().mean(dtype=torch.float64).sqrt())
 
 
 def _generator(seed: int, position: int) -> torch.Generator:

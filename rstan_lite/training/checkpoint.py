@@ -34,8 +34,8 @@ T = TypeVar("T")
 class Versions:
     """A state on disk, in the two newest versions: `path`, and `<path>.previous`.
 
-    A version begins with a line that holds the SHA-256 of the rest, which torch.save wrote: torch
-    reads a changed number without a complaint. A damaged version is never kept as the one before.
+    A version begins with a line that holds the SHA-256 of the rest: torch reads a changed number
+    without a complaint. A damaged version is never kept as the one before.
     """
 
     def __init__(self, path: Path):
@@ -60,32 +60,31 @@ class Versions:
     def load(self, take: Callable[[dict[str, Any]], T], device: str = "cpu") -> T | None:
         """Hand the newest whole version's state to `take`; returns its result, None without one.
 
-        A damaged version is named on stderr, and the one before it taken; `take` may be called
-        twice, the second time to replace what the first began.
-        Raises CheckpointError where no version can be read, and what `take` raises as such.
+        A damaged version is named on stderr, and the one before it taken, so that `take` may be
+        called twice. Raises CheckpointError where no version can be read, and what `take` raises.
         """
-        found = [path for path in (self.path, self.previous) if path.exists()]
-        damages: list[tuple[Path, Exception]] = []
-        for path in found:
+        damages: dict[Path, str] = {}
+        for path in (self.path, self.previous):
+            if not path.exists():
+                continue
             try:
                 taken = take(_read(path, device))
             except RstanError:
                 raise
             except Exception as error:  # torch and pickle raise many types
-                damages.append((path, error))
+                damages[path] = (str(error) or type(error).__name__).splitlines()[0]
                 continue
             self._newest_is_good = not damages
-            for damaged, why in damages:
-                text = f"a damaged file ({_reason(why)}); going on from {path.name}, saved before"
+            for damaged, why in damages.items():
+                text = f"a damaged file ({why}); going on from {path.name}, saved before"
                 print(f"warning: {damaged}: found {text}.", file=sys.stderr)
             return taken
-        if not found:
+        if not damages:
             return None
-        reasons = " and ".join(f"{path.name}: {_reason(reason)}" for path, reason in damages)
-        hint = f"Remove {' and '.join(path.name for path in found)}: the run then starts anew."
+        found = " and ".join(f"{path.name}: {why}" for path, why in damages.items())
+        hint = f"Remove {' and '.join(path.name for path in damages)}: the run then starts anew."
         expected = "the saved state of a run"
-        newest, first = damages[0]
-        raise CheckpointError(newest, f"a damaged file ({reasons})", expected, hint) from first
+        raise CheckpointError(next(iter(damages)), f"a damaged file ({found})", expected, hint)
 
     def remove(self) -> None:
         """Remove all versions, when the run is done."""
@@ -108,10 +107,6 @@ def _read(path: Path, device: str) -> dict[str, Any]:
     return found
 
 
-def _reason(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
 def random_states() -> dict[str, Any]:
     """The states of torch's random sources: the only ones that a training draws from."""
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
@@ -131,9 +126,8 @@ class EpochLog:
 
     iteration: mini-batches so far. main_loss, aa_loss: Eq. 17 (summed over the T steps) and
     Eq. 18, a video. gradient_norm: before clipping; clipped: share of mini-batches that were.
-    Accuracies are shares in [0, 1]. None: validation without a validation part, attention_share
-    (see `evaluation.silhouette_sums`) without attention or silhouette.
-    second_loss (Eq. 17, before its weight), second_accuracy: of a second data set's training clips.
+    Accuracies and attention_share (`evaluation.silhouette_sums`) lie in [0, 1], or are None.
+    second_*: of a second data set's training clips; its loss before it is weighted.
     """
 
     epoch: int
@@ -153,7 +147,7 @@ class EpochLog:
 
 @dataclass
 class EpochSums:
-    """An epoch's mini-batches so far; main (Eq. 17), clips, right have one entry a data set."""
+    """An epoch's mini-batches so far; main (Eq. 17), clips and right of each data set."""
 
     batches: int = 0
     main: list[float] = field(default_factory=lambda: [0.0, 0.0])
@@ -211,13 +205,12 @@ class Progress:
 class Saver(Keeper):
     """Saves a run while it is entered, so that it goes on from there to the same numbers.
 
-    A run is saved by the clock, when its epochs say so, and when a signal asks it to stop.
     path: see `Versions`; None saves nothing, but a signal still waits for a safe point.
-    run: text that identifies the run (settings and clips); only the same run can go on from it.
+    run: text that identifies the run's clips and networks; only the same run can go on from it.
     every: epochs after which it is saved besides; pause: seconds between saves; 0 for never.
     on_save: called with the log after each save, and after a load. writes: false in a process that
     shares the training with the one that saves it.
-    Entering leaves model, optimiser and random sources as they were saved, and `progress` as well.
+    Model, optimiser, random sources and `progress` become what was saved.
     Raises CheckpointError where all versions are damaged, or one is of another run.
     """
 

@@ -11,17 +11,10 @@ from typing import Any
 
 from rstan_lite.data.datasets import DATASETS
 from rstan_lite.data.splits import FOLDS
+from rstan_lite.system import settings
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.reading import read_json
-from rstan_lite.system.settings import (
-    check_choice,
-    check_class,
-    check_count,
-    check_names,
-    check_real,
-    nearest,
-    one_of,
-)
+from rstan_lite.system.settings import check_class
 
 STREAMS = ("appearance", "motion")
 FLOW = ("dis", "tvl1", "raft_small", "raft_large")
@@ -35,32 +28,24 @@ def _option(default: Any, help: str, choices: tuple[str, ...] = (), **more: Any)
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One training run. The defaults are the profile `course`; see `profiles.py` for the others.
+    """One training run. The defaults are the profile `course`; see `profiles.toml` for the others.
 
     Raises ConfigError for a value outside its range or choices that exclude each other.
     """
 
     # -- clips
-    dataset: str = _option(
-        "puppets", f"which clips: {', '.join(DATASETS)}, or module:Class of a reader of yours"
-    )
+    dataset: str = _option("puppets", f"clips: {', '.join(DATASETS)}, or module:Class of yours")
     root: str = _option("", "folder of the data set (puppets: made there if absent)")
     split: int = _option(1, "split list to use", low=1, high=3)
     missing: str = _option("error", "clips that a list names but the disk lacks", ("error", "skip"))
     damaged: str = _option("error", "clips that are there but can't be read", ("error", "skip"))
     validation: float = _option(0.1, "share of training source videos held out", low=0, high=0.5)
-    fold: int = _option(
-        0, "fold of the training list to test instead of the test list (0: none)", low=0, high=FOLDS
-    )
+    fold: int = _option(0, "fold of the training list to test (0: none)", low=0, high=FOLDS)
 
     # -- features (Section III-A)
-    backbone: str = _option(
-        "efficientnet_lite2", "network: a preset or network:cube node:vector node"
-    )
-    appearance_weights: str = _option(
-        "", "weights file of the appearance network (none: tuned one)"
-    )
-    motion_weights: str = _option("", "weights file of the motion network (none: tuned one)")
+    backbone: str = _option("efficientnet_lite2", "preset, or network:cube node:vector node")
+    appearance_weights: str = _option("", "weights file of the appearance network (none: tuned)")
+    motion_weights: str = _option("", "weights file of the motion network (none: tuned)")
     flow: str = _option("dis", "optical flow method", FLOW)
     flow_weights: str = _option("", "weights file of RAFT (none: torchvision's)")
     camera: str = _option("similarity", "camera motion removed from flow", ("none", "similarity"))
@@ -78,15 +63,11 @@ class TrainConfig:
     streams: tuple[str, ...] = _option(STREAMS, "streams, comma separated", STREAMS)
     d_h: int = _option(256, "size of the LSTM's hidden state", low=1)
     d_att: int = _option(256, "width of the attention", low=1)
-    attention: str = _option(
-        "window", "attended frames at a step", ("none", "current", "window", "all")
-    )
+    attention: str = _option("window", "frames of a step", ("none", "current", "window", "all"))
     window: int = _option(2, "frames t .. t+window-1 attended by `window`", low=1)
     gamma_alpha: float = _option(1.0, "sharpness of the place scores, Eq. 3", low=0)
     gamma_beta: float = _option(1.0, "sharpness of the frame scores, Eq. 6", low=0)
-    fusion: str = _option(
-        "max", "fusion of the streams' attention, Eq. 14-15", ("none", "mean", "max")
-    )
+    fusion: str = _option("max", "of the streams' attention, Eq. 14-15", ("none", "mean", "max"))
     classifier: str = _option(
         "joint", "one softmax over both streams (Eq. 16), or averaged scores", ("joint", "score")
     )
@@ -110,14 +91,9 @@ class TrainConfig:
     seed: int = _option(0, "seed of weights and sampling", low=0, high=2**63 - 1)  # torch's
 
     # -- a second data set, trained beside the first (Section IV-B); only the first is tested
-    second_dataset: str = _option(
-        "none",
-        "clips that share the recurrence, with a classifier of their own: as dataset, or none",
-    )
+    second_dataset: str = _option("none", "clips with a classifier of their own: as dataset")
     second_root: str = _option("", "their folder (puppets: made there if absent)")
-    second_split: int = _option(
-        1, "their split list; all of its training part trains", low=1, high=3
-    )
+    second_split: int = _option(1, "their split list, whose training part trains", low=1, high=3)
     second_batch_size: int = _option(8, "their videos in a mini-batch, beside batch_size", low=1)
     second_weight: float = _option(0.1, "weight of their loss; that of the first is 1", low=0)
 
@@ -127,12 +103,8 @@ class TrainConfig:
     recurrence: str = _option(
         "plain", "loop over frames: as written, or fast", ("auto", "plain", "fast"), place=True
     )
-    save_seconds: float = _option(
-        60.0, "seconds between checkpoints, inside epochs too; 0: never by time", low=0, place=True
-    )
-    save_every: int = _option(
-        0, "epochs after which a checkpoint is saved besides; 0: by time alone", low=0, place=True
-    )
+    save_seconds: float = _option(60.0, "between checkpoints; 0: none by time", low=0, place=True)
+    save_every: int = _option(0, "epochs between further ones; 0: none", low=0, place=True)
 
     def __post_init__(self) -> None:
         for spec in fields(self):
@@ -191,15 +163,15 @@ def _check(spec: Field[Any], value: Any) -> None:
     where, kind, meta = "--" + spec.name.replace("_", "-"), _TYPES[spec.name], spec.metadata
     low, high = meta.get("low"), meta.get("high")
     if kind is tuple:
-        check_names(where, value, meta["choices"])
+        settings.check_names(where, value, meta["choices"])
     elif kind is int:
-        check_count(where, value, low, high)
+        settings.check_count(where, value, low, high)
     elif kind is float:
-        check_real(where, value, low, high)
+        settings.check_real(where, value, low, high)
     elif not isinstance(value, kind):
         raise ConfigError(where, repr(value)[:200], f"a value of type {kind.__name__}")
     elif meta["choices"]:
-        check_choice(where, value, meta["choices"])
+        settings.check_choice(where, value, meta["choices"])
 
 
 def from_mapping(values: Mapping[str, Any], where: str = "options") -> TrainConfig:
@@ -207,7 +179,8 @@ def from_mapping(values: Mapping[str, Any], where: str = "options") -> TrainConf
     names = [spec.name for spec in fields(TrainConfig)]
     for name in values:
         if name not in names:
-            raise ConfigError(where, f"option {name!r}", one_of(names), nearest(name, names))
+            hint = settings.nearest(name, names)
+            raise ConfigError(where, f"option {name!r}", settings.one_of(names), hint)
     given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     return TrainConfig(**given)
 

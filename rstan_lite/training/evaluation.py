@@ -24,11 +24,10 @@ class Evaluation:
     """A model's answers on n clips.
 
     scores: (n, C) softmax of the last step. labels: (n,).
-    silhouettes: (n, 3) float64, `silhouette_sums` of each clip (over the streams, where these are
-    not fused); zeros without attention or silhouette.
+    silhouettes: (n, 3) float64, `silhouette_sums` of each clip, over streams that are not fused.
     loss: Eq. 17 a video, None without clips.
-    attention_share: share of the attention that falls on the silhouette, mean over the frames
-    that show one; area_share: what evenly spread attention would get. Both may be None.
+    attention_share: of the attention, what falls on the silhouette, mean over the frames that show
+    one; area_share: what evenly spread attention would get. Both may be None.
     """
 
     scores: Tensor
@@ -51,8 +50,7 @@ def evaluate(
 ) -> Evaluation:  # fmt: skip
     """Run a model over clips, T = steps equally spaced frames of each, on the model's device.
 
-    The first stored view counts: the centre crop, or that of a test sequence.
-    ranks: processes that share the work, batch by batch, so that all get the answer of one process.
+    The first stored view counts. ranks: processes that share the work, batch by batch.
     Raises ConfigError where the features hold fewer frames than that, DataError naming a clip whose
     scores are not finite.
     """
@@ -132,8 +130,7 @@ def confusion(scores: Tensor, labels: Tensor) -> Tensor:
 def silhouette_sums(alpha: Tensor, target: Tensor) -> Tensor:
     """Attention inside the actor's silhouette, summed over each clip's frames that show one.
 
-    alpha: (B, T, P) non-negative attention on the current frame (the diagonal map of Eq. 18);
-        it is normalised to sum to one first, as fused maps sum to up to two.
+    alpha: (B, T, P) attention on the current frame (the map of Eq. 18), which may sum to two.
     target: (B, T, P), M of Eq. 18; its positive places are the silhouette.
     Returns (B, 3) float64: the attention's share, the silhouette's share of the area, and the
     number of frames with a silhouette.

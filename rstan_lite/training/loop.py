@@ -72,17 +72,16 @@ def train_step(
     """One mini-batch of each task: losses, gradient, clipping, step.
 
     limit: largest global norm of the gradient, 0 for no clipping. ranks: who else has a part.
-    Returns for each task the losses (total, main, actor) and how many clips were named rightly
+    Returns for each task the losses (total, main, actor) and the number of clips named rightly
     (right), of the whole mini-batch; and the norm before clipping. Where that is not finite, the
     weights stay as they were.
     """
     losses = [objective(batch, task.head, task.lambda_aa) for task, batch in mixture]
     shares = [ranks.share(len(batch.whole)) for _, batch in mixture]
-    # Fabric takes the mean over processes. Weighted by its share, each one's mean over its own
-    # clips adds up to the mean over all, also where parts differ.
-    tasks = [task for task, _ in mixture]
-    totals = {task.head: loss["total"] for task, loss in zip(tasks, losses, strict=True)}
-    weights = {t.head: t.weight * s * ranks.size for t, s in zip(tasks, shares, strict=True)}
+    # Fabric takes the mean over processes: weighted by shares, their means add up to that over all.
+    totals, weights = dict[str, Tensor](), dict[str, float]()
+    for (task, _), loss, share in zip(mixture, losses, shares, strict=True):
+        totals[task.head], weights[task.head] = loss["total"], task.weight * share * ranks.size
     total = multi_task_loss(totals, weights)
     optimizer.zero_grad()
     fabric.backward(total)
@@ -112,9 +111,8 @@ def fit(
     resume, run, on_save: see `Saver`. on_epoch: called with each epoch's log, live.
     stop_after: stop, saved, at the end of that epoch; the weights are then the last ones.
     ranks: the processes that share the training; the first one saves, and calls on_epoch, on_save.
-    Ctrl-C, SIGTERM and what `on_epoch` raises leave the run saved as far as it is.
     Raises DataError for no clips or features that are not finite, DeviceError, CheckpointError,
-    Interrupted.
+    Interrupted; Ctrl-C, SIGTERM and what `on_epoch` raises leave the run saved as far as it is.
     """
     if len(train) == 0:
         raise DataError("training part", "no clips", "at least one")
@@ -164,7 +162,9 @@ def fit(
             with saver.saved_if_left():  # a validation that is cut off is done again
                 row = _row(state, model, validation, config, ranks)
             state.end_epoch(row, model.state_dict())
-            bar.set_postfix_str(_brief(row))
+            found, text = row.validation_accuracy, f"epoch {row.epoch} loss {row.main_loss:.2f} "
+            text += f"train {row.train_accuracy:.0%}"
+            bar.set_postfix_str(text + ("" if found is None else f" validation {found:.0%}"))
             with saver.saved_if_left(by=BaseException):
                 if on_epoch and ranks.leads:
                     on_epoch(row)
@@ -181,11 +181,10 @@ def _draw(
 ) -> list[tuple[Task, Batch]]:  # fmt: skip
     """A mini-batch of each task: the given clips of the first, the next ones of the second."""
     mixture: list[tuple[Task, Batch]] = []
-    for task in tasks:
-        seed = config.seed + SECOND_SEED * len(mixture)
-        if mixture:
-            rows = endless_rows(len(task.features), task.batch_size, seed, iteration)
-        batch = training_batch(task.features, rows, config.frames, seed, iteration, device, ranks)
+    for i, task in enumerate(tasks):
+        seed, clips = config.seed + SECOND_SEED * i, task.features
+        rows = endless_rows(len(clips), task.batch_size, seed, iteration) if i else rows
+        batch = training_batch(clips, rows, config.frames, seed, iteration, device, ranks)
         mixture.append((task, batch))
     return mixture
 
@@ -214,17 +213,10 @@ def _row(
     )
 
 
-def _brief(row: EpochLog) -> str:
-    text = f"epoch {row.epoch} loss {row.main_loss:.2f} train {row.train_accuracy:.0%}"
-    if row.validation_accuracy is not None:
-        text += f" validation {row.validation_accuracy:.0%}"
-    return text
-
-
 def _not_finite(
     mixture: Sequence[tuple[Task, Batch]], losses: Sequence[dict[str, float]]
 ) -> DataError:
-    """The complaint about a gradient that is not finite: the features' fault, or the rate's."""
+    """Why a gradient is not finite: by the features, or by the rate."""
     bad = [
         f"{task.features.names[row]} ({stream})"
         for task, batch in mixture
@@ -234,6 +226,8 @@ def _not_finite(
         if not all(bool(torch.isfinite(torch.as_tensor(view)).all()) for view in array[row])
     ]
     found = f"a loss of {', '.join(str(loss['total']) for loss in losses)}"
-    found = f"values that are not finite in the features of {bad[0]}" if bad else found
-    hint = "Extract this clip's features again." if bad else "Lower --lr or --clip-norm."
+    hint = "Lower --lr or --clip-norm."
+    if bad:
+        found = f"values that are not finite in the features of {bad[0]}"
+        hint = "Extract this clip's features again."
     return DataError("training", found, "finite features and gradients", hint)

@@ -1,7 +1,6 @@
 """What a run trains on: the clips and networks that its configuration names, and their features.
 
-A second data set (Section IV-B) is another list of clips through the same networks. It lies here
-because a run reads it by the same steps as the first one.
+A second data set (Section IV-B) is another list of clips through the same networks and steps.
 """
 
 from __future__ import annotations
@@ -31,15 +30,13 @@ from rstan_lite.training.config import TrainConfig
 
 PUPPETS = "puppets"
 FOLDER = "puppets-tour"  # generated clips, inside the cache, where no root is given
-# A tour of these ends in minutes on two cores. Fewer actions with more clips of each make a table
-# that says more than all twenty with a handful.
+# Minutes on two cores; fewer actions with more clips of each say more than twenty with a handful.
 PUPPETS_PER_CLASS = 16
 PUPPETS_ACTIONS = (
     "clap", "climb_stairs", "golf", "jump", "kick_ball", "pick",
     "pullup", "run", "shoot_bow", "sit", "walk", "wave",
 )  # fmt: skip
-# In each clip two others perform other actions than the actor: a vector of the whole frame mixes
-# them, so that attention, fusion and silhouettes have something to win.
+# In each clip two others perform other actions, so that attention has something to win.
 PUPPETS_RIVALS = (2, 2)
 CLIPS_A_WORKER = 20  # starting a process costs about what so many clips do
 
@@ -48,10 +45,9 @@ CLIPS_A_WORKER = 20  # starting a process costs about what so many clips do
 class Parts:
     """A data set's features, as a run needs them.
 
-    missing: clips that the lists name in vain. damaged: those left out of each part, and what was
-    found in them. networks: each stream's weights file, and its hash. seen: see `networks_seen`.
-    second: training clips of a second data set, with its missing and damaged clips, and those of
-    its clips that the first one judges by.
+    missing: clips that the lists name in vain. damaged: by part, and what was found in them.
+    networks: each stream's weights file, and its hash. seen: see `networks_seen`.
+    second: training clips of a second data set; second_shared: those that the first one judges by.
     short_side, data: of the first data set, see `Description`.
     """
 
@@ -79,23 +75,19 @@ def load_parts(config: TrainConfig, progress: bool = True) -> Parts:
     dataset.check_training()
     found: dict[str, Any] = {**_prepare(config, PARTS, networks, dataset, progress)}
     dataset.check_training()  # damaged clips may have been left out
-    seen = networks_seen(networks, dataset, config.dataset)  # now: without damaged clips
-    parts = Parts(
+    if other is not None:
+        of_other = _prepare(second_config(config), ("train",), networks, other, progress)
+        found |= {"second": of_other["train"], "second_missing": other.missing}
+        found |= {"second_damaged": other.damaged, "second_shared": shared}
+    return Parts(
         **found,
         missing=dataset.missing,
         networks={stream: (path, weights_hash(path)) for stream, path in networks.items()},
         damaged=dataset.damaged,
-        seen=seen,
+        seen=networks_seen(networks, dataset, config.dataset),  # now: without damaged clips
         short_side=dataset.short_side(),
         data=dataset.identity(),
     )
-    if other is None:
-        return parts
-    second = _prepare(second_config(config), ("train",), networks, other, progress)["train"]
-    return replace(
-        parts, second=second, second_damaged=other.damaged, second_missing=other.missing,
-        second_shared=shared,
-    )  # fmt: skip
 
 
 def scaled(config: TrainConfig, parts: Parts) -> Parts:
@@ -147,10 +139,7 @@ def cache_folder(config: TrainConfig) -> Path:
 def open_dataset(config: TrainConfig, progress: bool = True) -> ClipDataset:
     """The data set of a configuration; puppets are generated. Raises ConfigError, DataError."""
     root = config.root
-    if not root and config.dataset != PUPPETS:
-        expected = f"the folder of the {config.dataset} clips"
-        hint = "Use --dataset puppets for generated clips."
-        raise ConfigError("--root", "nothing", expected, hint)
+    _check_root("--root", root, config.dataset, "Use --dataset puppets for generated clips.")
     if config.dataset == PUPPETS:
         root = root or str(cache_folder(config) / FOLDER)
         generated(Path(root), PUPPETS_PER_CLASS, PUPPETS_ACTIONS, PUPPETS_RIVALS, progress)
@@ -158,6 +147,11 @@ def open_dataset(config: TrainConfig, progress: bool = True) -> ClipDataset:
         config.dataset, root, config.split, config.missing, config.validation, config.damaged,
         config.fold,
     )  # fmt: skip
+
+
+def _check_root(option: str, root: str, dataset: str, hint: str) -> None:
+    if not root and dataset != PUPPETS:
+        raise ConfigError(option, "nothing", f"the folder of the {dataset} clips", hint)
 
 
 def generated(
@@ -175,9 +169,9 @@ def generated(
 
 
 def second_config(config: TrainConfig) -> TrainConfig:
-    """A run's configuration with its second data set in the first one's place, and none beside it.
+    """A run's configuration with its second data set, all of it, in the first one's place.
 
-    Networks, views and frames stay; nothing is held out. ConfigError for a run without one.
+    ConfigError for a run without one.
     """
     if config.second_dataset == "none":
         raise ConfigError("--second-dataset", "none", one_of(DATASETS))
@@ -193,10 +187,8 @@ def _open_second(
     """A configuration's second data set, or None; and its clips that the first one judges by."""
     if config.second_dataset == "none":
         return None, ()
-    if not config.second_root and config.second_dataset != PUPPETS:
-        expected = f"the folder of the {config.second_dataset} clips"
-        hint = "Use --second-dataset none to train without them."
-        raise ConfigError("--second-root", "nothing", expected, hint)
+    hint = "Use --second-dataset none to train without them."
+    _check_root("--second-root", config.second_root, config.second_dataset, hint)
     if {config.dataset, config.second_dataset} == {"jhmdb", "hmdb51"}:
         warnings.warn(
             "JHMDB was cut from HMDB51 with splits of its own, so test clips of the one stand in "
@@ -236,7 +228,6 @@ def _prepare(
     config: TrainConfig, parts: Sequence[str], networks: Mapping[str, str], dataset: ClipDataset,
     progress: bool = True,
 ) -> dict[str, ClipFeatures]:  # fmt: skip
-    """Parts by name; what several of them lack is made in one go, as starting costs seconds."""
     settings, cache = feature_settings(config, networks), cache_folder(config)
     device, workers = choose_device(config.device).type, extraction_workers(dataset, parts)
     return prepare_parts(dataset, parts, settings, cache, device, workers, progress)
@@ -254,8 +245,7 @@ def networks_seen(
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
     """For each stream whether its network was trained on clips of a part, as metrics.json has it.
 
-    Keys of a stream: "file", and of each part "saw_<part>" (true, false, null: not known) and
-    "<part>_why".
+    Keys: "file", and of each part "saw_<part>" (None: not known) and "<part>_why".
     """
     found: dict[str, dict[str, Any]] = {}
     for stream, path in networks.items():
@@ -271,8 +261,6 @@ def warn_of_seen(seen: Mapping[str, Mapping[str, Any]]) -> None:
     for stream, found in seen.items():
         for part in ("test", "validation"):
             if found.get(f"saw_{part}"):
-                print(
-                    f"warning: the {stream} network {found['file']} has seen {part} clips: "
-                    f"{found[f'{part}_why']}. The {part} accuracy is no measure of unseen clips.",
-                    file=sys.stderr,
-                )
+                said = f"the {stream} network {found['file']} has seen {part} clips: "
+                why = f"{found[f'{part}_why']}. The {part} accuracy is no measure of unseen clips."
+                print(f"warning: {said}{why}", file=sys.stderr)

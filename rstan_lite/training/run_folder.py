@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import importlib.metadata
 import io
 import json
 import platform
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from safetensors.torch import save
 
 import rstan_lite
 from rstan_lite.model import RSTAN, RSTANConfig
+from rstan_lite.system import machine
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import MOST, check_regular, disk_errors, read_json
@@ -55,11 +55,11 @@ def begin(folder: Path, config: TrainConfig) -> None:
     """Make a run folder for a configuration. Raises ConfigError as `check` does."""
     check(folder, config)
     if not (folder / CONFIG).exists() or differences(read_config(folder / CONFIG), config):
-        write_atomically(folder / CONFIG, config.to_json().encode())
+        write_config(folder, config)
 
 
-def move(folder: Path, config: TrainConfig) -> None:
-    """Write down where a run's data lie now; what else they are was checked."""
+def write_config(folder: Path, config: TrainConfig) -> None:
+    """Write config.json, unchecked: say, where a run's data lie now."""
     write_atomically(folder / CONFIG, config.to_json().encode())
 
 
@@ -108,11 +108,13 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
 
 def write_confusion(path: Path, counts: torch.Tensor, classes: Sequence[str]) -> None:
     """The confusion matrix: a row for each true class, a column for each predicted one."""
+    rows = ([name, *row] for name, row in zip(classes, counts.tolist(), strict=True))
+    _write_csv(path, [["true class", *classes], *rows])
+
+
+def _write_csv(path: Path, rows: Iterable[Iterable[Any]]) -> None:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["true class", *classes])
-    for name, row in zip(classes, counts.tolist(), strict=True):
-        writer.writerow([name, *row])
+    csv.writer(text, lineterminator="\n").writerows(rows)
     write_atomically(path, text.getvalue().encode())
 
 
@@ -120,12 +122,11 @@ def write_confusion(path: Path, counts: torch.Tensor, classes: Sequence[str]) ->
 class Description:
     """What stands beside a model's weights: what it is, what it was fed, what it names.
 
-    model: the RSTANConfig. head, classes: the classifier that predicts, and its names.
-    scales: see ClipFeatures. networks: each stream's weights file and its hash, so that a
-    prediction is not made with another one. best_epoch: the epoch that was chosen.
-    second_head, second_classes: those of a second data set, empty without one.
-    short_side: of the training clips' frames in pixels, the size at which a video's flow is
-    computed; 0 where it is not known. data: the data set's identity, empty where it is not known.
+    model: the RSTANConfig. head, classes: the classifier that predicts, and its names; second_*:
+    those of a second data set. scales: see ClipFeatures.
+    networks: each stream's weights file and its hash. best_epoch: the epoch that was chosen.
+    short_side: of the training clips' frames in pixels, at which a video's flow is computed; 0:
+    not known. data: the data set's identity.
     """
 
     model: dict[str, Any]
@@ -190,11 +191,7 @@ def _check(description: Description) -> None:
 
 def write_log(path: Path, rows: Sequence[EpochLog]) -> None:
     """All epochs so far, replacing the file; an absent value is an empty cell."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [spec.name for spec in fields(EpochLog)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    write_atomically(path, text.getvalue().encode())
+    _write_csv(path, [[spec.name for spec in fields(EpochLog)], *map(astuple, rows)])
 
 
 def read_log(path: Path) -> list[EpochLog]:
@@ -231,7 +228,7 @@ class TensorBoard:
         """Write one epoch to the disk: what is in a checkpoint must be here, too."""
         if self._library is None:
             return
-        if self._writer is None:  # events after the checkpoint that a run resumes from are replaced
+        if self._writer is None:  # later events of before a resumed checkpoint are replaced
             self._writer = self._library(str(self._folder), purge_step=row.epoch)
         for name, value in asdict(row).items():
             if name != "epoch" and value is not None:
@@ -246,9 +243,4 @@ class TensorBoard:
 def versions() -> dict[str, str]:
     """Versions of Python, the package and what its numbers depend on."""
     found = {"python": platform.python_version(), "rstan_lite": rstan_lite.__version__}
-    for name in _PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    return found | {name: known for name, known in machine.versions(_PACKAGES).items() if known}

@@ -17,22 +17,17 @@ from rstan_lite.data.splits import part_name
 from rstan_lite.features.networks import shipped
 from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.model import RSTAN, RSTANConfig
-from rstan_lite.system.devices import choose_device, peak_gpu_memory, peak_memory, torch_threads
+from rstan_lite.system.devices import choose_device, peak_gpu_memory, peak_memory
 from rstan_lite.system.errors import ConfigError, DataError
 from rstan_lite.system.files import alone, clear_parts
 from rstan_lite.system.ranks import ALONE, Ranks, check_batch
 from rstan_lite.system.tensor_files import weights_hash
 from rstan_lite.system.threads import for_work
+from rstan_lite.training import evaluation as judging
 from rstan_lite.training import run_folder
 from rstan_lite.training.checkpoint import RESUME, EpochLog, Progress, Versions
 from rstan_lite.training.config import TrainConfig, read_config
-from rstan_lite.training.evaluation import (
-    Evaluation,
-    accuracy_interval,
-    confusion,
-    evaluate,
-    per_class,
-)
+from rstan_lite.training.evaluation import Evaluation, evaluate
 from rstan_lite.training.loop import Task, fit
 from rstan_lite.training.parts import Parts, load_parts, scaled, warn_of_seen
 
@@ -60,8 +55,8 @@ def train(
     """Train, choose on validation, test, and write everything into the folder `out`.
 
     The same call goes on where an interrupted one stopped, and only reports where one finished.
-    parts: features; None for those of the configuration's data set. stop_after: leave after that
-    epoch, to be continued. ranks: the processes that share the training; the first one writes.
+    parts: features; None for the configuration's. stop_after: leave, to go on, after that epoch.
+    ranks: the processes that share the training; the first one writes.
     Returns metrics.json's content in the first process at the end, None elsewhere.
     Raises ConfigError where `out` holds a run of other settings, BusyError where another process
     works there, Interrupted (saved: the same call goes on), and what its steps raise.
@@ -78,7 +73,7 @@ def train(
                 stack.enter_context(alone(out, "a run that is trained"))
                 done = _finished(out)  # by a process that was here until now
             if ranks.leads and begun != config:
-                run_folder.move(out, config)
+                run_folder.write_config(out, config)
             if done is not None:
                 return done if ranks.leads else None
             if ranks.leads:
@@ -116,7 +111,7 @@ def train(
         if trained.iteration < config.iterations:
             return None
 
-        # The chosen model on clips that it was not trained on, and what is kept of it all.
+        # The chosen model on clips that it was not trained on.
         how: dict[str, Any] = {"precision": config.precision, "ranks": ranks}
         results = {
             part: evaluate(model, features, config.head, config.test_frames, **how)
@@ -132,8 +127,7 @@ def train(
 def _as_begun(out: Path, config: TrainConfig) -> TrainConfig:
     """The configuration with the paths that a run began with, where they mean what is there now.
 
-    Of a finished run, the data set's identity and the networks' hashes tell. Of another one, its
-    checkpoint refuses other clips and networks when it is read.
+    Of a finished run, identities and hashes tell; of another one, its checkpoint when it is read.
     """
     if not (out / run_folder.CONFIG).exists():
         return config
@@ -221,7 +215,7 @@ def write_results(
     run_folder.write_log(out / run_folder.LOG, trained.log)
     for part, features in (("validation", parts.validation), ("test", parts.test)):
         save_predictions(out / run_folder.PREDICTIONS[part], features, results[part])
-    counts = confusion(test.scores, test.labels)
+    counts = judging.confusion(test.scores, test.labels)
     run_folder.write_confusion(out / run_folder.CONFUSION, counts, parts.test.classes)
     metrics = {
         **part_metrics(test, parts.test),
@@ -241,7 +235,7 @@ def write_results(
         "peak_gpu_memory": peak_gpu_memory(),
         "device": str(device),
         "recurrence": str(model.plan(device)),
-        "threads": torch_threads(),
+        "threads": torch.get_num_threads(),
         "world_size": processes,
         "seed": config.seed,
         "versions": versions,
@@ -253,10 +247,10 @@ def write_results(
 def part_metrics(result: Evaluation, features: ClipFeatures, part: str = "test") -> dict[str, Any]:
     """The numbers of an evaluation on a part of the clips, by their names in metrics.json."""
     right = int((result.scores.argmax(1) == result.labels).sum())
-    ends = accuracy_interval(right, len(features))
+    ends = judging.accuracy_interval(right, len(features))
     return {
         f"{part}_accuracy": result.accuracy,
-        "per_class": per_class(result.scores, result.labels, features.classes),
+        "per_class": judging.per_class(result.scores, result.labels, features.classes),
         f"n_{part}": len(features),
         f"{part}_interval": list(ends) if ends else None,
         "attention_on_silhouette": result.attention_share,
@@ -293,8 +287,8 @@ def _second(config: TrainConfig, parts: Parts, trained: Progress) -> dict[str, A
 def _networks(config: TrainConfig, parts: Parts) -> dict[str, dict[str, Any]]:
     """By stream: what made the features, and whether it has seen clips that are judged."""
     presets = {"motion": config.motion_backbone or config.backbone, "appearance": config.backbone}
-    found: dict[str, dict[str, Any]] = {}
-    for stream, (path, digest) in parts.networks.items():
-        found[stream] = {"backbone": presets[stream], "hash": digest, "file": path}
-        found[stream] |= parts.seen.get(stream, {})
-    return found
+    return {
+        stream: {"backbone": presets[stream], "hash": digest, "file": path}
+        | dict(parts.seen.get(stream, {}))
+        for stream, (path, digest) in parts.networks.items()
+    }

@@ -45,12 +45,6 @@ def test_phase_moves_all_frames_of_a_clip_alike():
     assert found.tolist() == [[0, 4, 8, 12], [2, 6, 10, 14], [3, 7, 11, 15]]
 
 
-def test_random_phases_reach_every_frame():
-    rng = np.random.default_rng(0)
-    seen = {int(i) for _ in range(200) for i in equally_spaced(12, 3, rng.random())}
-    assert seen == set(range(12))
-
-
 @pytest.mark.parametrize(("n", "t"), [(0, 4), (4, 0), (-1, 1)])
 def test_nothing_to_sample_is_an_error(n, t):
     with pytest.raises(ConfigError):

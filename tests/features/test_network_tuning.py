@@ -1,10 +1,9 @@
 """Fine-tuning a stream's network: samples, resumption, complaints."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
+from small_runs import content
 
 from rstan_lite.cli import main
 from rstan_lite.data.jhmdb import JHMDB
@@ -33,7 +32,7 @@ def test_tuning_learns_and_writes_its_card(data, inputs, tmp_path):
     path = tmp_path / "motion.safetensors"
     card = tune_here(data, inputs, path, stream="motion", epochs=12, lr=0.02, average=0.5)
     assert card["best"]["validation_accuracy"] > 0.6  # three directions of motion; chance: 1/3
-    assert card == json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert card == content(path.with_suffix(".json"))
     assert card["history"][-1]["loss"] < card["history"][0]["loss"]
     best = max(row.get("validation_accuracy", 0) for row in card["history"])
     assert card["best"]["validation_accuracy"] == best

@@ -13,6 +13,7 @@ import torch
 from torchvision.models import get_model
 from torchvision.models.optical_flow import Raft_Small_Weights
 
+from rstan_lite.features import flow
 from rstan_lite.features.extraction import FeatureSettings
 from rstan_lite.features.flow import estimator, flow_sequence
 from rstan_lite.features.inputs import inputs_store
@@ -84,10 +85,12 @@ def test_stores_tell_variants_and_weights_apart(data, raft, weights, tmp_path):
 EXTRACT = """
 import sys
 from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.features import flow
 from rstan_lite.features.networks import shipped
 from rstan_lite.features.pipeline import prepare_parts
 from rstan_lite.features.extraction import FeatureSettings
 
+flow.RAFT_UPDATES = 1
 if __name__ == "__main__":
     root, weights, cache = sys.argv[1:]
     settings = FeatureSettings(
@@ -98,11 +101,14 @@ if __name__ == "__main__":
 """
 
 
-def test_a_killed_extraction_goes_on_with_processes_that_only_decode(data, weights, tmp_path):
+def test_a_killed_extraction_goes_on_with_processes_that_only_decode(
+    data, weights, tmp_path, monkeypatch
+):
     """Two processes decode while the main one, the only one with RAFT, computes; SIGKILL ends it.
 
     What it stored stays as it is, and the rest is made as if nothing had happened.
     """
+    monkeypatch.setattr(flow, "RAFT_UPDATES", 1)
     script, cache = tmp_path / "extract.py", tmp_path / "cache"
     script.write_text(EXTRACT, encoding="utf-8")
     words = [sys.executable, str(script), str(data.root), str(weights), str(cache)]

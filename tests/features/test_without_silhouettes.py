@@ -1,12 +1,11 @@
-"""UCF101 and HMDB51 through the features and a training: Eq. 18 has nothing to add."""
+"""Clips without silhouettes through the features and a training: Eq. 18 has nothing to add."""
 
 import csv
-import json
 
 import numpy as np
 import pytest
-from clips import write_hmdb51, write_ucf101
-from small_runs import train_command, write_networks
+from clips import write_ucf101
+from small_runs import content, train_command, write_networks
 
 from rstan_lite.cli import main
 from rstan_lite.data.datasets import open_clips
@@ -21,10 +20,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*lists of 3 of the:UserWarning"
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """Both layouts in small, and random networks, so that nothing is trained here."""
+    """UCF101's layout in small, and random networks, so that nothing is trained here."""
     folder = tmp_path_factory.mktemp("place")
     write_ucf101(folder / "ucf101")
-    write_hmdb51(folder / "hmdb51")
     write_networks(folder)
     return folder
 
@@ -53,7 +51,7 @@ def test_tuning_takes_crops_of_the_scene(place):
 def test_train_by_command(place):
     own = {"dataset": "ucf101", "root": place / "ucf101", "validation": 0.3, "iterations": 2}
     assert main(train_command(place, "run", **own, lambda_aa=2.0, aa_kind="ce")) == 0
-    metrics = json.loads((place / "run" / "metrics.json").read_text(encoding="utf-8"))
+    metrics = content(place / "run" / "metrics.json")
     assert metrics["n_test"] == 6
     assert set(metrics["per_class"]) == {"HandstandPushups", "JumpRope", "Pull"}
     rows = list(csv.DictReader((place / "run" / "log.csv").open()))

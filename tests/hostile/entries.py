@@ -15,7 +15,7 @@ from rstan_lite.data.datasets import open_clips
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.data.silhouettes import read_masks
 from rstan_lite.data.splits import read_split
-from rstan_lite.data.video import read_frames, read_images, sample_video
+from rstan_lite.data.video import read_frames, read_images
 from rstan_lite.features.extraction import FeatureSettings, load_network
 from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.networks import find_network, look
@@ -25,6 +25,7 @@ from rstan_lite.lab.idt.encoding import CODEBOOKS, EncodingSettings, fill_fisher
 from rstan_lite.lab.late_fusion import fuse
 from rstan_lite.lab.predict import predict
 from rstan_lite.lab.scores import read_scores
+from rstan_lite.lab.video.sampled_video import sample_video
 from rstan_lite.system.tensor_files import read_state
 from rstan_lite.training import run_folder as runs
 from rstan_lite.training.config import read_config

@@ -100,12 +100,6 @@ def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path):
     assert [path.name for path in folder.iterdir()] == ["result"]
 
 
-def test_a_folder_in_which_nothing_was_made_goes(tmp_path):
-    with pytest.raises(ZeroDivisionError), alone(tmp_path / "run", "a run"):
-        raise ZeroDivisionError
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
     folder = alone(tmp_path / "file", "a run")

@@ -69,11 +69,11 @@ def interrupted(command: list[str], number: int, folder: Path, pattern: str):
 
 def test_a_training_that_is_killed_at_random_moments_ends_as_if_it_had_not_been(place, tmp_path):
     pytest.importorskip("tensorboard")
-    given = [*options(place, place / "cache"), "--iterations", "150"]
+    given = [*options(place, place / "cache"), "--iterations", "100"]
     assert main(["train", "--out", str(tmp_path / "whole"), *given, "--quiet"]) == 0
     draw, kills = random.Random(0), []
     command = train_command(tmp_path / "killed", [*given, "--save-seconds", "0.05"])
-    for moment in (10, 60):
+    for moment in (10, 50):
         kills.append(run_until(command, moment, 0.1 * draw.random()))
     assert None not in kills
     assert kills[1].resumed > 0  # it went on, and not from the start
@@ -81,14 +81,13 @@ def test_a_training_that_is_killed_at_random_moments_ends_as_if_it_had_not_been(
     assert differences(tmp_path / "whole", tmp_path / "killed") == []
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_saves_a_training_and_says_how_to_go_on(place, tmp_path, number, code):
+def test_ctrl_c_saves_a_training_and_says_how_to_go_on(place, tmp_path):
     run = tmp_path / "run"
     given = [*options(place, place / "cache"), "--iterations", "100000", "--quiet"]
     command = train_command(run, [*given, "--save-seconds", "0"])
     # the first epoch's events: it is in the midst of the mini-batches after it, nothing is saved
-    found, error = interrupted(command, number, run, "events.*")
-    assert found == code
+    found, error = interrupted(command, signal.SIGINT, run, "events.*")
+    assert found == 130
     assert error.strip().splitlines()[-1].startswith("interrupted: run the same command again")
     assert "Traceback" not in error
     names = {path.name for path in run.iterdir()}

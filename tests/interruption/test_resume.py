@@ -18,7 +18,7 @@ from rstan_lite.features.networks import split_name
 from rstan_lite.lab import network_tuning as tune_module
 from rstan_lite.lab.network_tuning import tune
 from rstan_lite.lab.tuning_images import TuneSettings, fill_inputs
-from rstan_lite.system.errors import BusyError, CheckpointError, ConfigError
+from rstan_lite.system.errors import BusyError, ConfigError
 from rstan_lite.system.interruption import Interrupted, Keeper
 from rstan_lite.training import loop
 from rstan_lite.training import run_folder as runs
@@ -80,18 +80,6 @@ def stopped_at_each(stride, ctrl_c_at, monkeypatch, done, run):
             torch.manual_seed(stops)  # another process has another state
         monkeypatch.undo()
     return stops, found
-
-
-@pytest.mark.parametrize("number", [1, 3, 4, 5, 8, 11])
-def test_ctrl_c_at_a_safe_point(parts, whole, tmp_path, ctrl_c_at, monkeypatch, number):
-    """After the first mini-batch, in an epoch, at its end and after it, and in the last one."""
-    ctrl_c_at(number)
-    with pytest.raises(Interrupted):
-        train(CONFIG, tmp_path, parts, progress=False)
-    monkeypatch.undo()
-    assert read_log(tmp_path / "log.csv") == read_log(whole[0] / "log.csv")[: number // 5]
-    torch.manual_seed(99)  # another process has another state
-    check(whole, tmp_path, train(CONFIG, tmp_path, parts, progress=False))
 
 
 @pytest.mark.parametrize("stride", [1, 3])  # 1: at every safe point
@@ -159,31 +147,6 @@ def test_tensorboard_shows_each_epoch_once(parts, whole, tmp_path, monkeypatch):
     train(CONFIG, tmp_path, parts, progress=False)
     assert events(tmp_path) == events(whole[0])
     assert [step for step, _ in events(tmp_path)["main_loss"]] == [1, 2, 3]
-
-
-def test_a_damaged_newest_checkpoint_costs_no_more_than_time(parts, whole, tmp_path, capsys):
-    config = replace(CONFIG, save_every=1)
-    train(config, tmp_path, parts, progress=False, stop_after=2)
-    content = bytearray((tmp_path / "resume.pt").read_bytes())
-    content[len(content) // 2] ^= 1  # torch itself would not notice
-    (tmp_path / "resume.pt").write_bytes(content)
-    metrics = train(config, tmp_path, parts, progress=False)
-    said = capsys.readouterr().err
-    assert "resume.pt: found a damaged file (its checksum differs)" in said
-    assert "going on from resume.pt.previous" in said
-    check(whole, tmp_path, metrics)
-
-
-def test_without_a_whole_checkpoint_the_run_is_not_begun_anew_unasked(parts, whole, tmp_path):
-    train(replace(CONFIG, save_every=1), tmp_path, parts, progress=False, stop_after=2)
-    versions = [tmp_path / name for name in ("resume.pt", "resume.pt.previous")]
-    for path in versions:
-        path.write_bytes(b"x")
-    with pytest.raises(CheckpointError, match=r"Remove resume\.pt and resume\.pt\.previous"):
-        train(CONFIG, tmp_path, parts, progress=False)
-    for path in versions:
-        path.unlink()
-    check(whole, tmp_path, train(CONFIG, tmp_path, parts, progress=False))
 
 
 def test_a_run_with_the_version_before_alone_is_a_begun_one(parts, tmp_path):

@@ -32,7 +32,7 @@ CASES = {
     "unused, fast": {"recurrence": "fast", "batch": 5, "second": 0, "limit": 0.5},
     "unused, plain": {"recurrence": "plain", "batch": 7, "second": 0, "limit": 0.5},
 }
-FIT = resolve("tiny", {**SMALL, "iterations": 50, "batch_size": 16}, "silhouettes-ce")
+FIT = resolve("tiny", {**SMALL, "iterations": 20, "batch_size": 16}, "silhouettes-ce")
 
 
 def steps(case: str, ranks: Ranks = ALONE) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def steps(case: str, ranks: Ranks = ALONE) -> dict[str, Any]:
 
 
 def fitted(ranks: Ranks = ALONE) -> dict[str, Any]:
-    """Log and best weights of fifty mini-batches."""
+    """Log and best weights of twenty mini-batches."""
     train, validation = make_features(40, seed=1), make_features(40, seed=2)
     model = build_model(FIT, train)
     log = fit(model, train, validation, FIT, progress=False, ranks=ranks).log

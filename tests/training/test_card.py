@@ -1,8 +1,7 @@
 """The model card that a finished run leaves."""
 
-import json
-
 import pytest
+from small_runs import content
 from training.synthetic import SMALL, make_parts
 
 from rstan_lite.lab import model_card as card
@@ -21,7 +20,7 @@ def run(tmp_path_factory):
 def test_a_finished_run_has_a_card_of_its_own_numbers(run):
     out, config = run
     text = (out / card.CARD).read_text(encoding="utf-8")
-    metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    metrics = content(out / "metrics.json")
     assert text == card.model_card(config, metrics)
     assert f"test accuracy: {metrics['test_accuracy']:.1%}" in text
     assert "64 clips trained, 24 chose the epoch, 32 were tested" in text
@@ -34,7 +33,7 @@ def test_a_finished_run_has_a_card_of_its_own_numbers(run):
 
 
 def test_what_a_reader_must_know_is_said(run):
-    metrics = json.loads((run[0] / "metrics.json").read_text(encoding="utf-8"))
+    metrics = content(run[0] / "metrics.json")
     metrics |= {"n_validation": 0, "missing_clips": ["one", "two"], "validation_accuracy": None}
     seen = {"saw_test": True, "test_why": "it trained on split 2", "saw_validation": None}
     seen |= {"validation_why": "no card", "backbone": "vgg16", "hash": "ab" * 32}

@@ -1,18 +1,17 @@
 """Training on a copy in which some clips are damaged: what is said, and what is left out."""
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
-from small_runs import train_command, write_networks
+from small_runs import content, train_command, write_networks
 
 from rstan_lite.cli import main
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.puppets import generate
 
-CLASSES = ["run", "wave", "sit", "walk"]
-A_CLASS = 10  # clips: with two damaged ones of 40, five in a hundred
+CLASSES = ["run", "wave"]
+A_CLASS = 9  # clips: so few that no process is started for them
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +55,7 @@ def test_damaged_clips_end_training_with_a_report_or_are_left_out_and_listed(pla
 
     assert main(command(place, "run", "--damaged", "skip")) == 0
     printed = capsys.readouterr().out
-    metrics = json.loads((place / "run" / "metrics.json").read_text(encoding="utf-8"))
+    metrics = content(place / "run" / "metrics.json")
     assert metrics["n_train"] == len(data.train) - 1
     assert metrics["n_test"] == len(data.test) - 1
     found = metrics["damaged_clips"]
@@ -69,16 +68,15 @@ def test_damaged_clips_end_training_with_a_report_or_are_left_out_and_listed(pla
     assert all(name in printed for name in names.values())
 
     run = str(place / "run")
-    for protocol in ("centre", "22"):
-        assert main(["evaluate", run, "--protocol", protocol, "--frames", "2"]) == 0
-        printed = capsys.readouterr().out
-        assert names["test"] in printed
-        assert f"of {len(data.test) - 1} clips" in printed
+    assert main(["evaluate", run, "--frames", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert names["test"] in printed
+    assert f"of {len(data.test) - 1} clips" in printed
 
     for clip in broken.values():  # mended: only these are made, and they count again
         shutil.copy(place / clip.path.name, clip.path)
     assert main(command(place, "mended", "--damaged", "skip")) == 0
-    metrics = json.loads((place / "mended" / "metrics.json").read_text(encoding="utf-8"))
+    metrics = content(place / "mended" / "metrics.json")
     assert metrics["n_test"] == len(data.test)
     assert metrics["damaged_clips"] == {}
 
@@ -100,17 +98,17 @@ def test_tuning_leaves_damaged_clips_out_and_train_finds_its_network(small_root,
     assert main([*tune, "--damaged", "skip"]) == 0
     assert path.stem in capsys.readouterr().out
     (card,) = (cache / "tuned").glob("motion-*.json")
-    content = json.loads(card.read_text(encoding="utf-8"))
-    assert path.stem not in content["trained_on"]["clips"]
+    about = content(card)
+    assert path.stem not in about["trained_on"]["clips"]
     before = card.stat().st_mtime_ns
     assert main([*tune, "--damaged", "skip"]) == 0  # again: it only reports
     assert card.stat().st_mtime_ns == before
-    assert list(content["split"]["damaged"]["train"]) == [f"{path.parent.name}/{path.stem}"]
+    assert list(about["split"]["damaged"]["train"]) == [f"{path.parent.name}/{path.stem}"]
     train = [
         "train", *words, "--dataset", "jhmdb", "--damaged", "skip", "--profile", "tiny", "--quiet",
         "--streams", "motion", "--fusion", "none", "--size", "64", "--stored-frames", "3",
         "--frames", "2", "--test-frames", "3", "--iterations", "2", "--out", str(tmp_path / "run"),
     ]  # fmt: skip
     assert main(train) == 0
-    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))
+    metrics = content(tmp_path / "run" / "metrics.json")
     assert metrics["networks"]["motion"]["file"] == str(card.with_suffix(".safetensors"))

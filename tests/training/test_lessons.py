@@ -1,8 +1,7 @@
 """The lessons' settings: small, repeatable, with clips that are drawn once."""
 
-import json
-
 import pytest
+from small_runs import content
 
 from rstan_lite.classroom import lesson_config as lessons
 from rstan_lite.classroom.lesson_config import lesson_config
@@ -20,7 +19,7 @@ def test_clips_are_drawn_once_in_the_cache(tmp_path) -> None:
     config = lesson_config(cache=str(tmp_path))
     record = tmp_path / lessons.FOLDER / "puppets.json"
     assert config.root == str(tmp_path / lessons.FOLDER)
-    assert json.loads(record.read_text(encoding="utf-8"))["classes"] == ["jump", "wave"]
+    assert content(record)["classes"] == ["jump", "wave"]
     written = record.stat().st_mtime_ns
     assert lesson_config(cache=str(tmp_path), seed=1).root == config.root
     assert record.stat().st_mtime_ns == written

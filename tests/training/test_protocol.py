@@ -1,12 +1,12 @@
 """Test protocols on a model: averages over sequences, and over the runs of several splits."""
 
-import json
 import shlex
 import shutil
 
 import numpy as np
 import pytest
 import torch
+from small_runs import content
 from training.synthetic import SMALL, make_features, make_parts
 
 from rstan_lite.cli import build_parser
@@ -50,7 +50,7 @@ def test_the_last_steps_softmax_is_averaged_over_sequences_of_any_size(folder, o
     run = folder / "rstan-1-0"
     metrics, path = evaluate_run(run, device="cpu", frames=4, features=of_sequences, protocol="22")
     assert path.name == "evaluation-22-test-4.json"
-    assert json.loads(path.read_text(encoding="utf-8")) == metrics
+    assert content(path) == metrics
     model, about = load_model(run)
     total = np.zeros((9, 4))
     for one, features in of_sequences.items():
@@ -112,7 +112,7 @@ def test_the_mean_counts_every_split_alike(folder, tmp_path, monkeypatch):
     found = find_runs([str(path) for path in folder.iterdir() if path.name.startswith("rstan")])
     summary, path = evaluate_splits(found, tmp_path, device="cpu")
     assert path.name == "splits-centre-test-4.json"
-    assert json.loads(path.read_text(encoding="utf-8"))["accuracy"] == summary["accuracy"]
+    assert content(path)["accuracy"] == summary["accuracy"]
     alone = {
         (split, seed): runs.read_metrics(folder / f"rstan-{split}-{seed}")["test_accuracy"]
         for split, seed in ((1, 0), (1, 1), (2, 0), (3, 0))

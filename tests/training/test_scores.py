@@ -1,9 +1,8 @@
 """Scores of other systems in late fusion: files, order of classes, margins, weights, complaints."""
 
-import json
-
 import numpy as np
 import pytest
+from small_runs import content
 
 from rstan_lite.cli import main
 from rstan_lite.lab.late_fusion import fuse, weight_curve
@@ -134,7 +133,7 @@ def test_given_weights_are_brought_to_a_sum_of_one_and_recorded(run, tmp_path, c
     said = capsys.readouterr().out
     assert "0.70" in said
     assert "(standardise)" in said
-    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))
+    metrics = content(tmp_path / "out" / "metrics.json")
     assert metrics["weights"] == pytest.approx([0.7, 0.3])
     assert metrics["weights_from"] == "given"
     assert (metrics["test_accuracy"], metrics["per_class"]["run"]) == (1.0, 1.0)

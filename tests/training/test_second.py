@@ -1,11 +1,11 @@
 """A second data set beside the first: batches, losses, run folder, resuming, testing."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from small_runs import content
 from training.synthetic import SMALL, make_features, make_parts
 
 from rstan_lite.features.pipeline import ClipFeatures
@@ -107,7 +107,7 @@ def test_the_run_records_what_the_second_data_set_was(finished):
     assert all(0 <= row.second_accuracy <= 1 < row.second_loss for row in log[:2])
     assert metrics["n_test"] == 32
     assert set(metrics["per_class"]) == set("abcd")
-    assert json.loads((out / "metrics.json").read_text(encoding="utf-8"))["second"] == second
+    assert content(out / "metrics.json")["second"] == second
     assert read_config(out / "config.json") == CONFIG
 
 

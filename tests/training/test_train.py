@@ -1,7 +1,6 @@
 """The run folder: what it holds, that it goes on, and that it refuses another run's settings."""
 
 import csv
-import json
 import re
 import shutil
 from dataclasses import replace
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from small_runs import content
 from training.synthetic import SMALL, make_features, make_parts
 
 from rstan_lite.lab.protocols import evaluate_run
@@ -33,7 +33,7 @@ def finished(tmp_path_factory):
 
 def test_metrics_hold_what_a_reader_looks_for(finished):
     out, metrics = finished
-    assert json.loads((out / "metrics.json").read_text(encoding="utf-8")) == metrics
+    assert content(out / "metrics.json") == metrics
     assert metrics["n_test"] == 32
     assert set(metrics["per_class"]) == set("abcd")
     assert metrics["missing_clips"] == []
@@ -154,7 +154,7 @@ def test_damaged_runs_are_named(finished, tmp_path):
     with pytest.raises(CheckpointError, match="finished run"):
         load_model(tmp_path / "none")
     out = shutil.copytree(finished[0], tmp_path / "damaged")
-    for name, content, read in (
+    for name, raw, read in (
         ("checkpoint.safetensors", b"\x08" + bytes(60), load_model),
         ("checkpoint.json", b'{"model": {}}', load_model),
         ("predictions.npz", (out / "predictions.npz").read_bytes()[:300],
@@ -162,13 +162,6 @@ def test_damaged_runs_are_named(finished, tmp_path):
         ("metrics.json", b"[", runs.read_metrics),
         ("log.csv", b"epoch,what\n1,2\n", lambda run: read_log(run / "log.csv")),
     ):  # fmt: skip
-        (out / name).write_bytes(content)
+        (out / name).write_bytes(raw)
         with pytest.raises(CheckpointError, match=re.escape(name)):
             read(out)
-
-
-def test_missing_clips_are_recorded(tmp_path):
-    parts = make_parts(train=16, validation=8, test=8)
-    parts = type(parts)(parts.train, parts.validation, parts.test, missing=("x (1)", "y!"))
-    config = resolve("tiny", {**OPTIONS, "iterations": 2})
-    assert train(config, tmp_path, parts, progress=False)["missing_clips"] == ["x (1)", "y!"]

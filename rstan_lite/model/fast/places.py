@@ -18,7 +18,7 @@ gradient of a, as large as a itself, is summed over steps in place, without its 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -29,12 +29,8 @@ LARGEST = {torch.float32: 30.0, torch.float64: 300.0}
 BLOCK = 1 << 20  # numbers of r at a time, 4 MiB in float32; fewer only cost more calls
 
 
-class Part(NamedTuple):
-    """One block: slices of the streams, of the videos and of the attended frames."""
-
-    streams: slice
-    videos: slice
-    frames: slice
+# One block: slices of the streams, of the videos and of the attended frames.
+Part = tuple[slice, slice, slice]
 
 
 class Kernel(Protocol):
@@ -84,7 +80,7 @@ class BlockKernel:
         for part in self._parts(len(frames)):
             r = self._r(part, prepared, frames)  # (s, b, f, P, d_att)
             s = r.shape[0]
-            flat = torch.bmm(r.view(s, -1, D), weights[part.streams])
+            flat = torch.bmm(r.view(s, -1, D), weights[part[0]])
             found[part] = flat.view(r.shape[:-1])
         return found
 
@@ -98,7 +94,7 @@ class BlockKernel:
             s, b, D = r.shape[0], r.shape[1], r.shape[-1]
             rows = q[part].reshape(s * b, 1, -1)
             flat = r.view(s * b, -1, D)
-            self.dv[part.streams] += torch.bmm(rows, flat).view(s, b, D).sum(1)
+            self.dv[part[0]] += torch.bmm(rows, flat).view(s, b, D).sum(1)
             r.addcmul_(r, r, value=-1)  # w
             sums[part[:2]] += torch.bmm(rows, flat).view(s, b, D)
             self._frames(self.da, part, frames).addcmul_(r, q[part][..., None])
@@ -124,18 +120,17 @@ class BlockKernel:
         return torch.add(a, g, out=r).mul_(-2).sigmoid_()
 
     def _frames(self, clip: Tensor, part: Part, frames: range) -> Tensor:
-        window = slice(frames.start + part.frames.start, frames.start + part.frames.stop)
-        return clip[part.streams, part.videos, window]
+        streams, videos, shown = part
+        return clip[streams, videos, frames.start + shown.start : frames.start + shown.stop]
 
     def _parts(self, n: int) -> Iterator[Part]:
         S, B, _, P, D = self.a.shape
         if S * B * n * P * D <= self.block or self.a.device.type != "cpu":
-            yield Part(slice(0, S), slice(0, B), slice(0, n))
+            yield slice(0, S), slice(0, B), slice(0, n)
             return
         many = max(1, self.block // (n * P * D))  # videos
         some = n if n * P * D <= self.block else max(1, self.block // (P * D))  # frames
         for s in range(S):
             for b in range(0, B, many):
                 for f in range(0, n, some):
-                    videos, shown = slice(b, min(b + many, B)), slice(f, min(f + some, n))
-                    yield Part(slice(s, s + 1), videos, shown)
+                    yield slice(s, s + 1), slice(b, min(b + many, B)), slice(f, min(f + some, n))

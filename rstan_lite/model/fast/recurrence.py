@@ -28,10 +28,9 @@ def run_fast(
     dropout: float,
     return_attention: bool,
 ) -> Recurred:
-    """What run_plain computes; the arguments are the same.
+    """What run_plain computes, from the same arguments; gradients can be taken once.
 
-    Dropout of Phi is drawn before the loop, in the plain loop's order, so that a seed gives both
-    the same masks in float32 and float64. Gradients can be taken once, not twice.
+    Dropout of Phi is drawn before the loop, in the plain loop's order: a seed gives the same masks.
     """
     first = vectors[config.streams[0]]
     device, kind = first.device, next(streams[config.streams[0]].parameters()).dtype

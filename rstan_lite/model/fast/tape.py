@@ -55,8 +55,7 @@ class Kept:
     h, c: (T + 1, S, B, d_h), before the first step and after each.  gates: (T, S, B, 4 d_h), after
     sigmoid and tanh.  guides: (T, S, B, 2 d_att), A_h h + b_a and B_h h + b_b.  alpha: (T, S, B, N,
     P) and beta (T, S, B, N), 0 past the end of the clip.  phi: of each stream, (T, B, d_cv).
-    projected: A_cv CV, (S, B, T, P, d_att), as the kernel holds it; product_form: see there.
-    Without attention, the last five are empty.
+    projected: A_cv CV, (S, B, T, P, d_att), as the kernel holds it. Empty without attention.
     """
 
     h: Tensor

@@ -1,0 +1,1 @@
+"""Videos of any length, beside the short clips of data sets."""
