@@ -63,11 +63,11 @@ class TrainConfig:
     streams: tuple[str, ...] = _option(STREAMS, "streams, comma separated", STREAMS)
     d_h: int = _option(256, "size of the LSTM's hidden state", low=1)
     d_att: int = _option(256, "width of the attention", low=1)
-    attention: str = _option("window", "frames of a step", ("none", "current", "window", "all"))
+    attention: str = _option("window", "attended frames", ("none", "current", "window", "all"))
     window: int = _option(2, "frames t .. t+window-1 attended by `window`", low=1)
     gamma_alpha: float = _option(1.0, "sharpness of the place scores, Eq. 3", low=0)
     gamma_beta: float = _option(1.0, "sharpness of the frame scores, Eq. 6", low=0)
-    fusion: str = _option("max", "of the streams' attention, Eq. 14-15", ("none", "mean", "max"))
+    fusion: str = _option("max", "fusion of attention, Eq. 14-15", ("none", "mean", "max"))
     classifier: str = _option(
         "joint", "one softmax over both streams (Eq. 16), or averaged scores", ("joint", "score")
     )
@@ -91,7 +91,7 @@ class TrainConfig:
     seed: int = _option(0, "seed of weights and sampling", low=0, high=2**63 - 1)  # torch's
 
     # -- a second data set, trained beside the first (Section IV-B); only the first is tested
-    second_dataset: str = _option("none", "clips with a classifier of their own: as dataset")
+    second_dataset: str = _option("none", "clips with their own classifier: as dataset, or none")
     second_root: str = _option("", "their folder (puppets: made there if absent)")
     second_split: int = _option(1, "their split list, whose training part trains", low=1, high=3)
     second_batch_size: int = _option(8, "their videos in a mini-batch, beside batch_size", low=1)
@@ -103,8 +103,8 @@ class TrainConfig:
     recurrence: str = _option(
         "plain", "loop over frames: as written, or fast", ("auto", "plain", "fast"), place=True
     )
-    save_seconds: float = _option(60.0, "between checkpoints; 0: none by time", low=0, place=True)
-    save_every: int = _option(0, "epochs between further ones; 0: none", low=0, place=True)
+    save_seconds: float = _option(60.0, "seconds between checkpoints (0: none)", low=0, place=True)
+    save_every: int = _option(0, "epochs between further ones (0: none)", low=0, place=True)
 
     def __post_init__(self) -> None:
         for spec in fields(self):
