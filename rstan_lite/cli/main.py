@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -55,13 +56,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    words = sys.argv[1:] if argv is None else argv
+    given = (word.rpartition("=") for word in (sys.argv[1:] if argv is None else argv))
+    words = [head + sign + os.path.expanduser(tail) for head, sign, tail in given]  # --root=~/x
     command = words[0] if words else "--help"
     if not command.startswith("-"):  # as about an option, not as argparse complains
         check_choice("rstan-lite COMMAND", command, tuple(FAMILIES))
     prepare(cores() if command == "idt" else 1)  # idt is all BLAS, in large matrices
     parser, subparsers = build_parser(command)
-    arguments, unknown = parser.parse_known_args(argv)
+    arguments, unknown = parser.parse_known_args(words)
     if arguments.completion:
         require_libraries("--completion", {"shtab": "shtab"}, "completion")
         print(import_module("shtab").complete(parser, arguments.completion))

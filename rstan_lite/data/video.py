@@ -15,6 +15,7 @@ from typing import BinaryIO, cast
 import av
 import cv2
 import numpy as np
+from av.stream import Disposition
 
 from rstan_lite.system.errors import DataError
 from rstan_lite.system.reading import check_regular
@@ -22,19 +23,25 @@ from rstan_lite.system.reading import check_regular
 MAX_BYTES = 4 * 2**30  # decoded RGB of one clip; past this a file is no short clip
 MAX_PIXELS = 2**26  # of one frame, 8192 x 8192
 SUFFIXES = (".png", ".jpg", ".jpeg")
-VIDEOS = (".avi", ".mp4", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv", ".ts")
+VIDEOS = (".avi", ".mp4", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv", ".ts", ".mts",
+          ".m2ts", ".3gp", ".flv", ".vob", ".ogv", ".gif")  # fmt: skip
 IMAGE = "a PNG or JPEG frame"
 AGAIN = "Copy or download the file again."
 # else FFmpeg paints over damage, and most of it goes unseen
 STRICT = {"err_detect": "explode", "max_pixels": str(MAX_PIXELS)}
 BARE = ("m4v", "mpegvideo", "h264", "hevc", "mjpeg", "mp3")  # found inside of a damaged AVI
-# Matroska's IDs without their first bit; the others are of its head, seek head, info, cues, tags,
-# attachments, chapters, voids and checksums
-SEGMENT, TRACKS, CLUSTER = 0x8538067, 0x654AE6B, 0xF43B675
-MATROSKA = (SEGMENT, TRACKS, CLUSTER, 0xA45DFA3, 0x14D9B74, 0x549A966, 0xC53BB6B, 0x254C367,
+CLOSED = {"protocol_whitelist": "none"}  # so that a playlist can't open other files
+SEGMENT = 0x8538067  # an ID of Matroska without its first bit; the others are of its head,
+# seek head, info, tracks, cues, clusters, tags, attachments, chapters, voids and checksums
+ELEMENTS = (SEGMENT, 0xA45DFA3, 0x14D9B74, 0x549A966, 0x654AE6B, 0xC53BB6B, 0xF43B675, 0x254C367,
             0x941A469, 0x43A770, 0x6C, 0x3F)  # fmt: skip
-MAX_CLUSTER = 2**26  # bytes that are read for a checksum; FFmpeg's have 5 MB
+MAX_ELEMENT = 2**26  # bytes that are read for a checksum; FFmpeg's clusters have 5 MB
 TS_PACKET = 188  # bytes of each packet of an MPEG transport stream, which begins with "G"
+PQ = 16  # FFmpeg's number of HDR10's transfer curve, SMPTE ST 2084
+_POWER = (np.arange(256) / 255) ** (32 / 2523)
+_LIGHT = (np.maximum(_POWER - 0.8359375, 0) / (18.8515625 - 18.6875 * _POWER)) ** (16384 / 2610)
+# its 8 bits as SDR: white is at 203 cd/m2 (ITU-R BT.2408), and what is brighter is white, too
+SDR_OF_PQ = np.rint(255 * np.minimum(10_000 / 203 * _LIGHT, 1) ** (1 / 2.2)).astype(np.uint8)
 _NUMBER = re.compile(r"(.*?)([0-9]+)([^0-9]*)")  # the last number of a name is the frame's
 _FLOW = re.compile(r"flow|[xyuv]_?$", re.IGNORECASE)  # as flow extractors call their pictures
 
@@ -87,14 +94,12 @@ def open_packets(path: Path) -> Iterator[Iterator[av.Packet]]:
     try:
         is_avi = _check_length(path)
         with (
-            path.open("rb") as file,  # with no protocols a playlist can't open other files
-            av.open(
-                file, "r", options={"protocol_whitelist": "none"}, metadata_errors="ignore"
-            ) as container,
+            path.open("rb") as file,
+            av.open(file, "r", options=CLOSED, metadata_errors="ignore") as container,
         ):
             stream = container.streams.best("video")
-            if stream is None:
-                raise DataError(path, "no video stream", "a file with a video stream")
+            if stream is None or stream.disposition & Disposition.attached_pic:
+                raise DataError(path, "no video stream", "more than sound and a cover picture")
             if path.suffix.lower() == ".avi" and not is_avi and container.format.name in BARE:
                 raise DataError(path, "no RIFF/AVI header", "an AVI file")
             stream.codec_context.options = STRICT
@@ -116,7 +121,7 @@ def _playable(packets: Iterable[av.Packet], listed: int) -> Iterator[av.Packet]:
     for packet in packets:
         count += packet.size > 0
         if packet.is_corrupt:
-            raise ValueError(f"packet {count} is damaged")
+            raise ValueError(f"a gap at packet {count}, by damage or where parts were joined")
         if start is None and packet.is_keyframe:
             start = packet.pts
         if start is None or packet.pts is None or packet.pts >= start:
@@ -132,11 +137,12 @@ def upright(frame: av.VideoFrame, side: int = 0, enlarge: bool = False) -> np.nd
     brought to it as well.
     The matrix moves a pixel from (x, y) to (a x + c y, b x + d y): a quarter turn swaps the axes.
     """
-    share = side / min(frame.height, frame.width)
+    share, is_hdr = side / min(frame.height, frame.width), frame.color_trc == PQ
     if share and (share < 1 or enlarge):  # while the colours are converted: that is cheapest
         size = round(frame.width * share), round(frame.height * share)
         frame = frame.reformat(*size, "rgb24", interpolation="AREA" if share < 1 else "BILINEAR")
     picture = frame.to_ndarray(format="rgb24")
+    picture = SDR_OF_PQ[picture] if is_hdr else picture
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return picture
@@ -166,10 +172,13 @@ def _check_length(path: Path) -> bool:
             expected = struct.unpack("<I", head[4:8])[0] + 8
         if head[:1] == head[TS_PACKET:] == b"G":
             expected = -(-size // TS_PACKET) * TS_PACKET
-            if (np.memmap(path, mode="r")[::TS_PACKET] != ord("G")).any():
+            file.seek(0)
+            if any(file.read(TS_PACKET)[:1] != b"G" for _ in range(0, size, TS_PACKET)):
                 raise DataError(path, "damage", f"packets of {TS_PACKET} bytes", AGAIN)
         if head[:4] == b"\x1a\x45\xdf\xa3":
             expected = _matroska_size(path, file, size)
+    if not size or head[8:12] == b"WEBP":
+        raise DataError(path, "a WebP picture" if size else "0 bytes", "a video")
     if size < expected:
         found = f"{size} bytes: the file is cut short"
         raise DataError(path, found, f"the {expected} bytes of its header", AGAIN)
@@ -185,16 +194,14 @@ def _matroska_size(path: Path, file: BinaryIO, size: int) -> int:
     while at < size:
         file.seek(at)
         name, length = _ebml_number(file), _ebml_number(file)
-        start, expected = file.tell(), max(expected, file.tell() + (length or 0))
-        if name not in MATROSKA:
-            raise DataError(path, f"damage at byte {at}", "an element of Matroska", AGAIN)
+        start, end = file.tell(), file.tell() + (length or 0)
+        expected, at = max(expected, end), start if name == SEGMENT else end
+        part = file.read(at - start) if at <= size and at - start <= MAX_ELEMENT else b""
+        false = part[:2] == b"\xbf\x84" and part[2:6] != zlib.crc32(part[6:]).to_bytes(4, "little")
+        if false or name not in ELEMENTS:
+            raise DataError(path, f"damage behind byte {start}", "whole elements", AGAIN)
         if length is None and name != SEGMENT:
             return 0
-        at = start if name == SEGMENT else start + (length or 0)
-        covered = name in (TRACKS, CLUSTER) and at <= size and at - start <= MAX_CLUSTER
-        part = file.read(at - start) if covered else b""
-        if part[:2] == b"\xbf\x84" and zlib.crc32(part[6:]) != int.from_bytes(part[2:6], "little"):
-            raise DataError(path, f"damage behind byte {start}", "what its checksum says", AGAIN)
     return expected
 
 

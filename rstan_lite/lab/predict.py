@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,7 @@ MADE = (
 )  # fmt: skip
 SAME = ("stored_frames", "test_frames", "views", "size")  # so that runs share steps and places
 LINES = 240  # px, short side of the clips of every data set; for runs that do not record theirs
+MAX_STEM = 220  # bytes; a file's name may have 255
 DRAWN_LINES = 360  # px, largest short side of an overlay
 # Writes films of frames (H, W, 3) with attention over them: given the frames, the maps (T, P) by
 # name, which of the T each frame takes, the crop that the maps cover, paths, and frames a second.
@@ -131,15 +131,16 @@ def answer(video: Path, run: Checkpoint) -> tuple[VideoInputs, dict[str, float],
 
 def free_stem(video: Path, out: Path) -> str:
     """The video's stem, with a number where the folder holds the answer for another video."""
-    for stem in chain([video.stem], (f"{video.stem}-{number}" for number in count(2))):
-        path = out / f"{stem}-prediction.json"
-        if not path.exists():
-            return stem
+    own = video.stem.encode()[:MAX_STEM].decode(errors="ignore")
+    stem, number = own, 1
+    while (path := out / f"{stem}-prediction.json").exists():
         found = read_json(path, DataError, "an earlier prediction")
         there = found.get("video") if isinstance(found, dict) else None
         if isinstance(there, str) and Path(there).absolute() == video.absolute():
-            return stem
-    raise AssertionError("unreachable: there is always another number")
+            break
+        number += 1
+        stem = f"{own}-{number}"
+    return stem
 
 
 def _played(video: Path, order: np.ndarray) -> Film:

@@ -96,10 +96,13 @@ def overlay(
 
     grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[..., None]
     quiet = np.float32(0.5) * grey + np.float32(0.25) * frame + 8  # paler and darker
-    quiet[~seen] *= 0.35
+    quiet *= np.where(seen, np.float32(1), np.float32(0.35))[..., None]
     cover = STRENGTH * level[..., None]  # (H, W, 1)
-    heat = HEAT_COLOURS[np.rint(255 * level).astype(np.uint8)]
-    picture = np.rint(quiet + cover * (heat - quiet)).astype(np.uint8)
+    heat = HEAT_COLOURS.take(np.rint(255 * level).astype(np.uint8), axis=0)
+    heat -= quiet  # in place: half of the time
+    heat *= cover
+    heat += quiet
+    picture = np.rint(heat, out=heat).astype(np.uint8)
     return draw_contour(picture, level >= 0.5) if outline and top > 0 else picture
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rstan_lite.data.video import check_one_size, decode_video, open_packets, upright
 from rstan_lite.features.flow import Estimator, stack_indices
-from rstan_lite.features.inputs import coded_flow
+from rstan_lite.features.inputs import MIN_SIDE, coded_flow
 from rstan_lite.system.errors import DataError
 
 MAX_SECONDS = 15 * 60  # a few frames of a longer video name no action
@@ -39,6 +39,9 @@ def sample_video(
         chosen = list(choose(len(order)))
         wanted, kept, decoded = set(order[chosen].tolist()), {}, []
         for number, frame in enumerate(decode_video(path)):
+            if min(frame.width, frame.height) < MIN_SIDE:
+                found = f"frames of {frame.width} x {frame.height} pixels"
+                raise DataError(path, found, f"{MIN_SIDE} or more on each side: flow needs them")
             decoded.append(_seconds(frame))
             if number in wanted:
                 kept[number] = upright(frame, side, enlarge)
