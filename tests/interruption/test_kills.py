@@ -69,11 +69,11 @@ def interrupted(command: list[str], number: int, folder: Path, pattern: str):
 
 def test_a_training_that_is_killed_at_random_moments_ends_as_if_it_had_not_been(place, tmp_path):
     pytest.importorskip("tensorboard")
-    given = [*options(place, place / "cache"), "--iterations", "100"]
+    given = [*options(place, place / "cache"), "--iterations", "150"]
     assert main(["train", "--out", str(tmp_path / "whole"), *given, "--quiet"]) == 0
     draw, kills = random.Random(0), []
     command = train_command(tmp_path / "killed", [*given, "--save-seconds", "0.05"])
-    for moment in (10, 50):
+    for moment in (10, 60):
         kills.append(run_until(command, moment, 0.1 * draw.random()))
     assert None not in kills
     assert kills[1].resumed > 0  # it went on, and not from the start
