@@ -41,7 +41,7 @@ def test_the_same_bytes_past_a_damaged_clip_and_a_lost_worker(small_root, tmp_pa
     assert sum(name.endswith(".safetensors") for name in alone) > 3 * 17
 
     over = tmp_path / "over"
-    for name in sorted(alone)[::7]:  # what is stored already stays
+    for name in sorted(n for n in alone if n.startswith("motion-"))[::3]:  # what is stored stays
         (over / name).parent.mkdir(parents=True, exist_ok=True)
         (over / name).write_bytes(alone[name])
     before = {path: path.stat().st_mtime_ns for path in over.rglob("*") if path.is_file()}
