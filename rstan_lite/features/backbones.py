@@ -103,13 +103,18 @@ PRESETS = {
 
 
 def backbone(name: str) -> Backbone:
-    """A preset by name, or `network:cube node:vector node[:cube pooling]`."""
+    """A preset by name, or `network:cube node:vector node[:cube pooling]`.
+
+    `python:module.function` alone names a network that returns cube and vector itself.
+    """
     if name in PRESETS:
         return PRESETS[name]
     origin = next((one for one in (TIMM, OWN) if name.startswith(one)), "")
     network, *nodes = name.removeprefix(origin).split(":")
+    if origin == OWN and not nodes:
+        return Backbone(name, "", "")
     if len(nodes) not in (2, 3) or (len(nodes) == 3 and not nodes[2].isdigit()):
-        forms = "'[timm:]network:cube node:vector node' or 'python:module.function:...:...'"
+        forms = "'[timm:]network:cube node:vector node' or 'python:module.function[:...:...]'"
         expected = f"one of {', '.join(PRESETS)}, or {forms}"
         raise ConfigError("backbone", repr(name), expected)
     # pixels, pairs and step belong to the network, whichever nodes are read
@@ -247,7 +252,9 @@ class FeatureNet(nn.Module):
         extraction = _timm().models if spec.name.startswith(TIMM) else feature_extraction
         nodes = list({spec.cube, spec.vector})
         try:
-            self.trunk = extraction.create_feature_extractor(network, nodes)
+            self.trunk = network
+            if spec.cube:
+                self.trunk = extraction.create_feature_extractor(network, nodes)
         except ValueError as error:
             found = f"nodes {spec.cube!r}, {spec.vector!r} ({error})"
             raise ConfigError("backbone", found, "nodes of the network") from error
@@ -285,10 +292,17 @@ class FeatureNet(nn.Module):
         if self.spec.one_side and side != self.side:
             raise _size(self.spec.name, side, f"the {self.side} pixels that it is built for")
 
-    def _read(self, nodes: dict[str, Tensor], side: int) -> tuple[Tensor, Tensor]:
+    def _read(self, output: Any, side: int) -> tuple[Tensor, Tensor]:
         spec = self.spec
-        vector = as_vector(nodes[spec.vector], side, spec.vector)
-        cube = as_cube(nodes[spec.cube], side, spec.cube)
+        if spec.cube:
+            output = output[spec.cube], output[spec.vector]
+        elif not isinstance(output, tuple) or [type(one) for one in output] != [Tensor, Tensor]:
+            found = f"a network that returns a {type(output).__name__}"
+            expected = "a tuple (cube, vector), or two nodes' names after the function's"
+            raise ConfigError(f"backbone {spec.name}", found, expected)
+        cube, vector = output
+        cube = as_cube(cube, side, spec.cube or "cube")
+        vector = as_vector(vector, side, spec.vector or "vector")
         if spec.cube_pool > 1:
             cube = functional.max_pool2d(cube, spec.cube_pool, ceil_mode=True)
         return vector, cube

@@ -195,3 +195,39 @@ def test_a_side_too_small_for_a_network_is_named():
     net = FeatureNet(backbone("squeezenet1_0"), "motion")
     with pytest.raises(ConfigError, match="images of squeezenet1_0: found a side of 8 pixels"):
         net.sizes(8)
+
+
+PAIRED = """
+import torch
+from torch import nn
+
+
+class Both(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Conv2d(3, 5, 8, stride=8)
+
+    def forward(self, images):
+        cube = torch.relu(self.body(images))
+        return cube, cube.amax((2, 3))
+
+
+class One(Both):
+    def forward(self, images):
+        return self.body(images)
+"""
+
+
+def test_a_network_of_ones_own_may_return_cube_and_vector_itself(tmp_path, monkeypatch):
+    (tmp_path / "paired_networks.py").write_text(PAIRED, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    net = FeatureNet(backbone("python:paired_networks.Both"), "appearance", side=32).eval()
+    assert net.sizes() == (16, 5, 5)
+    images = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8)
+    found = net.features(images)
+    assert found["cubes"].shape == (2, 16, 5)
+    torch.testing.assert_close(found["vectors"], found["cubes"].amax(1))
+    motion = FeatureNet(backbone("python:paired_networks.Both"), "motion", side=32)
+    assert motion.trunk.body.in_channels == motion.inputs
+    with pytest.raises(ConfigError, match=r"returns a Tensor; expected a tuple \(cube, vector\)"):
+        FeatureNet(backbone("python:paired_networks.One"), "appearance", side=32).sizes()
