@@ -37,6 +37,13 @@ def test_help_of_every_command_imports_neither_torch_nor_jupyter():
     assert done.returncode == 0, done.stderr
 
 
+def test_the_home_folders_sign_is_read_where_a_shell_leaves_it(tmp_path, monkeypatch, capsys):
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    assert cli.main(["predict", "~/none.mp4", "--run=~/run"]) == 2
+    assert f"{tmp_path / 'none.mp4'}: found no such file" in capsys.readouterr().err
+
+
 def test_help_names_every_command(capsys):
     assert cli.main([]) == 0
     text = capsys.readouterr().out

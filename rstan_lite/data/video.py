@@ -166,15 +166,14 @@ def _check_length(path: Path) -> bool:
     FFmpeg would decode what is there in silence.
     """
     with path.open("rb") as file:
-        head, size, expected = file.read(TS_PACKET + 1), path.stat().st_size, 0
+        head, size = file.read(TS_PACKET + 1), path.stat().st_size
         is_avi = head[:4] == b"RIFF" and head[8:12] == b"AVI "
-        if is_avi:
-            expected = struct.unpack("<I", head[4:8])[0] + 8
+        expected = struct.unpack("<I", head[4:8])[0] + 8 if is_avi else 0
         if head[:1] == head[TS_PACKET:] == b"G":
-            expected = -(-size // TS_PACKET) * TS_PACKET
             file.seek(0)
-            if any(file.read(TS_PACKET)[:1] != b"G" for _ in range(0, size, TS_PACKET)):
-                raise DataError(path, "damage", f"packets of {TS_PACKET} bytes", AGAIN)
+            lost = (file.read(TS_PACKET)[:1] != b"G" for _ in range(0, size, TS_PACKET))
+            if size % TS_PACKET or any(lost):
+                raise DataError(path, "damage or a cut", f"packets of {TS_PACKET} bytes", AGAIN)
         if head[:4] == b"\x1a\x45\xdf\xa3":
             expected = _matroska_size(path, file, size)
     if not size or head[8:12] == b"WEBP":
@@ -251,8 +250,7 @@ def frame_files(folder: Path) -> tuple[int, list[Path]]:
         shown = ", ".join(f"{before}...{behind}" for before, behind in list(frames)[:4])
         raise DataError(folder, f"pictures of several kinds ({shown})", "the frames alone")
     if len(frames) < len(kinds):
-        said = "pictures of flow lie beside frames, and are left out"
-        warnings.warn(said, stacklevel=2)
+        warnings.warn("pictures of flow lie beside frames, and are left out", stacklevel=2)
     (files,) = frames.values()
     numbers, names = zip(*sorted(files), strict=True)
     if len({name.suffix.lower() == ".png" for name in names}) > 1:
@@ -266,14 +264,12 @@ def frame_files(folder: Path) -> tuple[int, list[Path]]:
 
 def _read_image(path: Path) -> np.ndarray:
     """One image, uint8 RGB (H, W, 3). Raises DataError as `read_images` does."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     check_regular(path, DataError, IMAGE)
     try:
         with Image.open(path, formats=("PNG", "JPEG")) as header:  # of which it reads the header
             width, height = header.size
-    except UnidentifiedImageError as error:
-        raise DataError(path, "an image that does not decode", IMAGE) from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(path, f"an image that does not decode ({error})", IMAGE) from error
     if width * height > MAX_PIXELS:

@@ -38,7 +38,6 @@ MADE = (
 )  # fmt: skip
 SAME = ("stored_frames", "test_frames", "views", "size")  # so that runs share steps and places
 LINES = 240  # px, short side of the clips of every data set; for runs that do not record theirs
-MAX_STEM = 220  # bytes; a file's name may have 255
 DRAWN_LINES = 360  # px, largest short side of an overlay
 # Writes films of frames (H, W, 3) with attention over them: given the frames, the maps (T, P) by
 # name, which of the T each frame takes, the crop that the maps cover, paths, and frames a second.
@@ -131,7 +130,7 @@ def answer(video: Path, run: Checkpoint) -> tuple[VideoInputs, dict[str, float],
 
 def free_stem(video: Path, out: Path) -> str:
     """The video's stem, with a number where the folder holds the answer for another video."""
-    own = video.stem.encode()[:MAX_STEM].decode(errors="ignore")
+    own = video.stem.encode()[:220].decode(errors="ignore")  # a file's name may have 255 bytes
     stem, number = own, 1
     while (path := out / f"{stem}-prediction.json").exists():
         found = read_json(path, DataError, "an earlier prediction")
