@@ -28,8 +28,8 @@ help:  ## say what can be made
 	@echo "make tour [JHMDB=/path]  the whole system once, on generated clips (into runs/tour) or on JHMDB"
 	@echo "                         (into runs/tour-jhmdb)"
 	@echo "                         (PROFILE=tiny|course|paper SPLIT=1|2|3 SEED=0 TOUR='-p NAME=VALUE')"
-	@echo "make lab                 JupyterLab with copies of the lessons to work in, build/teacher"
-	@echo "                         (LAB='--no-browser --port 8899': its own options)"
+	@echo "make lab                 JupyterLab with students' copies of the lessons, build/student"
+	@echo "                         (LAB=teacher: with the solutions; LAB='--no-browser': its own options)"
 	@echo "make student             the notebooks with blanks for solutions, into build/student"
 	@echo "make teacher             the same with the solutions in sight, into build/teacher"
 	@echo "                         (COPIES=--overwrite: also over copies that were worked in)"
@@ -59,7 +59,7 @@ tour: .venv/.installed
 	    -p seed=$(SEED) $(TOUR)
 
 lab: .venv/.installed
-# Copies that somebody works in stay; make teacher COPIES=--overwrite renews them.
+# Copies that somebody works in stay; the command says which lessons have changed since.
 	$(BIN)/rstan-lite lab $(LAB)
 
 student teacher: .venv/.installed

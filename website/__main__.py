@@ -37,7 +37,7 @@ DOCUMENTS = (
     "docs/security.md", "docs/install.md", "docs/doors.md", "benchmarks/README.md",
     "tests/README.md", "CONTRIBUTING.md", "CHANGELOG.md",
 )  # fmt: skip
-LEDGER_NOTEBOOK = "13_ledger"  # makes a small one on generated clips
+LEDGER_NOTEBOOK = "10_ablations"  # makes a small one on generated clips
 
 
 def build(

@@ -8,6 +8,7 @@ An exercise is its text, a code cell tagged `blank` that holds the solution betw
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from os import PathLike
@@ -23,6 +24,7 @@ from rstan_lite.system.settings import check_choice
 BLANK, CHECK, HIDDEN = "blank", "check", "hidden"
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 KINDS = ("student", "teacher")
+MADE_OF = "rstan_lite_lesson"  # in a copy's metadata: `fingerprint` of its cells as they were made
 _NUMBER = re.compile(r"\d+")
 _OUTWARD = re.compile(r"\[([^]\n]+)\]\(\.\./[^)\s]*\)")  # a link to a folder above
 _REGION = re.compile(rf"^([ \t]*){BEGIN}[ \t]*\n(.*?)^[ \t]*{END}[ \t]*$", re.MULTILINE | re.DOTALL)
@@ -61,7 +63,14 @@ def make_copy(path: str | PathLike[str], kind: str) -> dict[str, Any]:
         raise NotebookError(open_blank, "no check after it", f"a later cell tagged {CHECK!r}")
     if kind == "student":
         content["cells"] = [cell for cell in content["cells"] if not tagged(cell, HIDDEN)]
+    content["metadata"][MADE_OF] = fingerprint(content)
     return content
+
+
+def fingerprint(content: Mapping[str, Any]) -> str:
+    """A short hash of a notebook's sources, without its outputs."""
+    sources = "\0".join(cell["source"] for cell in content["cells"])
+    return hashlib.sha256(sources.encode()).hexdigest()[:16]
 
 
 def unfold(cell: dict[str, Any]) -> None:
@@ -122,6 +131,29 @@ def write_copies(
         texts[path] = notebook_text(make_copy(source, kind))
     write_texts(texts, overwrite)
     return list(texts)
+
+
+def refresh_copies(
+    kind: str, notebooks: Iterable[str | PathLike[str]], folder: str | PathLike[str]
+) -> list[Path]:
+    """Write the copies that are not there, and those whose lesson has changed since.
+
+    A copy whose sources somebody has changed stays as it is. Returns those of them whose lesson has
+    changed since they were made. Raises NotebookError as `make_copy` does.
+    """
+    outdated = []
+    for source in notebooks:
+        path, new = Path(folder) / Path(source).name, make_copy(source, kind)
+        if path.exists():
+            old = load_notebook(path)
+            made_of = old["metadata"].get(MADE_OF)
+            if made_of == new["metadata"][MADE_OF]:
+                continue
+            if made_of != fingerprint(old):
+                outdated.append(path)
+                continue
+        write_texts({path: notebook_text(new)}, overwrite=True)
+    return outdated
 
 
 def write_texts(texts: Mapping[Path, str], overwrite: bool) -> None:

@@ -16,7 +16,7 @@ ADVICE = (
     "the tour's finished models are kept with -p resume=true. "
     "Until it has run to its end, the files that it leaves may be of different runs."
 )
-TEACHER = Path("build/teacher")
+COPIES = Path("build")
 
 
 def add_parsers(subparsers: Any) -> None:
@@ -48,9 +48,11 @@ def add_parsers(subparsers: Any) -> None:
         add("--list", action="store_true", help="print the notebook's parameters and run nothing")
     lab = subparsers.add_parser(
         "lab",
-        help="JupyterLab with copies of the lessons to work in",
-        description=f"Open JupyterLab in {TEACHER}, with the copies for teachers, which are made "
-        "if they are not there. All other options are JupyterLab's, such as --no-browser.",
+        help="JupyterLab with copies of the lessons to work in; `lab teacher`: with the solutions",
+        description=f"Open JupyterLab in {COPIES / 'student'}, with a blank in each solution's "
+        f"place, or by `lab teacher` in {COPIES / 'teacher'}. Copies are made if they are not there, "
+        "and renewed if a lesson has changed and nobody has worked in its copy. "
+        "All other options are JupyterLab's, such as --no-browser.",
     )
     lab.set_defaults(func=_lab, others=[])
 
@@ -113,14 +115,18 @@ def _tour(arguments: argparse.Namespace) -> int:
 
 
 def _lab(arguments: argparse.Namespace) -> int:
-    from rstan_lite.classroom.copies import write_copies
+    from rstan_lite.classroom.copies import KINDS, refresh_copies
 
     require_libraries("rstan-lite lab", {"jupyterlab": "jupyterlab"}, "notebooks")
-    if not TEACHER.is_dir():  # copies that somebody works in stay
-        write_copies("teacher", _notebooks(), TEACHER)
+    word, *others = [*arguments.others, ""]
+    kind, others = (word, others) if word in KINDS else (KINDS[0], arguments.others)
+    folder = COPIES / kind
+    for path in refresh_copies(kind, _notebooks(), folder):
+        print(f"{path}: the lesson has changed since this copy was made, and you worked in the copy.")
+        print("  Move the copy away to get the new one.", flush=True)
     from jupyterlab.labapp import main as jupyter_lab
 
-    jupyter_lab([str(TEACHER), *arguments.others])
+    jupyter_lab([str(folder), *filter(None, others)])
     return 0
 
 

@@ -67,21 +67,33 @@ def test_without_a_checkout_the_tour_says_what_it_needs(
     assert "found no 00_tour.ipynb; expected a checkout" in capsys.readouterr().err
 
 
-def test_lab_opens_copies_and_leaves_those_that_are_worked_in(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_lab_opens_copies_for_students_or_teachers_and_renews_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    opened = []
+    opened: list[list[str]] = []
     monkeypatch.setattr(jupyterlab.labapp, "main", opened.append)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "notebooks").mkdir()
-    write(tmp_path / "notebooks" / "00_tour.ipynb", code("print(1)", "show"))
-    copy = tmp_path / "build" / "teacher" / "00_tour.ipynb"
+    lesson = tmp_path / "notebooks" / "00_tour.ipynb"
+    write(lesson, code("print(1)", "show"))
     assert main(["lab", "--no-browser", "--port", "8899"]) == 0
-    assert opened == [[str(Path("build/teacher")), "--no-browser", "--port", "8899"]]
-    assert copy.is_file()
-    copy.write_text("worked in", encoding="utf-8")
+    assert main(["lab", "teacher", "--no-browser"]) == 0
+    assert opened == [
+        [str(Path("build/student")), "--no-browser", "--port", "8899"],
+        [str(Path("build/teacher")), "--no-browser"],
+    ]
+    copy = tmp_path / "build" / "student" / "00_tour.ipynb"
+    write(lesson, code("print(2)", "show"))
+    assert main(["lab"]) == 0  # nobody has worked in the copy
+    assert "print(2)" in copy.read_text(encoding="utf-8")
+    copy.write_text(copy.read_text(encoding="utf-8").replace("print(2)", "mine"), encoding="utf-8")
+    capsys.readouterr()
     assert main(["lab"]) == 0
-    assert copy.read_text(encoding="utf-8") == "worked in"
+    assert "changed" not in capsys.readouterr().out
+    write(lesson, code("print(3)", "show"))
+    assert main(["lab"]) == 0
+    assert "00_tour.ipynb: the lesson has changed since" in capsys.readouterr().out
+    assert "mine" in copy.read_text(encoding="utf-8")
 
 
 def test_one_cache_wherever_a_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ CUT_OFF = """() => [...document.querySelectorAll("main *")].filter((e) =>
 ).map((e) => e.className)"""
 # What the text says of a run, whatever its seed: a cell, and its percentages in their order.
 SAID: dict[str, tuple[str, Callable[..., bool]]] = {
-    "02_two_stream_features": (
+    "01_clips_and_features": (
         "fig-receptive",
         lambda middle, other, corner: 2 * max(middle, other) < corner,
     ),
