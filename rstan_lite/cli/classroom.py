@@ -50,7 +50,7 @@ def add_parsers(subparsers: Any) -> None:
         "lab",
         help="JupyterLab with copies of the lessons to work in; `lab teacher`: with the solutions",
         description=f"Open JupyterLab in {COPIES / 'student'}, with a blank in each solution's "
-        f"place, or by `lab teacher` in {COPIES / 'teacher'}. Copies are made if they are not there, "
+        f"place, or by `lab teacher` in {COPIES / 'teacher'}. Copies are made if they are absent, "
         "and renewed if a lesson has changed and nobody has worked in its copy. "
         "All other options are JupyterLab's, such as --no-browser.",
     )
@@ -122,8 +122,8 @@ def _lab(arguments: argparse.Namespace) -> int:
     kind, others = (word, others) if word in KINDS else (KINDS[0], arguments.others)
     folder = COPIES / kind
     for path in refresh_copies(kind, _notebooks(), folder):
-        print(f"{path}: the lesson has changed since this copy was made, and you worked in the copy.")
-        print("  Move the copy away to get the new one.", flush=True)
+        print(f"{path}: the lesson has changed since this copy was made. You worked in the copy,")
+        print("  so it stays. Move the copy away to get the new one.", flush=True)
     from jupyterlab.labapp import main as jupyter_lab
 
     jupyter_lab([str(folder), *filter(None, others)])
