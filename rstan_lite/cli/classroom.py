@@ -118,15 +118,15 @@ def _lab(arguments: argparse.Namespace) -> int:
     from rstan_lite.classroom.copies import KINDS, refresh_copies
 
     require_libraries("rstan-lite lab", {"jupyterlab": "jupyterlab"}, "notebooks")
-    word, *others = [*arguments.others, ""]
-    kind, others = (word, others) if word in KINDS else (KINDS[0], arguments.others)
+    words: list[str] = list(arguments.others)
+    kind = words.pop(0) if words and words[0] in KINDS else KINDS[0]
     folder = COPIES / kind
     for path in refresh_copies(kind, _notebooks(), folder):
         print(f"{path}: the lesson has changed since this copy was made. You worked in the copy,")
         print("  so it stays. Move the copy away to get the new one.", flush=True)
     from jupyterlab.labapp import main as jupyter_lab
 
-    jupyter_lab([str(folder), *filter(None, others)])
+    jupyter_lab([str(folder), *words])
     return 0
 
 
