@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch.nn import functional
 
 from rstan_lite.data.video import read_images
 from rstan_lite.system.errors import ConfigError, DataError
@@ -96,10 +94,16 @@ def target(masks: np.ndarray, k: int) -> np.ndarray:
     small people altogether); each of the N_box such places gets 1/N_box, others 0.
     Returns float32 (T, K * K), row-major; a row sums to 1, or to 0 where the frame shows no one.
     """
-    side = min(masks.shape[1:])
+    steps, height, width = masks.shape
+    side = min(height, width)
     if k < 1 or k > side:
         raise ConfigError("k", str(k), f"between 1 and {side}, the mask's side")
-    # adaptive pooling's bins overlap: a pixel that straddles two places counts for both
-    touched = functional.adaptive_max_pool2d(torch.from_numpy(masks.astype(np.float32)), k)
-    flat = touched.flatten(1)  # (T, K * K)
-    return (flat / flat.sum(1, keepdim=True).clamp_min(1)).numpy()
+    # places in pixels: a pixel that straddles two places counts for both
+    rows, columns = (
+        [slice(i * s // k, -(-(i + 1) * s // k)) for i in range(k)] for s in (height, width)
+    )
+    touched = np.zeros((steps, k, k), np.float32)
+    for i, j in np.ndindex(k, k):
+        touched[:, i, j] = masks[:, rows[i], columns[j]].any(axis=(1, 2))
+    flat = touched.reshape(steps, k * k)
+    return flat / np.maximum(flat.sum(1, keepdims=True), 1)
