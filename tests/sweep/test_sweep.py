@@ -11,6 +11,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -189,6 +190,20 @@ def test_columns_of_two_kinds_become_text() -> None:
     assert table["a"].tolist()[:2] == [1.0, 0.5]
     assert table["b"].tolist()[:2] == ["1", "x"]
     assert bytes(table.to_parquet())
+
+
+def test_writing_a_table_that_grows_takes_a_small_share_of_the_time(tmp_path, monkeypatch):
+    written, path = [], notebook(tmp_path)
+
+    def write_slowly(out: Path, rows: dict, order: list[str]) -> None:
+        written.append(len(rows))
+        time.sleep(0.1)
+
+    monkeypatch.setattr(sweeping, "_write_table", write_slowly)
+    monkeypatch.setattr(sweeping, "run_here", lambda job: {"job": job.name, "status": "done"})
+    numbers = ",".join(str(number) for number in range(50))
+    sweep(describe(path, [f"number={numbers}"]), tmp_path / "out", workers=0, progress=False)
+    assert written == [1, 50]  # the first row, and all of them at the end
 
 
 def test_training_over_a_grid_shares_features_and_leaves_runs(small_root, tmp_path, capsys):

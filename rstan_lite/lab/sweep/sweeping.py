@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 RECORD = "sweep.json"  # in a sweep's folder: what it is of
 PARQUET, CSV = "results.parquet", "results.csv"
+SHARE = 0.1  # of the time, at most, goes into writing a table that grows
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class Report:
         count, failed = len(self.rows), len(self.failed)
         said = f"{count - failed} of {count} jobs done, {failed} failed"
         lines.append(f"{said}; {self.ran} ran in this call")
-        lines += ["Run the failed ones again with --retry-failed."] * bool(failed)
+        if failed:
+            lines.append("Run the failed ones again with --retry-failed.")
         return [*lines, f"table: {out / PARQUET}, {out / CSV}"]
 
 
@@ -76,9 +79,15 @@ def sweep(
     done = {name for name, row in rows.items() if not retry_failed or row["status"] == DONE}
     todo = [job for job in jobs if job.name not in done]
 
+    due = 0.0  # when the table is written next
+
     def keep(row: Row) -> None:
+        nonlocal due
         rows[row["job"]] = row
-        _write_table(out, rows, order)
+        start = time.monotonic()
+        if start >= due:
+            _write_table(out, rows, order)
+            due = start + (time.monotonic() - start) / SHARE
         if on_row is not None:
             on_row(row)
 
