@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,6 +40,7 @@ MADE = (
 SAME = ("stored_frames", "test_frames", "views", "size")  # so that runs share steps and places
 LINES = 240  # px, short side of the clips of every data set; for runs that do not record theirs
 DRAWN_LINES = 360  # px, largest short side of an overlay
+LONGEST_STEM = 220  # bytes of a file's name, which may have 255 with what is added
 # Writes films of frames (H, W, 3) with attention over them: given the frames, the maps (T, P) by
 # name, which of the T each frame takes, the crop that the maps cover, paths, and frames a second.
 Film = Iterator[np.ndarray]
@@ -130,7 +132,9 @@ def answer(video: Path, run: Checkpoint) -> tuple[VideoInputs, dict[str, float],
 
 def free_stem(video: Path, out: Path) -> str:
     """The video's stem, with a number where the folder holds the answer for another video."""
-    own = video.stem.encode()[:220].decode(errors="ignore")  # a file's name may have 255 bytes
+    own = video.stem
+    while len(os.fsencode(own)) > LONGEST_STEM:
+        own = own[:-1]
     stem, number = own, 1
     while (path := out / f"{stem}-prediction.json").exists():
         found = read_json(path, DataError, "an earlier prediction")

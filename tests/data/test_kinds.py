@@ -2,6 +2,8 @@
 
 import errno
 import io
+import os
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -181,12 +183,30 @@ def test_what_an_edit_list_cuts_away_is_not_shown(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [" sp ace", "naïve 視頻 😀", "a%c%05d", "new\nline", "-dash", "'\"$(x)", "a:b", "x" * 240],
+    [
+        " sp ace",
+        "naïve 視頻 😀",
+        "a%c%05d",
+        "new\nline",
+        "-dash",
+        "'\"$(x)",
+        "a:b",
+        "x" * 240,
+        "😀" * 60,
+    ],
 )
 def test_names(tmp_path: Path, name: str) -> None:
     path = write_video(tmp_path / f"{name}.mp4", MADE)
     assert near(read_frames(path), MADE)
     assert (tmp_path / f"{free_stem(path, tmp_path)}-prediction.json").write_text("{}") == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux alone")
+def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.mp4")
+    write_video(tmp_path / "a.mp4", MADE).rename(path)
+    assert near(read_frames(path), MADE)
+    assert free_stem(path, tmp_path) == path.stem
 
 
 @pytest.mark.parametrize("kind", ["alpha", "16 bits", "palette", "grey", "turned"])
