@@ -12,6 +12,7 @@ from small_runs import content
 from rstan_lite.cli import main
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.data.sampling import equally_spaced
+from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import view
 from rstan_lite.features import extraction, pipeline
 from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone, build
@@ -24,6 +25,7 @@ from rstan_lite.features.pretrained import load_imagenet
 from rstan_lite.lab.network_tuning import tuned_path
 from rstan_lite.lab.tuning_images import TuneSettings, fill_inputs
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
+from rstan_lite.system.tensor_files import read_state
 
 
 def settings_for(networks, **more):
@@ -39,6 +41,30 @@ def test_inputs_are_the_clips_frames_flow_and_masks(data, inputs):
     np.testing.assert_array_equal(inputs.read(clip, "frames"), frames[index])
     np.testing.assert_array_equal(inputs.read(clip, "masks"), data.silhouettes(clip, frames)[index])
     np.testing.assert_array_equal(inputs.read(clip, "flow"), encode(flow_sequence(frames)))
+
+
+def test_features_are_the_networks_on_the_views(data, inputs, cache, networks):
+    """Cubes, vectors and M of one clip, mirrored view, computed again step by step."""
+    settings = settings_for(networks)
+    found = prepare_parts(data, ("train",), settings, cache, workers=1)["train"]
+    clip, row = data.train[4], 4
+    assert found.cubes["motion"].shape == (len(data.train), 2, 5, 36, 128)
+    flow = inputs.read(clip, "flow").numpy()
+    geometry = view("centre-mirror", flow.shape[1:3], 96)
+    index = inputs.read(clip, "index").tolist()
+    images = np.stack([geometry.flow(stack(flow, t)) for t in index])  # the other way round
+    net = FeatureNet(backbone("puppetnet"), "motion", classes=3).eval()
+    net.load_state_dict(read_state(networks["motion"]))
+    with torch.no_grad():
+        alone = net.features(torch.from_numpy(images))
+    for name, rows in (("cubes", found.cubes), ("vectors", found.vectors)):
+        stored = rows["motion"][row][1].float()
+        torch.testing.assert_close(stored, alone[name], atol=2e-3, rtol=2e-3)
+    masks = inputs.read(clip, "masks").numpy()
+    seen = np.stack([view("centre-mirror", m.shape, 96).mask(m) for m in masks])
+    np.testing.assert_allclose(found.target[row][1], target(seen, 6))
+    plain = np.stack([view("centre", m.shape, 96).mask(m) for m in masks])
+    np.testing.assert_array_equal(plain[:, :, ::-1], seen)
 
 
 def test_tsns_motion_network_sees_five_pairs(data, inputs, cache, tmp_path):

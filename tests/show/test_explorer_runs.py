@@ -267,3 +267,20 @@ def test_uploads_are_shown_or_refused(stage: Stage, tmp_path: Path, video: bytes
     assert picture(made) != before
     made.title.value = stage.titles[0]
     assert picture(made) == before
+
+
+def test_a_clip_that_cannot_be_read_leaves_the_one_before(place: Path, tmp_path: Path) -> None:
+    clips = write_dataset(tmp_path / "clips", per_class=4)
+    data = JHMDB(clips, validation=0.25)
+    chosen = one_of_each(data.test)
+    checkpoints = open_checkpoints({"with": place / "with"}, "cpu")
+    made = Explorer(Stage(checkpoints, data, chosen), tmp_path / "exports")
+    first, second = list(chosen)[:2]
+    path, before = chosen[second].path, picture(made)
+    path.write_bytes(path.read_bytes()[:500])
+    made.title.value = second
+    assert path.name in said(made, "status")
+    assert picture(made) == before
+    assert made.title.value == first
+    made.step.value = 2
+    assert said(made).startswith(f"{first}, step 2")

@@ -49,6 +49,8 @@ def test_clips_become_features_a_trained_model_and_its_test(
     assert main(["train", "--quiet", *(str(x) for pair in options.items() for x in pair)]) == 0
     metrics = content(run / "metrics.json")
     assert (metrics["n_train"], metrics["n_test"], metrics["iterations"]) == (1, 1, 1)
+    assert (metrics["n_validation"], metrics["validation_accuracy"]) == (0, None)
+    assert metrics["best_epoch"] == metrics["epochs"]  # the last one, where nothing validates
     model = content(run / "checkpoint.json")["model"]
     assert model["d_cv"] == model["d_fc"] == dict.fromkeys(streams, d)
     for stream in streams:

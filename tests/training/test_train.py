@@ -28,7 +28,8 @@ CONFIG = resolve("tiny", OPTIONS)
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "whole"
-    return out, train(CONFIG, out, make_parts(), progress=False)
+    parts = replace(make_parts(), missing=("x (1)", "y!"))
+    return out, train(CONFIG, out, parts, progress=False)
 
 
 def test_metrics_hold_what_a_reader_looks_for(finished):
@@ -36,7 +37,7 @@ def test_metrics_hold_what_a_reader_looks_for(finished):
     assert content(out / "metrics.json") == metrics
     assert metrics["n_test"] == 32
     assert set(metrics["per_class"]) == set("abcd")
-    assert metrics["missing_clips"] == []
+    assert metrics["missing_clips"] == ["x (1)", "y!"]
     assert metrics["silhouette_area"] == pytest.approx(1 / 9)
     assert metrics["attention_on_silhouette"] > metrics["silhouette_area"]
     assert metrics["seconds"] > 0
