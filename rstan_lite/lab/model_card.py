@@ -124,7 +124,7 @@ def _limits(config: TrainConfig, metrics: Mapping[str, Any]) -> list[str]:
     fold = "The accuracy is that of a fold of the training list, not of the test list."
     lines = [
         "One seed of one split: another seed moves the accuracy by points.",
-        *[fold] * bool(config.fold),
+        *([fold] if config.fold else []),
         f"It knows {len(metrics['per_class'])} actions and names one of them for any video, "
         "also for one that shows none.",
         "Attention shows what the recurrence weighed, not why it decided.",

@@ -104,7 +104,7 @@ class TrainConfig:
         "plain", "loop over frames: as written, or fast", ("auto", "plain", "fast"), place=True
     )
     save_seconds: float = _option(60.0, "seconds between checkpoints (0: none)", low=0, place=True)
-    save_every: int = _option(0, "epochs between further ones (0: none)", low=0, place=True)
+    save_every: int = _option(0, "epochs between further checkpoints (0: none)", low=0, place=True)
 
     def __post_init__(self) -> None:
         for spec in fields(self):

@@ -51,8 +51,9 @@ def margins(
         if own.all() or not own.any():
             clips = f"{own.sum()} of the {len(own)} training clips"
             raise DataError(name, clips, "some, but not all")
-        machine = SVC(C=c, kernel="precomputed").fit(kernel, own)
-        found[:, label] = machine.decision_function(rows) if len(rows) else ()
+        if len(rows):
+            machine = SVC(C=c, kernel="precomputed").fit(kernel, own)
+            found[:, label] = machine.decision_function(rows)
     return found
 
 
