@@ -138,14 +138,17 @@ def refresh_copies(
 ) -> list[Path]:
     """Write the copies that are not there, and those whose lesson has changed since.
 
-    A copy whose sources somebody has changed stays as it is. Returns those of them whose lesson has
-    changed since they were made. Raises NotebookError as `make_copy` does.
+    A copy whose sources somebody has changed, or that is no notebook any more, stays as it is.
+    Returns changed ones whose lesson has changed since they were made. Raises NotebookError as `make_copy` does.
     """
     outdated = []
     for source in notebooks:
         path, new = Path(folder) / Path(source).name, make_copy(source, kind)
         if path.exists():
-            old = load_notebook(path)
+            try:
+                old = load_notebook(path)
+            except NotebookError:  # somebody's own: JupyterLab says what is wrong with it
+                continue
             made_of = old["metadata"].get(MADE_OF)
             if made_of == new["metadata"][MADE_OF]:
                 continue

@@ -94,6 +94,9 @@ def test_lab_opens_copies_for_students_or_teachers_and_renews_them(
     assert main(["lab"]) == 0
     assert "00_tour.ipynb: the lesson has changed since" in capsys.readouterr().out
     assert "mine" in copy.read_text(encoding="utf-8")
+    copy.write_text("no notebook", encoding="utf-8")
+    assert main(["lab"]) == 0
+    assert copy.read_text(encoding="utf-8") == "no notebook"
 
 
 def test_one_cache_wherever_a_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
