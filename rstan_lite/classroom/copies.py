@@ -139,7 +139,7 @@ def refresh_copies(
     """Write the copies that are not there, and those whose lesson has changed since.
 
     A copy whose sources somebody has changed, or that is no notebook any more, stays as it is.
-    Returns changed ones whose lesson has changed since they were made. Raises NotebookError as `make_copy` does.
+    Returns changed copies whose lesson has changed, too. Raises NotebookError as `make_copy` does.
     """
     outdated = []
     for source in notebooks:
