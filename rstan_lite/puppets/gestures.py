@@ -9,7 +9,7 @@ from .gaits import sway
 from .painting import Colour, Part, ball, box, chain, rod, table, tint
 from .skeleton import SIDE, Clock, Performance, Pose, blend, keys, points
 
-WOODS: list[Colour] = table("looks")["woods"]
+WOODS: tuple[Colour, ...] = table("looks")["woods"]
 CORNERS = ((-1, -1), (-1, 1), (1, -1), (1, 1))  # of a seat or a table, in x and z
 
 

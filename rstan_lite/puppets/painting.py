@@ -6,7 +6,6 @@ sorted by depth as one. Strokes are what the camera sees of it; the easel paints
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,6 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rstan_lite.system.reading import read_toml
+
 Array = NDArray[np.float64]
 Point = Array | Sequence[float]
 Colour = tuple[int, int, int]
@@ -26,7 +27,7 @@ Colour = tuple[int, int, int]
 @cache
 def table(name: str) -> dict[str, Any]:
     """Data beside this file: "actions", their staging and keyframes, or "looks", colours, names."""
-    return tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text(encoding="utf-8"))
+    return read_toml(Path(__file__).with_name(f"{name}.toml"))
 
 
 @dataclass

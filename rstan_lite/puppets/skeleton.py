@@ -82,8 +82,8 @@ class Pose:
 
 
 def _filled(value: Any, named: Mapping[str, object]) -> Any:
-    """A value of a keyframe, or lists of them, with what it calls by name."""
-    if isinstance(value, list):
+    """A value of a keyframe, or tuples of them, with what it calls by name."""
+    if isinstance(value, tuple):
         return [_filled(one, named) for one in value]
     return named[value] if isinstance(value, str) else value
 

@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import struct
+import tomllib
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -130,3 +131,15 @@ def _unpacked(path: Path, most: int) -> int:
                 total += len(unpacker.decompress(data, CHUNK))
                 data = unpacker.unconsumed_tail
     return total
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A table of the package's own, with its lists as tuples: nobody changes it."""
+    tables: dict[str, Any] = _with_tuples(tomllib.loads(path.read_text(encoding="utf-8")))
+    return tables
+
+
+def _with_tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _with_tuples(one) for name, one in value.items()}
+    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value

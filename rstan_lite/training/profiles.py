@@ -6,24 +6,15 @@ the paper states them, and why ours are as they are.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rstan_lite.system.reading import read_toml
 from rstan_lite.system.settings import check_choice
 from rstan_lite.training.config import TrainConfig, from_mapping
 
-
-def _with_tuples(value: Any) -> Any:
-    """A value of a TOML file with its lists as tuples, as TrainConfig has them."""
-    if isinstance(value, dict):
-        return {name: _with_tuples(of) for name, of in value.items()}
-    return tuple(value) if isinstance(value, list) else value
-
-
-_FILE = Path(__file__).with_suffix(".toml")
-_TABLES = _with_tuples(tomllib.loads(_FILE.read_text(encoding="utf-8")))
+_TABLES = read_toml(Path(__file__).with_suffix(".toml"))
 SIZES: dict[str, dict[str, Any]] = _TABLES["sizes"]
 VARIANTS: dict[str, dict[str, Any]] = _TABLES["variants"]
 STATED: dict[str, Any] = _TABLES["stated"]
