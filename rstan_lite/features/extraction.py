@@ -151,7 +151,8 @@ class InputSteps:
     def decode(self, clip: Clip, _: None) -> Made:
         """All frames and masks of a clip; or its inputs, where they are stored and suffice."""
         found = fingerprint(clip.path)  # before the clip is read: a later change is then seen
-        stored = self.inputs.current(clip, lambda _: found)
+        # the clip is hashed once; its silhouettes are another file
+        stored = self.inputs.current(clip, lambda p: found if p == clip.path else fingerprint(p))
         kept = ("whole", self.inputs.frames)
         if stored and all((one.extent, one.frames) == kept for _, one in self.todo[clip]):
             return Made(found, self.inputs.read_all(clip))

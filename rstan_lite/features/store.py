@@ -20,6 +20,7 @@ from rstan_lite.system.reading import check_regular, disk_errors, read_json, sha
 
 MEND = "Remove it and run `rstan-lite extract` again: only this clip is made anew."
 TENSORS = "a clip's stored tensors"
+MADE_OF_MASKS = {"masks", "target"}  # names of tensors
 
 
 def digest(value: Any) -> str:
@@ -36,13 +37,17 @@ def fingerprint(path: Path) -> str:
         return sha256(files)[:16]
 
 
+def _masks_print(clip: Clip, prints: Callable[[Path], str]) -> str:
+    return "none" if clip.mask_path is None else prints(clip.mask_path)
+
+
 class Store:
     """Tensors of clips in `folder/<class>/<clip>.safetensors`, memory-mapped when read.
 
     folder: made if absent. key: everything that changes the content, as JSON values; a folder whose
     `key.json` holds another one is refused (StoreError).
-    Each file carries its clip's fingerprint, and appears whole or not at all: what changed or is
-    missing is made anew.
+    Each file carries its clip's fingerprint, that of the silhouettes too where it is made of them,
+    and appears whole or not at all: what changed or is missing is made anew.
     """
 
     def __init__(self, folder: str | Path, key: dict[str, Any]):
@@ -81,9 +86,10 @@ class Store:
         if not path.is_file():
             return False
         with self._open(path) as file:
-            stored = (file.metadata() or {}).get("clip")
+            stored = file.metadata() or {}
         try:
-            return stored == prints(clip.path)
+            masks = "masks" not in stored or stored["masks"] == _masks_print(clip, prints)
+            return masks and stored.get("clip") == prints(clip.path)
         except DataError:  # whoever makes it anew will find the damage, and say it of this clip
             return False
 
@@ -91,6 +97,8 @@ class Store:
         """Store a clip's tensors. clip_print: its fingerprint of before it was read."""
         content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         metadata = {"clip": clip_print or fingerprint(clip.path)}
+        if content.keys() & MADE_OF_MASKS:
+            metadata["masks"] = _masks_print(clip, fingerprint)
         write_atomically(self.path(clip), save(content, metadata))
 
     def read(self, clip: Clip, name: str) -> Tensor:

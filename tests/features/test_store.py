@@ -1,5 +1,7 @@
 """Stores: atomic, keyed, resumed, refused; and the packed images in them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -35,6 +37,22 @@ def test_reads_back_until_the_clip_changes(stored, clip):
     assert again.missing([clip]) == []
     clip.path.write_bytes(b"other frames")
     assert stored.missing([clip]) == [clip]
+
+
+def test_what_is_made_of_silhouettes_is_made_anew_when_they_change(stored, clip, tmp_path):
+    drawn = tmp_path / "masks.npz"
+    drawn.write_bytes(b"somebody")
+    clip = replace(clip, mask_path=drawn)
+    target = Store(tmp_path / "target", {"places": 4})
+    target.write(clip, {"target": torch.ones(3, 4)})
+    stored.write(clip, {"cubes": torch.ones(3, 4)})
+    assert target.missing([clip]) == []
+    drawn.write_bytes(b"somebody else")
+    assert target.missing([clip]) == [clip]
+    assert stored.missing([clip]) == [], "features of the frames alone"
+    target.write(clip, {"target": torch.ones(3, 4)})
+    assert target.missing([clip]) == []
+    assert target.missing([replace(clip, mask_path=None)]) == [replace(clip, mask_path=None)]
 
 
 def test_other_key_is_refused_and_nothing_is_lost(stored, clip):
