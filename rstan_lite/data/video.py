@@ -103,7 +103,8 @@ def open_packets(path: Path) -> Iterator[Iterator[av.Packet]]:
             if path.suffix.lower() == ".avi" and not is_avi and container.format.name in BARE:
                 raise DataError(path, "no RIFF/AVI header", "an AVI file")
             stream.codec_context.options = STRICT
-            yield _playable(container.demux(stream), len(stream.index_entries) if is_avi else 0)
+            listed = len(stream.index_entries) if is_avi and _has_index(path) else 0
+            yield _playable(container.demux(stream), listed)
     except DataError:
         raise
     except Exception as error:  # of the decoder, of the disk, or for lack of memory
@@ -182,6 +183,23 @@ def _check_length(path: Path) -> bool:
         found = f"{size} bytes: the file is cut short"
         raise DataError(path, found, f"the {expected} bytes of its header", AGAIN)
     return is_avi
+
+
+def _has_index(path: Path) -> bool:
+    """Whether an AVI should have an index: not if its packets end the file, or have no length.
+
+    Of a file without one FFmpeg begins to make an index when it opens the file.
+    """
+    at, size = 12, path.stat().st_size
+    with path.open("rb") as file:
+        while at < size:
+            file.seek(at)
+            chunk = file.read(8)
+            length = int.from_bytes(chunk[4:], "little")
+            if chunk[:4] == b"idx1" or (chunk[:4] == b"LIST" and length == 0):
+                return length > 0
+            at += 8 + length + length % 2
+    return at > size + 1  # the byte that evens an odd length may lack
 
 
 def _matroska_size(path: Path, file: BinaryIO, size: int) -> int:

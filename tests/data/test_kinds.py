@@ -102,6 +102,18 @@ def test_hdr_is_shown_as_sdr(tmp_path: Path) -> None:
     assert np.abs(pictures - ramp).mean() > 30
 
 
+def test_an_avi_without_an_index_is_read(tmp_path: Path) -> None:
+    """As a camera leaves that lost its power, or a program that writes to a pipe."""
+    whole = write_video(tmp_path / "whole.avi", MADE)
+    data = bytearray(whole.read_bytes())
+    bare, packets = data[: data.rindex(b"idx1")], data.index(b"movi") - 4
+    for whole_file in (len(bare) - 8, 0):  # 0: never filled in
+        bare[4:8] = whole_file.to_bytes(4, "little")
+        bare[packets : packets + 4] = bare[packets : packets + 4] if whole_file else bytes(4)
+        (tmp_path / "bare.avi").write_bytes(bare)
+        np.testing.assert_array_equal(read_frames(tmp_path / "bare.avi"), read_frames(whole))
+
+
 def _sound(path: Path, cover: bool) -> None:
     with av.open(str(path), "w") as box:
         sound = box.add_stream("aac", rate=16000)
