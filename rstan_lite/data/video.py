@@ -36,6 +36,7 @@ SEGMENT = 0x8538067  # an ID of Matroska without its first bit; the others are o
 ELEMENTS = (SEGMENT, 0xA45DFA3, 0x14D9B74, 0x549A966, 0x654AE6B, 0xC53BB6B, 0xF43B675, 0x254C367,
             0x941A469, 0x43A770, 0x6C, 0x3F)  # fmt: skip
 MAX_ELEMENT = 2**26  # bytes that are read for a checksum; FFmpeg's clusters have 5 MB
+UNFILLED = (0, 2**32 - 1)  # an AVI's lengths where its writer did not come to an end, or can't seek
 TS_PACKET = 188  # bytes of each packet of an MPEG transport stream, which begins with "G"
 PQ = 16  # FFmpeg's number of HDR10's transfer curve, SMPTE ST 2084
 _POWER = (np.arange(256) / 255) ** (32 / 2523)
@@ -169,7 +170,8 @@ def _check_length(path: Path) -> bool:
     with path.open("rb") as file:
         head, size = file.read(TS_PACKET + 1), path.stat().st_size
         is_avi = head[:4] == b"RIFF" and head[8:12] == b"AVI "
-        expected = struct.unpack("<I", head[4:8])[0] + 8 if is_avi else 0
+        length = struct.unpack("<I", head[4:8])[0] if is_avi else 0
+        expected = length + 8 if length not in UNFILLED else 0
         if head[:1] == head[TS_PACKET:] == b"G":
             file.seek(0)
             lost = (file.read(TS_PACKET)[:1] != b"G" for _ in range(0, size, TS_PACKET))
@@ -196,8 +198,10 @@ def _has_index(path: Path) -> bool:
             file.seek(at)
             chunk = file.read(8)
             length = int.from_bytes(chunk[4:], "little")
-            if chunk[:4] == b"idx1" or (chunk[:4] == b"LIST" and length == 0):
-                return length > 0
+            if chunk[:4] == b"idx1":
+                return True
+            if chunk[:4] == b"LIST" and length in UNFILLED:
+                return False
             at += 8 + length + length % 2
     return at > size + 1  # the byte that evens an odd length may lack
 

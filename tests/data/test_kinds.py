@@ -107,9 +107,9 @@ def test_an_avi_without_an_index_is_read(tmp_path: Path) -> None:
     whole = write_video(tmp_path / "whole.avi", MADE)
     data = bytearray(whole.read_bytes())
     bare, packets = data[: data.rindex(b"idx1")], data.index(b"movi") - 4
-    for whole_file in (len(bare) - 8, 0):  # 0: never filled in
-        bare[4:8] = whole_file.to_bytes(4, "little")
-        bare[packets : packets + 4] = bare[packets : packets + 4] if whole_file else bytes(4)
+    filled = (len(bare) - 8).to_bytes(4, "little"), bytes(bare[packets : packets + 4])
+    for lengths in (filled, [bytes(4)] * 2, [b"\xff" * 4] * 2):  # the others: never filled in
+        bare[4:8], bare[packets : packets + 4] = lengths
         (tmp_path / "bare.avi").write_bytes(bare)
         np.testing.assert_array_equal(read_frames(tmp_path / "bare.avi"), read_frames(whole))
 
