@@ -302,7 +302,7 @@ def test_folds_of_a_split_are_parts_too(plans, tmp_path):
     assert "tested on folds of the training list: 20 + 30 clips" in pool_text(pool)
     write_tables(pool, tmp_path / "pool")
     heads = (tmp_path / "pool" / "pooled.csv").read_text(encoding="utf-8").splitlines()[0]
-    assert heads == "row,model,split_3_fold_4,split_3_fold_5,mean,seeds"
+    assert heads == "row,model,split_3_fold_4,split_3_fold_5,mean,deviation,seeds"
     with pytest.raises(ConfigError, match="the test list"):  # whose clips have trained in split 3
         Pool([found[0], read(plans[0])])
 

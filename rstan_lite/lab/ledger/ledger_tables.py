@@ -103,7 +103,7 @@ def write_tables(found: Ledger | Pool, out: Path) -> list[Path]:
     if isinstance(found, Pool):
         heads = {part: part.replace(", ", "_").replace(" ", "_") for part in found.parts}
         rows = [{heads.get(k, k): v for k, v in row.items()} for row in found.records()]
-        columns = ("row", "model", *heads.values(), "mean", "seeds")
+        columns = ("row", "model", *heads.values(), "mean", "deviation", "seeds")
         written = {"pooled.md": pool_text(found), "pooled.csv": _csv(columns, rows)}
     else:
         rows = [*_records(found), *({**row, "seeds": 0} for row in NOT_RUN)]
