@@ -29,7 +29,7 @@ def answer(path: Path) -> str:
 
 
 def unchecked(path: Path) -> np.ndarray:
-    """Which bytes of a file hold what no checksum covers: coded pictures, and an MP4's times."""
+    """Which bytes hold what no checksum covers: coded pictures, an MP4's times and its turn."""
     data, found = path.read_bytes(), []
     if path.suffix == ".mkv":
         return np.zeros(len(data), bool)
@@ -38,7 +38,7 @@ def unchecked(path: Path) -> np.ndarray:
     with av.open(str(path)) as box:
         for picture in (bytes(packet) for packet in box.demux(video=0) if packet.size):
             found.append((data.index(picture), len(picture)))
-    for table in (b"stts", b"ctts", b"elst"):
+    for table in (b"stts", b"ctts", b"elst", b"tkhd"):
         at = data.find(table)
         found.append((at, int.from_bytes(data[at - 4 : at]) - 4 if at > 0 else 0))
     covered = np.zeros(len(data), bool)

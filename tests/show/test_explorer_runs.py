@@ -131,7 +131,7 @@ def test_bad_videos_are_named_and_change_nothing(
     with pytest.raises(DataError, match=r"own\.avi.*at most.*`video`"):
         stage.upload("own.avi", video)
     monkeypatch.undo()
-    monkeypatch.setattr("rstan_lite.data.video.MAX_SECONDS", 0.1)
+    monkeypatch.setattr("rstan_lite.lab.video.sampled_video.MAX_SECONDS", 0.1)
     with pytest.raises(DataError, match="minutes"):
         stage.upload("own.avi", video)
     assert stage.titles == before

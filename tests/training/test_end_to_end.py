@@ -358,7 +358,7 @@ def test_predict_complaints(trained: Path, place: Path, tmp_path: Path, capsys):
     assert main(["predict", str(tmp_path / "absent.avi"), *run]) == 2
     assert "no such file" in capsys.readouterr().err
     assert main(["predict", str(video), "--run", str(tmp_path)]) == 2
-    assert "config.json" in capsys.readouterr().err
+    assert "checkpoint.json" in capsys.readouterr().err
     weights = place / "motion.safetensors"
     kept = weights.read_bytes()
     write_avi(video, film())
