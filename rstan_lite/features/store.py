@@ -86,20 +86,20 @@ class Store:
         if not path.is_file():
             return False
         with self._open(path) as file:
-            stored = file.metadata() or {}
+            stored = (file.metadata() or {}).get("clip", "").split()
         try:
-            masks = "masks" not in stored or stored["masks"] == _masks_print(clip, prints)
-            return masks and stored.get("clip") == prints(clip.path)
+            masks = len(stored) < 2 or stored[1] == _masks_print(clip, prints)
+            return masks and stored[:1] == [prints(clip.path)]
         except DataError:  # whoever makes it anew will find the damage, and say it of this clip
             return False
 
     def write(self, clip: Clip, tensors: dict[str, Tensor], clip_print: str = "") -> None:
         """Store a clip's tensors. clip_print: its fingerprint of before it was read."""
         content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        metadata = {"clip": clip_print or fingerprint(clip.path)}
-        if content.keys() & MADE_OF_MASKS:
-            metadata["masks"] = _masks_print(clip, fingerprint)
-        write_atomically(self.path(clip), save(content, metadata))
+        found = clip_print or fingerprint(clip.path)
+        if content.keys() & MADE_OF_MASKS:  # one entry: safetensors writes several in any order
+            found += f" {_masks_print(clip, fingerprint)}"
+        write_atomically(self.path(clip), save(content, {"clip": found}))
 
     def read(self, clip: Clip, name: str) -> Tensor:
         """A stored tensor; its pages are read from the disk when they are touched."""
