@@ -38,9 +38,13 @@ def unchecked(path: Path) -> np.ndarray:
     with av.open(str(path)) as box:
         for picture in (bytes(packet) for packet in box.demux(video=0) if packet.size):
             found.append((data.index(picture), len(picture)))
-    for table in (b"stts", b"ctts", b"elst", b"tkhd"):
+    for table in (b"stts", b"ctts", b"elst"):
         at = data.find(table)
         found.append((at, int.from_bytes(data[at - 4 : at]) - 4 if at > 0 else 0))
+    turn = data.find(
+        b"tkhd"
+    )  # the track's header has its display matrix, nine numbers, 40 bytes on
+    found.append((turn + 44, 36) if turn > 0 else (0, 0))
     covered = np.zeros(len(data), bool)
     for at, size in found:
         covered[at : at + size] = True
