@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,16 +22,29 @@ settings.register_profile("project", deadline=None, max_examples=50)
 settings.load_profile("project")
 
 CACHE = pytest.StashKey[str]()
+# The clips and features of the lessons and the tour, made once; else every notebook waits for them.
+FILL = """
+from rstan_lite.classroom.lesson_config import lesson_config
+from rstan_lite.training.parts import load_parts
+from rstan_lite.training.profiles import resolve
+load_parts(lesson_config())
+load_parts(resolve("tiny", {"dataset": "puppets"}))
+"""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One thread, as the commands have it, and a cache for each process of the test run."""
+    """One thread, as the commands have it, and one cache for all processes of the test run."""
     prepare()  # torch is not loaded yet
-    config.stash[CACHE] = os.environ["RSTAN_CACHE"] = tempfile.mkdtemp(prefix="rstan-cache-")
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    config.stash[CACHE] = os.environ["RSTAN_CACHE"] = tempfile.mkdtemp(prefix="rstan cache ")
+    if any(name.endswith(".ipynb") for name in config.args):
+        subprocess.run([sys.executable, "-c", FILL], check=True)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    shutil.rmtree(config.stash[CACHE], ignore_errors=True)
+    if CACHE in config.stash:
+        shutil.rmtree(config.stash[CACHE], ignore_errors=True)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

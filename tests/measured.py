@@ -60,7 +60,7 @@ def run_measured(
     command += [] if html else ["--no-html"]
     for name, value in parameters.items():
         command += ["-p", f"{name}={value}"]
-    took = measured(command, home, offline(RSTAN_CACHE=str(home / "cache")))
+    took = measured(command, home, offline())
     return took, home / str(out["out"]) / notebook.name
 
 

@@ -77,7 +77,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], tuple[Meas
         if tour:
             generate(made / "clips", clips_per_class=6, classes=ACTIONS, progress=False)
         else:
-            load_parts(lesson_config(cache=str(made / "cache")))
+            load_parts(lesson_config())
         return made
 
     @functools.cache
