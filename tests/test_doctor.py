@@ -174,13 +174,6 @@ def test_flow_and_a_broken_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "opencv-contrib-python-headless" in check.advice
 
 
-def test_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CXX", "no-such-compiler")
-    assert machine.check_compiler().found == "none (no-such-compiler)"
-    monkeypatch.setenv("CXX", sys.executable)  # any program that exists
-    assert sys.executable in machine.check_compiler().found
-
-
 def write_jhmdb(root: Path, images: bool = False) -> Path:
     return write_dataset(root, per_class=4, frames=2, images=images)
 
@@ -225,25 +218,14 @@ def test_gaps_in_a_data_set(name: str, tmp_path: Path, quick: None) -> None:
         assert {check.state for check in doctor.check_clips(name, str(folder))} == {"fail"}
 
 
-def test_all_puppets_of_a_cache_are_looked_at(tmp_path: Path) -> None:
-    assert doctor.puppet_folders(None, str(tmp_path)) == [f"{tmp_path}/puppets-tour"]
-    for name in ("puppets-lessons", "puppets-tour", "tuned"):
-        (tmp_path / name).mkdir()
-    found = doctor.puppet_folders(None, str(tmp_path))
-    assert found == [str(tmp_path / name) for name in ("puppets-lessons", "puppets-tour")]
-    assert doctor.puppet_folders("own", str(tmp_path)) == ["own"]
-
-
 def test_puppets(tmp_path: Path) -> None:
     assert doctor.check_puppets(str(tmp_path / "none")).found.startswith("none yet")
     root = write_jhmdb(tmp_path / "own")
-    assert "unfinished" in doctor.check_puppets(str(root)).found
+    assert doctor.check_puppets(str(root)).found.startswith("none yet")
     (root / "puppets.json").write_text('{"seed": 7}', encoding="utf-8")
     check = doctor.check_puppets(str(root))
-    assert (check.state, check.found) == ("ok", f"12 clips in {root}, seed 7")
+    assert (check.state, check.found) == ("ok", f"12 clips in {root}")
     next(root.rglob("*.avi")).unlink()
-    assert doctor.check_puppets(str(root)).state == "warn"
-    (root / "puppets.json").write_text("{", encoding="utf-8")
     assert doctor.check_puppets(str(root)).state == "warn"
 
 
@@ -281,8 +263,7 @@ def test_real_jhmdb(real_jhmdb: Path) -> None:
     assert {check.state for check in checks} <= {"ok", "warn"}
 
 
-def test_shipped_and_tuned(tmp_path: Path) -> None:
-    assert doctor.check_shipped(tmp_path).state == "fail"
+def test_tuned(tmp_path: Path) -> None:
     assert doctor.check_tuned(str(tmp_path)).state == "warn"
     (tmp_path / "tuned").mkdir()
     path = tmp_path / "tuned" / "motion-1.safetensors"
@@ -290,9 +271,6 @@ def test_shipped_and_tuned(tmp_path: Path) -> None:
     assert doctor.check_tuned(str(tmp_path)) == Check(
         "Tuned networks", "ok", "motion-1.safetensors"
     )
-    assert doctor.check_shipped(tmp_path).state == "ok"
-    path.write_bytes(b"cut")
-    assert "unreadable: motion-1" in doctor.check_tuned(str(tmp_path)).found
 
 
 def test_table() -> None:
@@ -324,7 +302,7 @@ def test_examine_looks_at_everything(quick: None, monkeypatch: pytest.MonkeyPatc
     checks = doctor.examine({"ucf101": "here", "hmdb51": None})
     names = [check.name for check in checks]
     assert names == list(dict.fromkeys(names))
-    expected = {"Python", "PyTorch", "Package", "GPU", "JHMDB", "Puppets", "Weights", "Compiler"}
+    expected = {"Python", "PyTorch", "Package", "GPU", "JHMDB", "Puppets", "Weights"}
     assert expected | {"('ucf101', 'here')"} <= set(names)
     assert not any("hmdb51" in name for name in names)
     assert all(check.advice for check in checks if check.state != "ok")

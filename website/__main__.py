@@ -14,7 +14,7 @@ import yaml
 from sphinx.cmd.build import main as sphinx
 
 import rstan_lite
-from rstan_lite.cli.ledger import write_files as write_ledger_files
+from rstan_lite.cli.experiments import write_files as write_ledger_files
 from rstan_lite.lab.ledger.ledger_runs import open_plan, read
 from rstan_lite.system.errors import RstanError
 from website.execute import execute

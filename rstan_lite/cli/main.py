@@ -18,9 +18,9 @@ from rstan_lite.system.settings import check_choice, nearest, one_of, require_li
 from rstan_lite.system.threads import cores, prepare
 
 _COMMANDS = {  # by the file of this folder that holds them
-    "doctor": "doctor", "puppets": "puppets", "tuning": "tune", "training": "extract train predict",
-    "testing": "evaluate fuse", "idt": "idt", "ledger": "ledger",
-    "classroom": "run tour lab copies assignments", "sweep": "sweep",
+    "doctor": "doctor", "puppets": "puppets", "training": "extract tune train predict",
+    "testing": "evaluate fuse idt", "experiments": "ledger sweep",
+    "classroom": "run tour lab copies assignments",
 }  # fmt: skip
 FAMILIES = {command: family for family, names in _COMMANDS.items() for command in names.split()}
 

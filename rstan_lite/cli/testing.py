@@ -1,4 +1,4 @@
-"""The commands `evaluate` and `fuse`, of finished runs. Imports torch when one runs."""
+"""The commands `evaluate`, `fuse` and `idt`. Imports torch when one runs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from rstan_lite.cli.training import add_fields, report
+from rstan_lite.cli.training import add_fields, damage_lines, given, report, values_of
 from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.settings import default_cache, parsed
+
+# of TrainConfig's options, those of iDT-FV
+SHARED = ("split", "missing", "damaged", "validation", "cache")
 
 
 def add_parsers(subparsers: Any) -> None:
-    """Add the two commands; each one's `func` takes the arguments and returns an exit code."""
+    """Add the commands; each one's `func` takes the arguments and returns an exit code."""
     parser = subparsers.add_parser(
         "evaluate",
         help="test finished runs again: other protocols, several splits",
@@ -56,6 +60,31 @@ def add_parsers(subparsers: Any) -> None:
     add("--clips", default="same", help="same: all have the same; common: those that all have")
     parser.set_defaults(func=_fuse)
 
+    parser = subparsers.add_parser(
+        "idt",
+        help="train and test iDT-FV, the hand-crafted system to fuse RSTAN with",
+        description="Improved dense trajectories, Fisher vectors and linear SVMs on a split: "
+        "extract, choose settings on validation clips, test, and write a run folder whose scores "
+        "`rstan-lite fuse` takes. The same command goes on where it was interrupted. Needs the "
+        "extra `idt`: pip install scikit-image.",
+    )
+    add_fields(parser, SHARED)
+    add = parser.add_argument
+    add("--root", required=True, help="folder of the clips, in JHMDB's layout")
+    add("--out", metavar="RUN", help="run folder (runs/idt-<split>)")
+    add("--length", type=int, help="steps of a trajectory (15)")
+    add("--height", type=int, help="shrink taller clips to so many pixels (240)")
+    add("--step", type=int, help="pixels between sampled points (5)")
+    add("--scales", type=int, help="spatial scales at most (8)")
+    add("--camera", help="camera motion: homography, or none to leave it in")
+    add("--components", default="64,128,256", help="Gaussians to choose from (64,128,256)")
+    add("--costs", default="0.1,1,10,100", help="the SVM's C to choose from (0.1,1,10,100)")
+    add("--samples", type=int, help="trajectories to fit mixtures to (100000)")
+    add("--seed", type=int, help="of samples and mixtures (0)")
+    add("--workers", type=int, default=2, help="processes that read clips (2)")
+    add("--quiet", action="store_true", help="no progress of the encoding")
+    parser.set_defaults(func=_idt)
+
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     from rstan_lite.lab import over_splits as splits
@@ -63,23 +92,23 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
     names = ("part", "frames", "root", "cache", "device", "protocol", "second")
     how = {name: getattr(arguments, name) for name in names}
-    given = arguments.runs
-    several = len(given) > 1 or arguments.splits is not None or splits.PATTERN in given[0]
-    found = splits.find_runs(given, arguments.splits) if several else [Path(given[0])]
+    runs = arguments.runs
+    several = len(runs) > 1 or arguments.splits is not None or splits.PATTERN in runs[0]
+    found = splits.find_runs(runs, arguments.splits) if several else [Path(runs[0])]
     if arguments.table and arguments.second:
         raise ConfigError("--table", "--second with it", "one of both: all clips are seen alike")
     if arguments.table:
-        from rstan_lite.lab.protocols import sequence_table, table_of_sequences
+        from rstan_lite.lab.protocols import table_of_sequences
 
         same = {name: how[name] for name in ("protocol", "frames", "part", "root")}
-        print(sequence_table(*table_of_sequences(found[0], **same)))
+        print(table_of_sequences(found[0], **same))
         return 0
     if not several:
-        metrics, path = evaluate_run(Path(given[0]), **how)
+        metrics, path = evaluate_run(Path(runs[0]), **how)
         report(metrics)
         print(f"written: {path}")
         return 0
-    out = Path(arguments.out or Path(given[0]).parent)
+    out = Path(arguments.out or Path(runs[0]).parent)
     summary, path = splits.evaluate_splits(found, out, **how)
     for row in summary["runs"]:
         lacking = f", {row['missing_clips']} missing" if row["missing_clips"] else ""
@@ -105,4 +134,33 @@ def _fuse(arguments: argparse.Namespace) -> int:
         said = f", {left_out} clips left out" if left_out else ""
         print(f"{weight:6.2f}  {source} ({scores}){said}")
     report(metrics)
+    return 0
+
+
+def _idt(arguments: argparse.Namespace) -> int:
+    from rstan_lite.lab.idt.classification import IdtConfig, run
+    from rstan_lite.lab.idt.encoding import EncodingSettings
+    from rstan_lite.lab.idt.trajectories import TrackSettings
+
+    shared = values_of(arguments, SHARED)
+    cache = shared.pop("cache") or default_cache()
+    hint = "Give numbers, comma separated."
+    counts = parsed("--components", "tuple[int, ...]", arguments.components, hint=hint)
+    costs = parsed("--costs", "tuple[float, ...]", arguments.costs, hint=hint)
+    tracks = TrackSettings(**given(arguments, "length", "height", "step", "scales", "camera"))
+    encoding = EncodingSettings(**given(arguments, "samples", "seed"))
+    chosen = {"components": counts, "costs": costs, "tracks": tracks, "encoding": encoding}
+    config = IdtConfig(arguments.root, **shared, **chosen)
+    out = Path(arguments.out or f"runs/idt-{config.split}")
+    metrics = run(config, out, cache, arguments.workers, progress=not arguments.quiet)
+    test, n_test = metrics["test_accuracy"], metrics["n_test"]
+    if test is not None:
+        print(f"test accuracy {test:.1%} of {n_test} clips")
+    best = f"{metrics['components']} components, C {metrics['cost']:g}"
+    print(f"validation accuracy {metrics['validation_accuracy']:.1%}, the best: {best}")
+    if bare := metrics["clips_without_trajectories"]:
+        print(f"{len(bare)} clips without a trajectory, as zero vectors: {', '.join(bare[:5])}")
+    for line in damage_lines(metrics.get("damaged_clips") or {}):
+        print(line)
+    print(f"run folder: {out}")
     return 0

@@ -1,11 +1,11 @@
-"""The commands `extract`, `train` and `predict`. Imports torch when one runs."""
+"""The commands `extract`, `tune`, `train` and `predict`. Imports torch when one runs."""
 
 from __future__ import annotations
 
 import argparse
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,15 @@ from rstan_lite.system.settings import check_count, parsed, shown
 from rstan_lite.training.config import TrainConfig, value_types
 from rstan_lite.training.profiles import PROFILES, VARIANTS, resolve
 
+# Options of TrainConfig that `tune` has as well.
+TUNED = (
+    "dataset", "root", "split", "missing", "damaged", "validation", "fold", "flow", "flow_weights",
+    "camera", "cache", "streams", "device", "save_seconds",
+)  # fmt: skip
+
 
 def add_parsers(subparsers: Any) -> None:
-    """Add the three commands; each one's `func` takes the arguments and returns an exit code."""
+    """Add the commands; each one's `func` takes the arguments and returns an exit code."""
     parser = subparsers.add_parser(
         "extract",
         help="make the features that train would make, without training",
@@ -37,7 +43,7 @@ def add_parsers(subparsers: Any) -> None:
     )
     parser.add_argument("--out", metavar="RUN", help="run folder (runs/<data set>-<split>-...)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    dry_run = "print every setting beside the paper's, and what would be done; do nothing"
+    dry_run = "print every setting beside the paper's; do nothing"
     parser.add_argument("--dry-run", action="store_true", help=dry_run)
     parser.add_argument(
         "--figures", action="store_true",
@@ -55,13 +61,38 @@ def add_parsers(subparsers: Any) -> None:
     add_fields(parser, ("device",))
     parser.set_defaults(func=_predict)
 
+    parser = subparsers.add_parser(
+        "tune",
+        help="fine-tune the motion network on a split's training part, or both",
+        description="Fine-tune the networks that features come from, on the training part of a "
+        "split. The same command goes on where it was interrupted, and reports where it finished.",
+    )
+    add_fields(parser, TUNED, dataset="jhmdb", streams=("motion",))
+    add = parser.add_argument
+    add("--backbone", help="preset or network:cube:vector (efficientnet_lite2; motion: puppetnet)")
+    add(
+        "--weights", default="torchvision",
+        help="what to start from: a file of ImageNet weights or of a tuned network, torchvision "
+        "(the network's published ones: installed, in torch hub's folder or downloaded) or none",
+    )  # fmt: skip
+    add("--motion-weights", help="for motion (puppetnet: the shipped ones; others: as --weights)")
+    add("--epochs", type=int, help="passes over the clips (20, motion 40)")
+    add("--size", type=int, help="side of the training crops (160; puppetnet: 112)")
+    add("--test-size", type=int, help="side of the features' crops (224; 112)")
+    add("--batch", type=int, help="clips a mini-batch (32)")
+    add("--lr", type=float, help="learning rate of the trunk (0.002, motion 0.01)")
+    add("--frames", type=int, default=16, help="stored frames a clip (16)")
+    add("--seed", type=int, help="of weights and augmentation (0)")
+    add("--workers", type=int, default=2, help="processes that read clips (2)")
+    parser.set_defaults(func=_tune)
+
 
 def _extract(arguments: argparse.Namespace) -> int:
     config = from_arguments(arguments)
     scheduler, workers = arguments.scheduler, arguments.cluster_workers
     if scheduler is not None or workers is not None:
         check_workers(scheduler, workers)
-        from rstan_lite.lab.sweep.dask_jobs import connect, extract
+        from rstan_lite.lab.sweep.sweeping import connect, extract
 
         with connect(scheduler, workers) as client:
             extract(client, config)
@@ -140,6 +171,49 @@ def _predict(arguments: argparse.Namespace) -> int:
         print(f"{score:6.1%}  {name}")
     for path in (answer["predictions"], *answer["overlays"].values()):
         print(f"written: {path}")
+    return 0
+
+
+def _tune(arguments: argparse.Namespace) -> int:
+    from rstan_lite.features.flow import estimator
+    from rstan_lite.features.inputs import inputs_store
+    from rstan_lite.features.networks import SHIPPED, shipped, split_name
+    from rstan_lite.lab.network_tuning import DEFAULTS, check, check_validation, tune, tuned_path
+    from rstan_lite.lab.tuning_images import TuneSettings, fill_inputs
+    from rstan_lite.system.devices import choose_device
+    from rstan_lite.training.parts import cache_folder, open_dataset
+
+    config = TrainConfig(**values_of(arguments, TUNED))
+    check_validation(config.validation)
+    chosen = []
+    for stream in config.streams:
+        settings = DEFAULTS[stream]
+        own = given(arguments, "backbone", "epochs", "batch", "size", "test_size", "lr", "seed")
+        if own.get("backbone", SHIPPED) != SHIPPED:  # the motion stream's 112 pixels are for it
+            settings = replace(settings, size=TuneSettings.size, test_size=TuneSettings.test_size)
+        settings = replace(settings, **own)
+        start = (stream == "motion" and arguments.motion_weights) or (
+            shipped(stream) if settings.backbone == SHIPPED else arguments.weights
+        )
+        chosen.append(replace(settings, weights=str(start)))
+        check(chosen[-1])
+    device, cache, data = choose_device(config.device), cache_folder(config), open_dataset(config)
+    data.check_training()
+    check_validation(data.validation)
+    split = split_name(data)  # with damaged clips in it: `train` looks for it before it finds them
+    flow = estimator(config.flow, config.flow_weights, device.type)
+    store = inputs_store(data, cache, arguments.frames, flow, config.camera)
+    fill_inputs(store, data, data.train + data.validation, arguments.workers)
+    if data.damaged:
+        split |= {"damaged": data.damaged}
+        print("\n".join(damage_lines(data.damaged)))
+    clips = data.train, data.validation, data.classes
+    how = {"workers": arguments.workers, "save_seconds": config.save_seconds}
+    for settings in chosen:
+        path = tuned_path(cache, store, split, settings)
+        best = tune(store, *clips, split, settings, path, device=str(device), **how)["best"]
+        found = f"{best['validation_accuracy']:.1%} of {len(data.validation)} clips"
+        print(f"{settings.stream}: validation accuracy {found} at epoch {best['epoch']}; {path}")
     return 0
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from rstan_lite.lab.scores import NORMALISE, UNKNOWN, are_probabilities, normalise, read_scores
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.settings import check_choice
 from rstan_lite.training import run_folder
-from rstan_lite.training.evaluation import accuracy, confusion, per_class
+from rstan_lite.training.evaluation import confusion, per_class
 from rstan_lite.training.run_folder import Predictions
 
 SHOWN = 5  # names of clips in a complaint
@@ -79,23 +80,6 @@ def fuse(
     return Fused(fused, how or (), _accuracy(mixed, first.labels), kept, right, left_out)
 
 
-def weight_curve(
-    sources: Sequence[Path], scores: str = "softmax", clips: str = "same", steps: int = 20
-) -> tuple[list[float], list[float]]:
-    """Validation accuracy of two systems over the second one's weight, from 0 to 1.
-
-    Returns the weights and the accuracies, steps + 1 each. Raises what `fuse` raises.
-    """
-    if len(sources) != 2:
-        raise ConfigError("weight_curve", f"{len(sources)} sources", "two")
-    _check(sources, VALIDATION, scores, clips)
-    parts, _ = aligned(sources, VALIDATION, clips)
-    both = _comparable(parts, scores)
-    weights = [i / steps for i in range(steps + 1)]
-    right = [_accuracy(_mixed(both, (1 - w, w)), parts[0].labels) or 0.0 for w in weights]
-    return weights, right
-
-
 def save_fused(
     out: Path, fused: Fused, sources: Sequence[Path], weights: str | Sequence[float]
 ) -> dict[str, Any]:
@@ -148,14 +132,11 @@ def _check(
 def _check_parts(source: Path, chosen: Predictions, tested: Predictions) -> None:
     """Raise CheckpointError where validation and test are no two parts of one system's scores."""
     if both := sorted(set(chosen.names) & set(tested.names)):
-        found = f"{len(both)} clips both in the validation and in the test part"
-        expected = "validation clips that are not tested"
-        raise CheckpointError(source, f"{found}, for example {both[0]}", expected)
-    kinds = (are_probabilities(part.scores) for part in (chosen, tested))
-    one, other = ("probabilities" if kind else "no probabilities" for kind in kinds)
-    if one != other:
-        found = f"validation scores that are {one} and test scores that are {other}"
-        raise CheckpointError(source, found, "the same kind in both parts")
+        found = f"{len(both)} clips both in the validation and in the test part, as {both[0]}"
+        raise CheckpointError(source, found, "validation clips that are not tested")
+    if are_probabilities(chosen.scores) != are_probabilities(tested.scores):
+        expected = "probabilities in both the validation and the test part, or in none"
+        raise CheckpointError(source, "probabilities in one part alone", expected)
 
 
 def _comparable(parts: Sequence[Predictions], how: str) -> np.ndarray:
@@ -169,7 +150,7 @@ def _mixed(scores: np.ndarray, weights: Sequence[float]) -> np.ndarray:
 
 
 def _accuracy(scores: np.ndarray, labels: np.ndarray) -> float | None:
-    return accuracy(torch.from_numpy(scores), torch.from_numpy(labels))
+    return float((scores.argmax(1) == labels).mean()) if len(labels) else None
 
 
 def _best_weights(scores: np.ndarray, labels: np.ndarray) -> tuple[float, ...]:
@@ -194,61 +175,37 @@ def aligned(
     Raises CheckpointError where clips, classes or labels differ, naming them.
     """
     found = [read_scores(source, part) for source in sources]
-    first = found[0]
-    for source, other in zip(sources[1:], found[1:], strict=True):
-        _compare(sources[0], first, source, other, clips)
-    common = set(first.names).intersection(*(other.names for other in found[1:]))
+    first, left_out = found[0], {}
+    common = set(first.names).intersection(*(one.names for one in found))
+    for source, one in zip(sources, found, strict=True):
+        if set(one.classes) != set(first.classes):
+            expected = f"those of {sources[0]}: {first.classes}"
+            raise CheckpointError(source, f"classes {one.classes}", expected)
+    for source, one in zip(sources, found, strict=True):
+        if rest := tuple(name for name in one.names if name not in common):
+            left_out[str(source)] = rest
+            if clips == "same":
+                said = f"{len(rest)} {part} clips that another system lacks: "
+                said += ", ".join(rest[:SHOWN])
+                hint = "Take the clips that all systems have by --clips common."
+                raise CheckpointError(source, said, "the same clips in all systems", hint)
     names = tuple(name for name in first.names if name in common)
     if first.names and not names:
         raise CheckpointError(sources[1], f"no {part} clip of {sources[0]}", "common clips")
-    left_out = {
-        str(source): tuple(name for name in other.names if name not in common)
-        for source, other in zip(sources, found, strict=True)
-        if len(common) < len(other.names)
-    }
-    found = [_reordered(other, names, first.classes) for other in found]
-    labels = _labels(sources, found)
-    return [replace(part, labels=labels) for part in found], left_out
-
-
-def _reordered(other: Predictions, names: tuple[str, ...], classes: tuple[str, ...]) -> Predictions:
-    """The named clips in order, columns and labels by the names of the classes."""
-    place = {name: i for i, name in enumerate(other.names)}
-    rows = np.array([place[name] for name in names], dtype=np.int64)
-    columns = np.array([other.classes.index(name) for name in classes], dtype=np.int64)
-    to_first = np.array([*(classes.index(name) for name in other.classes), UNKNOWN])
-    labels = to_first[other.labels[rows]]  # the label -1 finds the last entry, -1
-    return Predictions(names, labels, other.scores[np.ix_(rows, columns)], classes)
-
-
-def _labels(sources: Sequence[Path], found: Sequence[Predictions]) -> np.ndarray:
-    """What the sources that know the labels agree on."""
-    labels = found[0].labels.copy()
-    for source, other in zip(sources, found, strict=True):
-        differs = (labels != UNKNOWN) & (other.labels != UNKNOWN) & (labels != other.labels)
+    labels, scores = np.full(len(names), UNKNOWN), []
+    for source, one in zip(sources, found, strict=True):
+        rows = pd.Index(one.names).get_indexer(pd.Index(names))
+        columns = [one.classes.index(name) for name in first.classes]
+        to_first = np.array([*(first.classes.index(name) for name in one.classes), UNKNOWN])
+        own = to_first[one.labels[rows]]  # the label -1 finds the last entry, -1
+        differs = (labels != UNKNOWN) & (own != UNKNOWN) & (labels != own)
         if differs.any():
-            name = other.names[int(differs.argmax())]
-            raise CheckpointError(source, f"another label of {name}", "equal labels")
-        labels = np.where(labels == UNKNOWN, other.labels, labels)
+            said = f"another label of {names[int(differs.argmax())]}"
+            raise CheckpointError(source, said, "equal labels")
+        labels = np.where(labels == UNKNOWN, own, labels)
+        scores.append(one.scores[np.ix_(rows, columns)])
     if (labels == UNKNOWN).any():
-        lacking = f"no label of {found[0].names[int((labels == UNKNOWN).argmax())]} in any source"
+        lacking = f"no label of {names[int((labels == UNKNOWN).argmax())]} in any source"
         hint = "Fuse with a run's folder, whose predictions hold them."
         raise CheckpointError(sources[0], lacking, "one source that knows the labels", hint)
-    return labels
-
-
-def _compare(one: Path, first: Predictions, two: Path, other: Predictions, clips: str) -> None:
-    if set(first.classes) != set(other.classes):
-        raise CheckpointError(two, f"classes {other.classes}", f"those of {one}: {first.classes}")
-    lacking = _listed(set(first.names) - set(other.names))
-    extra = _listed(set(other.names) - set(first.names))
-    if clips == "same" and set(first.names) != set(other.names):
-        found = f"other clips than in {one}: without {lacking}, with {extra}"
-        hint = "Fuse systems of one data set, split, fold and set of missing clips, or take the "
-        hint += "clips that all have by --clips common."
-        raise CheckpointError(two, found, "the same clips", hint)
-
-
-def _listed(names: set[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(sorted(names)[:SHOWN]) + more or "none"
+    return [Predictions(names, labels, one, first.classes) for one in scores], left_out

@@ -7,25 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from rstan_lite.data.splits import part_name
-from rstan_lite.lab.paper_settings import NOT_STATED, beside_paper
 from rstan_lite.system.files import write_atomically
-from rstan_lite.system.settings import shown
-from rstan_lite.system.tables import markdown
 from rstan_lite.training.config import TrainConfig
 
 CARD = "MODEL_CARD.md"
-NAMED = 3  # best and worst classes
 _DATA = {
     "puppets": "Clips that rstan_lite draws: a score on them says nothing about real video",
     "jhmdb": "JHMDB (Jhuang et al., ICCV 2013), for research use; cut from HMDB51",
     "ucf101": "UCF101 (Soomro et al., 2012), for research use",
     "hmdb51": "HMDB51 (Kuehne et al., ICCV 2011), for research use; JHMDB was cut from it",
-}
-_ATTENTION = {
-    "none": "no attention (LSTM)",
-    "current": "attention to places of the current frame",
-    "window": "attention to {window} frames from the current one on",
-    "all": "attention to all frames",
 }
 
 
@@ -38,14 +28,10 @@ def write_card(folder: Path, config: TrainConfig, metrics: Mapping[str, Any]) ->
 
 def model_card(config: TrainConfig, metrics: Mapping[str, Any]) -> str:
     """Markdown of a finished run. metrics: the content of its metrics.json."""
-    settings = beside_paper(config)
-    differing = [(s.name, shown(s.value), shown(s.stated)) for s in settings if s.differs]
-    table = "\n".join(markdown(("setting", "here", "the paper"), differing))
-    attention = _ATTENTION[config.attention].format(window=config.window)
-    fusion = "" if config.fusion == "none" else f"; streams' attention fused by {config.fusion}"
-    hint = "" if config.aa_kind == "none" else f"; silhouettes in training ({config.aa_kind})"
-    if hint and metrics["attention_on_silhouette"] is None:
-        hint = "; no silhouettes: the tested clips have none, so that Eq. 18 had nothing to ask for"
+    model = f"{' and '.join(config.streams)}; attention: {config.attention}; its fusion: "
+    model += f"{config.fusion}; silhouettes in training: {config.aa_kind}"
+    if config.aa_kind != "none" and metrics["attention_on_silhouette"] is None:
+        model += " (the tested clips have none, so that Eq. 18 had nothing to ask for)"
     networks = "\n".join(
         f"- {stream}: {one['backbone']}, weights with SHA-256 {one['hash'][:16]}..."
         for stream, one in metrics["networks"].items()
@@ -66,8 +52,7 @@ def model_card(config: TrainConfig, metrics: Mapping[str, Any]) -> str:
 
 ## Model
 
-{" and ".join(config.streams)}; {attention}{fusion}{hint}. {metrics["parameters"]:,} parameters, \
-without the networks that make its features:
+{model}. {metrics["parameters"]:,} parameters, without the networks that make its features:
 
 {networks}
 
@@ -79,24 +64,14 @@ without the networks that make its features:
 
 {_bullets(_results(metrics))}
 
-## Settings
-
-Beside what the paper states:
-
-{table}
-
-Of {sum(s.stated is None for s in settings)} further settings the paper says nothing ({NOT_STATED} \
-in `--dry-run`).
-
 ## Limits
 
 {_bullets(_limits(config, metrics))}
 
 ## Use
 
-`rstan-lite predict VIDEO --run` this folder names the action in a video; `rstan-lite evaluate` \
-tests again; `config.json` holds every setting, `checkpoint.json` what a prediction needs beside \
-the weights.
+`rstan-lite predict VIDEO --run` this folder names the action in a video. `config.json` holds \
+every setting; `rstan-lite train --dry-run` shows settings beside the paper's.
 """
 
 
@@ -113,10 +88,6 @@ def _results(metrics: Mapping[str, Any]) -> list[str]:
     if (share := metrics["attention_on_silhouette"]) is not None:
         even = f"(even attention: {metrics['silhouette_area']:.0%})"
         lines.append(f"attention on the silhouette: {share:.0%} {even}")
-    known = {name: share for name, share in metrics["per_class"].items() if share is not None}
-    order = sorted(known, key=lambda name: known[name])
-    for word, names in (("weakest", order[:NAMED]), ("strongest", order[::-1][:NAMED])):
-        lines.append(f"{word}: " + ", ".join(f"{name} {known[name]:.0%}" for name in names))
     return lines
 
 

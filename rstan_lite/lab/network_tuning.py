@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -28,12 +29,12 @@ from rstan_lite.features.store import digest
 from rstan_lite.lab.tuning_images import Batches, Samples, TuneSettings
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.files import alone, clear_parts, write_atomically
-from rstan_lite.system.interruption import Keeper, starting_processes
+from rstan_lite.system.interruption import starting_processes
 from rstan_lite.system.reading import check_regular, read_json
 from rstan_lite.system.tables import progress_bar
 from rstan_lite.system.tensor_files import load_weights, read_state, weights_hash
 from rstan_lite.system.threads import LARGE, for_work, warn_of_threads
-from rstan_lite.training.checkpoint import Versions, random_states, restore_random
+from rstan_lite.training.checkpoint import Versions
 
 # What the profile `course` uses. ImageNet's features are worth more than what a few hundred clips
 # can teach: the appearance network first gets its classifier, then moves with small steps. On
@@ -125,10 +126,10 @@ def tune(
     store: the clips' inputs. train, validation: of the training list. split: what names them, see
     `networks.split_name`. path: the result; beside it stand its card, `<stem>.json`, and, until the
     end, `<stem>.resume` (see `Versions`), from which the same call continues to the same weights.
-    save_seconds: between such saves; 0: at signals only. SGD with a cosine schedule after one
-    warm-up epoch; the kept weights are a running average. Returns the card. Raises CheckpointError
-    for damaged resume files, ConfigError without validation clips or silhouettes for a loss of
-    places, BusyError where another process tunes the same network, Interrupted (saved).
+    save_seconds: at least, between such saves, each at the end of an epoch; 0: none. SGD with a
+    cosine schedule after one warm-up epoch; the kept weights are a running average. Returns the
+    card. Raises CheckpointError for damaged resume files, ConfigError without validation clips or
+    silhouettes for a loss of places, BusyError where another process tunes the same network.
     """
     check_validation(validation)
     if settings.places and not store.has_masks:
@@ -139,9 +140,8 @@ def tune(
             clear_parts(path.parent)
             if not path.is_file():
                 state = Tuner(store, train, len(classes), settings, device, workers)
-                state.restore(states)
-                with Keeper(lambda: state.save(states), save_seconds) as keeper:
-                    _run(state, keeper, validation)
+                states.load(state.restore, device)
+                _run(state, states, validation, save_seconds)
                 clips = {**split, "clips": [clip.name for clip in train]}
                 card = _key(store, split, settings) | {"trained_on": clips}
                 card |= {"classes": list(classes), "best": state.best["row"]}
@@ -155,24 +155,24 @@ def tune(
     return read_json(card_path, CheckpointError, "the card of a tuned network")
 
 
-def _run(state: Tuner, keeper: Keeper, validation: list[Clip]) -> None:
+def _run(state: Tuner, states: Versions, validation: list[Clip], save_seconds: float) -> None:
     """The epochs that are left."""
-    settings = state.settings
+    settings, saved = state.settings, time.monotonic()
     bar = progress_bar(total=settings.epochs, initial=state.epoch, desc=f"tuning {settings.stream}")
     while state.epoch < settings.epochs:
-        row = {"epoch": state.epoch + 1, "loss": state.run_epoch(keeper.point)}
+        row = {"epoch": state.epoch + 1, "loss": state.run_epoch()}
         if row["epoch"] % settings.validate_every == 0 or row["epoch"] == settings.epochs:
-            net, labels = cast(FeatureNet, state.mean.module), [clip.label for clip in validation]
-            with keeper.saved_if_left():  # a validation that is cut off is done again
-                how = settings.test_size, state.device
-                scores, true = clip_scores(net, state.store, validation, *how), torch.tensor(labels)
-            loss = functional.nll_loss(scores.clamp_min(1e-9).log(), true)
+            net = cast(FeatureNet, state.mean.module)
+            scores = clip_scores(net, state.store, validation, settings.test_size, state.device)
+            true = torch.tensor([clip.label for clip in validation])
             row["validation_accuracy"] = float((scores.argmax(1) == true).float().mean())
-            row["validation_loss"] = float(loss)
+            row["validation_loss"] = float(functional.nll_loss(scores.clamp_min(1e-9).log(), true))
         state.note(row)
         bar.update()
         bar.set_postfix({name: round(value, 3) for name, value in row.items() if name != "epoch"})
-        keeper.point()
+        if save_seconds and time.monotonic() - saved >= save_seconds:
+            states.save(state.saved())
+            saved = time.monotonic()
 
 
 @torch.no_grad()
@@ -205,7 +205,7 @@ def places_loss(scores: Tensor, labels: Tensor, actor: Tensor) -> Tensor:
 
 
 class Tuner:
-    """All that a tuning is made of, so that it can be saved after a mini-batch and taken up."""
+    """All that a tuning is made of, so that it can be saved after an epoch and taken up."""
 
     def __init__(
         self,
@@ -248,32 +248,25 @@ class Tuner:
         )  # fmt: skip
         self.history: list[dict[str, float]] = []
         self.best: dict[str, Any] = {}
-        self.losses: list[float] = []  # of the mini-batches since the last epoch's end
-        self._random: dict[str, Any] | None = None  # the state to go on with inside an epoch
 
     @property
     def epoch(self) -> int:
         """Epochs done."""
         return len(self.history)
 
-    def run_epoch(self, after_batch: Callable[[], None] | None = None) -> float:
-        """Pass over the clips, from where a saved state stopped; returns the epoch's mean loss.
-
-        after_batch: called after each mini-batch, where the state may be saved.
-        """
+    def run_epoch(self) -> float:
+        """Pass over the clips; returns the epoch's mean loss."""
         settings = self.settings
+        losses: list[float] = []
         torch.manual_seed((settings.seed << 20) + self.epoch)  # dropout and the order of clips
         torch.empty((), dtype=torch.int64).random_()  # as loaders drew it before they had their own
         self.net.train()
         frozen = self.epoch < settings.frozen
         self.net.trunk.requires_grad_(not frozen).train(not frozen)
-        self.batches.epoch, self.batches.first = self.epoch, len(self.losses)
+        self.batches.epoch = self.epoch
         with starting_processes():
             batches = iter(self.loader)
         for images, labels, actor in batches:  # images (B, segments, size, size, channels)
-            if self._random is not None:  # only now: the order of clips was drawn as at first
-                restore_random(self._random)
-                self._random = None
             segments, labels = images.shape[1], labels.to(self.device)
             vector, cube = self.net.vector_and_cube(images.flatten(0, 1).to(self.device))
             logits = self.net.classify(vector).unflatten(0, (-1, segments)).mean(1)
@@ -288,16 +281,12 @@ class Tuner:
             self.optimizer.step()
             self.schedule.step()
             self.mean.update_parameters(self.net)
-            self.losses.append(loss.item())
-            if after_batch:
-                after_batch()
-        self._random = None  # a state saved after the last mini-batch is of no further use
-        return float(np.mean(self.losses))
+            losses.append(loss.item())
+        return float(np.mean(losses))
 
     def note(self, row: dict[str, float]) -> None:
         """Add an epoch to the history, and keep its averaged weights where it is the best."""
         self.history.append(row)
-        self.losses = []
         if "validation_accuracy" not in row:
             return
         # higher accuracy wins; among equals the lower loss
@@ -311,29 +300,18 @@ class Tuner:
         names = ("net", "mean", "local", "optimizer", "schedule")
         return {name: getattr(self, name) for name in names}
 
-    def save(self, states: Versions) -> None:
-        """Write everything, whole or not at all, and keep the version before."""
+    def saved(self) -> dict[str, Any]:
+        """All of it between two epochs, as `restore` takes it."""
         parts = {name: part.state_dict() for name, part in self._parts().items()}
-        run = {"history": self.history, "best": self.best, "losses": self.losses}
-        machine = {"random": random_states(), "threads": torch.get_num_threads()}
-        states.save({"parts": parts, **run, **machine})
+        run = {"history": self.history, "best": self.best}
+        return {"parts": parts, **run, "threads": torch.get_num_threads()}
 
-    def restore(self, states: Versions) -> None:
-        """Take up a saved state, where there is one.
-
-        A damaged version is named on stderr, and the one before it taken. Warns of another number
-        of threads. Raises CheckpointError where all versions are damaged.
-        """
-
-        def take(saved: dict[str, Any]) -> None:
-            for name, part in self._parts().items():
-                part.load_state_dict(saved["parts"][name])
-            self.history, self.best = saved["history"], saved["best"]
-            self.losses = saved["losses"]
-            self._random = saved["random"] if self.losses else None
-            warn_of_threads(states.path, saved["threads"])
-
-        states.load(take, self.device)
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Take up what `saved` gave. Warns of another number of threads."""
+        for name, part in self._parts().items():
+            part.load_state_dict(saved["parts"][name])
+        self.history, self.best = saved["history"], saved["best"]
+        warn_of_threads(Path(self.settings.stream), saved["threads"])
 
 
 def _lr_factor(iteration: int, warm_up: int, total: int) -> float:

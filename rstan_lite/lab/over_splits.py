@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -28,31 +27,34 @@ def find_runs(given: Sequence[str], splits: Sequence[int] | None = None) -> list
     given: run folders, or one name that holds `{split}`. splits: which to expect; None for those
     that the runs have (of a pattern: 1, 2 and 3).
     Raises ConfigError for runs that differ in more than FREE, a run twice, and splits without a
-    finished run, with the commands that make them.
+    finished run.
     """
-    pattern = next((name for name in given if PATTERN in name), None)
-    if pattern is not None:
-        if len(given) > 1:
-            raise ConfigError("evaluate", f"{len(given)} runs", f"one name that holds {PATTERN}")
-        splits = splits or (1, 2, 3)
-        folders = {Path(pattern.replace(PATTERN, str(k))): k for k in splits}
-    else:
-        folders = dict.fromkeys(map(Path, given), 0)
-    there = {path: read_config(path / run_folder.CONFIG) for path in folders if _begun(path)}
-    if pattern is None and len(there) < len(given):
-        lost = next((name for name in given if not _begun(Path(name))), "a run twice")
-        raise ConfigError("evaluate", lost, f"different run folders, each with {run_folder.CONFIG}")
-    _check_alike(there)
-    for path, config in there.items():
-        if folders[path] not in (0, config.split):
-            raise ConfigError(path, f"a run of split {config.split}", f"split {folders[path]}")
-    wanted = sorted(set(splits or (config.split for config in there.values())))
-    chosen = {path: config for path, config in there.items() if config.split in wanted}
-    done = {path for path in chosen if (path / run_folder.METRICS).exists()}
-    absent = [k for k in wanted if k not in {config.split for config in chosen.values()}]
-    if absent or len(done) < len(chosen):
-        raise _missing(absent, [path for path in chosen if path not in done], folders, there)
-    return sorted(chosen, key=lambda path: (chosen[path].split, chosen[path].seed))
+    wanted = set(splits or ())
+    if len(given) == 1 and PATTERN in given[0]:
+        wanted = wanted or {1, 2, 3}
+        given = [given[0].replace(PATTERN, str(split)) for split in sorted(wanted)]
+    folders = list(map(Path, given))
+    done = [folder for folder in folders if (folder / run_folder.METRICS).is_file()]
+    configs = {folder: read_config(folder / run_folder.CONFIG) for folder in done}
+    absent = [f"split {k}" for k in sorted(wanted - {config.split for config in configs.values()})]
+    absent += [str(folder) for folder in folders if folder not in configs]
+    if absent:
+        hint = "Make them: rstan-lite train --split N --out RUN."
+        found = f"no finished run of {', '.join(absent)}"
+        raise ConfigError("evaluate", found, "finished runs of each split", hint)
+    first, kept = configs[done[0]], set()
+    for folder in done:
+        config = configs[folder]
+        for name, (old, new) in differences(first, config).items():
+            if name not in FREE:
+                hint = "Runs of one table differ in the split, and in the seed at most."
+                expected = f"{name} {old!r} as in {done[0]}"
+                raise ConfigError(folder, f"{name} {new!r}", expected, hint)
+        if (config.split, config.seed) in kept:
+            raise ConfigError(folder, f"split {config.split}, seed {config.seed} again", "it once")
+        kept.add((config.split, config.seed))
+    chosen = [folder for folder in done if not wanted or configs[folder].split in wanted]
+    return sorted(chosen, key=lambda folder: (configs[folder].split, configs[folder].seed))
 
 
 def over_splits(accuracies: Sequence[Sequence[float]]) -> tuple[list[float], float, float | None]:
@@ -116,45 +118,3 @@ def command(config: TrainConfig, out: Path) -> str:
     values = asdict(config)
     changed = {f.name: values[f.name] for f in fields(config) if values[f.name] != f.default}
     return shlex.join(["rstan-lite", "train", *option_words(changed), "--out", str(out)])
-
-
-def _begun(folder: Path) -> bool:
-    return (folder / run_folder.CONFIG).is_file()
-
-
-def _check_alike(there: Mapping[Path, TrainConfig]) -> None:
-    kept: dict[tuple[int, int], Path] = {}
-    for path, config in there.items():
-        first = next(iter(there))
-        differing = {k: v for k, v in differences(there[first], config).items() if k not in FREE}
-        if differing:
-            old, new = (", ".join(f"{k} {v[i]!r}" for k, v in differing.items()) for i in (0, 1))
-            hint = "Runs of one table differ in the split, and in the seed at most."
-            raise ConfigError(path, new, f"{old} as in {first}", hint)
-        twin = kept.setdefault((config.split, config.seed), path)
-        if twin != path:
-            found = f"split {config.split}, seed {config.seed} again"
-            raise ConfigError(path, found, f"once: {twin}")
-
-
-def _missing(
-    absent: Sequence[int], unfinished: Sequence[Path], folders: Mapping[Path, int],
-    there: Mapping[Path, TrainConfig],
-) -> ConfigError:  # fmt: skip
-    """The complaint about absent and unfinished runs, with the commands that make them."""
-    splits = sorted({*absent, *(there[path].split for path in unfinished)})
-    hint = "Make them with `rstan-lite train --split N --out RUN`."
-    if there:
-        path, model = next(iter(there.items()))
-        commands = [command(there[path], path) for path in unfinished]
-        for k in absent:  # beside a run whose name may hold its split
-            here = rf"(?<=split){model.split}(?!\d)|(?<=-){model.split}(?=-|$)"
-            name = re.sub(here, str(k), path.name, count=1)
-            beside = path.with_name(name if name != path.name else f"{name}-split{k}")
-            named = next((p for p, wanted in folders.items() if wanted == k), beside)
-            commands.append(command(replace(model, split=k), named))
-        hint = "Make them: " + "; ".join(f"`{line}`" for line in commands)
-        if absent and (model.appearance_weights or model.motion_weights):
-            hint += " (with the networks of that split, where they were tuned on one)"
-    found = f"no finished run of split {', '.join(map(str, splits))}"
-    return ConfigError("--splits", found, "finished runs of each split", hint)

@@ -24,7 +24,7 @@ from rstan_lite.lab.protocols import Checkpoint, check_networks, open_checkpoint
 from rstan_lite.lab.video.sampled_video import RATE, needed_pairs, sample_video, sparse_inputs
 from rstan_lite.model.output import RSTANOutput, last_step
 from rstan_lite.system.devices import choose_device
-from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
+from rstan_lite.system.errors import ConfigError, DataError
 from rstan_lite.system.reading import check_regular, read_json
 from rstan_lite.system.threads import LARGE, for_work
 from rstan_lite.training import run_folder
@@ -122,8 +122,6 @@ def answer(video: Path, run: Checkpoint) -> tuple[VideoInputs, dict[str, float],
     inputs = read_inputs(video, run.config, run.description)
     output = run_model(run, video_features(inputs, run))
     scores = last_step(output.logits).float().softmax(-1)[0].cpu()  # (C,)
-    if not bool(torch.isfinite(scores).all()):
-        raise DataError(video, "features for which the scores are not finite", "finite scores")
     ranked = scores.argsort(descending=True).tolist()
     probabilities = {run.description.classes[i]: float(scores[i]) for i in ranked}
     maps = {name: maps[0].float().cpu().numpy() for name, maps in diagonal_maps(output).items()}
@@ -209,12 +207,9 @@ def video_features(inputs: VideoInputs, run: Checkpoint) -> ClipFeatures:
     """A video's features as those of a data set's one clip.
 
     The label is a placeholder, the silhouette empty. Raises CheckpointError where the run's
-    networks or streams are others than its description says.
+    networks are others than its description says.
     """
-    config, streams = run.config, run.description.model["streams"]
-    if set(streams) != set(config.streams):
-        expected = f"one of {', '.join(config.streams)}, as config.json has it"
-        raise CheckpointError("checkpoint.json", f"a model of {', '.join(streams)}", expected)
+    config = run.config
     settings = feature_settings(config, check_networks(run.description.networks))
     device, steps = choose_device(config.device), range(len(inputs.numbers))
     cubes, vectors = {}, {}

@@ -133,7 +133,12 @@ def evaluate_run(
         if protocol == "centre" and steps <= config.stored_frames:
             found = {sequences[0]: load_part(config, part, networks, dataset)}
         else:
-            found = load_sequences(config, part, networks, sequences, dataset)
+            settings, workers = (
+                feature_settings(config, networks),
+                extraction_workers(dataset, (part,)),
+            )
+            how = cache_folder(config), choose_device(config.device).type, workers
+            found = prepare_sequences(dataset, part, settings, sequences, *how)
         damaged = dataset.damaged
     else:
         found = dict(features) if isinstance(features, Mapping) else {sequences[0]: features}
@@ -192,17 +197,6 @@ def sequences_of(
     return (replace(found[0], view=config.views[0]),) if protocol == "centre" else found
 
 
-def load_sequences(
-    config: TrainConfig, part: str, networks: Mapping[str, str], sequences: Sequence[ClipSequence],
-    dataset: ClipDataset | None = None,
-) -> dict[ClipSequence, ClipFeatures]:  # fmt: skip
-    """Features of test sequences of a part ("test", "validation"), made where stores lack them."""
-    dataset, settings = dataset or open_dataset(config), feature_settings(config, networks)
-    device, workers = choose_device(config.device).type, extraction_workers(dataset, (part,))
-    cache = cache_folder(config)
-    return prepare_sequences(dataset, part, settings, sequences, cache, device, workers)
-
-
 def prepare_sequences(
     dataset: ClipDataset, part: str, settings: FeatureSettings, sequences: Sequence[ClipSequence],
     cache: str | Path, device: str = "cpu", workers: int = 2,
@@ -224,8 +218,8 @@ def prepare_sequences(
 def table_of_sequences(
     folder: Path, protocol: str, frames: int | None = None, part: str = "test",
     root: str | None = None,
-) -> tuple[list[SequenceRow], str]:  # fmt: skip
-    """A protocol's sequences for the first clip of a run's part, and words that name this clip.
+) -> Table:  # fmt: skip
+    """A protocol's sequences for the first clip of a run's part.
 
     Raises ConfigError for a part without clips, and what reading run and clips raises.
     """
@@ -237,7 +231,7 @@ def table_of_sequences(
         raise ConfigError("--part", f"{part}, without clips", "a part that has some")
     n, h, w = dataset.frames(clips[0]).shape[:3]
     rows = sequence_rows(sequences_of(run.config, protocol, frames), n, (h, w), settings)
-    return rows, f"{clips[0].name}: {n} frames of {w} x {h} pixels"
+    return sequence_table(rows, f"{clips[0].name}: {n} frames of {w} x {h} pixels")
 
 
 def run_settings(folder: Path) -> FeatureSettings:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.special import softmax
 
 from rstan_lite.data.video import VIDEOS
@@ -25,7 +24,7 @@ from rstan_lite.training.run_folder import Predictions
 UNKNOWN = -1  # the label of a clip whose file does not say it
 ENDINGS = (".npz", ".csv")
 UNLABELLED = ("names", "scores", "classes")
-ARRAYS, RUNS = ("names", "labels", "scores", "classes"), "the predictions of a run"
+ARRAYS = ("names", "labels", "scores", "classes")
 NPZ = "arrays names (n,), scores (n, C) and classes (C,), without objects"
 MAKE_NPZ = "Make them by np.savez(file, names=[...], scores=np.stack([...]), classes=[...])."
 MAX_ARRAYS = 2**30  # bytes of a file of predictions: a million clips of a hundred classes take half
@@ -52,9 +51,8 @@ def read_scores(source: Path, part: str = "test") -> Predictions:
     scores = found.scores / 100 if are_probabilities(found.scores / 100) else found.scores
     found = replace(found, names=names, scores=scores)
     for what, names in (("clip", found.names), ("class", found.classes)):
-        if len(set(names)) < len(names):
-            twice = next(name for name, times in Counter(names).items() if times > 1)
-            raise CheckpointError(path, f"the {what} {twice} twice", f"each {what} once")
+        if names and (most := Counter(names).most_common(1)[0])[1] > 1:
+            raise CheckpointError(path, f"the {what} {most[0]} twice", f"each {what} once")
     bad = ~np.isfinite(found.scores).all(1)
     if bad.any():
         name = found.names[int(bad.argmax())]
@@ -64,15 +62,13 @@ def read_scores(source: Path, part: str = "test") -> Predictions:
 
 def read_predictions(path: Path) -> Predictions:
     """The predictions of a run, with labels. Raises CheckpointError for anything else."""
-    found = _read_npz(path)
+    found = _read_npz(path, ARRAYS, "the predictions of a run")
     if not np.isfinite(found.scores).all():
         raise CheckpointError(path, "scores that are not finite", "one finite row a clip")
     return found
 
 
-def _read_npz(
-    path: Path, needed: Sequence[str] = ARRAYS, expected: str = RUNS, hint: str = ""
-) -> Predictions:
+def _read_npz(path: Path, needed: Sequence[str], expected: str, hint: str = "") -> Predictions:
     """Predictions from an .npz file without pickled objects; CheckpointError where unfit."""
     check_regular(path, CheckpointError, expected)
     try:
@@ -81,10 +77,10 @@ def _read_npz(
             if size > MAX_ARRAYS:
                 raise ValueError(f"{size} bytes once unpacked, more than {MAX_ARRAYS}")
             arrays = {name: file[name] for name in file.files}
+        if lacking := sorted(set(needed) - arrays.keys()):
+            raise ValueError(f"no array {', '.join(lacking)}")
     except Exception as error:  # zipfile and zlib raise their own kinds for damaged archives
-        raise CheckpointError(path, f"a damaged file ({error})", expected, hint) from error
-    if lacking := sorted(set(needed) - arrays.keys()):
-        raise CheckpointError(path, f"no array {', '.join(lacking)}", expected, hint)
+        raise CheckpointError(path, f"an unfit file ({error})", expected, hint) from error
     arrays.setdefault("labels", np.full(arrays["names"].size, UNKNOWN))
     names, labels, scores, classes = (arrays[name] for name in ARRAYS)
     for name in ("names", "classes"):
@@ -103,12 +99,10 @@ def _read_npz(
 
 def write_csv(path: Path, predictions: Predictions) -> None:
     """Scores as CSV, `clip,<class>,...`, for other programs; labels are left out."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["clip", *predictions.classes])
-    for name, row in zip(predictions.names, predictions.scores, strict=True):
-        writer.writerow([name, *(f"{float(score):.9g}" for score in row)])
-    write_atomically(path, text.getvalue().encode())
+    columns, names = list(predictions.classes), list(predictions.names)
+    table = pd.DataFrame(predictions.scores, names, columns)
+    text = table.to_csv(index_label="clip", float_format="%.9g", lineterminator="\n")
+    write_atomically(path, text.encode())
 
 
 def are_probabilities(scores: np.ndarray) -> bool:
@@ -131,16 +125,6 @@ def normalise(scores: np.ndarray, how: str) -> np.ndarray:
         spread = x.std(1, keepdims=True)
         x = (x - x.mean(1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
     return np.asarray(softmax(x, axis=1))
-
-
-def bootstrap_accuracy(right: np.ndarray, draws: int = 2000, seed: int = 0) -> np.ndarray:
-    """Accuracies of data sets drawn from the clips with replacement, (draws, ...).
-
-    right: (n, ...) true where a clip is named rightly; further axes, such as models, are drawn
-    together, so that their differences are of the same clips.
-    """
-    drawn = np.random.default_rng(seed).integers(len(right), size=(draws, len(right)))
-    return np.asarray(right, np.float64)[drawn].mean(1)
 
 
 def _file(source: Path, part: str) -> Path:
@@ -173,32 +157,20 @@ def _clip_name(text: str) -> str:
 
 
 def _read_csv(path: Path) -> Predictions:
-    check_regular(path, CheckpointError, "a CSV of scores", most=MAX_ARRAYS)
+    expected = "'clip,<class>,<class>,...', then a name and finite numbers in every line"
+    check_regular(path, CheckpointError, expected, most=MAX_ARRAYS)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with path.open(encoding="utf-8-sig") as file:
             excel = file.read(5) == "clip;"  # then a comma may stand in the numbers
-            file.seek(0)
-            lines = list(csv.reader(file, delimiter=";" if excel else ","))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CheckpointError(path, f"an unreadable file ({error})", "a CSV of scores") from error
-    if not lines or lines[0][:1] != ["clip"] or len(lines[0]) < 2:
-        head = ",".join(lines[0])[:80] if lines else "nothing"
-        raise CheckpointError(path, f"the header {head!r}", "'clip,<class>,<class>,...'")
-    rows = []
-    for number, line in enumerate(lines[1:], 2):
-        where = f"{path}, line {number}"
-        try:
-            rows += [[_number(text, excel) for text in line[1:]]] if line else []
-        except ValueError as error:
-            raise CheckpointError(where, str(error)[:300], "numbers") from error
-        if line and (len(line) != len(lines[0]) or not all(map(math.isfinite, rows[-1]))):
-            found = f"{len(line) - 1} scores of {line[0][:200]}, or one that is not finite"
-            raise CheckpointError(where, found, f"{len(lines[0]) - 1} finite numbers, one a class")
-    names, classes = tuple(line[0] for line in lines[1:] if line), tuple(lines[0][1:])
-    scores = np.array(rows, np.float32).reshape(len(rows), len(classes))
-    return Predictions(names, np.full(len(names), UNKNOWN), scores, classes)
-
-
-def _number(text: str, excel: bool) -> float:
-    """A score; one of per cent, with the sign, stays per cent. excel: with a decimal comma."""
-    return float((text.replace(",", ".") if excel else text).strip().removesuffix("%"))
+        # without a header: pandas would rename a class that stands twice
+        how: dict[str, Any] = {"header": None, "dtype": str, "keep_default_na": False}
+        table = pd.read_csv(path, sep=";" if excel else ",", encoding="utf-8-sig", **how)
+        (head, *classes), texts = table.iloc[0], table.iloc[1:, 1:]
+        if head != "clip" or not classes:
+            raise ValueError(f"the header {head!r}")
+        numbers = texts.replace({",": "." if excel else ",", "%": ""}, regex=True)
+        scores = numbers.to_numpy(np.float32)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(path, f"an unreadable file ({error})"[:300], expected) from error
+    names = tuple(table[0][1:])
+    return Predictions(names, np.full(len(names), UNKNOWN), scores, tuple(classes))

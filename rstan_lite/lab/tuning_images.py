@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -176,15 +175,12 @@ class Samples(Dataset[tuple[Tensor, int, Tensor]]):
 
 
 class Batches(Sampler[list[tuple[int, int]]]):
-    """The mini-batches of an epoch from number `first` on, as keys of the samples."""
+    """The mini-batches of an epoch, as keys of the samples."""
 
     def __init__(self, samples: Samples, size: int):
         self.order = BatchSampler(RandomSampler(samples), size, drop_last=len(samples) >= size)
-        self.epoch = self.first = 0
-
-    def __len__(self) -> int:
-        return max(0, len(self.order) - self.first)
+        self.epoch = 0
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        for batch in itertools.islice(self.order, self.first, None):
+        for batch in self.order:
             yield [(self.epoch, index) for index in batch]

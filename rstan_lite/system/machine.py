@@ -13,7 +13,6 @@ import re
 import shutil
 import subprocess
 import sys
-import sysconfig
 import textwrap
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -33,6 +32,7 @@ LIBRARIES = {  # distributions whose absence stops the project, with the module 
     "matplotlib": "matplotlib",
     "numpy": "numpy",
     "opencv-contrib-python-headless": "cv2",
+    "pandas": "pandas",
     "pillow": "PIL",
     "platformdirs": "platformdirs",
     "psutil": "psutil",
@@ -274,15 +274,3 @@ def check_jupyter(found: Mapping[str, str | None], problems: Mapping[str, str]) 
         return Check("Jupyter", "ok", ", ".join(f"{n} {v}" for n, v in found.items()))
     advice = "Notebooks need them: pip install -e '.[notebooks]'. Training does not."
     return Check("Jupyter", "warn", "; ".join(said), advice)
-
-
-def check_compiler() -> Check:
-    """What torch.compile needs: a C++ compiler and Python's headers."""
-    names = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++", "c++", "cl"]
-    compiler = next((path for name in names if (path := shutil.which(name))), None)
-    header = Path(sysconfig.get_paths()["include"]) / "Python.h"
-    if compiler and header.is_file():
-        return Check("Compiler", "ok", f"{compiler}, with Python's headers")
-    found = f"{compiler}, but no {header}" if compiler else f"none ({', '.join(names)})"
-    advice = "Only torch.compile needs them; everything runs without, a little slower."
-    return Check("Compiler", "warn", found, advice)

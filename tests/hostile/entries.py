@@ -5,12 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from data_scripts.fetch.archives import extract
 from rstan_lite.classroom.copies import make_copy
 from rstan_lite.classroom.notebook_parameters import notebook_parameters
-from rstan_lite.cli.doctor import check_puppets, check_tuned
 from rstan_lite.data.datasets import open_clips
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.data.silhouettes import read_masks
@@ -20,8 +17,6 @@ from rstan_lite.features.extraction import FeatureSettings, load_network
 from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.networks import find_network, look
 from rstan_lite.features.store import Store
-from rstan_lite.lab.idt.descriptors import SIZES
-from rstan_lite.lab.idt.encoding import CODEBOOKS, EncodingSettings, fill_fisher, fisher_store
 from rstan_lite.lab.late_fusion import fuse
 from rstan_lite.lab.predict import predict
 from rstan_lite.lab.scores import read_scores
@@ -33,7 +28,7 @@ from rstan_lite.training.profiles import resolve
 from rstan_lite.training.run_folder import load_model, read_log
 from rstan_lite.training.train import train
 from tests.hostile.damage import BYTES
-from tests.hostile.world import COMPONENTS, SIZE
+from tests.hostile.world import SIZE
 from tests.training.synthetic import SMALL, make_parts
 
 
@@ -104,7 +99,6 @@ def _network(case: Path, file: Path) -> object:
 def _tuned(case: Path, file: Path) -> object:
     data = JHMDB(case.parent / "world" / "avi", validation=0)
     look(case / "tuned" / "motion-0.safetensors", data, "jhmdb")
-    check_tuned(str(case))
     return find_network(data, "puppetnet", "motion", case)
 
 
@@ -130,19 +124,6 @@ def _resume(case: Path, file: Path) -> object:
     return train(config, case, make_parts(8, 2, 2), progress=False)
 
 
-def _fisher(case: Path, file: Path) -> object:
-    data = JHMDB(case.parent / "world" / "avi", validation=0)
-    clip = data.test[0]
-    descriptors = Store(case / "descriptors", {"content": "descriptors"})
-    drawn = torch.Generator().manual_seed(0)
-    descriptors.write(clip, {n: torch.rand(4, s, generator=drawn) for n, s in SIZES.items()})
-    settings = EncodingSettings(components=COMPONENTS)
-    store = fisher_store(descriptors, case, [clip], settings)
-    (store.folder / CODEBOOKS).symlink_to(file)
-    fill_fisher(store, descriptors, [clip], [clip], settings, progress=False)
-    return store.read(clip, "hog")
-
-
 def _notebook(case: Path, file: Path) -> object:
     return [notebook_parameters(file), make_copy(file, "student"), make_copy(file, "teacher")]
 
@@ -159,10 +140,7 @@ ENTRIES: dict[str, Entry] = {
     "open hmdb51": Entry(
         "testTrainMulti_7030_splits/wave_test_split1.txt", _clips("hmdb51"), ("lines",), "hmdb51"
     ),
-    "puppets.json": Entry(
-        "puppets.json", lambda c, f: [check_puppets(str(c)), _clips("puppets")(c, f)], ("json",),
-        "avi",
-    ),
+    "puppets.json": Entry("puppets.json", _clips("puppets"), ("json",), "avi"),
     "video": Entry(f"avi/{_jhmdb('avi', CLIP)}", lambda c, f: read_frames(f), weight=12),
     "phone": Entry("phone.mp4", _sampled, weight=8),
     "matroska": Entry("clip.mkv", _sampled, weight=8),
@@ -187,7 +165,6 @@ ENTRIES: dict[str, Entry] = {
     "fuse": Entry("scores.csv", _fuse, ("lines",)),
     "log.csv": Entry("log.csv", lambda c, f: read_log(f), ("lines",), weight=2),
     "resumed training": Entry("resume.pt", _resume, (), "stopped", 3),
-    "codebooks": Entry("codebooks.safetensors", _fisher, weight=3),
     "notebook": Entry("n.ipynb", _notebook, ("json",), weight=8),
     "zip": Entry("a.zip", _archive, weight=8),
     "tar": Entry("a.tar.gz", _archive, weight=8),

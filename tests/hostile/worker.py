@@ -24,7 +24,6 @@ MEMORY = 3 * 2**30  # bytes of address space that a case may take beside what th
 GROWTH = 2**30  # bytes by which a case may raise the worker's largest resident memory
 # The entries whose call writes into the case's folder.
 WRITE = {"store's key", "zip", "tar", "rar", "predict", "predict with a run", "resumed training"}
-WRITE |= {"codebooks"}
 
 
 def draw(seed: int) -> tuple[str, str]:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
 
 from rstan_lite.data.jhmdb import JHMDB
@@ -15,7 +14,6 @@ from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
 from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.networks import split_name
 from rstan_lite.features.store import Store
-from rstan_lite.lab.idt.descriptors import SIZES
 from rstan_lite.lab.scores import write_csv
 from rstan_lite.lab.tuning_images import fill_inputs
 from rstan_lite.model.rstan import RSTAN, RSTANConfig
@@ -37,7 +35,6 @@ from tests.training.synthetic import SMALL, make_parts
 
 CLASSES = ("jump", "pick", "push")
 SIZE = 64  # pixels of the small run's networks
-COMPONENTS = 2
 MEMBERS = (("clips/a/one.avi", b"1" * 300), ("clips/b/two.avi", b"2" * 40))
 
 
@@ -69,7 +66,6 @@ def build(root: Path) -> None:
     (root / "nets" / "tuned" / "motion-0.json").write_text(json.dumps(card), encoding="utf-8")
     torch.save({"fc.weight": torch.rand(3, 4), "fc.bias": torch.rand(3)}, root / "state.pth")
     _run(root / "run", root, networks)
-    _codebooks(root / "codebooks.safetensors")
     for write, name in ((write_zip, "a.zip"), (write_tar, "a.tar.gz"), (write_rar, "a.rar")):
         write(root / name, *MEMBERS)
     solved = "def f():\n    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION\n"
@@ -112,13 +108,3 @@ def _run(folder: Path, root: Path, networks: dict[str, str]) -> None:
     found = runs.Predictions(tuple("abcd"), np.array([0, 1, 2, 0]), scores, CLASSES)
     runs.write_predictions(folder / runs.PREDICTIONS["test"], found)
     write_csv(root / "scores.csv", found)
-
-
-def _codebooks(path: Path) -> None:
-    rng, parts = np.random.default_rng(0), {}
-    for name, size in SIZES.items():
-        shapes = {"mean": (size,), "axes": (size // 2, size), "weights": (COMPONENTS,)}
-        shapes |= dict.fromkeys(("means", "variances"), (COMPONENTS, size // 2))
-        for part, shape in shapes.items():
-            parts[f"{name}.{part}"] = rng.random(shape, dtype=np.float32) + 0.1
-    save_arrays(parts, path)

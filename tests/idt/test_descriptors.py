@@ -89,12 +89,6 @@ def test_volumes_against_plain_loops(scale, name):
         np.testing.assert_allclose(found[row], expected, atol=0.002 * expected.max())
 
 
-def test_empty_cells_are_not_negative():
-    votes = np.zeros((64, 64, 8), dtype=np.float32)
-    votes[:20, :20] = np.random.default_rng(0).uniform(0, 1e4, (20, 20, 8))
-    assert descriptors.cell_sums(votes, np.array([[30, 30]])).min() == 0
-
-
 @pytest.mark.parametrize("length", [15, 9])
 def test_shape_is_displacement_over_length_and_that_of_short_ones_is_resampled(length):
     steps = np.random.default_rng(1).normal(0, 2, (2, length, 2))
@@ -107,13 +101,6 @@ def test_shape_is_displacement_over_length_and_that_of_short_ones_is_resampled(l
         expected = np.diff(sampled, axis=0)
         expected /= np.linalg.norm(expected, axis=1).sum()
         np.testing.assert_allclose(row, expected.ravel(), atol=1e-6)
-
-
-def test_root_normalised_rows_are_square_roots_of_shares():
-    histograms = np.random.default_rng(0).uniform(0, 50, (3, 12)).astype(np.float32)
-    shares = histograms / histograms.sum(1, keepdims=True)
-    np.testing.assert_allclose(descriptors.root_normalised(histograms) ** 2, shares, rtol=1e-4)
-    assert descriptors.root_normalised(np.zeros((1, 4))).tolist() == [[0, 0, 0, 0]]
 
 
 def test_a_clip_has_all_kinds_and_a_still_one_has_no_rows():

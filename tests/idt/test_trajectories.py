@@ -125,21 +125,6 @@ def test_a_shrunk_clip_keeps_its_own_pixels_for_displacements():
     assert np.abs(scale.steps[rows] - (SPEED, 0)).max() < 0.5
 
 
-def test_erratic_and_jumping_trajectories_go():
-    from rstan_lite.lab.idt.trajectories import _is_valid
-
-    line = np.arange(16.0)
-    paths = {
-        "steady": (np.stack([2 * line, 0 * line], 1), True),
-        "still": (np.stack([0.1 * line, 0 * line], 1), False),
-        "far": (np.stack([15 * line, 0 * line], 1), False),
-        "leap": (np.stack([np.where(line > 7, 25.0, 0.0), 0.2 * line], 1), False),
-        "fast": (np.stack([np.where(line > 7, 25.0, 0.0), 3.0 * line], 1), True),
-    }
-    for name, (path, valid) in paths.items():
-        assert _is_valid(path[None]).tolist() == [valid], name
-
-
 def test_complaints():
     with pytest.raises(DataError, match="found 1 frames; expected at least 4"):
         list(trajectories(square_clip(1), TrackSettings()))

@@ -15,8 +15,7 @@ from training.synthetic import SMALL, make_parts
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.networks import split_name
-from rstan_lite.lab import network_tuning as tune_module
-from rstan_lite.lab.network_tuning import tune
+from rstan_lite.lab.network_tuning import Tuner, tune
 from rstan_lite.lab.tuning_images import TuneSettings, fill_inputs
 from rstan_lite.system.errors import BusyError, ConfigError
 from rstan_lite.system.interruption import Interrupted, Keeper
@@ -220,32 +219,23 @@ def check_network(network, path, card) -> None:
     assert {p.name for p in path.parent.iterdir()} == {path.name, path.with_suffix(".json").name}
 
 
-@pytest.mark.parametrize("stride", [1, 5])
-def test_tuning_goes_on_from_any_mini_batch(
-    clips, network, tmp_path, ctrl_c_at, monkeypatch, stride
-):
+def test_a_tuning_that_is_stopped_goes_on(clips, network, tmp_path, monkeypatch):
+    true, calls = Tuner.run_epoch, []
+
+    def run_epoch(tuner):
+        found = true(tuner)
+        calls.append(tuner.epoch)
+        if len(calls) in (2, 4):  # the second and the third epoch, each just before it is kept
+            raise KeyboardInterrupt
+        return found
+
+    monkeypatch.setattr(Tuner, "run_epoch", run_epoch)
     path = tmp_path / "a.safetensors"
-    run = partial(tuned, clips, path)
-    stops, card = stopped_at_each(stride, ctrl_c_at, monkeypatch, path, run)
-    assert stops >= 1
-    check_network(network, path, card)
-
-
-def test_ctrl_c_during_a_validation_of_a_tuning(clips, network, tmp_path, monkeypatch):
-    true, calls = tune_module.clip_scores, []
-
-    def clip_scores(*args):
-        calls.append(1)
-        if len(calls) % 2:
-            signal.raise_signal(signal.SIGINT)
-        return true(*args)
-
-    monkeypatch.setattr(tune_module, "clip_scores", clip_scores)
-    path = tmp_path / "a.safetensors"
-    for _ in range(2):  # validations of epochs 2 and 3
-        with pytest.raises(Interrupted):
-            tuned(clips, path)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            tuned(clips, path, save_seconds=1e-9)
     check_network(network, path, tuned(clips, path))
+    assert calls == [0, 1, 1, 2, 2]
 
 
 def test_a_kill_just_after_a_network_is_written(clips, network, tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 from training.synthetic import SMALL, make_parts
 
 from rstan_lite.cli import main
-from rstan_lite.cli.ledger import write_files
+from rstan_lite.cli.experiments import write_files
 from rstan_lite.lab.ledger.claims import CLAIMS, difference
 from rstan_lite.lab.ledger.ledger_runs import CHOSEN, FAILURE, Plan, make, open_plan, read
 from rstan_lite.lab.ledger.ledger_tables import Pool, ledger_text, pool_text, write_tables

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import random
+import os
 import shutil
+import signal
 import threading
 from pathlib import Path
 
-import psutil
 import pytest
 from small_runs import write_networks
 
 from rstan_lite.cli import main
-from rstan_lite.lab.sweep.dask_jobs import connect, extract
+from rstan_lite.lab.sweep.sweeping import connect, extract
 from rstan_lite.system.errors import DataError
 from rstan_lite.training.parts import load_parts
 from rstan_lite.training.profiles import resolve
-from tests.sweep.small import job_processes, until
+from tests.sweep.small import until
 
 
 def stored(cache: Path) -> dict[str, bytes]:
@@ -46,19 +46,18 @@ def test_the_same_bytes_past_a_damaged_clip_and_a_lost_worker(small_root, tmp_pa
         (over / name).write_bytes(alone[name])
     before = {path: path.stat().st_mtime_ns for path in over.rglob("*") if path.is_file()}
     config = resolve("tiny", {**options, "cache": str(over)})
+    made = len(before)
     with connect(None, 2) as client:
-        killed = []
+        (one, _) = client.scheduler_info()["workers"]
 
         def kill_one() -> None:
-            job = random.choice(until(lambda: job_processes(psutil.Process())))
-            killed.append(job)
-            job.parent().kill()
+            until(lambda: len(stored(over)) > made + 3)
+            os.kill(client.run(os.getpid)[one], signal.SIGKILL)
 
         killer = threading.Thread(target=kill_one)
         killer.start()
         assert extract(client, config, progress=False) == 18
         killer.join()
-        assert len(killed) == 1
     assert stored(over) == alone
     assert before == {path: path.stat().st_mtime_ns for path in before}
     with pytest.raises(DataError) as raised:

@@ -11,9 +11,7 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -24,9 +22,9 @@ from small_runs import write_networks
 
 from rstan_lite.cli import main
 from rstan_lite.lab.sweep import sweeping
-from rstan_lite.lab.sweep.job_process import JobStoppedError, Limits, run_job, stop_jobs
+from rstan_lite.lab.sweep.job_process import Limits, run_job
 from rstan_lite.lab.sweep.sweep_plan import Description, Job, describe, plan, read_row
-from rstan_lite.lab.sweep.sweeping import frame, read_table, sweep
+from rstan_lite.lab.sweep.sweeping import connect, frame, read_table, sweep
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.training import run_folder as runs
 from tests.classroom.made import printed, write
@@ -143,7 +141,7 @@ def one_job(tmp_path: Path, *pairs: str) -> Job:
 )
 def test_a_job_that_can_not_end_is_ended(how, limits, words, tmp_path):
     job = one_job(tmp_path, f"how={how}")
-    row = run_job(job, limits, "token")
+    row = run_job(job, limits)
     assert (row["status"], row["how"]) == ("failed", how)
     assert words in row["error"]
     assert row["where"] == job.command
@@ -151,16 +149,13 @@ def test_a_job_that_can_not_end_is_ended(how, limits, words, tmp_path):
     until(lambda: not job_processes(psutil.Process()))
 
 
-def test_a_job_that_is_told_to_stop_has_no_row(tmp_path: Path) -> None:
+def test_a_job_whose_task_is_cancelled_ends_without_a_row(scheduler, tmp_path: Path) -> None:
     job = one_job(tmp_path, "how=stuck")
-    with ThreadPoolExecutor() as pool:
-        running = pool.submit(run_job, job, Limits(), "the token")
-        (process,) = until(lambda: job_processes(psutil.Process()))
-        stop_jobs("another")
-        assert process.is_running()
-        stop_jobs("the token")
-        with pytest.raises(JobStoppedError, match=job.name):
-            running.result(60)
+    with connect(scheduler) as client:
+        future = client.submit(run_job, job, Limits())
+        until(lambda: job_processes(psutil.Process()))
+        future.cancel(force=True)
+        until(lambda: not job_processes(psutil.Process()))
     assert read_row(Path(job.folder)) is None
 
 
@@ -168,12 +163,12 @@ def test_threads_of_a_job_are_limited_and_a_done_one_is_not_repeated(tmp_path: P
     body = "import os, cv2\nprint(os.environ['OMP_NUM_THREADS'], cv2.getNumThreads())"
     path = write(tmp_path / "n.ipynb", body, parameters="number: int = 1")
     (job,) = plan(Description(str(path), {"number": 2}), tmp_path / "out")
-    row = run_job(job, Limits(threads=3), "token")
+    row = run_job(job, Limits(threads=3))
     assert row["status"] == "done"
     output = Path(job.folder) / "n.ipynb"
     assert printed(output) == "3 3\n"
     before = output.stat().st_mtime_ns
-    assert run_job(job, Limits(), "token") == row
+    assert run_job(job, Limits()) == row
     assert output.stat().st_mtime_ns == before
 
 
@@ -190,20 +185,6 @@ def test_columns_of_two_kinds_become_text() -> None:
     assert table["a"].tolist()[:2] == [1.0, 0.5]
     assert table["b"].tolist()[:2] == ["1", "x"]
     assert bytes(table.to_parquet())
-
-
-def test_writing_a_table_that_grows_takes_a_small_share_of_the_time(tmp_path, monkeypatch):
-    written, path = [], notebook(tmp_path)
-
-    def write_slowly(out: Path, rows: dict, order: list[str]) -> None:
-        written.append(len(rows))
-        time.sleep(0.1)
-
-    monkeypatch.setattr(sweeping, "_write_table", write_slowly)
-    monkeypatch.setattr(sweeping, "run_here", lambda job: {"job": job.name, "status": "done"})
-    numbers = ",".join(str(number) for number in range(50))
-    sweep(describe(path, [f"number={numbers}"]), tmp_path / "out", workers=0, progress=False)
-    assert written == [1, 50]  # the first row, and all of them at the end
 
 
 def test_training_over_a_grid_shares_features_and_leaves_runs(small_root, tmp_path, capsys):
@@ -244,5 +225,5 @@ def test_a_job_that_fails_is_tried_again_when_asked(tmp_path: Path) -> None:
     assert (again.ran, again.failed) == (1, [])
     (tmp_path / "tries").unlink()
     (job,) = plan(given, tmp_path / "twice")
-    assert run_job(job, Limits(), "token", retries=1)["status"] == "done"
+    assert run_job(job, Limits(), retries=1)["status"] == "done"
     assert (tmp_path / "tries").read_text(encoding="utf-8") == "xx"

@@ -1,10 +1,8 @@
 """Metrics against values worked out by hand."""
 
-import numpy as np
 import pytest
 import torch
 
-from rstan_lite.lab.scores import bootstrap_accuracy
 from rstan_lite.training.evaluation import (
     accuracy,
     accuracy_interval,
@@ -61,17 +59,3 @@ def test_intervals_of_an_accuracy():
     assert accuracy_interval(0, 0) is None
     wide, narrow = (accuracy_interval(7, 10, level) for level in (0.99, 0.5))
     assert wide[0] < narrow[0] < narrow[1] < wide[1]
-
-
-def test_the_bootstrap_draws_clips_for_all_models_at_once():
-    rng = np.random.default_rng(0)
-    first = rng.random(200) < 0.7
-    right = np.stack([first, first, ~first], 1)
-    drawn = bootstrap_accuracy(right, draws=4000, seed=1)
-    assert drawn.shape == (4000, 3)
-    assert np.array_equal(drawn[:, 0], drawn[:, 1])
-    np.testing.assert_allclose(drawn[:, 0] + drawn[:, 2], 1)
-    share = first.mean()
-    assert drawn[:, 0].mean() == pytest.approx(share, abs=0.005)
-    assert drawn[:, 0].std() == pytest.approx((share * (1 - share) / 200) ** 0.5, rel=0.05)
-    assert np.array_equal(drawn, bootstrap_accuracy(right, draws=4000, seed=1))

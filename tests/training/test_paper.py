@@ -1,17 +1,15 @@
 """The profile `paper` against the paper's values, read once more and written down here by hand."""
 
 import re
-from dataclasses import fields, replace
-from pathlib import Path
+from dataclasses import fields
 
 import numpy as np
 import pytest
 
 from rstan_lite.cli import main
 from rstan_lite.data.sampling import equally_spaced
-from rstan_lite.lab.paper_settings import REASONS, describe, steps
+from rstan_lite.lab.paper_settings import REASONS
 from rstan_lite.lab.paper_settings import beside_paper as rows
-from rstan_lite.system.errors import ConfigError
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.profiles import resolve
 
@@ -66,25 +64,6 @@ def test_the_stored_frames_have_as_many_phases_as_the_table_says(frames: int, ph
     assert re.search(rf"\b{phases}( phases)? with {frames}\b", REASONS["stored_frames"])
 
 
-def test_what_the_second_data_set_shares_is_said_where_the_paper_has_another_value():
-    jhmdb = resolve("paper", {"dataset": "jhmdb"})
-    found = {row.name: row for row in rows(jhmdb)}
-    for name, other in (("attention", "all"), ("gamma_alpha", "5.0"), ("gamma_beta", "10.0")):
-        assert found[name].source.endswith(f"; {other} for ucf101, which runs with this")
-        assert not found[name].differs  # from what is stated for JHMDB
-    assert sum("runs with this" in row.source for row in found.values()) == 3
-    said = [step for step in steps(jhmdb, Path("run")) if "one recurrence serves both" in step]
-    assert len(said) == 1
-    assert "attention window, gamma_alpha 1.0, gamma_beta 1.0; for ucf101" in said[0]
-    assert "attention all, gamma_alpha 5.0, gamma_beta 10.0," in said[0]
-
-    alone = replace(jhmdb, second_dataset="none")
-    alike = replace(jhmdb, attention="all", gamma_alpha=5.0, gamma_beta=10.0)
-    for config in (alone, alike):
-        assert "runs with this" not in "".join(row.source for row in rows(config))
-        assert "one recurrence" not in "".join(steps(config, Path("run")))
-
-
 def test_puppets_take_jhmdbs_settings_alone():
     puppets, jhmdb = resolve("paper"), resolve("paper", {"dataset": "jhmdb"})
     differing = {
@@ -116,7 +95,6 @@ def test_dry_run_prints_and_touches_nothing(dataset: str, capsys, tmp_path, monk
     assert lines["gamma_beta"].startswith(" ")
     assert "Sec. IV-B, third point" in lines["gamma_beta"]
     assert "not stated" in lines["clip_norm"]
-    assert "20000 mini-batches of" in text
     assert list(tmp_path.iterdir()) == []
 
 
@@ -125,24 +103,3 @@ def test_a_fold_has_a_run_folder_of_its_own(capsys):
     assert main(command) == 0
     said = capsys.readouterr().out
     assert "write the run folder runs/puppets-1-fold2-tiny-seed0" in said
-    assert "frames of each clip of the training list's fold 2" in said
-
-
-def test_dry_run_says_what_would_be_done(tmp_path):
-    config = resolve("paper", {"dataset": "jhmdb", "root": "clips", "cache": "kept"})
-    text = "\n".join(steps(config, tmp_path / "run"))
-    for words in (
-        "read jhmdb in clips, split 1",
-        "read ucf101 in a folder that is not given yet",
-        "vgg16 at 224 pixels, with the weights tuned on split 1 in kept",
-        "ucf101's features from the same networks",
-        "10 views of training clips",
-        "8 jhmdb clips and 8 of ucf101 (weight 0.1), 16 frames each, lr 0.01, a tenth",
-        "the last epoch",
-        str(tmp_path / "run"),
-    ):
-        assert words in text, words
-    with pytest.raises(ConfigError, match="--profile"):
-        resolve("papers")
-    assert "5%" in "\n".join(steps(replace(config, validation=0.05), tmp_path))
-    assert describe(config, tmp_path).count("\n") > len(fields(TrainConfig))

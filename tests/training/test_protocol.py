@@ -1,7 +1,6 @@
 """Test protocols on a model: averages over sequences, and over the runs of several splits."""
 
 import shlex
-import shutil
 
 import numpy as np
 import pytest
@@ -123,18 +122,14 @@ def test_the_mean_counts_every_split_alike(folder, tmp_path, monkeypatch):
     assert [(row["split"], row["seed"]) for row in summary["runs"]] == sorted(alone)
 
 
-def test_missing_splits_come_with_the_command_that_makes_them(folder, tmp_path):
+def test_missing_splits_are_said(folder, tmp_path):
     given = [str(folder / f"rstan-{split}-0") for split in (1, 2)]
-    with pytest.raises(ConfigError, match="no finished run of split 3") as caught:
+    with pytest.raises(ConfigError, match=r"no finished run of split 3;.*train --split N"):
         find_runs(given, [1, 2, 3])
-    said = caught.value.hint.split("`")[1]
-    assert said == command(resolve("tiny", {**OPTIONS, "split": 3}), folder / "rstan-3-0")
-    config = resolve("tiny", {**OPTIONS, "split": 2, "seed": 7})
-    runs.begin(tmp_path / "begun", config)  # of a split that has a finished run, too
-    with pytest.raises(ConfigError, match="no finished run of split 2") as caught:
+    runs.begin(tmp_path / "begun", resolve("tiny", {**OPTIONS, "split": 2, "seed": 7}))
+    with pytest.raises(ConfigError, match=r"no finished run of .*begun"):
         find_runs([*given, str(tmp_path / "begun")])
-    assert caught.value.hint.split("`")[1] == command(config, tmp_path / "begun")
-    with pytest.raises(ConfigError, match=r"no finished run of split 1, 2, 3.*rstan-lite train"):
+    with pytest.raises(ConfigError, match=r"no finished run of split 1, split 2, split 3"):
         find_runs([str(tmp_path / "x-{split}")])
 
 
@@ -148,21 +143,10 @@ def test_a_command_says_its_configuration_again(tmp_path):
 
 
 def test_runs_of_other_settings_are_no_table(folder, tmp_path):
-    other = tmp_path / "other-2"
+    one, other = folder / "rstan-1-0", tmp_path / "other-2"
     runs.begin(other, resolve("tiny", {**OPTIONS, "split": 2, "lambda_aa": 1.0}))
-    one, two = str(folder / "rstan-1-0"), str(folder / "rstan-2-0")
+    runs.write_json(other / runs.METRICS, {})
     with pytest.raises(ConfigError, match=r"lambda_aa 1\.0; expected lambda_aa 0\.5 as in"):
-        find_runs([one, str(other)])
-    with pytest.raises(ConfigError, match="different run folders"):
-        find_runs([one, one])
-    with pytest.raises(ConfigError, match=r"absent.*config\.json"):
-        find_runs([one, str(tmp_path / "absent")])
-    with pytest.raises(ConfigError, match="one name that holds"):
-        find_runs([one, str(folder / "rstan-{split}-0")])
-    for name in ("x-1", "x-2"):
-        (tmp_path / name).mkdir()
-        shutil.copy(folder / "rstan-2-0/config.json", tmp_path / name)
-    with pytest.raises(ConfigError, match=r"a run of split 2; expected split 1"):
-        find_runs([str(tmp_path / "x-{split}")], [1])
-    with pytest.raises(ConfigError, match="split 2, seed 0 again"):
-        find_runs([two, str(tmp_path / "x-2")])
+        find_runs([str(one), str(other)])
+    with pytest.raises(ConfigError, match="split 1, seed 0 again"):
+        find_runs([str(one), str(one)])

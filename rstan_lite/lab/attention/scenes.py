@@ -41,13 +41,6 @@ class Look:
     valid: NDArray
     scores: NDArray
 
-    def __post_init__(self) -> None:
-        shapes = {alpha.shape[:2] for alpha in self.alpha.values()}
-        shapes |= {x.shape for x in (self.frames, self.valid, *self.beta.values())}
-        fits = shapes == {(len(self.scores), *self.frames.shape[1:])}
-        if not fits or self.alpha.keys() != self.beta.keys():
-            raise ValueError(f"{self.name}: alpha, beta, frames and scores of other steps or slots")
-
     @property
     def rows(self) -> tuple[str, ...]:
         """The streams, and "fused" where there is one map of both."""
@@ -60,13 +53,8 @@ class Look:
 
     def slot(self, step: int, frame: int) -> int | None:
         """The slot in which step t looks at a sampled frame, both from 0; None where it doesn't."""
-        return self._slots.get((step, frame))
-
-    @cached_property
-    def _slots(self) -> dict[tuple[int, int], int]:
-        """The first slot of each step and frame that has one."""
-        slots = zip(*np.nonzero(self.valid), strict=True)
-        return {(int(t), int(self.frames[t, n])): int(n) for t, n in reversed([*slots])}
+        found = np.flatnonzero(self.valid[step] & (self.frames[step] == frame))
+        return int(found[0]) if len(found) else None
 
     def map(self, row: str, step: int, frame: int) -> NDArray | None:
         """The map (P,) of a step over a sampled frame; None where it doesn't look at it."""
@@ -99,15 +87,6 @@ class Scene:
     crop: Geometry
     classes: tuple[str, ...]
     looks: tuple[Look, ...]
-
-    def __post_init__(self) -> None:
-        masks = self.film if self.masks is None else self.masks
-        arrays = self.film, self.flow, self.numbers, masks, *(look.scores for look in self.looks)
-        lengths = {len(array) for array in arrays}
-        if len(lengths) > 1 or not self.looks:
-            raise ValueError(f"{self.title}: arrays of {sorted(lengths)} steps, or no checkpoint")
-        if any(look.scores.shape[1] != len(self.classes) for look in self.looks):
-            raise ValueError(f"{self.title}: scores of another number than {len(self.classes)}")
 
     @property
     def steps(self) -> int:

@@ -19,10 +19,8 @@ from sklearn.svm import SVC
 
 from rstan_lite.data.clips import Clip
 from rstan_lite.data.jhmdb import JHMDB
-from rstan_lite.features.store import Store
-from rstan_lite.lab.idt import encoding
 from rstan_lite.lab.idt.descriptors import NAMES, descriptor_store, fill_descriptors
-from rstan_lite.lab.idt.encoding import LIBRARIES, EncodingSettings, check_libraries
+from rstan_lite.lab.idt.encoding import LIBRARIES, EncodingSettings, check_libraries, fisher_kernel
 from rstan_lite.lab.idt.trajectories import TrackSettings
 from rstan_lite.lab.scores import write_csv
 from rstan_lite.system.errors import ConfigError, DataError
@@ -126,10 +124,9 @@ def run(
 def _run(
     config: IdtConfig, out: Path, cache: str | Path, workers: int, progress: bool
 ) -> dict[str, Any]:
-    """`run`, once no other process can be in the folder."""
     began = time.monotonic()
-    how = config.split, config.missing, config.validation
-    data = JHMDB(config.root, *how, damaged=config.damaged)
+    given = config.split, config.missing, config.validation
+    data = JHMDB(config.root, *given, damaged=config.damaged)
     data.check_training()
     if not data.validation:
         raise ConfigError("--validation", "no clip in that part", "a larger share")
@@ -139,7 +136,8 @@ def _run(
     clips = data.train + data.validation + data.test  # without those that were left out
     run_folder.write_json(out / run_folder.CONFIG, asdict(config))
     chosen = {count: replace(config.encoding, components=count) for count in config.components}
-    kernels = {k: _kernel(one, descriptors, cache, data, progress) for k, one in chosen.items()}
+    how = data.train, clips
+    kernels = {k: fisher_kernel(descriptors, *how, one, progress) for k, one in chosen.items()}
     right, components, cost, margin = _choose(config, kernels, data)
     temperature = fit_temperature(margin, _labels(data.validation))
     kernel, n = kernels[components], len(data.train) + len(data.validation)  # then the test clips
@@ -176,40 +174,18 @@ def _run(
 
 
 def _check(out: Path, config: IdtConfig) -> None:
-    """Raise ConfigError where a folder holds results of another run, naming what differs."""
+    """Raise ConfigError where a folder holds results of another run."""
     path = out / run_folder.CONFIG
-    if not path.exists():
-        return
-    found = read_json(path, ConfigError, "a run's config.json")
-    if not isinstance(found, dict):
-        raise ConfigError(path, type(found).__name__, "an object of options")
-    wanted = json.loads(json.dumps(asdict(config)))
-    found = {"damaged": "error"} | found  # earlier versions knew no other way
-    if names := sorted(n for n in {*found, *wanted} if found.get(n) != wanted.get(n)):
-        there, here = (", ".join(f"{n} {one.get(n)!r}" for n in names) for one in (found, wanted))
-        hint = "Give another --out folder, or the settings that this run began with."
-        raise ConfigError(out, f"a run with {there}", here, hint)
+    if path.exists():
+        found = read_json(path, ConfigError, "a run's config.json")
+        wanted = json.loads(json.dumps(asdict(config)))
+        if found != wanted:
+            hint = "Give another --out folder, or the settings that this run began with."
+            raise ConfigError(path, f"{found}", f"{wanted}", hint)
 
 
 def _labels(clips: Sequence[Clip]) -> np.ndarray:
     return np.array([clip.label for clip in clips], dtype=np.int64)
-
-
-def _kernel(
-    settings: EncodingSettings, descriptors: Store, cache: str | Path, data: JHMDB, progress: bool
-) -> np.ndarray:
-    """Dot products of all clips' Fisher vectors, float64 (n, n): train, validation, test.
-
-    The kinds of descriptors are concatenated, so their dot products add up.
-    """
-    clips = data.train + data.validation + data.test
-    store = encoding.fisher_store(descriptors, cache, data.train, settings)
-    encoding.fill_fisher(store, descriptors, data.train, clips, settings, progress)
-    kernel = np.zeros((len(clips), len(clips)))
-    for name in NAMES:
-        rows = np.stack([store.read(clip, name).numpy() for clip in clips])  # float32 (n, D)
-        kernel += rows @ rows.T
-    return kernel
 
 
 def _choose(

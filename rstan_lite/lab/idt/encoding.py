@@ -8,30 +8,24 @@ diagonal covariances for each kind of descriptor, gradients for means and varian
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 from rstan_lite.data.clips import Clip
-from rstan_lite.features.store import Store, digest
+from rstan_lite.features.store import Store
 from rstan_lite.lab.idt.descriptors import NAMES
-from rstan_lite.system.errors import DataError, StoreError
-from rstan_lite.system.files import clear_parts, write_atomically
+from rstan_lite.system.errors import DataError
 from rstan_lite.system.settings import check_count, require_libraries
 from rstan_lite.system.tables import progress_bar
 
 LIBRARIES = {"scikit-image": "skimage"}  # the optional ones: the extra `idt`
-CODEBOOKS = "codebooks.safetensors"
 
 
 def check_libraries() -> None:
@@ -80,22 +74,6 @@ class Codebook:
         return mixture
 
     @classmethod
-    def checked(cls, parts: Mapping[str, np.ndarray]) -> Codebook:
-        """A codebook from a file. Raises ValueError where its parts do not fit each other."""
-        count, kept = parts["means"].shape
-        (whole,) = parts["mean"].shape  # d
-        shapes = {"mean": (whole,), "axes": (kept, whole), "weights": (count,)}
-        shapes |= {"means": (count, kept), "variances": (count, kept)}
-        for name, part in parts.items():
-            if part.shape != shapes[name]:
-                raise ValueError(f"{name} {part.shape} for {count} components of {kept}")
-            if part.dtype != np.float32 or not np.isfinite(part).all():
-                raise ValueError(f"{name} with other numbers than finite float32")
-        if not (parts["variances"] > 0).all():
-            raise ValueError("a variance that is not above 0")
-        return cls(**parts)
-
-    @classmethod
     def fit(cls, sample: np.ndarray, settings: EncodingSettings) -> Codebook:
         """The codebook of a random sample of descriptors, (m, d).
 
@@ -134,40 +112,24 @@ class Codebook:
         return (rooted / max(float(np.linalg.norm(rooted)), 1e-12)).astype(np.float32)
 
 
-PARTS = tuple(part.name for part in fields(Codebook))
+def fisher_kernel(
+    descriptors: Store, train: Sequence[Clip], clips: Sequence[Clip], settings: EncodingSettings,
+    progress: bool = True,
+) -> np.ndarray:  # fmt: skip
+    """Dot products of clips' Fisher vectors, float64 (n, n), with codebooks that are of `train`.
 
-
-def fisher_store(
-    descriptors: Store, cache: str | Path, train: Sequence[Clip], settings: EncodingSettings
-) -> Store:
-    """The store under `cache` of a Fisher vector for each kind of descriptor.
-
-    train: the clips that codebooks come from.
+    The kinds of descriptors are concatenated, so their dot products add up. The same call gives the
+    same ones. Raises DataError (too few trajectories), StoreError.
     """
-    of_train = {"descriptors": descriptors.key, "train": digest([clip.name for clip in train])}
-    key = {"content": "fisher vectors 1", **of_train, **asdict(settings)}
-    return Store.under(cache, "idt-fisher", key)
-
-
-def fill_fisher(
-    store: Store, descriptors: Store, train: list[Clip], clips: list[Clip],
-    settings: EncodingSettings, progress: bool = True,
-) -> None:  # fmt: skip
-    """Encode the clips that the store lacks, fitting codebooks to `train` first if it lacks those.
-
-    Raises DataError (too few trajectories), StoreError.
-    """
-    if not (todo := store.missing(clips)):
-        return
-    clear_parts(store.folder)
-    codebooks = _codebooks(store, descriptors, train, settings, progress)
-    title = f"Fisher vectors, {settings.components} components"
-    for clip in progress_bar(todo, progress, desc=title):
-        encoded = {
-            name: torch.from_numpy(codebook.encode(_read(descriptors, clip, name)))
-            for name, codebook in codebooks.items()
-        }
-        store.write(clip, encoded)
+    counts = [len(descriptors.read(clip, NAMES[0])) for clip in train]
+    rows = sample_rows(counts, settings.samples, settings.seed)
+    kernel = np.zeros((len(clips), len(clips)))
+    for name in progress_bar(NAMES, progress, desc=f"{settings.components} components"):
+        parts = [_read(descriptors, c, name)[chosen] for c, chosen in zip(train, rows, strict=True)]
+        codebook = Codebook.fit(np.concatenate(parts), settings)
+        vectors = np.stack([codebook.encode(_read(descriptors, clip, name)) for clip in clips])
+        kernel += vectors @ vectors.T
+    return kernel
 
 
 def sample_rows(counts: Sequence[int], samples: int, seed: int) -> list[np.ndarray]:
@@ -183,29 +145,3 @@ def sample_rows(counts: Sequence[int], samples: int, seed: int) -> list[np.ndarr
 
 def _read(descriptors: Store, clip: Clip, name: str) -> np.ndarray:
     return descriptors.read(clip, name).float().numpy()
-
-
-def _codebooks(
-    store: Store, descriptors: Store, train: list[Clip], settings: EncodingSettings, progress: bool
-) -> dict[str, Codebook]:
-    """The codebook of each kind of descriptor: the store's own, or fitted and stored now."""
-    path = store.folder / CODEBOOKS
-    if path.is_file():
-        return _stored_codebooks(path)
-    counts = [len(descriptors.read(clip, NAMES[0])) for clip in train]
-    rows, codebooks = sample_rows(counts, settings.samples, settings.seed), {}
-    for name in progress_bar(NAMES, progress, desc=f"codebooks, {settings.components} components"):
-        parts = [_read(descriptors, c, name)[chosen] for c, chosen in zip(train, rows, strict=True)]
-        codebooks[name] = Codebook.fit(np.concatenate(parts), settings)
-    named = {f"{n}.{p}": getattr(codebooks[n], p) for n in codebooks for p in PARTS}
-    write_atomically(path, save({name: np.ascontiguousarray(part) for name, part in named.items()}))
-    return codebooks
-
-
-def _stored_codebooks(path: Path) -> dict[str, Codebook]:
-    try:
-        found = load_file(path)
-        return {name: Codebook.checked({p: found[f"{name}.{p}"] for p in PARTS}) for name in NAMES}
-    except (OSError, SafetensorError, KeyError, ValueError, MemoryError) as error:
-        hint = "Remove its folder to make them anew."
-        raise StoreError(path, f"a damaged file ({error})", "codebooks", hint) from error

@@ -26,33 +26,6 @@ def confusion_counts(labels: np.ndarray, answers: np.ndarray, classes: int) -> n
 
 
 @dataclass(frozen=True)
-class ClassAnswers:
-    """All runs' answers to one class's clips, how many of these are right, and how often it was
-    named at all, rightly or not."""
-
-    name: str
-    answers: int
-    right: int
-    named: int
-
-    @property
-    def recall(self) -> float | None:
-        """Share of its clips' answers that are right: its accuracy. None without clips."""
-        return self.right / self.answers if self.answers else None
-
-    @property
-    def precision(self) -> float | None:
-        """Share of the answers with its name that are right. None where it was never named."""
-        return self.right / self.named if self.named else None
-
-
-def of_classes(counts: np.ndarray, classes: Sequence[str]) -> list[ClassAnswers]:
-    """Each class's row and column of `confusion_counts`, in the order of the classes."""
-    numbers = np.stack([counts.sum(1), counts.diagonal(), counts.sum(0)], 1).tolist()
-    return [ClassAnswers(name, *of_one) for name, of_one in zip(classes, numbers, strict=True)]
-
-
-@dataclass(frozen=True)
 class Pair:
     """Two classes that are taken for one another.
 
@@ -175,20 +148,6 @@ class Comparison:
         found = [self.change(name, clips) for name, clips in chosen if clips.any()]
         return sorted(found, key=lambda change: -change.gain.mean)
 
-    def by_seed(self) -> list[tuple[int, int, int]]:
-        """For each seed: itself, how many clips are fixed, how many broken."""
-        both = self.fixed.sum(1).tolist(), self.broken.sum(1).tolist()
-        return list(zip(self.seeds, *both, strict=True))
-
-    def table(self) -> np.ndarray:
-        """Clips by how many seeds have them right: (S + 1, S + 1), before by row, after by column.
-
-        Top right are the clips that every seed fixes, bottom left those that every seed breaks.
-        """
-        counts = np.zeros((len(self.seeds) + 1,) * 2, np.int64)
-        np.add.at(counts, (self.before.sum(0), self.after.sum(0)), 1)
-        return counts
-
 
 def compare(ledger: Ledger, before: str, after: str) -> Comparison:
     """Two rows of a ledger; CheckpointError where either has no finished run, or no seed is both's.
@@ -201,12 +160,3 @@ def compare(ledger: Ledger, before: str, after: str) -> Comparison:
         hint = "Make it: rstan-lite ledger --seeds ..."
         raise CheckpointError(ledger.plan.out, said, "a seed that both rows have", hint)
     return Comparison(*found, ledger.labels, ledger.classes, ledger.sources)
-
-
-def changed_between_seeds(right: np.ndarray) -> float | None:
-    """Share of clips that one run has right and another of the same row wrong, mean over pairs.
-
-    right: bool (seeds, n). It is what chance alone changes. None with fewer than two seeds.
-    """
-    first, second = np.triu_indices(len(right), 1)
-    return float((right[first] != right[second]).mean()) if len(first) else None

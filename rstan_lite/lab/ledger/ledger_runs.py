@@ -138,10 +138,10 @@ class Ledger:
         entry = self.entries.get(name)
         if entry is not None and entry.seeds:
             return entry
-        known = ", ".join(key for key, other in self.entries.items() if other.seeds)
-        expected = f"one of the rows that have some: {known or 'none has'}"
-        found = f"no finished run of {name!r} ({entry.why_not if entry else 'no such row'})"
+        known = [key for key, other in self.entries.items() if other.seeds]
+        why = entry.why_not if entry else "no such row"
         hint = f"Make it: rstan-lite ledger --rows {name} ..."
+        found, expected = f"no finished run of {name!r} ({why})", f"one of the rows {known}"
         raise CheckpointError(self.plan.out, found, expected, hint)
 
     def paired(self, one: str, other: str) -> tuple[tuple[int, ...], np.ndarray, np.ndarray] | None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from rstan_lite.data.splits import part_name
 from rstan_lite.lab.ledger.claims import CLAIMS, NO_NUMBER, NOT_RUN, Claim, Difference, holm
@@ -20,16 +19,6 @@ from rstan_lite.system import tables
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.files import write_atomically
 
-Judged = Sequence[tuple[Claim, Difference]]
-Record = Mapping[str, Any]  # a line of a table, its numbers not rounded yet
-ROW_COLUMNS = (
-    "table", "row", "model", "paper", "mean", "deviation", "lowest", "highest", "seeds",
-    "test_clips", "attention_on_silhouette", "why_not", "command",
-)  # fmt: skip
-CLAIM_COLUMNS = (
-    "claim", "place", "better", "worse", "paper", "difference", "low", "high", "by_seed", "p",
-    "verdict", "verdict_holm",
-)  # fmt: skip
 _HOW = (
     "Difference of the test accuracies of two rows, seed by seed on the same clips. The interval "
     "is a bootstrap over seeds and over the videos that clips are cut from. A claim is shown where "
@@ -100,18 +89,15 @@ def judged(found: Ledger | Pool) -> list[tuple[Claim, Difference]]:
 
 def write_tables(found: Ledger | Pool, out: Path) -> list[Path]:
     """Write `ledger.md` and `ledger.csv`, of a pool `pooled.*`, and `claims.csv`; their paths."""
+    claims = _claims(found)
     if isinstance(found, Pool):
         heads = {part: part.replace(", ", "_").replace(" ", "_") for part in found.parts}
         rows = [{heads.get(k, k): v for k, v in row.items()} for row in found.records()]
-        columns = ("row", "model", *heads.values(), "mean", "deviation", "seeds")
-        written = {"pooled.md": pool_text(found), "pooled.csv": _csv(columns, rows)}
+        written = {"pooled.md": pool_text(found), "pooled.csv": _csv(rows)}
     else:
         rows = [*_records(found), *({**row, "seeds": 0} for row in NOT_RUN)]
-        written = {"ledger.md": ledger_text(found), "ledger.csv": _csv(ROW_COLUMNS, rows)}
-    claims = judged(found)
-    corrected = holm([it for _, it in claims])
-    records = (_claim_record(*one, after) for one, after in zip(claims, corrected, strict=True))
-    written["claims.csv"] = _csv(CLAIM_COLUMNS, records)
+        written = {"ledger.md": ledger_text(found), "ledger.csv": _csv(rows)}
+    written["claims.csv"] = _csv(claims)
     for name, text in written.items():
         write_atomically(out / name, text.encode())
     return [out / name for name in written]
@@ -129,9 +115,9 @@ def ledger_text(ledger: Ledger) -> str:
         rows.append((row["table"], row["model"], paper, here, *numbers, share))
     heads = ("table", "model", "paper", "here", "seeds", "test clips", "on the silhouette")
     lines = [f"# Ledger: {ledger.plan.options.get('dataset', 'puppets')}", "", _made_of(ledger)]
-    lines += ["", *tables.markdown(heads, rows), "", *_not_run(), "", *_claims(judged(ledger))]
-    lines += ["", "## Commands", "", "Each row's first seed; the others differ in `--seed`.", ""]
-    return "\n".join([*lines, "```bash", *(row["command"] for row in records), "```", ""])
+    lines += ["", *tables.markdown(heads, rows), *_below(ledger), "## Commands", ""]
+    lines += ["Each row's first seed; the others differ in `--seed`.", "", "```bash"]
+    return "\n".join([*lines, *(row["command"] for row in records), "```", ""])
 
 
 def pool_text(pool: Pool) -> str:
@@ -145,8 +131,7 @@ def pool_text(pool: Pool) -> str:
     heads = ("model", *pool.parts, "mean of these", "seeds")
     lines = [f"# Ledger over splits or folds: {dataset}", ""]
     lines += [f"{dataset}, profile `{profile}`; tested on {tested}: {clips} clips.", ""]
-    lines += [*tables.markdown(heads, rows), "", *_not_run(), "", *_claims(judged(pool)), ""]
-    return "\n".join(lines)
+    return "\n".join([*lines, *tables.markdown(heads, rows), *_below(pool)])
 
 
 def paper_gain(claim: Claim) -> float | None:
@@ -156,31 +141,43 @@ def paper_gain(claim: Claim) -> float | None:
     return None if better is None or worse is None else round(better - worse, 1)
 
 
-def _not_run() -> list[str]:
-    """The paper's rows that were not run, as Markdown."""
-    rows = (tuple(str(value) for value in row.values()) for row in NOT_RUN)
-    return tables.markdown(("table", "model", "paper", "why it was not run"), rows)
-
-
-def _claims(found: Judged) -> list[str]:
-    """Claims with their figures and verdicts, as Markdown."""
-    heads = "claim", "in the paper", "here, points", "95 % interval", "by seed"
+def _below(found: Ledger | Pool) -> list[str]:
+    """The paper's rows that were not run, and the claims with their verdicts, as Markdown."""
+    not_run = [tuple(map(str, row.values())) for row in NOT_RUN]
     rows = []
-    for (claim, it), after in zip(found, holm([it for _, it in found]), strict=True):
-        gains = [f"{100 * gain:+.1f}" for gain in (it.mean, it.low, it.high, *it.by_seed)]
-        named, paper = f"{claim.text} ({claim.place})", _number(paper_gain(claim), "{:+.1f}")
-        here = gains[0], " to ".join(gains[1:3]), ", ".join(gains[3:])
-        rows.append((named, paper, *here, f"**{it.verdict}**", after))
-    table = tables.markdown((*heads, "verdict", "by Holm"), rows)
-    return ["## Claims", "", _HOW, "", *table]
+    for row in _claims(found):
+        gains = [f"{float(gain):+.1f}" for gain in row["by_seed"].split()]
+        rows.append((
+            f"{row['claim']} ({row['place']})", _number(row["paper"], "{:+.1f}"),
+            f"{row['difference']:+.1f}", f"{row['low']:+.1f} to {row['high']:+.1f}",
+            ", ".join(gains), f"**{row['verdict']}**", row["verdict_holm"],
+        ))  # fmt: skip
+    heads = (
+        "claim",
+        "in the paper",
+        "here, points",
+        "95 % interval",
+        "by seed",
+        "verdict",
+        "by Holm",
+    )
+    lines = ["", *tables.markdown(("table", "model", "paper", "why it was not run"), not_run)]
+    return [*lines, "", "## Claims", "", _HOW, "", *tables.markdown(heads, rows), ""]
 
 
-def _claim_record(claim: Claim, it: Difference, after: str) -> Record:
-    by_seed = " ".join(f"{100 * gain:.2f}" for gain in it.by_seed)
-    found = (claim.text, claim.place, claim.better, claim.worse, paper_gain(claim),
-             100 * it.mean, 100 * it.low, 100 * it.high, by_seed, f"{it.p:.4f}",
-             it.verdict, after)  # fmt: skip
-    return dict(zip(CLAIM_COLUMNS, found, strict=True))
+def _claims(found: Ledger | Pool) -> list[dict[str, Any]]:
+    """The columns of `claims.csv`: differences in points, verdicts without and with Holm's."""
+    claims = judged(found)
+    return [
+        {
+            "claim": claim.text, "place": claim.place, "better": claim.better,
+            "worse": claim.worse, "paper": paper_gain(claim), "difference": 100 * it.mean,
+            "low": 100 * it.low, "high": 100 * it.high,
+            "by_seed": " ".join(f"{100 * gain:.2f}" for gain in it.by_seed),
+            "p": f"{it.p:.4f}", "verdict": it.verdict, "verdict_holm": after,
+        }
+        for (claim, it), after in zip(claims, holm([it for _, it in claims]), strict=True)
+    ]  # fmt: skip
 
 
 def _made_of(ledger: Ledger) -> str:
@@ -202,20 +199,20 @@ def _made_of(ledger: Ledger) -> str:
 
 
 def _records(ledger: Ledger) -> list[dict[str, Any]]:
-    """A ledger's rows by ROW_COLUMNS: accuracies in per cent, the attention as a share of 1."""
+    """The columns of `ledger.csv`: accuracies in per cent, the attention as a share of 1."""
     records = []
     for entry in ledger.entries.values():
         row, values = entry.row, 100 * entry.accuracies
-        found: dict[str, Any] = dict.fromkeys(ROW_COLUMNS)
-        found |= {"table": row.table, "row": row.name, "model": row.label, "paper": row.paper}
-        found |= {"seeds": len(values), "why_not": entry.why_not, "command": _command(ledger, row)}
-        if len(values):
-            found |= {"mean": values.mean(), "lowest": values.min(), "highest": values.max()}
-            found |= {"test_clips": len(ledger.clips)}
-            found |= {"deviation": values.std(ddof=1) if len(values) > 1 else None}
-        if known := [share for share in entry.share if share is not None]:
-            found["attention_on_silhouette"] = np.mean(known)
-        records.append(found)
+        known, some = [share for share in entry.share if share is not None], len(values) > 0
+        records.append({
+            "table": row.table, "row": row.name, "model": row.label, "paper": row.paper,
+            "mean": values.mean() if some else None,
+            "deviation": values.std(ddof=1) if len(values) > 1 else None,
+            "lowest": values.min() if some else None, "highest": values.max() if some else None,
+            "seeds": len(values), "test_clips": len(ledger.clips) if some else None,
+            "attention_on_silhouette": np.mean(known) if known else None,
+            "why_not": entry.why_not, "command": _command(ledger, row),
+        })  # fmt: skip
     return records
 
 
@@ -227,7 +224,6 @@ def _common(ledger: Ledger) -> tuple[str, str, str]:
 
 
 def _part(ledger: Ledger) -> str:
-    """What a ledger tests, in words."""
     options = ledger.plan.options
     return part_name(options.get("split", 1), options.get("fold", 0))
 
@@ -242,24 +238,19 @@ def _command(ledger: Ledger, row: Row) -> str:
     return command(plan.config(row, seed), out)
 
 
-def _spread(row: Record) -> str:
-    """Mean and standard deviation of a record, in words."""
+def _spread(row: Mapping[str, Any]) -> str:
     return f"{row['mean']:.1f}" + ("" if row["deviation"] is None else f" ± {row['deviation']:.1f}")
 
 
 def _number(value: float | None, form: str = "{:.1f}") -> str:
-    """A number as text, or nothing where there is none."""
     return "" if value is None else form.format(value)
 
 
-def _csv(columns: Sequence[str], rows: Iterable[Record]) -> str:
-    """Rows under their columns; shares of 1 to four digits, all else to two."""
-    digits, text = {"attention_on_silhouette": 4}, io.StringIO()
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        rounded = {
-            k: round(float(v), digits.get(k, 2)) for k, v in row.items() if isinstance(v, float)
-        }
-        writer.writerow({**row, **rounded})
-    return text.getvalue()
+def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows under the columns of the first; shares of 1 to four digits, all else to two."""
+    rounded = [
+        {k: round(float(v), 4 if "attention" in k else 2)
+         if isinstance(v, float) else v for k, v in row.items()}
+        for row in rows
+    ]  # fmt: skip
+    return str(pd.DataFrame(rounded, dtype=object).to_csv(index=False, lineterminator="\n"))

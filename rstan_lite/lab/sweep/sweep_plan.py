@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shlex
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -20,21 +19,18 @@ from rstan_lite.classroom.notebook_parameters import (
     load_notebook,
     notebook_parameters,
 )
-from rstan_lite.lab.paper_rows import ROWS, SHARPNESS, sharper
+from rstan_lite.lab.paper_rows import ROWS
 from rstan_lite.system import settings
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.reading import read_json
-from rstan_lite.system.settings import nearest, one_of, option_words
+from rstan_lite.system.settings import option_words
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.profiles import column, resolve
 
 TRAIN, ABLATIONS = "train", "ablations"  # what the command line calls them
-SUFFIXES = (".toml", ".json")
-KEYS = ("run", "common", "grid", "seeds")
 ROW = "row.json"  # in a job's folder: how it ended
 DONE, FAILED = "done", "failed"
 LONGEST = 100  # letters of a folder's name, before its digest
-_OPEN, _CLOSE = "([{", ")]}"
 # Of `train`, as a notebook declares its own.
 OPTIONS = [
     Parameter("profile", "str", "course", ""),
@@ -73,18 +69,17 @@ class Description:
 
 @dataclass(frozen=True)
 class Job:
-    """One notebook run, one training run or one piece of an extraction.
+    """One run of a notebook or of `train`.
 
-    kind: "notebook", "train" or "extract". name: of its folder. folder: absolute, on a file system
-    that all workers share. target: the notebook's absolute path, or "". parameters: JSON values.
-    command: what runs the same by hand. cwd: where it runs. cache: for RSTAN_CACHE, or "".
+    name: of its folder. folder: absolute, on a file system that all workers share. notebook: its
+    absolute path, "" for `train`. parameters: JSON values. command: what runs the same by hand.
+    cwd: where it runs. cache: for RSTAN_CACHE, or "".
     """
 
-    kind: str
     name: str
     folder: str
     parameters: Mapping[str, Any]
-    target: str = ""
+    notebook: str = ""
     command: str = ""
     cwd: str = "."
     cache: str = ""
@@ -93,79 +88,33 @@ class Job:
 def describe(what: str, pairs: Sequence[str], seeds: str | None = None) -> Description:
     """What a command line asks for; ConfigError.
 
-    what: "train", a notebook, "ablations", or a description's file (.toml, .json). pairs:
-    `NAME=V1,V2`, which each grid takes in the place of its own. seeds: the same of `seed`.
+    what: "train", a notebook or "ablations". pairs: `NAME=V1,V2`, which each grid takes in the
+    place of its own. seeds: the same of `seed`.
     """
     words = [*pairs, *([f"seed={seeds}"] if seeds is not None else [])]
     words = [name.replace("-", "_") + equals + text
              for name, equals, text in (word.partition("=") for word in words)]  # fmt: skip
     texts = settings.pairs("-p", words, "NAME=V1,V2,..., for example seed=0,1,2")
-    given = {name: split_values(f"{name}={text}", text) for name, text in texts.items()}
+    given = {name: split_values(text) for name, text in texts.items()}
     if what == ABLATIONS:
         others = any(column(name) != "jhmdb" for name in given.get("dataset", ()))
         found = ablations(fix=others and "paper" in given.get("profile", ()))
     else:
-        found = read_file(Path(what)) if what.endswith(SUFFIXES) else Description(what)
+        found = Description(what)
     return found.with_values(given)
 
 
-def split_values(where: str, text: str) -> list[str]:
-    """Values between commas; those inside brackets belong to a value."""
-    values, depth = [""], 0
-    for letter in text:
-        depth += (letter in _OPEN) - (letter in _CLOSE)
-        if letter == "," and depth == 0:
-            values.append("")
-        else:
-            values[-1] += letter
-        if depth < 0:
-            break
-    if depth:
-        hint = "A value with a bracket or comma of its own goes into a description's file."
-        raise ConfigError(where, "a bracket without its other half", "pairs of brackets", hint)
-    return [value.strip() for value in values]
+def split_values(text: str) -> list[str]:
+    """Values between commas; a list in brackets is one value."""
+    return [value.strip() for value in re.split(r",(?![^\[]*\])", text)]
 
 
-def read_file(path: Path) -> Description:
-    """A description's file; ConfigError for what is none.
-
-    Keys: `run`, a notebook or "train"; `common`, a table of values; `grid`, one or several tables
-    of lists of values; `seeds`, a list, put into each grid as `seed`.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        found = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (OSError, ValueError) as error:  # both parsers' errors are ValueErrors
-        raise ConfigError(path, str(error), "a sweep's description") from error
-    if not isinstance(found, dict) or not isinstance(found.get("run"), str):
-        raise ConfigError(path, "no text `run`", 'run = "train", or run = "<a notebook>.ipynb"')
-    if odd := [key for key in found if key not in KEYS]:
-        raise ConfigError(path, f"the key {odd[0]!r}", one_of(KEYS), nearest(odd[0], KEYS))
-    common, grids = found.get("common", {}), found.get("grid", {})
-    grids = grids if isinstance(grids, list) else [grids]
-    if wrong := [table for table in (common, *grids) if not isinstance(table, dict)]:
-        raise ConfigError(path, repr(wrong[0]), "tables of names and values")
-    if "seeds" in found:
-        if any("seed" in table for table in (common, *grids)):
-            raise ConfigError(path, "seeds and seed", "one of both")
-        grids = [{**grid, "seed": found["seeds"]} for grid in grids]
-    for name, values in (pair for grid in grids for pair in grid.items()):
-        if not isinstance(values, list) or not values:
-            raise ConfigError(path, f"{name} = {values!r}", "a list of values in a grid")
-    return Description(found["run"], common, tuple(grids))
-
-
-def ablations(
-    sharpness: Sequence[float] = SHARPNESS, fix: bool = False, **common: Any
-) -> Description:
+def ablations(fix: bool = False) -> Description:
     """Each run of Tables I to III and Fig. 6 once, on one split; give it seeds of your own.
 
-    sharpness: values of gamma_alpha (gamma_beta at 1) and of gamma_beta (gamma_alpha at 1).
-    fix: name the 1, too: for UCF101 and HMDB51 the paper has others. common: options of train for
-    all runs, and `profile`.
+    fix: name a sharpness of 1, too: for UCF101 and HMDB51 the paper has others.
     """
-    rows = [row for row in ROWS if row.paper is not None]
-    rows += [sharper(f"gamma_{name}", value) for name in ("alpha", "beta") for value in sharpness]
+    rows = [row for row in ROWS if row.paper is not None or row.table == "Fig. 6"]
     grids: dict[tuple[str, ...], dict[str, list[Any]]] = {}
     for row in rows:  # rows that name the same options make a grid
         point: dict[str, Any] = {"variant": row.variant}
@@ -176,7 +125,7 @@ def ablations(
         for name, value in point.items():
             if value not in grid[name]:
                 grid[name].append(value)
-    return Description(TRAIN, common, tuple(grids.values()))
+    return Description(TRAIN, grids=tuple(grids.values()))
 
 
 def plan(description: Description, out: Path) -> list[Job]:
@@ -187,7 +136,7 @@ def plan(description: Description, out: Path) -> list[Job]:
     """
     run = description.run
     if run != TRAIN and not run.endswith(".ipynb"):
-        raise ConfigError("rstan-lite sweep", repr(run), "a notebook (.ipynb), a file, or train")
+        raise ConfigError("rstan-lite sweep", repr(run), "a notebook (.ipynb), train or ablations")
     train, cache = run == TRAIN, os.environ.get("RSTAN_CACHE")
     declared = OPTIONS if train else notebook_parameters(run)
     hint = "See rstan-lite train --help." if train else "Their types: rstan-lite run --list."
@@ -214,10 +163,10 @@ def plan(description: Description, out: Path) -> list[Job]:
             found = f"{name} and {jobs[same].name}, which are the same run"
             hint = "A value that is the default may be left out, or stand in one grid alone."
             raise ConfigError("the grid", found, "each run once", hint)
-        kind, target = (TRAIN, "") if train else ("notebook", str(Path(run).absolute()))
+        notebook, command = "" if train else str(Path(run).absolute()), ["rstan-lite", *words]
         places = {"cwd": os.getcwd(), "cache": str(Path(cache).absolute()) if cache else ""}
-        command = shlex.join(["rstan-lite", *words])
-        jobs[same] = Job(kind, name, str(folder.absolute()), given, target, command, **places)
+        what = {"notebook": notebook, "command": shlex.join(command), **places}
+        jobs[same] = Job(name, str(folder.absolute()), given, **what)
     return list(jobs.values())
 
 

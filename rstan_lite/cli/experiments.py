@@ -1,4 +1,4 @@
-"""The command `ledger`. Imports torch when it runs."""
+"""The commands `ledger` and `sweep`, of many runs. Imports torch and Dask when one runs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rstan_lite.cli.training import add_options, values_of
+from rstan_lite.cli.training import add_cluster_options, add_options, check_workers, values_of
 from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.settings import check_count
 
 if TYPE_CHECKING:
     from rstan_lite.lab.ledger.ledger_runs import Ledger
     from rstan_lite.lab.ledger.ledger_tables import Pool
+    from rstan_lite.lab.paper_rows import Row
 
 SEEDS = (0, 1, 2, 3, 4)
 PUPPETS = "puppets"
@@ -22,7 +24,7 @@ SMALL_NETWORKS = {"backbone": "puppetnet", "size": 112}
 
 
 def add_parsers(subparsers: Any) -> None:
-    """Add the command; its `func` takes the arguments and returns an exit code."""
+    """Add the commands; each one's `func` takes the arguments and returns an exit code."""
     parser = subparsers.add_parser(
         "ledger",
         help="the paper's tables beside runs of your own, and a verdict on each claim",
@@ -38,6 +40,37 @@ def add_parsers(subparsers: Any) -> None:
     add("--pool", nargs="+", metavar="LEDGER", help="put ledgers of splits or folds together")
     add_options(parser, leave_out=("seed",))
     parser.set_defaults(func=_ledger)
+
+    parser = subparsers.add_parser(
+        "sweep",
+        help="run a notebook or train over a grid of parameters, on many cores or machines",
+        description="Run a notebook, or train, once for each point of a grid, on a Dask cluster. "
+        "Results go into one table, results.parquet and results.csv, as they come. The same "
+        "command goes on where it was interrupted, and only reports where it has finished.",
+        epilog="exit code: 0 all jobs are done; 1 some failed; 2 nothing ran, for the reason that "
+        "is said; 130 interrupted.",
+    )
+    add = parser.add_argument
+    add(
+        "what",
+        help="a notebook (.ipynb), train, or ablations (the paper's Tables I to III and Fig. 6)",
+    )
+    add(
+        "-p", "--grid", dest="grid", action="append", default=[], metavar="NAME=V1,V2,...",
+        help="values of a parameter of the notebook or of an option of train; several times for a "
+        "grid. A list is one value in brackets: streams=[appearance],[appearance,motion]",
+    )  # fmt: skip
+    add("--seeds", metavar="V1,V2,...", help="the same as -p seed=V1,V2,...")
+    add("--out", metavar="FOLDER", help="of the sweep (runs/sweep-<name>)")
+    add("--dry-run", action="store_true", help="print each job and its command; do nothing")
+    add_cluster_options(parser, "--workers")
+    add("--threads", type=int, default=1, help="of each job (1)")
+    add("--retries", type=int, default=0, help="of a job that fails (0)")
+    add("--retry-failed", action="store_true", help="run the jobs that failed before once more")
+    add("--timeout", metavar="TIME", help="of a job: 90s, 30m, 2h (none)")
+    add("--memory", metavar="SIZE", help="of a job's processes: 4GB (no limit)")
+    add("--quiet", action="store_true", help="no progress bar")
+    parser.set_defaults(func=_sweep)
 
 
 def _ledger(arguments: argparse.Namespace) -> int:
@@ -62,15 +95,11 @@ def _ledger(arguments: argparse.Namespace) -> int:
         found = read(open_plan(out))
     else:
         plan = _plan(arguments, out, options)
-        total, done = len(plan.rows) * len(plan.seeds), 0
 
-        def after(row: Any, seed: int, complaint: str) -> None:
-            nonlocal failures, done
-            done, failures = done + 1, failures + bool(complaint)
-            said = complaint or "done"
-            print(f"[{done}/{total}] {row.name}, seed {seed}: {said}", file=sys.stderr)
-            if done % len(plan.rows) == 0 and done < total:  # all rows of a seed
-                write_files(read(plan), out)
+        def after(row: Row, seed: int, complaint: str) -> None:
+            nonlocal failures
+            failures += bool(complaint)
+            print(f"{row.name}, seed {seed}: {complaint or 'done'}", file=sys.stderr)
 
         make(plan, after)
         found = read(plan)
@@ -109,3 +138,47 @@ def _plan(arguments: argparse.Namespace, out: Path, options: dict[str, Any]) -> 
         if not row.fused:
             config = plan.config(row, plan.seeds[0])
     return replace(plan, sources={clip.name: clip.source for clip in open_dataset(config).test})
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from rstan_lite.lab.sweep.sweep_plan import describe, plan
+
+    check_workers(arguments.scheduler, arguments.cluster_workers)
+    check_count("--threads", arguments.threads)
+    check_count("--retries", arguments.retries, 0)
+    description = describe(arguments.what, arguments.grid, arguments.seeds)
+    out = Path(arguments.out or f"runs/sweep-{Path(arguments.what).stem}")
+    if arguments.dry_run:
+        for job in plan(description, out):
+            print(f"{job.name}: {job.command}")
+        return 0
+    from rstan_lite.lab.sweep.sweeping import Limits, check_libraries, sweep
+
+    check_libraries()
+    timeout = _parsed("--timeout", arguments.timeout, "90s, 30m or 2h")
+    memory = _parsed("--memory", arguments.memory, "500MB or 4GB")
+    how = {"scheduler": arguments.scheduler, "workers": arguments.cluster_workers}
+    how |= {"limits": Limits(arguments.threads, timeout, memory), "retries": arguments.retries}
+    how |= {"retry_failed": arguments.retry_failed, "progress": not arguments.quiet}
+    try:
+        report = sweep(description, out, **how)
+    except KeyboardInterrupt:
+        print(f"\nstopped: what is done is in {out}; the same command goes on with the rest.")
+        return 130
+    print("\n".join(report.lines(out)))
+    return 1 if report.failed else 0
+
+
+def _parsed(option: str, text: str | None, example: str) -> Any:
+    """Text as seconds or bytes, as Dask writes them; ConfigError unless positive."""
+    from dask.utils import parse_bytes, parse_timedelta
+
+    if text is None:
+        return None
+    try:
+        value = parse_timedelta(text) if option == "--timeout" else parse_bytes(text)
+    except (ValueError, KeyError, AttributeError):
+        value = 0
+    if value <= 0:
+        raise ConfigError(option, repr(text), f"more than nothing, for example {example}")
+    return value
