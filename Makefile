@@ -22,7 +22,7 @@ DATASET := $(if $(JHMDB),jhmdb,puppets)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help tour lab site site-check cheat-sheet student teacher assignments test lint gpu bench fuzz wheel doctor clean
+.PHONY: help tour lab site site-check reference cheat-sheet slides student teacher assignments test lint gpu bench fuzz wheel doctor clean
 
 help:  ## say what can be made
 	@echo "make tour [JHMDB=/path]  the whole system once, on generated clips (into runs/tour) or on JHMDB"
@@ -38,6 +38,8 @@ help:  ## say what can be made
 	@echo "make site                all notebooks executed, and a site of them, into build/site"
 	@echo "                         (LEDGER=FOLDER: the page of that ledger, made by rstan-lite ledger)"
 	@echo "make site-check          look at each of its pages in Chromium, by day, by night, on a phone"
+	@echo "make reference           the pages of the package's functions alone, into build/reference; nothing runs"
+	@echo "make slides              slides of a one-day workshop from the lessons' figures: build/slides.html"
 	@echo "make cheat-sheet         one page with diagram, equations and symbols, into build (PDF and HTML)"
 	@echo "make test                lint, types and all tests (PYTEST='-k name' picks some)"
 	@echo "make lint                ruff, mypy and the rooms' arrows alone"
@@ -75,8 +77,14 @@ site: .venv/.installed
 site-check: .venv/.installed
 	$(BIN)/python -m tests.site build/site
 
+reference: .venv/.installed
+	$(BIN)/python -m website --reference --out build/reference
+
 cheat-sheet: .venv/.installed
 	$(BIN)/python -m website.cheat_sheet --out build
+
+slides: .venv/.installed
+	$(BIN)/python -m website.slides --out build
 
 # Types are checked for each of these systems; tests check those of the machine alone.
 SYSTEMS ?= linux win32 darwin

@@ -53,8 +53,9 @@ def build(
     """Make the site in the folder out; return Sphinx's exit code, which is 1 after any warning.
 
     work: a folder for executed notebooks and Sphinx's sources, used again by the next build.
-    entries: of equations.yml. modules: of the reference. ledger: a folder of `rstan-lite ledger`;
-    None: the one that the lesson of the ledger made. Raises NotebookError where a cell fails.
+    notebooks: none for the reference alone. entries: of equations.yml. modules: of the reference.
+    ledger: a folder of `rstan-lite ledger`; None: the one that the lesson of it made. Raises
+    NotebookError where a cell fails.
     """
     out, work = out.resolve(), work.resolve()  # notebooks run in a folder of their own
     source = work / "source"
@@ -65,22 +66,29 @@ def build(
         cells = {entry[kind] for entry in here for kind in ("cell", "figure")}
         write_notebook(path, source / "notebooks" / path.name, sorted(cells))
     write_documents(ROOT, documents, source)
-    write_equations(entries, source / "equations.md")
     write_reference(modules, source / "reference")
-    if ledger is None:
-        ledger = work / "runs" / LEDGER_NOTEBOOK / "ledger"
-        write_ledger_files(read(open_plan(ledger)), ledger)
-    write_ledger(ledger, source)
-    write_index(source, [path.stem for path in notebooks], documents)
+    look_up = ["reference/index", "genindex"]
+    if notebooks:
+        write_equations(entries, source / "equations.md")
+        if ledger is None:
+            ledger = work / "runs" / LEDGER_NOTEBOOK / "ledger"
+            write_ledger_files(read(open_plan(ledger)), ledger)
+        write_ledger(ledger, source)
+        look_up = ["equations", "ledger/index", *look_up]
+    write_index(source, [path.stem for path in notebooks], look_up, documents)
     arguments = ["-W", "--keep-going", "-q", "-b", "html", "-c", str(ROOT / "website")]
     arguments += ["-d", str(work / "doctrees"), str(source), str(out)]
     return int(sphinx(arguments))
 
 
-def write_index(source: Path, notebooks: Sequence[str], documents: Sequence[str]) -> None:
+def write_index(
+    source: Path, notebooks: Sequence[str], look_up: Sequence[str], documents: Sequence[str]
+) -> None:
     """Write the first page, with all others in the order of the menu."""
 
     def menu(caption: str, names: Sequence[str]) -> list[str]:
+        if not names:
+            return []
         return ["```{toctree}", ":maxdepth: 1", f":caption: {caption}", "", *names, "```", ""]
 
     lines = [
@@ -91,10 +99,9 @@ def write_index(source: Path, notebooks: Sequence[str], documents: Sequence[str]
         "was made when the site was, on generated clips unless a notebook says otherwise.",
         "",
         *menu("Notebooks", [f"notebooks/{name}" for name in notebooks]),
-        *menu("Look up", ["equations", "ledger/index", "reference/index", "genindex"]),
+        *menu("Look up", look_up),
+        *menu("Documents", [name.removesuffix(".md") for name in documents]),
     ]
-    if documents:
-        lines += menu("Documents", [name.removesuffix(".md") for name in documents])
     (source / "index.md").write_text("\n".join(lines), encoding="utf-8")
 
 
@@ -111,16 +118,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--ledger", type=Path, help="a folder of `rstan-lite ledger` (default: a small one)"
     )
+    parser.add_argument(
+        "--reference", action="store_true", help="the reference alone: no notebook is executed"
+    )
     given = parser.parse_args(arguments)
     entries = yaml.safe_load((ROOT / "equations.yml").read_text(encoding="utf-8"))
     try:
         code = build(
             given.out,
             given.out.with_name(f"{given.out.name}-work"),
-            sorted((ROOT / "notebooks").glob("*.ipynb")),
+            [] if given.reference else sorted((ROOT / "notebooks").glob("*.ipynb")),
             entries,
             modules_of_the_package(),
-            DOCUMENTS,
+            () if given.reference else DOCUMENTS,
             given.ledger,
         )
     except RstanError as error:
