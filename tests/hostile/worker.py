@@ -1,12 +1,10 @@
-"""A process that runs cases, one a line of standard input, and answers each with a line of JSON."""
+"""What a process does that runs cases, see `runner`."""
 
 import contextlib
 import io
-import json
 import os
 import resource
 import shutil
-import sys
 import traceback
 import warnings
 from pathlib import Path
@@ -76,7 +74,7 @@ def _peak() -> int:
 
 
 def run(case: str | int, world: Path) -> dict[str, Any]:
-    """Run one case in a folder beside the world; the answer has kind, outcome, finding, seconds."""
+    """Run one case in a folder beside the world; the answer has kind, outcome, finding."""
     name = case.partition(": ")[0] if isinstance(case, str) else draw(case)[0]
     entry, folder = ENTRIES[name], world.parent / "case"
     shutil.rmtree(folder, ignore_errors=True)
@@ -84,7 +82,7 @@ def run(case: str | int, world: Path) -> dict[str, Any]:
     file = _tree(entry, world, folder)
     kind = _write(case, entry, file, good.read_bytes())
     around, inside = _names(world.parent), _names(folder)
-    before, began, finding = _peak(), resource.getrusage(resource.RUSAGE_SELF), ""
+    before, finding = _peak(), ""
     said = io.StringIO()
     try:
         quiet = contextlib.redirect_stderr(said), contextlib.redirect_stdout(said)
@@ -99,7 +97,6 @@ def run(case: str | int, world: Path) -> dict[str, Any]:
     except BaseException as error:
         outcome = "exception"
         finding = f"{type(error).__name__}: {str(error)[:300]} at {_place(error)}"
-    after = resource.getrusage(resource.RUSAGE_SELF)
     if _peak() - before > GROWTH:
         finding = finding or f"{(_peak() - before) >> 20} MiB of memory"
     here = _names(folder) if folder.is_dir() else set()
@@ -114,9 +111,7 @@ def run(case: str | int, world: Path) -> dict[str, Any]:
         finding = finding or f"left behind: {left or sorted(here ^ inside)[:3]}"
     if outcome not in ("success",) and (folder / "target" / "clips").exists():
         finding = finding or "a part of a refused archive"
-    spent = after.ru_utime + after.ru_stime - began.ru_utime - began.ru_stime
-    return {"case": case, "entry": name, "kind": kind, "outcome": outcome, "finding": finding,
-            "seconds": round(spent, 3)}  # fmt: skip
+    return {"case": case, "entry": name, "kind": kind, "outcome": outcome, "finding": finding}
 
 
 def _place(error: BaseException) -> str:
@@ -124,16 +119,10 @@ def _place(error: BaseException) -> str:
     return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "the suite itself"
 
 
-def main(world: Path) -> None:
-    """Answer cases until standard input ends."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever a library prints must not be taken for an answer
+def limit() -> None:
+    """Begin the process: without a place to print to, and with so much memory."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
     most = psutil.Process().memory_info().vms + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    print(json.dumps("ready"), file=answers, flush=True)
-    for line in sys.stdin:
-        print(json.dumps(run(json.loads(line), world)), file=answers, flush=True)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -194,7 +194,7 @@ def test_training_over_a_grid_shares_features_and_leaves_runs(small_root, tmp_pa
     for stream, path in write_networks(tmp_path).items():
         pairs[f"{stream}_weights"] = path
     words = [word for name, value in pairs.items() for word in ("-p", f"{name}={value}")]
-    command = ["sweep", "train", *words, "--out", str(tmp_path / "out"), "--workers", "2"]
+    command = ["sweep", "train", *words, "--out", str(tmp_path / "out"), "--workers", "1"]
     assert main([*command, "--seeds", "0"]) == 0
     table = pd.read_parquet(tmp_path / "out" / "results.parquet")
     assert sorted(table["variant"]) == ["lstm", "silhouettes-ce"]
