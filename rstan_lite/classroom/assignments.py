@@ -14,7 +14,6 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
@@ -70,13 +69,11 @@ class Graded(NamedTuple):
 
 
 class Tried(NamedTuple):
-    """How a trial's submission was graded: (got, most) of each cell, wall and processor seconds."""
+    """How a trial's submission was graded: (got, most) of each cell."""
 
     assignment: str
     student: str
     points: dict[str, tuple[float, float]]
-    seconds: float
-    cpu: float
 
     @property
     def total(self) -> tuple[float, float]:
@@ -184,23 +181,17 @@ def _notebook(folder: Path, step: str, name: str) -> Path:
     return folder / step / name / f"{name}.ipynb"
 
 
-def release(folder: Path, names: Iterable[str], overwrite: bool = False) -> list[Path]:
+def release(folder: Path, names: Iterable[str]) -> list[Path]:
     """Make the student versions of a course folder's sources by nbgrader; return their paths.
 
-    A version that is older than its source is made again if overwrite is True; if not,
-    NotebookError is raised before anything is made, and with nbgrader's words where that fails.
+    One that is newer than its source stays. NotebookError with nbgrader's words where it fails.
     """
-    paths, todo = {name: _notebook(folder, "release", name) for name in names}, []
+    paths = {name: _notebook(folder, "release", name) for name in names}
     for name, path in paths.items():
         made = _notebook(folder, "source", name).stat().st_mtime
-        if path.exists() and (folder / GRADEBOOK).exists() and path.stat().st_mtime >= made:
-            continue
-        if path.exists() and not overwrite:
-            found, expected = "a student version of another source", "none, or a newer one"
-            raise NotebookError(path, found, expected, "Move it, or give --overwrite.")
-        todo.append(name)
-    for name in todo:
-        run_nbgrader(folder, "generate_assignment", name, "--force")
+        ready = path.exists() and (folder / GRADEBOOK).exists() and path.stat().st_mtime >= made
+        if not ready:
+            run_nbgrader(folder, "generate_assignment", name, "--force")
     return list(paths.values())
 
 
@@ -227,13 +218,11 @@ def grade(course: Path, name: str, student: str, notebook: Path) -> Tried:
     path = _notebook(course / "submitted", student, name)
     path.parent.mkdir(parents=True)
     shutil.copy(notebook, path)
-    start, before = time.monotonic(), os.times()
     run_nbgrader(course, "autograde", name, "--student", student)
-    seconds, after = time.monotonic() - start, os.times()
     with Gradebook(f"sqlite:///{course / GRADEBOOK}") as book:
         grades = book.find_submission_notebook(name, name, student).grades
         points = {one.name: (float(one.auto_score or 0), float(one.max_score)) for one in grades}
-    return Tried(name, student, points, seconds, sum(after[2:4]) - sum(before[2:4]))
+    return Tried(name, student, points)
 
 
 def run_nbgrader(folder: Path, command: str, name: str, *options: str) -> None:

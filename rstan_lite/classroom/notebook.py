@@ -1,7 +1,7 @@
 """Execute a notebook by papermill, with checked parameters and errors that say where.
 
-At a terminal the bar says what is being done and for how long. Ctrl-C stops the running cell as
-Jupyter's stop button does, so that a training in it saves itself and the kernel ends in order.
+The bar names the section that runs. Ctrl-C stops the running cell as Jupyter's stop button does,
+so that a training in it saves itself and the kernel ends in order.
 """
 
 from __future__ import annotations
@@ -9,11 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import sys
-import threading
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from types import FrameType
@@ -167,7 +163,7 @@ def _register_engine() -> str:
                 def start_kernel(self, **options: Any) -> Any:
                     return super().start_kernel(**{"env": environment(), **options})
 
-            with Watch() as watch, watch.told_to(nb_man.pbar):
+            with Watch(nb_man.pbar) as watch:
                 options |= {"on_cell_start": watch.start, "on_cell_execute": watch.execute}
                 options |= {"kernel_manager_class": Kept}
                 super().execute_managed_notebook(nb_man, kernel_name, **options)
@@ -181,47 +177,24 @@ class Watch(SafePoints):
     """Knows what a notebook does, by nbclient's hooks, and takes Ctrl-C and SIGTERM.
 
     The first of them interrupts the cell that runs; where none does, it raises Interrupted.
+    bar: of papermill, which gets the heading above the cell; None for none.
     """
 
-    kernel: Any = None  # its manager, once there is one
-    _heading, _since = "", 0.0
+    def __init__(self, bar: Any = None) -> None:
+        super().__init__()
+        self.kernel: Any = None  # its manager, once there is one
+        self._bar, self._runs = bar, False
 
     def start(self, cell: Any, **_: Any) -> None:
         """A cell of any kind is next."""
         self.leave()  # the cell before may have taken no notice
-        self._since = 0.0
-        if cell.cell_type == "markdown":
-            lines = (line for line in cell.source.splitlines() if line.startswith("#"))
-            self._heading = next(lines, self._heading).lstrip("#").strip().replace("`", "")
+        self._runs = False
+        if self._bar is not None and cell.cell_type == "markdown" and cell.source.startswith("#"):
+            self._bar.set_postfix_str(cell.source.splitlines()[0].lstrip("# ").replace("`", ""))
 
     def execute(self, **_: Any) -> None:
         """The cell runs from now on."""
-        self._since = time.monotonic()
-
-    def doing(self) -> str:
-        """The heading above the cell that runs, and how long it has run; "" where none does."""
-        heading = f"{self._heading}: " if self._heading else ""
-        return f"{heading}{time.monotonic() - self._since:.0f} s" if self._since else ""
-
-    @contextmanager
-    def told_to(self, bar: Any) -> Iterator[None]:
-        """Inside, a tqdm bar at a terminal says each second what is done."""
-        if bar is None or not sys.stderr.isatty():  # a log gets a line for each cell alone
-            yield
-            return
-        ended = threading.Event()
-
-        def tell() -> None:
-            while not ended.wait(1.0):
-                bar.set_postfix_str(self.doing())
-
-        thread = threading.Thread(target=tell, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
+        self._runs = True
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         first = not self.asked
@@ -234,6 +207,6 @@ class Watch(SafePoints):
             loop = asyncio.get_running_loop()  # nbclient's, which waits for the cell
         except RuntimeError:
             return False
-        if self._since:
+        if self._runs:
             asyncio.run_coroutine_threadsafe(self.kernel.interrupt_kernel(), loop)
-        return self._since > 0
+        return self._runs

@@ -2,7 +2,8 @@
 
 At the end of a lesson, `keep("LSTM")` writes what the lesson's cells define. The next one begins
 with `need("LSTM")`, so that its plain `from my_rstan import LSTM` works, also for whoever has
-skipped a lesson: what is missing is taken from `finished_rstan.py`, and that is said.
+skipped a lesson: what is missing is taken from the lessons' own cells, solutions included, and
+that is said.
 """
 
 from __future__ import annotations
@@ -14,18 +15,28 @@ import re
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import FunctionType
 
 from filelock import FileLock
 
+from rstan_lite.classroom.copies import lessons
+from rstan_lite.classroom.notebook_parameters import load_notebook
 from rstan_lite.system.errors import NotebookError
 from rstan_lite.system.files import write_atomically
 
 MODULE = "my_rstan"
-FINISHED = Path(__file__).with_name("finished_rstan.py")
-HEAD = '"""My RSTAN, as the lessons build it. Each lesson adds to this file."""'
+MINE = Path(f"{MODULE}.py")  # of the working folder
+BUILD = "0[3-8]_*.ipynb"  # the lessons that add to the file
+HEAD = '''"""My RSTAN, as the lessons build it. Each lesson adds to this file."""
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+'''
+_KEEP = re.compile(r"^keep\((.*?)\)", re.MULTILINE | re.DOTALL)
 _MARKER = re.compile(r"^[ \t]*### (BEGIN|END) SOLUTION[ \t]*\n", re.MULTILINE)
 
 
@@ -43,9 +54,9 @@ def keep(*names: str) -> None:
     missing = [name for name in names if name not in found]
     if missing:
         expected = "cells that define " + ", ".join(names)
-        raise NotebookError(f"{MODULE}.py", f"no cell with {', '.join(missing)}", expected)
+        raise NotebookError(str(MINE), f"no cell with {', '.join(missing)}", expected)
     lines = _merge({name: found[name] for name in names}, replace=True)
-    print(f"{MODULE}.py now has your {', '.join(names)} ({lines} lines in all)")
+    print(f"{MINE} now has your {', '.join(names)} ({lines} lines in all)")
 
 
 def need(*names: str) -> None:
@@ -53,20 +64,18 @@ def need(*names: str) -> None:
 
     Raises NotebookError for a name that no lesson makes, and for a file that is not Python.
     """
-    finished = definitions(FINISHED.read_text(encoding="utf-8"))
-    unknown = [name for name in names if name not in finished]
-    if unknown:
-        raise NotebookError(f"{MODULE}.py", ", ".join(unknown), ", ".join(finished))
+    if unknown := [name for name in names if name not in finished()]:
+        raise NotebookError(str(MINE), ", ".join(unknown), ", ".join(finished()))
     mine = _read()
     missing = [name for name in names if name not in mine]
-    _merge({name: finished[name] for name in missing}, replace=False)
+    _merge({name: finished()[name] for name in missing}, replace=False)
     sys.modules.pop(MODULE, None)  # an earlier lesson's, in the same kernel
     importlib.invalidate_caches()
     yours = [name for name in names if name in mine]
     if yours:
-        print(f"yours, from {MODULE}.py: {', '.join(yours)}")
+        print(f"yours, from {MINE}: {', '.join(yours)}")
     if missing:
-        print(f"not in your {MODULE}.py, so taken from the finished one: {', '.join(missing)}")
+        print(f"not in your {MINE}, so taken from the finished one: {', '.join(missing)}")
 
 
 def definitions(text: str) -> dict[str, str]:
@@ -75,22 +84,29 @@ def definitions(text: str) -> dict[str, str]:
         tree = ast.parse(text)
     except SyntaxError:  # a cell with IPython's own commands
         return {}
-    nodes = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
-    lines = text.splitlines()
-    return {
-        node.name: "\n".join(lines[_first(node) - 1 : node.end_lineno]).rstrip() + "\n"
-        for node in nodes
-    }
+    lines, found = text.splitlines(), {}
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            first = min(one.lineno for one in (node, *node.decorator_list))
+            found[node.name] = "\n".join(lines[first - 1 : node.end_lineno]).rstrip() + "\n"
+    return found
 
 
-def ordered(names: Iterable[str]) -> list[str]:
-    """Names in the lessons' order, as classes must stand after those that they extend."""
-    order = list(definitions(FINISHED.read_text(encoding="utf-8")))
-    return sorted(names, key=lambda name: order.index(name) if name in order else len(order))
+@cache
+def finished() -> dict[str, str]:
+    """What the lessons keep, by name, as their cells define it with the solutions, in their order.
 
-
-def _first(node: ast.FunctionDef | ast.ClassDef) -> int:
-    return min([node.lineno, *(one.lineno for one in node.decorator_list)])
+    A class stands after those that it extends. Raises NotebookError where the lessons are absent.
+    """
+    made: dict[str, str] = {}
+    kept: list[str] = []
+    for path in lessons(BUILD):
+        for cell in load_notebook(path)["cells"]:
+            if cell["cell_type"] == "code":
+                made |= definitions(_MARKER.sub("", cell["source"]))
+                for call in _KEEP.findall(cell["source"]):
+                    kept += ast.literal_eval(f"[{call}]")
+    return {name: made[name] for name in kept}
 
 
 def _source(name: str, made: object) -> str:
@@ -101,58 +117,43 @@ def _source(name: str, made: object) -> str:
     return _MARKER.sub("", definitions(cell).get(name, ""))
 
 
-def _path() -> Path:
-    return Path.cwd() / f"{MODULE}.py"
-
-
 def _read() -> dict[str, str]:
     """What the reader's file defines; nothing where there is none yet."""
-    if not _path().exists():
+    if not MINE.exists():
         return {}
-    text = _path().read_text(encoding="utf-8")
+    text = MINE.read_text(encoding="utf-8")
     try:
         ast.parse(text)
     except SyntaxError as error:
         found = f"{error.msg} in line {error.lineno}"
         hint = "Mend that line, or move the file away: the lessons then begin a new one."
-        raise NotebookError(_path(), found, "Python", hint) from None
+        raise NotebookError(MINE, found, "Python", hint) from None
     return definitions(text)
 
 
 def _merge(new: Mapping[str, str], replace: bool) -> int:
     """Put definitions into the file, one process at a time; returns its number of lines."""
-    lock = Path(tempfile.gettempdir()) / f"{MODULE}-{zlib.crc32(str(_path()).encode())}.lock"
+    lock = Path(tempfile.gettempdir()) / f"{MODULE}-{zlib.crc32(str(Path.cwd()).encode())}.lock"
     with FileLock(lock):
         mine = _read()
         known = mine | dict(new) if replace else dict(new) | mine
         before, after = _others()
-        parts = [_imports() + before, *(known[name] for name in ordered(known)), after]
+        order = [*finished(), *known]  # the lessons' definitions first
+        named = [known[name] for name in dict.fromkeys(order) if name in known]
+        parts = [HEAD + before, *named, after]
         text = "\n\n".join(part for part in parts if part)
-        if known != mine or not _path().exists():
-            write_atomically(_path(), text.encode())
+        if known != mine or not MINE.exists():
+            write_atomically(MINE, text.encode())
     return len(text.splitlines())
 
 
 def _others() -> tuple[str, str]:
     """The reader's own imports and constants, and what the file runs beside, at its end."""
-    text = _path().read_text(encoding="utf-8") if _path().exists() else ""
-    known = {ast.dump(node) for node in ast.parse(_imports()).body}
-    others = [
-        node
-        for node in ast.parse(text).body
-        if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.dump(node) not in known
-    ]
+    text = MINE.read_text(encoding="utf-8") if MINE.exists() else ""
+    known = {ast.dump(node) for node in ast.parse(HEAD).body}
     first = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)
-    sides: dict[bool, list[str]] = {True: [], False: []}
-    for node in others:
-        sides[isinstance(node, first)].append(f"{ast.get_source_segment(text, node)}\n")
-    return "".join(sides[True]), "".join(sides[False])
-
-
-def _imports() -> str:
-    """The file's head: what all definitions of the lessons need."""
-    tree = ast.parse(FINISHED.read_text(encoding="utf-8"))
-    imports = [
-        ast.unparse(node) for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))
-    ]
-    return "\n".join([HEAD, "", *imports, ""])
+    sides: dict[bool, str] = {True: "", False: ""}
+    for node in ast.parse(text).body:
+        if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.dump(node) not in known:
+            sides[isinstance(node, first)] += f"{ast.get_source_segment(text, node)}\n"
+    return sides[True], sides[False]

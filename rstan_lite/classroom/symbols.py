@@ -9,11 +9,11 @@ steps, N attended frames, K x K = P places, C actions.
 from __future__ import annotations
 
 import csv
-import difflib
 from pathlib import Path
 from typing import NamedTuple
 
 from rstan_lite.system.errors import ConfigError
+from rstan_lite.system.settings import nearest
 from rstan_lite.system.tables import Table
 
 COLUMNS = ("symbol", "in code", "meaning", "shape", "first in")
@@ -41,15 +41,11 @@ def symbols(*names: str) -> Table:
     """Return the rows of these symbols, in the order given; of all symbols where none is named.
 
     names: as in code, for example "CV", "A_h", "gamma_alpha". Raises ConfigError for a name that
-    is no symbol, with the nearest one and the list, or for a name given twice.
+    is no symbol, with the nearest one and the list.
     """
     unknown = [name for name in names if name not in SYMBOLS]
     if unknown:
-        near = difflib.get_close_matches(unknown[0], SYMBOLS, n=1)
-        hint, listed = f"Did you mean {near[0]}?" if near else "", ", ".join(SYMBOLS)
-        found = ", ".join(map(repr, unknown))
-        raise ConfigError("symbols", found, f"names out of {listed}", hint)
-    if len(set(names)) < len(names):
-        raise ConfigError("symbols", ", ".join(names), "each name once")
+        found, hint = ", ".join(map(repr, unknown)), nearest(unknown[0], SYMBOLS)
+        raise ConfigError("symbols", found, f"names out of {', '.join(SYMBOLS)}", hint)
     rows = [(name, SYMBOLS[name]) for name in names or SYMBOLS]
     return Table(COLUMNS, tuple((s.paper, name, s.meaning, s.shape, s.first) for name, s in rows))

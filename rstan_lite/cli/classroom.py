@@ -139,14 +139,10 @@ def _copies(arguments: argparse.Namespace) -> int:
 
 
 def _notebooks(pattern: str = "*.ipynb") -> list[Path]:
-    """The notebooks of the working folder's checkout, of the package's own one, or of its wheel."""
-    package = Path(__file__).parents[1]
-    for place in (Path(), package.parent, package):
-        ours = (place / "notebooks" / "00_tour.ipynb").is_file()  # not another project's
-        if ours and (found := sorted((place / "notebooks").glob(pattern))):
-            return found
-    expected = "a checkout of the project, or an installed wheel, which has the notebooks"
-    raise NotebookError(Path("notebooks").absolute(), f"no {pattern}", expected)
+    """The notebooks of the working folder's checkout, or else the package's own."""
+    from rstan_lite.classroom.copies import lessons
+
+    return lessons(pattern, (Path(),))
 
 
 def _assignments(arguments: argparse.Namespace) -> int:
@@ -156,12 +152,12 @@ def _assignments(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.folder)
     graded = [path for path in arguments.notebooks or _notebooks() if graded_cells(path)]
     names = write_course(graded, folder, arguments.overwrite)
-    for path in release(folder, names, arguments.overwrite):
+    for path in release(folder, names):
         print(path, flush=True)
     wrong = []
     for tried in trial(folder, names) if arguments.trial else ():
         got, most = tried.total
-        said = f"{got:g} of {most:g} points, {tried.seconds:.0f} s, {tried.cpu:.0f} s of processor"
+        said = f"{got:g} of {most:g} points"
         print(f"{tried.assignment:<28} {tried.student:<10} {said}", flush=True)
         wrong += [f"{tried.assignment} {cell} ({tried.student})" for cell in tried.wrong]
     if wrong:

@@ -8,7 +8,7 @@ import platformdirs
 import pytest
 
 from rstan_lite import classroom
-from rstan_lite.cli import classroom as command
+from rstan_lite.classroom import copies
 from rstan_lite.cli import main
 from rstan_lite.system.settings import default_cache
 from tests.classroom.made import code, write
@@ -52,17 +52,10 @@ def test_a_copy_of_jhmdb_is_looked_for_before_the_work(called: Called, tmp_path:
     assert len(called) == 1
 
 
-def test_a_sweep_looks_for_the_clips_before_its_first_job(tmp_path: Path, capsys: Any) -> None:
-    words = ["sweep", "train", "-p", "dataset=jhmdb", "-p", f"root={tmp_path / 'none'}"]
-    assert main([*words, "--out", str(tmp_path / "out")]) == 2
-    assert "none: found no such folder" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
-
-
 def test_without_a_checkout_the_tour_says_what_it_needs(
     called: Called, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    monkeypatch.setattr(command, "__file__", str(tmp_path / "a" / "b" / "c.py"))
+    monkeypatch.setattr(copies, "OWN", (tmp_path,))
     assert main(["tour"]) == 2
     assert "found no 00_tour.ipynb; expected a checkout" in capsys.readouterr().err
 
