@@ -1,6 +1,5 @@
 """rstan-lite doctor: each check for what works and for what does not."""
 
-import argparse
 import json
 import os
 import sys
@@ -11,7 +10,7 @@ import pytest
 from clips import write_dataset, write_hmdb51, write_ucf101
 from safetensors.numpy import save_file
 
-from rstan_lite.cli import doctor
+from rstan_lite.cli import doctor, main
 from rstan_lite.system import machine, threads
 from rstan_lite.system.machine import Check
 from rstan_lite.training.config import TrainConfig
@@ -26,18 +25,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "probe_libraries", lambda names: dict.fromkeys(names, ""))
 
 
-@pytest.mark.parametrize(("minor", "state"), [(10, "fail"), (11, "ok"), (14, "ok"), (15, "fail")])
-def test_python_range(minor: int, state: str) -> None:
-    assert machine.check_python((3, minor), "p").state == state
-
-
 @pytest.mark.parametrize(
     ("said", "state", "words"),
     [
         (GOOD, "ok", "torch 2.15.0, torchvision 0.29"),
         ({"error": "ImportError: libc10"}, "fail", "libc10"),
-        (GOOD | {"torch": "2.5.1"}, "fail", "2.5.1"),
-        (GOOD | {"torch": "unknown"}, "fail", "unknown"),
         (GOOD | {"together": False}, "fail", "nonsense"),
         ({"torch": "2.7.0", "torchvision_error": "RuntimeError: nms"}, "fail", "RuntimeError: nms"),
     ],
@@ -71,16 +63,13 @@ def broken(tmp_path: Path) -> str:
 @pytest.mark.skipif(os.name != "posix", reason="uses a signal and a shell script")
 def test_probes_survive_broken_libraries(broken: str) -> None:
     assert "no libtorch" in machine.probe_torch(broken)["error"]
-    names = ["json", "torch", "cv2", "csv", "no_such_module"]
-    found = machine.probe_libraries(names, broken)
+    found = machine.probe_libraries(["json", "torch", "none", "cv2", "csv"], broken)
     assert (found["json"], found["torch"]) == ("", "ImportError: no libtorch")
-    assert found["cv2"] == "it ended with -6"
-    assert found["csv"] == ""  # asked in another process
-    assert found["no_such_module"] == "ModuleNotFoundError: No module named 'no_such_module'"
+    assert found["none"] == "ModuleNotFoundError: No module named 'none'"
+    assert found["cv2"] == found["csv"] == "Python ended before it: it ended with -6"
 
 
-def test_probe_survives_a_missing_python_and_a_slow_one(tmp_path: Path) -> None:
-    assert "FileNotFoundError" in machine.probe_torch(str(tmp_path / "python"))["error"]
+def test_probe_survives_a_slow_python() -> None:
     assert machine.probe_torch(timeout=0.001) == {"error": "no end within 0.001 s"}
 
 
@@ -97,22 +86,14 @@ def test_gpu() -> None:
 
 
 def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*threads.NUMBERS, *threads.WAITING, threads.CHOSEN):
+    for name in (*threads.NUMBERS, threads.CHOSEN):
         monkeypatch.delenv(name, raising=False)
-    spinning = "; they spin while they wait"
-    expected = f"4 cores; 1 thread for small work, 4 for large work{spinning}"
+    expected = "4 cores; 1 thread for small work, 4 for large work"
     assert machine.check_threads(4, GOOD) == Check("CPU", "ok", expected)
-    for name, value in threads.environment({}).items():
-        monkeypatch.setenv(name, value)
-    waiting = "; they wait as OMP_WAIT_POLICY=PASSIVE says"
-    assert machine.check_threads(4, GOOD).found == expected.replace(spinning, waiting)
-    monkeypatch.delenv(threads.CHOSEN)
-    for name in ("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        monkeypatch.delenv(name)
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     assert machine.check_threads(2, GOOD).state == "ok"
     check = machine.check_threads(1, GOOD)
-    assert check.found == f"1 cores; 2 threads in torch (OMP_NUM_THREADS=2){waiting}"
+    assert check.found == "1 cores; 2 threads in torch (OMP_NUM_THREADS=2)"
     assert "OMP_NUM_THREADS=1" in check.advice
     assert "unknown" in machine.check_threads(2, {"error": "x"}).found
 
@@ -121,30 +102,21 @@ def test_memory_and_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert machine.check_memory().state == "ok"
     monkeypatch.setattr(machine, "MEMORY_NEEDED", 1e9)
     assert machine.check_memory().state == "warn"
-    with monkeypatch.context() as hidden:
-        hidden.setitem(sys.modules, "psutil", None)
-        assert machine.check_memory().found == "unknown"
     for folder in (tmp_path, tmp_path / "not" / "yet"):
         assert machine.check_disk(folder).found.endswith(str(folder.resolve()))
     monkeypatch.setattr(machine, "DISK_NEEDED", 1e9)
     assert machine.check_disk(tmp_path).state == "warn"
 
 
-def test_libraries_and_jupyter() -> None:
-    found = machine.versions(["numpy", "no-such-distribution"])
-    assert found == {"numpy": np.__version__, "no-such-distribution": None}
-    lost = "ModuleNotFoundError: No module named 'no-such-distribution'"
-    check = machine.check_libraries(found, {"numpy": "", "no-such-distribution": lost})
-    assert (check.state, check.found) == ("fail", "missing: no-such-distribution")
-    lost = "ImportError: libGL.so.1"
-    check = machine.check_libraries(found, {"numpy": "", "no-such-distribution": lost})
-    assert check.found == f"no-such-distribution does not import ({lost})"
-    assert machine.check_libraries(found, dict.fromkeys(found, "")).state == "ok"
-    absent = machine.check_jupyter({"papermill": None}, {"papermill": lost})
-    assert (absent.state, absent.found) == ("warn", "papermill is missing")
-    assert machine.check_jupyter({"papermill": "2"}, {"papermill": ""}).state == "ok"
-    check = machine.check_jupyter({"papermill": "2"}, {"papermill": lost})
-    assert (check.state, check.found) == ("warn", f"papermill does not import ({lost})")
+def test_libraries() -> None:
+    assert {"numpy", "av"} <= set(machine.libraries())
+    lost = {"numpy": "", "no-such-distribution": "ImportError: libGL.so.1"}
+    check = machine.check_libraries("Jupyter", lost, "warn", "Install them.")
+    said = "no-such-distribution does not import (ImportError: libGL.so.1)"
+    assert check == Check("Jupyter", "warn", said, "Install them.")
+    check = machine.check_libraries("Libraries", dict.fromkeys(lost, ""), "fail", "")
+    found = f"numpy {np.__version__}, no-such-distribution (another distribution)"
+    assert check == Check("Libraries", "ok", found)
 
 
 def test_modules_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,17 +224,6 @@ def test_installed_weights() -> None:
     assert (check.state, check.found[:18]) == ("ok", TrainConfig.backbone)
 
 
-@pytest.mark.squeezenet
-def test_real_weights(imagenet_squeezenet: Path) -> None:
-    assert doctor.check_weights(str(imagenet_squeezenet)).state == "ok"
-
-
-@pytest.mark.jhmdb
-def test_real_jhmdb(real_jhmdb: Path) -> None:
-    checks = doctor.check_clips("jhmdb", str(real_jhmdb))
-    assert {check.state for check in checks} <= {"ok", "warn"}
-
-
 def test_tuned(tmp_path: Path) -> None:
     assert doctor.check_tuned(str(tmp_path)).state == "warn"
     (tmp_path / "tuned").mkdir()
@@ -276,7 +237,6 @@ def test_tuned(tmp_path: Path) -> None:
 def test_table() -> None:
     checks = [Check("A", "ok", "fine"), Check("Longer", "fail", "word " * 40, "do this")]
     table = machine.as_table(checks)
-    assert max(map(len, table.splitlines())) <= machine.WIDTH
     assert "-> do this" in table
     assert table.splitlines()[-1] == "1 ok, 0 warn, 1 fail"
 
@@ -287,10 +247,8 @@ def test_command_without_torch_or_libraries(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
         machine, "probe_libraries", lambda names: dict.fromkeys(names, "") | {"scipy": lost}
     )
-    parser = argparse.ArgumentParser()
-    doctor.add_parsers(parser.add_subparsers())
-    arguments = parser.parse_args(["doctor", "--json", "--jhmdb", str(tmp_path)])
-    assert arguments.func(arguments) == 1
+    monkeypatch.setenv("RSTAN_JHMDB", str(tmp_path))
+    assert main(["doctor", "--json"]) == 1
     states = {row["name"]: row["state"] for row in json.loads(capsys.readouterr().out)}
     assert states["PyTorch"] == states["Libraries"] == "fail"
     assert "JHMDB" not in states
@@ -302,16 +260,7 @@ def test_examine_looks_at_everything(quick: None, monkeypatch: pytest.MonkeyPatc
     checks = doctor.examine({"ucf101": "here", "hmdb51": None})
     names = [check.name for check in checks]
     assert names == list(dict.fromkeys(names))
-    expected = {"Python", "PyTorch", "Package", "GPU", "JHMDB", "Puppets", "Weights"}
+    expected = {"Python", "PyTorch", "Package", "GPU", "JHMDB", "Puppets", "Weights", "Memory"}
     assert expected | {"('ucf101', 'here')"} <= set(names)
     assert not any("hmdb51" in name for name in names)
     assert all(check.advice for check in checks if check.state != "ok")
-
-
-def test_parser_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RSTAN_JHMDB", "somewhere")
-    monkeypatch.setenv("RSTAN_HMDB51", "elsewhere")
-    parser = argparse.ArgumentParser()
-    doctor.add_parsers(parser.add_subparsers())
-    found = parser.parse_args(["doctor", "--ucf101", "here"])
-    assert (found.jhmdb, found.hmdb51, found.ucf101) == ("somewhere", "elsewhere", "here")

@@ -74,17 +74,18 @@ def examine(
     roots, cache = {"jhmdb": None, **(roots or {})}, cache or default_cache()
     said = machine.probe_torch()
     torch = machine.check_torch(said)
-    found = machine.probe_libraries([*machine.LIBRARIES.values(), *machine.JUPYTER])
-    problems = {name: found[module] for name, module in machine.LIBRARIES.items()}
-    libraries = machine.check_libraries(machine.versions(list(problems)), problems)
+    needed, modules = machine.libraries(), machine.MODULES
+    found = machine.probe_libraries([modules.get(x, x) for x in (*needed, *machine.JUPYTER)])
+    problems = {name: found[modules.get(name, name)] for name in needed}
+    libraries = machine.check_libraries("Libraries", problems, "fail", machine.REINSTALL)
     ready = libraries.state == "ok"
-    checks = [machine.check_python(sys.version_info[:2], sys.executable), torch, libraries]
+    python = Check("Python", "ok", f"{sys.version.split()[0]} ({sys.executable})")
+    checks = [python, torch, libraries]
     if ready:
-        checks.append(check_flow())
+        checks += [check_flow(), machine.check_memory()]
     checks += [
         machine.check_gpu(said, shutil.which("nvidia-smi") is not None),
         machine.check_threads(cores(), said),
-        machine.check_memory(),
         machine.check_disk(cache),
     ]
     if ready:
@@ -96,7 +97,8 @@ def examine(
         checks.append(check_puppets(puppets or str(Path(cache, "puppets-tour"))))
     if ready and torch.state == "ok":
         checks += [check_weights(weights), check_modules()]
-    jupyter = machine.check_jupyter(machine.versions(machine.JUPYTER), found)
+    problems = {name: found[name] for name in machine.JUPYTER}
+    jupyter = machine.check_libraries("Jupyter", problems, "warn", machine.NOTEBOOKS)
     return [*checks, check_tuned(cache), jupyter]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from rstan_lite import __version__
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.interruption import run_command
-from rstan_lite.system.ranks import ranks_of_environment, refuse_several
+from rstan_lite.system.ranks import ranks_of_environment
 from rstan_lite.system.settings import check_choice, nearest, one_of, require_libraries
 from rstan_lite.system.threads import cores, prepare
 
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ranks = ranks_of_environment()
     if isinstance(sys.stdout, io.TextIOWrapper):  # a Windows pipe may lack a name's letters
         sys.stdout.reconfigure(errors="backslashreplace")
-    return run_command(lambda: _run(argv), ranks.complain, ranks.leads)
+    return run_command(lambda: _run(argv), ranks.leads)
 
 
 def _run(argv: Sequence[str] | None) -> int:
@@ -75,8 +75,6 @@ def _run(argv: Sequence[str] | None) -> int:
         arguments.others = unknown
     elif unknown:
         raise _unknown(unknown, arguments.command, subparsers.choices[arguments.command])
-    if arguments.command != "train":
-        refuse_several(arguments.command)
     return int(arguments.func(arguments) or 0)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rstan_lite.system.errors import ConfigError
-from rstan_lite.system.ranks import ranks_of_environment, refuse_several
+from rstan_lite.system.ranks import ranks_of_environment
 from rstan_lite.system.settings import check_count, parsed, shown
 from rstan_lite.training.config import TrainConfig, value_types
 from rstan_lite.training.profiles import PROFILES, VARIANTS, resolve
@@ -115,7 +115,6 @@ def _train(arguments: argparse.Namespace) -> int:
     parts += [f"with-{config.second_head}" if config.second_head else "", f"seed{config.seed}"]
     out = Path(arguments.out or f"runs/{'-'.join(str(part) for part in parts if part)}")
     if arguments.dry_run:
-        refuse_several("train --dry-run")
         from rstan_lite.lab.paper_settings import describe
 
         print(describe(config, out))

@@ -33,7 +33,7 @@ from rstan_lite.system.interruption import starting_processes
 from rstan_lite.system.reading import check_regular, read_json
 from rstan_lite.system.tables import progress_bar
 from rstan_lite.system.tensor_files import load_weights, read_state, weights_hash
-from rstan_lite.system.threads import LARGE, for_work, warn_of_threads
+from rstan_lite.system.threads import LARGE, for_work
 from rstan_lite.training.checkpoint import Versions
 
 # What the profile `course` uses. ImageNet's features are worth more than what a few hundred clips
@@ -307,11 +307,10 @@ class Tuner:
         return {"parts": parts, **run, "threads": torch.get_num_threads()}
 
     def restore(self, saved: dict[str, Any]) -> None:
-        """Take up what `saved` gave. Warns of another number of threads."""
+        """Take up what `saved` gave."""
         for name, part in self._parts().items():
             part.load_state_dict(saved["parts"][name])
         self.history, self.best = saved["history"], saved["best"]
-        warn_of_threads(Path(self.settings.stream), saved["threads"])
 
 
 def _lr_factor(iteration: int, warm_up: int, total: int) -> float:

@@ -29,22 +29,14 @@ def choose_device(name: str) -> torch.device:
 def make_fabric(device: str, precision: str, ranks: Ranks = ALONE) -> Any:
     """This process on its device, connected with the training's others (NCCL; CPUs: gloo).
 
-    Raises DeviceError where the device is absent, or there are fewer of them than processes.
+    Raises DeviceError where the device is absent.
     """
-    try:  # imported here: whoever only chooses a device need not wait for it
-        from lightning_fabric import Fabric
-        from lightning_fabric.strategies import DDPStrategy
-    except ImportError:  # the same library inside the package `lightning`
-        from lightning.fabric import Fabric  # type: ignore[no-redef]
-        from lightning.fabric.strategies import DDPStrategy  # type: ignore[no-redef]
+    from lightning_fabric import Fabric  # here: whoever only chooses a device need not wait for it
+    from lightning_fabric.strategies import DDPStrategy
 
     accelerator = choose_device(device).type
     if ranks.size == 1:
         return Fabric(accelerator=accelerator, devices=1, precision=_PRECISION[precision])
-    if accelerator == "cuda" and torch.cuda.device_count() < ranks.here:
-        found = f"{ranks.here} processes for {torch.cuda.device_count()} GPUs"
-        hint = "Give torchrun a smaller --nproc-per-node."
-        raise DeviceError("torchrun", found, "a GPU for each process", hint)
     # static: what takes no part is found once, and two forward passes may precede a backward pass
     strategy = DDPStrategy(static_graph=True, timeout=SILENCE)
     shape: dict[str, Any] = {"devices": ranks.here, "num_nodes": ranks.size // ranks.here}

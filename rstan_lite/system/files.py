@@ -23,12 +23,12 @@ _PART = re.compile(r"\..+\.(?P<pid>\d+)@(?P<host>.*)\.part")
 _OLD = 24 * 3600  # seconds after which no one is still writing a file, on whatever machine
 
 
-def write_whole(path: Path, content: bytes | memoryview, keep: Path | None = None) -> None:
+def write_atomically(path: Path, content: bytes | memoryview, keep: Path | None = None) -> None:
     """Write a file whole or not at all: temporary name, flush to the disk, rename, flush that.
 
     keep: the name that the file which was there until now gets; it is replaced. A kill between the
-    two renames leaves that one alone.
-    Raises OSError; no part of the file remains then. What a kill leaves, `clear_parts` takes away.
+    two renames leaves that one alone. What a kill leaves, `clear_parts` takes away.
+    Raises StoreError for a full disk or a folder that is read-only; no part of the file remains.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}@{platform.node()}.part")
     try:
@@ -41,17 +41,11 @@ def write_whole(path: Path, content: bytes | memoryview, keep: Path | None = Non
             os.replace(path, keep)
         os.replace(temporary, path)
         _flush(path.parent)
-    except BaseException:  # an interruption, too
+    except BaseException as error:  # an interruption, too
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise
-
-
-def write_atomically(path: Path, content: bytes | memoryview, keep: Path | None = None) -> None:
-    """`write_whole`, with its complaints as StoreError: a full disk, a folder that is read-only."""
-    try:
-        write_whole(path, content, keep)
-    except OSError as error:
+        if not isinstance(error, OSError):
+            raise
         found, expected = f"a file that can't be written ({error})", "a writable folder"
         hint = ""
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -67,13 +61,9 @@ def _flush(folder: Path) -> None:
     if os.name == "nt":  # Windows has no such call; its renames are in the disk's own journal
         return
     descriptor = os.open(folder, os.O_RDONLY)
-    try:
+    with suppress(OSError):  # a file system whose folders can't be flushed
         os.fsync(descriptor)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # a file system whose folders can't be flushed
-            raise
-    finally:
-        os.close(descriptor)
+    os.close(descriptor)
 
 
 def clear_parts(folder: Path) -> None:
@@ -83,19 +73,9 @@ def clear_parts(folder: Path) -> None:
         with suppress(FileNotFoundError):  # whole by now, or removed by another process
             if found is None:
                 continue
-            ended = found["host"] == platform.node() and not _runs(int(found["pid"]))
+            ended = found["host"] == platform.node() and not psutil.pid_exists(int(found["pid"]))
             if ended or time.time() - path.stat().st_mtime > _OLD:
                 path.unlink()
-
-
-def _runs(pid: int) -> bool:
-    try:
-        # a zombie has ended, but its parent has not asked how: a container's may never ask
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-    except psutil.AccessDenied:  # another user's
-        return True
 
 
 @contextmanager
@@ -116,15 +96,10 @@ def alone(folder: Path, work: str, lock: str = LOCK) -> Iterator[None]:
     held = FileLock(path, timeout=0)
     try:
         held.acquire()
-        with suppress(OSError):  # Windows lets nobody write to a locked file
-            path.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
     except Timeout:
-        holder = ""
-        with suppress(OSError):
-            holder = path.read_text(encoding="utf-8", errors="replace")[:200]
-        found = f"{work} by {holder or 'another process'}"
         hint = "Wait until it has ended, stop it, or give another folder."
-        raise BusyError(folder, found, "no other process at the same work", hint) from None
+        expected = "no other process at the same work"
+        raise BusyError(folder, f"{work} by another process", expected, hint) from None
     except OSError as error:  # a file system without locks
         print(f"warning: {path}: can't be locked ({error.strerror}); go on", file=sys.stderr)
     try:

@@ -40,66 +40,52 @@ class Interrupted(KeyboardInterrupt):
 
 
 class _Handlers:
-    """Handlers of the two signals while it is entered, in the main thread.
+    """A handler of the two signals while it is entered, in the main thread.
 
     A signal that is ignored stays so: a shell's background job is not for Ctrl-C.
     """
 
-    def __init__(self) -> None:
-        self._before: dict[int, Any] = {}
+    def __init__(self, receive: Callable[[int, FrameType | None], None]) -> None:
+        self._receives, self._before = receive, dict[int, Any]()
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
                 if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                    self._before[number] = signal.signal(number, self._receive)
+                    self._before[number] = signal.signal(number, self._receives)
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        raise NotImplementedError
 
+def run_command(body: Callable[[], int], says_interrupted: bool = True) -> int:
+    """A command's exit code: its own, 2 for a complaint, 130 for Ctrl-C, 143 for SIGTERM.
 
-class Interruptible(_Handlers):
-    """A command's body: the first of the signals raises Interrupted, a second ends the process."""
+    The first signal raises Interrupted, a second ends the process. Complaints are said on stderr,
+    and interruptions where says_interrupted is true.
+    """
+    asked = False
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked = False
-
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+    def receive(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
             for child in multiprocessing.active_children():
                 child.kill()
             os._exit(128 + number)
-        self.asked = True
+        asked = True
         raise Interrupted(number)
 
-
-def _complain(error: RstanError) -> None:
-    print(f"error: {error}", file=sys.stderr)
-
-
-def run_command(
-    body: Callable[[], int], complain: Callable[[RstanError], None] = _complain,
-    says_interrupted: bool = True,
-) -> int:  # fmt: skip
-    """A command's exit code: its own, 2 for a complaint, 130 for Ctrl-C, 143 for SIGTERM.
-
-    `complain` says complaints; interruptions are said on stderr where says_interrupted is true.
-    """
-    with Interruptible() as interruptible:
+    with _Handlers(receive):
         try:
             return body()
         except RstanError as error:
             with SafePoints():  # torchrun, say, tells it to stop meanwhile: it ends anyway
-                complain(error)
+                print(f"error: {error}", file=sys.stderr, flush=True)
             return 2
         except KeyboardInterrupt as error:
-            interruptible.asked = True
+            asked = True
             if says_interrupted:
                 advice = getattr(error, "advice", Interrupted.advice)
                 print(f"\ninterrupted: {advice}", file=sys.stderr)
@@ -114,7 +100,7 @@ class SafePoints(_Handlers):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(self._receive)
         self._number = 0
         self._waits = True
 

@@ -13,7 +13,6 @@ import re
 import shutil
 import subprocess
 import sys
-import textwrap
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,30 +20,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rstan_lite.system.tables import aligned
-from rstan_lite.system.threads import NUMBERS, WAITING, asked
+from rstan_lite.system.threads import NUMBERS, asked
 
-WIDTH = 100
-PYTHON_RANGE = ((3, 11), (3, 15))
-LIBRARIES = {  # distributions whose absence stops the project, with the module each one gives
-    "av": "av",
-    "filelock": "filelock",
+PACKAGE = "rstan-lite"
+MODULES = {  # of distributions whose module has another name
     "lightning-fabric": "lightning_fabric",
-    "matplotlib": "matplotlib",
-    "numpy": "numpy",
     "opencv-contrib-python-headless": "cv2",
-    "pandas": "pandas",
     "pillow": "PIL",
-    "platformdirs": "platformdirs",
-    "psutil": "psutil",
-    "safetensors": "safetensors",
     "scikit-learn": "sklearn",
-    "scipy": "scipy",
-    "seaborn": "seaborn",
-    "tqdm": "tqdm",
 }
 JUPYTER = ("ipykernel", "ipywidgets", "jupyterlab", "latex2mathml", "nbconvert", "papermill")
 MEMORY_NEEDED = 3.0  # GiB, what the tour stays under
 DISK_NEEDED = 5.0  # GiB, room for features of JHMDB and for runs
+NOTEBOOKS = "Notebooks need them: pip install -e '.[notebooks]'. Training does not."
 REINSTALL = "Install again: pip install -e . (or make .venv/.installed) in the checkout."
 
 _TORCH_PROBE = """
@@ -98,14 +86,10 @@ class Check:
 
 def as_table(checks: Sequence[Check]) -> str:
     """The checks as lines of text: state, name, what was found; advice below."""
-    width = WIDTH - max(len(check.name) for check in checks) - 8
-    rows = []
+    rows: list[tuple[str, str, str]] = []
     for check in checks:
-        advice = f"-> {check.advice}" if check.advice else ""
-        lines = textwrap.wrap(check.found, width, break_on_hyphens=False) or [""]
-        lines += textwrap.wrap(advice, width, subsequent_indent="   ", break_on_hyphens=False)
-        rows.append((check.state.ljust(4), check.name, lines[0]))
-        rows += [("", "", line) for line in lines[1:]]
+        rows.append((check.state, check.name, check.found))
+        rows += [("", "", f"-> {check.advice}")] if check.advice else []
     counts = {state: sum(c.state == state for c in checks) for state in ("ok", "warn", "fail")}
     summary = ", ".join(f"{number} {state}" for state, number in counts.items())
     return "\n".join([*aligned(rows), "", summary])
@@ -121,13 +105,9 @@ def probe_libraries(
     modules: Sequence[str], python: str = sys.executable, timeout: float = 180.0
 ) -> dict[str, str]:
     """Why each module can't be imported, "" where it can, as a process of its own found out."""
-    found: dict[str, str] = {}
-    while left := [name for name in modules if name not in found]:
-        said, why = _probe(python, _LIBRARY_PROBE, left, timeout)
-        found |= dict(said)
-        if len(said) < len(left):  # the next one ended the process
-            found[left[len(said)]] = why or "its import ended Python"
-    return found
+    said, why = _probe(python, _LIBRARY_PROBE, modules, timeout)
+    ended = f"Python ended before it: {why}"  # in the first of them, or in those before it
+    return dict.fromkeys(modules, ended if why else "") | dict(said)
 
 
 def _probe(
@@ -146,18 +126,8 @@ def _probe(
             why = complaint[-1][:300] if complaint else f"it ended with {done.returncode}"
     except subprocess.TimeoutExpired as error:
         printed, why = error.stdout or b"", f"no end within {timeout:g} s"
-    except OSError as error:
-        why = f"{type(error).__name__}: {error}"
     lines = printed.decode(errors="replace").splitlines()
     return [json.loads(line[5:]) for line in lines if line.startswith("said ")], why
-
-
-def check_python(version: tuple[int, int], executable: str) -> Check:
-    """The interpreter is one that the project supports."""
-    fits = PYTHON_RANGE[0] <= version < PYTHON_RANGE[1]
-    advice = "" if fits else "Use Python 3.11 to 3.14."
-    found = f"{version[0]}.{version[1]} ({executable})"
-    return Check("Python", "ok" if fits else "fail", found, advice)
 
 
 def check_torch(said: Mapping[str, Any]) -> Check:
@@ -165,9 +135,6 @@ def check_torch(said: Mapping[str, Any]) -> Check:
     if "error" in said:
         return Check("PyTorch", "fail", f"does not import: {said['error']}", REINSTALL)
     found = f"torch {said['torch']}, torchvision {said.get('torchvision', '(none)')}"
-    release = re.match(r"(\d+)\.(\d+)", said["torch"])
-    if release is None or (int(release[1]), int(release[2])) < (2, 6):
-        return Check("PyTorch", "fail", found, "Use torch 2.6 or newer.")
     if not said.get("together"):
         why = said.get("torchvision_error", "an operator of torchvision computes nonsense")
         advice = "They must be a pair of releases from one source. " + REINSTALL
@@ -175,23 +142,26 @@ def check_torch(said: Mapping[str, Any]) -> Check:
     return Check("PyTorch", "ok", found)
 
 
-def check_libraries(found: Mapping[str, str | None], problems: Mapping[str, str]) -> Check:
-    """The libraries that everything needs.
+def libraries() -> list[str]:
+    """The distributions without which nothing runs, PyTorch's two aside."""
+    required = importlib.metadata.requires(PACKAGE) or []
+    names = [re.split(r"[^\w-]", line)[0] for line in required if "extra ==" not in line]
+    return [name for name in names if name not in ("torch", "torchvision")]
 
-    found: the version of each distribution. problems: why its module can't be imported, or "".
+
+def check_libraries(
+    title: str, problems: Mapping[str, str], state: Literal["warn", "fail"], advice: str
+) -> Check:
+    """Libraries are there and can be imported; a problem has this state and advice.
+
+    problems: why each distribution's module can't be imported, "" where it can.
     """
-    absent, broken = [], []
-    for name in found:
-        why = problems[name]
-        if why.startswith("ModuleNotFoundError") and repr(LIBRARIES.get(name, name)) in why:
-            absent.append(name)
-        elif why:
-            broken.append(f"{name} does not import ({why[:300]})")
-    if absent or broken:
-        said = [f"missing: {', '.join(absent)}"] * bool(absent) + broken
-        return Check("Libraries", "fail", "; ".join(said), REINSTALL)
-    shown = (f"{name} {version or '(another distribution)'}" for name, version in found.items())
-    return Check("Libraries", "ok", ", ".join(shown))
+    broken = [f"{name} does not import ({why[:300]})" for name, why in problems.items() if why]
+    if broken:
+        return Check(title, state, "; ".join(broken), advice)
+    shown = (f"{name} {version or '(another distribution)'}" for name, version in
+             versions(list(problems)).items())  # fmt: skip
+    return Check(title, "ok", ", ".join(shown))
 
 
 def check_gpu(said: Mapping[str, Any], driver: bool) -> Check:
@@ -213,33 +183,25 @@ def check_gpu(said: Mapping[str, Any], driver: bool) -> Check:
 
 
 def check_threads(cores: int, said: Mapping[str, Any]) -> Check:
-    """CPU cores, how many threads compute, and how they wait for each other."""
-    waiting, numbers = (
-        ", ".join(f"{name}={os.environ[name]}" for name in names if name in os.environ)
-        for names in (WAITING, NUMBERS)
-    )
-    threads = said.get("threads") or 0
-    found = f"1 thread for small work, {cores} for large work"
-    if asked():
-        found = f"{threads or 'unknown'} threads in torch ({numbers})"
-    how = f"they wait as {waiting} says" if waiting else "they spin while they wait"
-    found = f"{cores} cores; {found}; {how}"
-    if asked() and threads > cores:
+    """CPU cores, and how many threads compute."""
+    numbers = ", ".join(f"{name}={os.environ[name]}" for name in NUMBERS if name in os.environ)
+    if not asked():
+        found = f"{cores} cores; 1 thread for small work, {cores} for large work"
+        return Check("CPU", "ok", found)
+    found = f"{cores} cores; {said.get('threads', 'unknown')} threads in torch ({numbers})"
+    if said.get("threads", 0) > cores:
         advice = f"Set OMP_NUM_THREADS={cores}: more threads are slower."
         return Check("CPU", "warn", found, advice)
     return Check("CPU", "ok", found)
 
 
 def check_memory() -> Check:
-    """Enough memory for the tour, as far as the library knows that asks the system."""
-    need = f"the tour takes up to {MEMORY_NEEDED:.0f} GiB."
-    try:
-        import psutil
-    except ImportError:
-        return Check("Memory", "warn", "unknown", f"Note: {need}")
+    """Enough memory for the tour."""
+    import psutil  # not above: it may be broken
+
     available = psutil.virtual_memory().available / 2**30
     enough = available >= MEMORY_NEEDED
-    advice = "" if enough else f"Close programs: {need}"
+    advice = "" if enough else f"Close programs: the tour takes up to {MEMORY_NEEDED:.0f} GiB."
     return Check("Memory", "ok" if enough else "warn", f"{available:.1f} GiB available", advice)
 
 
@@ -261,16 +223,3 @@ def versions(names: Sequence[str]) -> dict[str, str | None]:
         with suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
     return found
-
-
-def check_jupyter(found: Mapping[str, str | None], problems: Mapping[str, str]) -> Check:
-    """The notebooks' libraries. found, problems: as `check_libraries` takes them."""
-    said = [
-        f"{name} does not import ({problems[name][:300]})" if version else f"{name} is missing"
-        for name, version in found.items()
-        if version is None or problems[name]
-    ]
-    if not said:
-        return Check("Jupyter", "ok", ", ".join(f"{n} {v}" for n, v in found.items()))
-    advice = "Notebooks need them: pip install -e '.[notebooks]'. Training does not."
-    return Check("Jupyter", "warn", "; ".join(said), advice)

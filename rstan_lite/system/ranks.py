@@ -7,7 +7,6 @@ Fabric (`devices.py`) brings the gradients together. Imports no torch: one proce
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from rstan_lite.system.errors import ConfigError, DataError, ProcessError, RstanError
+from rstan_lite.system.errors import DataError, ProcessError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 SILENCE = timedelta(minutes=30)  # of a process that is neither dead nor at work: then all end
 DROPOUT = 700_001  # apart from the seeds that mini-batches are drawn with
 PAUSE = 0.2  # seconds between two looks at what process 0 has done
-GRACE = 10.0  # seconds in which torchrun, which ends all, sees first who ended by itself
 
 
 @dataclass(frozen=True)
@@ -97,17 +95,6 @@ class Ranks:
             expected += ", as process 0 has"
             raise DataError(str(self), f"{what}: {found}", expected, hint)
 
-    def complain(self, error: RstanError) -> None:
-        """Print an error, once, however many processes meet it or are ended by it."""
-        try:
-            first = self.size == 1 or int(self._store.add("complaints", 1)) == 1
-        except RuntimeError:  # the store is gone, and torchrun or process 0 with it
-            first = self.leads
-        if first:
-            print(f"error: {error}", file=sys.stderr, flush=True)
-        if isinstance(error, ProcessError):
-            time.sleep(GRACE)
-
     @contextmanager
     def together(self) -> Iterator[None]:
         """Turn a broken connection to another process into a ProcessError."""
@@ -145,22 +132,6 @@ def ranks_of_environment() -> Ranks:
     names = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
     found = Ranks(*(int(os.environ[name]) for name in names))
     return found if found.size > 1 else ALONE
-
-
-def refuse_several(command: str) -> None:
-    """Raise ConfigError where torchrun started several processes of a command that has one."""
-    ranks = ranks_of_environment()
-    if ranks.size > 1:
-        found, hint = f"{ranks.size} processes", "Only `train` shares its work: leave torchrun out."
-        raise ConfigError(f"rstan-lite {command}", f"{found} of it", "one", hint)
-
-
-def check_batch(ranks: Ranks, batch_size: int) -> None:
-    """Raise ConfigError where a mini-batch has fewer videos than there are processes."""
-    if batch_size < ranks.size:
-        found = f"{batch_size} videos for {ranks.size} processes"
-        expected = "one a process at least: it counts those of all processes"
-        raise ConfigError("--batch-size", found, expected)
 
 
 def _is_broken(error: RuntimeError) -> bool:

@@ -8,7 +8,6 @@ import importlib.util
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -17,7 +16,7 @@ from platformdirs import user_cache_dir
 from rstan_lite.system.errors import ConfigError, RstanError
 
 LONGEST = 36  # characters of a value in a printed table
-TYPES = "bool, int, float, str, list[X], tuple[X, ...], tuple[X, Y], X | None"
+TYPES = "bool, int, float, str, list[X], tuple[X, ...], X | None"
 _BOOLS = dict.fromkeys(("true", "yes", "on", "1"), True)
 _BOOLS |= dict.fromkeys(("false", "no", "off", "0"), False)
 
@@ -157,11 +156,7 @@ def parsed(
 def _read(kind: ast.expr, value: Any, read_text: bool) -> Any:
     text = value.strip() if read_text and isinstance(value, str) else None
     match kind:
-        case (
-            ast.BinOp(op=ast.BitOr(), left=inner, right=ast.Constant(value=None))
-            | ast.BinOp(op=ast.BitOr(), left=ast.Constant(value=None), right=inner)
-            | ast.Subscript(value=ast.Name(id="Optional"), slice=inner)
-        ):
+        case ast.BinOp(op=ast.BitOr(), left=inner, right=ast.Constant(value=None)):
             none = value is None or (text or "").lower() in ("none", "null")
             return None if none else _read(inner, value, read_text)
         case ast.Name(id="str") if isinstance(value, str):
@@ -174,27 +169,18 @@ def _read(kind: ast.expr, value: Any, read_text: bool) -> Any:
                 raise TypeError(value)  # True is no int here
             return scalar(value)
         case ast.Subscript(value=ast.Name(id="list" | "tuple" as name), slice=inner):
-            kinds = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-            if name == "list" and len(kinds) > 1:
-                raise NotImplementedError
+            if name == "tuple":
+                if not isinstance(inner, ast.Tuple) or ast.unparse(inner.elts[-1]) != "...":
+                    raise NotImplementedError
+                inner = inner.elts[0]
             if text is not None:
-                value = _items(text)
+                text = text.strip("[]() ")
+                value = [part.strip() for part in text.split(",")] if text else []
             elif not isinstance(value, list if name == "list" else (list, tuple)):
                 raise TypeError(value)
-            if name == "list" or ast.unparse(kinds[-1]) == "...":  # as many as there are
-                kinds = kinds[:1] * len(value)
-            items = [_read(k, item, read_text) for k, item in zip(kinds, value, strict=True)]
+            items = [_read(inner, item, read_text) for item in value]
             return items if name == "list" else tuple(items)
     raise NotImplementedError
-
-
-def _items(text: str) -> Any:
-    """Parts of `1, 2`, or what a list or tuple holds, whose texts may be without quotes."""
-    if text.startswith(("[", "(")):
-        with suppress(ValueError):  # names, or something that is no plain value
-            return ast.literal_eval(text)
-        text = text[1:-1]
-    return [part.strip() for part in text.split(",")] if text else []
 
 
 def option_words(values: Mapping[str, Any]) -> list[str]:

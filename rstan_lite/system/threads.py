@@ -8,10 +8,8 @@ settings stay.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 NUMBERS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
@@ -64,14 +62,3 @@ def for_work(products: float) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def warn_of_threads(path: Path, threads: int) -> None:
-    """Say where a run goes on with another number of threads: sums then round differently."""
-    import torch
-
-    now = torch.get_num_threads()
-    if threads != now:
-        said = f"saved with {threads} threads, goes on with {now}: the results may differ in the "
-        said += "last digits from those of a run that was never interrupted."
-        print(f"warning: {path}: {said}", file=sys.stderr)

@@ -24,7 +24,6 @@ from rstan_lite.system.files import write_atomically
 from rstan_lite.system.interruption import Keeper
 from rstan_lite.system.reading import check_regular
 from rstan_lite.system.tensor_files import load_torch
-from rstan_lite.system.threads import warn_of_threads
 
 RESUME = "resume.pt"
 _HEAD, _DIGITS = b"rstan-lite state, sha256 ", 64
@@ -269,5 +268,4 @@ class Saver(Keeper):
         self._model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
         restore_random(state["random"])
-        warn_of_threads(self._states.path, state["threads"])
         return progress

@@ -20,7 +20,7 @@ from rstan_lite.model import RSTAN, RSTANConfig
 from rstan_lite.system.devices import choose_device, peak_gpu_memory, peak_memory
 from rstan_lite.system.errors import ConfigError, DataError
 from rstan_lite.system.files import alone, clear_parts
-from rstan_lite.system.ranks import ALONE, Ranks, check_batch
+from rstan_lite.system.ranks import ALONE, Ranks
 from rstan_lite.system.tensor_files import weights_hash
 from rstan_lite.system.threads import for_work
 from rstan_lite.training import evaluation as judging
@@ -68,7 +68,6 @@ def train(
             run_folder.check(out, begun)
             done = _finished(out)
             device = choose_device(config.device)  # complain before the work, not after it
-            check_batch(ranks, config.batch_size)
             if done is None and ranks.leads:
                 stack.enter_context(alone(out, "a run that is trained"))
                 done = _finished(out)  # by a process that was here until now

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rstan_lite.system.errors import CheckpointError
-from rstan_lite.system.threads import warn_of_threads
 from rstan_lite.training.checkpoint import Versions
 
 
@@ -96,13 +95,6 @@ def test_what_cannot_be_taken_is_damaged_but_a_complaint_is_not(states, capsys):
 
     with pytest.raises(CheckpointError, match="x: found a"):
         states.load(complain)
-
-
-def test_another_number_of_threads_is_said(capsys, tmp_path):
-    warn_of_threads(tmp_path, torch.get_num_threads())
-    assert capsys.readouterr().err == ""
-    warn_of_threads(tmp_path, torch.get_num_threads() + 1)
-    assert "may differ in the last digits" in capsys.readouterr().err
 
 
 def test_a_save_on_a_full_disk_keeps_what_was_there(states, monkeypatch):

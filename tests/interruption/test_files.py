@@ -10,7 +10,7 @@ import pytest
 
 from rstan_lite.system import files
 from rstan_lite.system.errors import BusyError, StoreError
-from rstan_lite.system.files import alone, clear_parts, write_whole
+from rstan_lite.system.files import alone, clear_parts, write_atomically
 
 HOLD = """
 import sys, time
@@ -24,26 +24,26 @@ with alone(Path(sys.argv[1]), "a run"):
 
 def test_the_file_before_is_kept_under_its_other_name(tmp_path):
     path, before = tmp_path / "a", tmp_path / "a.previous"
-    write_whole(path, b"1", keep=before)
+    write_atomically(path, b"1", keep=before)
     assert not before.exists()
     for content in (b"2", b"3"):
-        write_whole(path, content, keep=before)
+        write_atomically(path, content, keep=before)
     assert (path.read_bytes(), before.read_bytes()) == (b"3", b"2")
-    write_whole(path, b"4")
+    write_atomically(path, b"4")
     assert (path.read_bytes(), before.read_bytes()) == (b"4", b"2")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "a.previous"]
 
 
 def test_an_interruption_leaves_no_part_and_the_file_as_it_was(tmp_path, monkeypatch):
     path = tmp_path / "a"
-    write_whole(path, b"1")
+    write_atomically(path, b"1")
 
     def interrupt(descriptor):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        write_whole(path, b"2", keep=tmp_path / "b")
+        write_atomically(path, b"2", keep=tmp_path / "b")
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
     assert path.read_bytes() == b"1"
 
@@ -71,25 +71,13 @@ def test_parts_of_dead_processes_are_cleared_and_no_others(tmp_path):
     assert all(path.exists() for path in kept)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not say so")
-def test_parts_of_a_process_that_ended_unasked_are_cleared(tmp_path):
-    """A zombie: its parent has not asked yet how it ended."""
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
-    part = tmp_path / f".a.bin.{ended.pid}@{platform.node()}.part"
-    part.touch()
-    clear_parts(tmp_path)
-    assert not part.exists()
-    ended.wait()
-
-
 def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path):
     folder = tmp_path / "run"
     command = [sys.executable, "-c", HOLD, str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as holder:
         assert holder.stdout.readline() == "inside\n"
         with (
-            pytest.raises(BusyError, match=rf"run: found a run by process {holder.pid} on "),
+            pytest.raises(BusyError, match="run: found a run by another process"),
             alone(folder, "a run"),
         ):
             pass

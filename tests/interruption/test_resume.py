@@ -166,7 +166,7 @@ def test_parts_that_a_kill_left_are_cleared_and_never_read(parts, whole, tmp_pat
     code = (
         "import os, sys, pathlib; from rstan_lite.system import files\n"
         "files.os.replace = lambda *_: os.kill(os.getpid(), 9)\n"
-        "files.write_whole(pathlib.Path(sys.argv[1]), b'half')\n"
+        "files.write_atomically(pathlib.Path(sys.argv[1]), b'half')\n"
     )
     for name in ("resume.pt", "metrics.json"):
         subprocess.run([sys.executable, "-c", code, str(tmp_path / name)])

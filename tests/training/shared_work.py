@@ -115,7 +115,7 @@ def main(out: Path) -> int:
                 torch.save(found, out)
             fail(ranks)
     except RstanError as error:
-        ranks.complain(error)
+        print(f"error: {error}", flush=True)
         return 2
     return 0
 

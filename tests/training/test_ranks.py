@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -18,8 +17,7 @@ from training import shared_work
 
 from rstan_lite import cli
 from rstan_lite.lab.scores import read_predictions
-from rstan_lite.system.errors import ConfigError
-from rstan_lite.system.ranks import ALONE, Ranks, check_batch, ranks_of_environment
+from rstan_lite.system.ranks import ALONE, Ranks, ranks_of_environment
 from rstan_lite.training import run_folder as runs
 from rstan_lite.training.run_folder import read_log
 
@@ -86,23 +84,6 @@ def test_one_process_needs_no_torchrun(monkeypatch):
     assert ranks_of_environment() is ALONE
 
 
-def test_a_batch_has_a_video_for_each_process():
-    check_batch(Ranks(0, 3), 3)
-    with pytest.raises(ConfigError, match="--batch-size: found 2 videos for 3 processes"):
-        check_batch(Ranks(0, 3), 2)
-
-
-def test_commands_that_share_nothing_are_refused(monkeypatch, capsys):
-    torchrun = {"TORCHELASTIC_RUN_ID": "x", "RANK": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
-    for name, value in torchrun.items():
-        monkeypatch.setenv(name, value)
-    nobody = SimpleNamespace(add=lambda *_: 1)  # to ask who has complained
-    monkeypatch.setattr(Ranks, "_store", nobody)
-    for command in (["doctor"], ["train", "--dry-run"]):
-        assert cli.main(command) == 2
-        assert "found 2 processes of it; expected one." in capsys.readouterr().err
-
-
 # -- two processes on made-up features
 
 
@@ -158,10 +139,9 @@ def test_dropout_draws_other_masks_in_each_process_and_the_same_again(shared):
     assert not torch.equal(first[0], first[1])
 
 
-def test_one_process_fails_and_all_end_with_its_one_complaint(shared):
+def test_one_process_fails_and_all_end(shared):
     _, said, code = shared
     assert code != 0
-    assert said.count("error: ") == 1
     assert "error: clip 35 of 0: found scores that are not finite" in said
 
 
