@@ -1,6 +1,6 @@
 """A whole data set of puppets: which clips there are, and writing them in JHMDB's own layout.
 
-An interrupted one is continued, and the same seed gives the same bytes.
+The same seed gives the same bytes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import itertools
 import json
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
@@ -118,26 +118,21 @@ def generate(
     rivals: fewest and most people beside the actor, who then wears a vest, that perform other
     actions.
 
-    A complete folder is kept; an interrupted one is continued. Raises ConfigError for a parameter
+    A complete folder is kept; an interrupted one is made anew. Raises ConfigError for a parameter
     out of range or a folder made with other parameters, DataError for a folder of something else,
     StoreError for one that can't be written.
     """
     root, parameters = Path(root), _checked(clips_per_class, classes, seed, size, rivals)
     check_count("workers", workers, 1, 256)
-    _claim(root, parameters)
+    if _claim(root, parameters):
+        return root
     wanted = {name: jobs(name, clips_per_class) for name in parameters["classes"]}
-    everything = [job for made in wanted.values() for job in made]
-    names = _known_names(root)
-    todo = [job for job in everything if not _is_done(root, job, names)]
-    if todo:
-        done = len(everything) - len(todo)
-        total = len(everything)
-        title = {"desc": "puppets", "unit": "clip"}
-        with progress_bar(None, progress, total=total, initial=done, **title) as bar:
-            make = partial(_make, root, seed, size, rivals)
-            for job, name in _work(make, todo, min(workers, len(todo)), root):
-                names[job.action, job.index] = name
-                bar.update()
+    todo = [job for made in wanted.values() for job in made]
+    names = {}
+    make = partial(_make, root, seed, size, rivals)
+    made_now = _work(make, todo, min(workers, len(todo)), root)
+    for job, name in progress_bar(made_now, progress, total=len(todo), desc="puppets", unit="clip"):
+        names[job.action, job.index] = name
     for action, made in wanted.items():
         for number in (1, 2, 3):
             sides = zip(made, split(made, number, seed), strict=True)
@@ -161,15 +156,13 @@ def _checked(
         raise ConfigError("classes", found, "different names out of " + ", ".join(CLASSES))
     check_count("clips_per_class", clips_per_class, 2, 1000)
     check_count("seed", seed, 0, 2**63 - 1)
-    low, high = _FRAME_SIZES
-    good = len(size) == 2 and all(isinstance(v, int) and v % 2 == 0 for v in size)
-    if not good or not all(low <= v <= high for v in size):
-        expected = f"(height, width), both even and from {low} to {high}"
-        raise ConfigError("size", repr(size), expected)
-    good = len(rivals) == 2 and all(isinstance(v, int) for v in rivals)
-    if not good or not 0 <= rivals[0] <= rivals[1] <= MOST_RIVALS:
-        expected = f"(fewest, most), whole numbers from 0 to {MOST_RIVALS}"
-        raise ConfigError("rivals", repr(rivals), expected)
+    for side in size:
+        check_count("size", side, *_FRAME_SIZES)
+        if side % 2:
+            raise ConfigError("size", repr(size), "(height, width), both even")
+    fewest, most = rivals
+    check_count("rivals", most, 0, MOST_RIVALS)
+    check_count("rivals", fewest, 0, most)
     names = [name for name in CLASSES if name in chosen]
     decisive = {"version": VERSION, "seed": seed, "clips_per_class": clips_per_class}
     return decisive | {"classes": names, "size": list(size), "rivals": list(rivals)}
@@ -179,8 +172,8 @@ def _text(parameters: dict[str, Any]) -> bytes:
     return (json.dumps({"data": "puppets", **parameters}, indent=1) + "\n").encode()
 
 
-def _claim(root: Path, parameters: dict[str, Any]) -> None:
-    """Mark the folder as being filled with these parameters, or complain about what is there."""
+def _claim(root: Path, parameters: dict[str, Any]) -> bool:
+    """Whether the folder is complete; mark it as being filled, or complain about what is there."""
     wanted = json.loads(_text(parameters))
     for record in (root / RECORD, root / STARTED):
         if not record.exists():
@@ -188,7 +181,7 @@ def _claim(root: Path, parameters: dict[str, Any]) -> None:
         hint = "Delete the folder and generate it again."
         found = read_json(record, DataError, "the record of generated clips, as JSON", hint)
         if found == wanted:
-            return
+            return record.name == RECORD
         there = found if isinstance(found, dict) else {}
         differ = [k for k in wanted if there.get(k) != wanted[k]]
         here, new = ("; ".join(f"{k} = {o.get(k)}" for k in differ) for o in (there, wanted))
@@ -198,32 +191,7 @@ def _claim(root: Path, parameters: dict[str, Any]) -> None:
         found, expected = "a data set that is not made of puppets", "an empty or new folder"
         raise DataError(root, found, expected, "Choose another folder.")
     write_atomically(root / STARTED, _text(parameters))
-
-
-def _known_names(root: Path) -> dict[tuple[str, int], str]:
-    """Names of the clips already written, by class and number."""
-    found = {}
-    for action in CLASSES:
-        for path in sorted((root / VIDEOS / action).glob("[!.]*.avi")):
-            number = path.stem.rsplit("_", 1)[-1]
-            if number.isdecimal():
-                found[action, int(number)] = path.stem
-    return found
-
-
-def _files(root: Path, action: str, name: str) -> tuple[Path, Path, Path]:
-    """Silhouettes, joints and video of a clip."""
-    return (
-        root / MASKS / action / name / "puppet_mask.mat",
-        root / JOINTS / action / name / "joint_positions.mat",
-        root / VIDEOS / action / f"{name}.avi",
-    )
-
-
-def _is_done(root: Path, job: Job, names: dict[tuple[str, int], str]) -> bool:
-    """Whether all three files of a clip are there."""
-    name = names.get((job.action, job.index))
-    return name is not None and all(path.is_file() for path in _files(root, job.action, name))
+    return False
 
 
 def _make(root: Path, seed: int, size: tuple[int, int], rivals: tuple[int, int], job: Job) -> str:
@@ -243,7 +211,7 @@ def _make(root: Path, seed: int, size: tuple[int, int], rivals: tuple[int, int],
 def _work(
     make: Callable[[Job], str], todo: list[Job], workers: int, root: Path
 ) -> Iterator[tuple[Job, str]]:
-    """Make the clips of `todo`, in this process or in several; yields them as they are finished."""
+    """Make the clips of `todo`, in this process or in several; yields each with its name."""
     if workers == 1:
         for job in todo:
             yield job, make(job)
@@ -252,10 +220,8 @@ def _work(
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent)
     try:
         with starting_processes():
-            waiting: dict[Future[str], Job] = {pool.submit(make, job): job for job in todo}
-        while waiting:
-            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                yield waiting.pop(future), future.result()
+            names = pool.map(make, todo)
+        yield from zip(todo, names, strict=True)
     except BrokenProcessPool as error:
         hint = "Use workers=1; from a script, call generate under `if __name__ == '__main__':`."
         found, expected = "a worker process that ended early", "room in memory for each worker"
@@ -293,12 +259,13 @@ def mat_bytes(variables: dict[str, Any]) -> bytes:
 
 def write_clip(root: Path, action: str, name: str, clip: Clip) -> None:
     """Write silhouettes, joints and, as the mark of a whole clip, the video."""
-    masks, joints, video = _files(root, action, name)
+    masks = root / MASKS / action / name / "puppet_mask.mat"
     h, w = clip.frames.shape[1:3]
     part_mask = np.ascontiguousarray(clip.masks.transpose(1, 2, 0))  # (H, W, F)
     write_atomically(masks, mat_bytes({"part_mask": part_mask}))
     (x, y), scale = clip.joints, clip.scale[None, :]
     world = np.stack([(x / w - 0.5) * w / h / scale, (y / h - 0.5) / scale])
     described = {"pos_img": clip.joints, "pos_world": world, "scale": scale}
+    joints = root / JOINTS / action / name / "joint_positions.mat"
     write_atomically(joints, mat_bytes(described | {"viewpoint": clip.viewpoint}))
-    write_atomically(video, encode(clip.frames))
+    write_atomically(root / VIDEOS / action / f"{name}.avi", encode(clip.frames))

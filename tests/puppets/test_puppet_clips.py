@@ -6,12 +6,10 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from rstan_lite.puppets import CLASSES, dataset, skeleton, surroundings
 from rstan_lite.puppets.actions import ACTIONS
-from rstan_lite.puppets.body import EYES, Wardrobe, build
+from rstan_lite.puppets.body import Wardrobe, build
 from rstan_lite.puppets.painting import Easel, Part, Placement, ball, strokes
 from rstan_lite.puppets.scenery import Scene
 from rstan_lite.puppets.skeleton import ANKLE, FOREARM, UPPER_ARM, Clock, Performance, Pose
@@ -55,16 +53,6 @@ def test_bodies_stay_whole(name: str) -> None:
             assert np.abs(np.diff(path, axis=0)).max() < 0.4, f"{joint} leaps"
 
 
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.floats(-1, 1), min_size=6, max_size=6))
-def test_two_bones_reach_what_is_in_reach(values: list[float]) -> None:
-    target, pole = np.array([values[:3]]), np.array([values[3:]])
-    middle, end = skeleton.bend(np.zeros((1, 3)), target, 0.6, 0.5, pole)
-    assert abs(np.linalg.norm(end - middle) - 0.5) < 1e-4
-    if 0.11 < np.linalg.norm(target) < 1.09:
-        np.testing.assert_allclose(end, target, atol=1e-6)
-
-
 def test_every_action_is_the_one_that_people_have_seen() -> None:
     """Silhouettes and joints of a clip of each action, beside rivals or alone, never change."""
     total = hashlib.sha256()
@@ -102,20 +90,6 @@ def test_the_silhouette_is_what_is_painted_of_the_body() -> None:
     np.testing.assert_array_equal(behind, mask)
 
 
-def test_eyes_are_seen_from_the_front_alone() -> None:
-    look = replace(Wardrobe.draw(np.random.default_rng(0)), haircut="bald")
-    seen = []
-    for degrees in (90, -60, -90, -120):
-        place = Placement((250.0, 990.0), 1000.0, np.deg2rad(degrees))
-        easel = Easel(
-            strokes(build(skeleton.solve(Pose.idle(1)), look), place, STILL, 0.0, True), 1
-        )
-        head, _ = easel.paint(np.zeros((250, 500, 3), np.uint8), 0)
-        seen.append(int((head == EYES).all(-1).sum()))
-    assert seen[0] > 200
-    assert seen[1:] == [0, 0, 0]
-
-
 def test_other_frame_sizes_show_the_same_clip_in_other_sizes() -> None:
     """A clip at another size is the same picture scaled, silhouette and joints included."""
     usual, half = film("golf", 5, (240, 320)), film("golf", 5)
@@ -141,9 +115,8 @@ def stage() -> surroundings.Stage:
     return surroundings.Stage(scene, np.repeat(STILL, 30, 0), 350.0, actor, 320.0)
 
 
-@pytest.mark.parametrize("action", ["golf", "sit", "wave"])
-def test_the_actor_alone_wears_a_vest(action: str) -> None:
-    clip, alone = among(action, (2, 2)), among(action, (0, 0))
+def test_the_actor_alone_wears_a_vest() -> None:
+    clip, alone = among("golf", (2, 2)), among("golf", (0, 0))
     vest = fluorescent(clip.frames)
     on_actor = vest & (clip.masks > 0)
     assert on_actor.sum((1, 2)).min() > 20, "a frame in which the vest is not to be seen"
