@@ -19,7 +19,7 @@ _HOME = {
     "show.charts": "curves LiveCurves result_table confusion_figure line_chart number_grid "
     "memory_figure accuracy_by_step",
     "show.comparisons": "interval_figure row_figure claim_figure pair_figure change_figure "
-    "share_figure seeds_figure differences_figure sharpness_seeds",
+    "share_figure differences_figure sharpness_seeds",
     "show.diagrams": "step_diagram sampling_figure protocol_figure",
     "show.widgets": "explore every_position slider choice",
     "show.style": "Picture alt_text keep",

@@ -25,7 +25,7 @@ def curves(history: Mapping[str, Mapping[str, Sequence[float]]], *, title: str =
     """Draw training curves, one line a model, one panel a quantity.
 
     history: model -> column -> one value an epoch (NaN where none was measured). A column with
-    `accuracy` or `share` in its name is drawn in per cent. ValueError without a model.
+    `accuracy` or `share` in its name is drawn in per cent.
     """
     columns = list(next(iter(history.values())))
     figure = style.new_figure(1.6 + 3.2 * len(columns), 3.0)
@@ -52,49 +52,43 @@ class LiveCurves:
     """Collects values epoch by epoch and redraws one picture in place.
 
     columns: the quantities to draw, a panel each. every: seconds between two drawings at least, so
-    that drawing never costs more than training. An epoch is a mapping or an object with attributes;
-    what is missing or None counts as not measured (NaN). Outside a notebook nothing is shown.
+    that drawing never costs more than training. An epoch is an object with attributes; what is
+    missing or None counts as not measured (NaN). Outside a notebook nothing is shown.
     """
 
-    def __init__(self, *columns: str, title: str = "training", every: float = 2.0) -> None:
-        self.columns, self.title, self.every = columns, title, every
+    def __init__(self, *columns: str, every: float = 2.0) -> None:
+        self.columns, self.every = columns, every
         self.history: dict[str, dict[str, list[float]]] = {}
         self._handle: Any = None
         self._drawn = -np.inf
 
-    def add(self, model: str, epoch: object) -> None:
-        """Take one epoch of one model."""
-        lines = self.history.setdefault(model, {column: [] for column in self.columns})
-        for column in self.columns:
-            lines[column].append(_value(epoch, column))
-        if time.monotonic() - self._drawn > self.every:
-            self._show(dpi=80)
-
     def of(self, model: str) -> Callable[[object], None]:
         """Return a function that takes this model's epochs, one after the other."""
-        return lambda epoch: self.add(model, epoch)
+        epochs: list[object] = []
+
+        def add(epoch: object) -> None:
+            epochs.append(epoch)
+            self.set(model, epochs)
+            if time.monotonic() - self._drawn > self.every:
+                self.close(dpi=80)
+
+        return add
 
     def set(self, model: str, epochs: Sequence[object]) -> None:
         """Replace all that is known of one model, for example by the log of a finished run."""
-        self.history[model] = {c: [_value(epoch, c) for epoch in epochs] for c in self.columns}
+        rows = [[getattr(epoch, column, None) for column in self.columns] for epoch in epochs]
+        values = np.array(rows, np.float64).T.tolist()  # None becomes NaN
+        self.history[model] = dict(zip(self.columns, values, strict=True))
 
-    def close(self, path: str | Path | None = None) -> style.Picture:
-        """Draw everything a last time, in place, and write it to a .png if a path is given."""
-        return self._show(path)
-
-    def _show(self, path: str | Path | None = None, dpi: int = style.DPI) -> style.Picture:
-        picture = style.keep(curves(self.history, title=self.title), path, dpi)
+    def close(self, path: str | Path | None = None, dpi: int = style.DPI) -> style.Picture:
+        """Draw everything in place, and write it to a .png if a path is given."""
+        picture = style.keep(curves(self.history, title="training"), path, dpi)
         self._drawn = time.monotonic()
         if self._handle is not None:
             self._handle.update(picture)
         elif "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
             self._handle = sys.modules["IPython"].display.display(picture, display_id=True)
         return picture
-
-
-def _value(epoch: object, column: str) -> float:
-    found = epoch.get(column) if isinstance(epoch, Mapping) else getattr(epoch, column, None)
-    return np.nan if found is None else float(found)
 
 
 def result_table(metrics: Mapping[str, Mapping], caption: str = "") -> Table:
@@ -131,8 +125,6 @@ def confusion_figure(
     matrix: (C, C) counts, true class by row. Colour is the share of the row, numbers are clips.
     """
     matrix = np.asarray(matrix)
-    if matrix.shape != (len(classes), len(classes)):
-        raise ValueError(f"a matrix of shape {matrix.shape} for {len(classes)} classes")
     share = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     names, side = [style.plain(name) for name in classes], 2.2 + 0.34 * len(classes)
     look: Any = {"cmap": "Blues", "vmin": 0, "vmax": 100, "square": True}
@@ -162,10 +154,6 @@ def line_chart(
     grey rings. marks: words -> x, a thin upright line. log: a logarithmic y axis.
     """
     values = {name: np.asarray(y, dtype=np.float64) for name, y in lines.items()}
-    if not values or any(len(y) != len(x) for y in values.values()):
-        raise ValueError(f"lines of {[len(y) for y in values.values()]} points over {len(x)}")
-    if bounds and not set(bounds) <= set(values):
-        raise ValueError(f"bounds of {sorted(bounds)} for lines {sorted(values)}")
     figure, axis = new_axes(7.0, 3.2)
     draw_lines(axis, x, values)
     ring: Any = {"linestyle": "none", "marker": "o", "markersize": 9, "markerfacecolor": "none"}
@@ -216,10 +204,7 @@ def memory_figure(
     values: label -> (T,) or (T, units), a line a unit. ranges: label -> the ends of that panel's
     axis.
     """
-    steps = {len(value) for value in values.values()}
-    if len(steps) != 1 or values.keys() != ranges.keys():
-        raise ValueError(f"one number of steps and a range for each panel, not {sorted(steps)}")
-    (n,) = steps
+    n = len(next(iter(values.values())))
     figure = style.new_figure(6.4, 0.78 * len(values) + 0.8)
     axes = figure.subplots(len(values), 1, sharex=True, squeeze=False)[:, 0]
     for axis, (label, value) in zip(axes, values.items(), strict=True):
@@ -251,9 +236,6 @@ def number_grid(
     """
     tables = {name: np.asarray(table, dtype=np.float64) for name, table in panels.items()}
     heads = columns if isinstance(columns, Mapping) else dict.fromkeys(tables, columns)
-    for name, table in tables.items():
-        if table.shape != (len(rows), len(heads[name])):
-            raise ValueError(f"{name}: {table.shape} for {len(rows)} x {len(heads[name])} names")
     peak = max(1e-12, *(float(np.nanmax(np.abs(table))) for table in tables.values()))
     signed = any(np.nanmin(table) < 0 for table in tables.values())  # white is zero
     look: Any = {"cmap": "RdBu_r", "vmin": -peak} if signed else {"cmap": "Blues", "vmin": 0.0}

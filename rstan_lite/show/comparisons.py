@@ -45,7 +45,7 @@ def interval_figure(
     """Draw accuracies as points with their intervals, one line a name, from above.
 
     shares: name -> (accuracy, its ends or None for no interval), in [0, 1]. mark: words and an
-    accuracy, an upright line. strong: the name that is drawn in black. ValueError without shares.
+    accuracy, an upright line. strong: the name that is drawn in black.
     """
     (figure, axes), said = new_axes(6.8, 0.21 * len(shares) + 1.0), {}
     for y, (name, (share, ends)) in enumerate(shares.items()):
@@ -63,7 +63,7 @@ def interval_figure(
 
 @styled
 def row_figure(ledger: Ledger) -> Figure:
-    """Draw each row's seeds, mean and deviation, and the paper's number; ValueError for no run."""
+    """Draw each row's seeds, mean and deviation, and the paper's number."""
     entries = [entry for entry in ledger.entries.values() if entry.seeds]
     named = {f"{entry.row.label} ({entry.row.table})": entry for entry in entries}
     rows = {name: dict(zip(e.seeds, e.accuracies, strict=True)) for name, e in named.items()}
@@ -73,37 +73,18 @@ def row_figure(ledger: Ledger) -> Figure:
 
 
 @styled
-def seeds_figure(
-    rows: BySeed, *, marks: Mapping[str, float] | None = None, title: str = ""
-) -> Figure:
-    """Draw each seed's accuracy as a ring, with mean and standard deviation, a line a row.
-
-    rows: name -> seed -> accuracy in [0, 1]. marks: name -> a published accuracy, drawn as a
-    diamond. Raises ValueError without rows.
-    """
-    figure = _seed_rows(rows, "accuracy (%)", marks or {}, title)
-    figure.axes[0].set_xlim(-2, 102)
-    return figure
-
-
-@styled
 def differences_figure(rows: BySeed, *, title: str = "") -> Figure:
     """Draw differences of accuracies, seed by seed, about a line at zero.
 
-    rows: name -> seed -> difference of two accuracies. Raises ValueError without rows.
+    rows: name -> seed -> difference of two accuracies.
     """
     figure = _seed_rows(rows, "difference of accuracy (points)", {}, title)
-    (axes,) = figure.axes
-    axes.axvline(0, color="black", linewidth=1, zorder=0)
-    widest = max(1.0, *map(abs, axes.get_xlim()))
-    axes.set_xlim(-widest, widest)
+    figure.axes[0].axvline(0, color="black", linewidth=1, zorder=0)
     return figure
 
 
 def _seed_rows(rows: BySeed, xlabel: str, marks: Mapping[str, float], title: str = "") -> Figure:
     """Draw a line a row: its seeds, their mean and deviation, and a diamond where the paper is."""
-    if not rows or not all(rows.values()):
-        raise ValueError("rows without seeds, or no rows")
     (figure, axes), said = new_axes(7.0, 0.28 * len(rows) + 1.2), {}
     for y, (name, seeds) in enumerate(rows.items()):
         values, mean, apart = _by_seed(seeds)
@@ -143,8 +124,6 @@ def sharpness_seeds(
 
     lines: name of the sharpness -> its value, above 0 -> seed -> accuracy in [0, 1]; some at least.
     """
-    if not lines or not all(row for points in lines.values() for row in points.values()):
-        raise ValueError("lines without seeds, or no lines")
     (figure, axes), said = new_axes(6.8, 3.2), {}
     for (name, points), look in zip(lines.items(), cycle(style.LINES), strict=False):
         values = sorted(points)
@@ -182,7 +161,7 @@ def pair_figure(pairs: Sequence[Pair], *, title: str = "") -> Figure:
     """Draw pairs of classes that are taken for one another, both directions, a line a pair.
 
     pairs: of `confused_pairs`; the first MOST_PAIRS are drawn. Numbers are answers of all runs,
-    with their share of the answers to clips of the class. ValueError without pairs.
+    with their share of the answers to clips of the class.
     """
     shown = pairs[:MOST_PAIRS]
     there, back = [pair.there for pair in shown], [pair.back for pair in shown]
@@ -208,7 +187,7 @@ def change_figure(changes: Sequence[Change], *, title: str = "") -> Figure:
     """Draw what one model fixes and breaks of another's answers, a line a set of clips.
 
     changes: of `Comparison`. The tick is the difference. Beside it stands how many videos gain and
-    lose, and the p of McNemar's test by videos. ValueError without changes.
+    lose, and the p of McNemar's test by videos.
     """
     fixed, broken = [change.fixed for change in changes], [change.broken for change in changes]
     names = [f"{plain(change.name)} ({change.clips})" for change in changes]
@@ -261,12 +240,9 @@ def share_figure(
     """Draw each class's share of attention on the silhouette, and beside it its accuracy.
 
     shares, accuracies: one or two models' names -> (C,), in [0, 1]; NaN is left out. even: (C,),
-    the share that even attention would have. ValueError for arrays that do not fit.
+    the share that even attention would have.
     """
     panels = (("attention on the silhouette (%)", shares), ("accuracy (%)", accuracies))
-    sizes = {len(values) for values in (even, *shares.values(), *accuracies.values())}
-    if sizes != {len(classes)} or not 1 <= len(shares) <= len(MARKS) or {*shares} != {*accuracies}:
-        raise ValueError(f"{len(shares)} models of {sorted(sizes)} for {len(classes)} classes")
     figure = style.new_figure(7.4, LINE * len(classes) + 1.4)
     both, y = figure.subplots(1, 2, sharey=True), np.arange(len(classes))
     names = [plain(name) for name in classes]

@@ -27,7 +27,6 @@ STRENGTH = 0.75  # how much a place at the peak is covered, 0 to 1
 CODECS = {".mp4": "libx264", ".avi": "mpeg4"}
 FAST = {"preset": "veryfast"}  # of x264: half the time and a third of the memory of its default
 MOST_IN_GIF = 600
-SAMPLED = 16  # frames that a GIF's colours are chosen from
 # Of a map's levels from 0 to the peak, (256, 3): it rises in lightness from end to end, so that it
 # survives a grey print.
 _HEAT = colormaps["inferno"](np.linspace(0.35, 0.95, 256))[:, :3]
@@ -114,8 +113,6 @@ def draw_contour(
     frame: (H, W, 3) RGB. mask: (H, W), nonzero inside. thickness: of the line, in pixels.
     """
     drawn, inside = _rgb(frame).copy(), (np.asarray(mask) != 0).astype(np.uint8)
-    if inside.shape != drawn.shape[:2]:
-        raise ValueError(f"a mask of shape {inside.shape} on a frame of shape {drawn.shape}")
     drawn[cv2.dilate(inside, _NEIGHBOURS) > inside] = 0
     drawn[cv2.erode(inside, _NEIGHBOURS, iterations=thickness) < inside] = colour
     return drawn
@@ -129,8 +126,6 @@ def flow_to_colour(flow: NDArray, bound: float | None = None) -> Frames:
     shows the speed: white is at rest. Returns uint8 (..., H, W, 3).
     """
     flow = np.asarray(flow, dtype=np.float32)
-    if flow.ndim < 3 or flow.shape[-1] != 2:
-        raise ValueError(f"flow has shape (..., H, W, 2), not {flow.shape}")
     share = np.hypot(flow[..., 0], flow[..., 1]) / (full_speed(flow) if bound is None else bound)
     share = np.clip(share, 0.0, 1.0)
     angle = np.arctan2(flow[..., 1], flow[..., 0]) + np.float32(np.deg2rad(40))
@@ -170,7 +165,7 @@ def write_overlays(
         film.close()
 
 
-def write_animation(frames: Frames, path: str | Path, fps: float = 10.0) -> Path:
+def write_animation(frames: Iterable[Frames], path: str | Path, fps: float = 10.0) -> Path:
     """Write frames (n, H, W, 3) RGB as .mp4, .avi or .gif and return the path. See `Film`."""
     film = Film(path, fps)
     for frame in frames:
@@ -183,8 +178,7 @@ class Film:
     """A film that takes frame after frame, uint8 (H, W, 3) RGB, and is written when it is closed.
 
     path: .mp4, .avi or .gif. Height and width are cut to even numbers, which a video's pixel format
-    demands. A GIF has 256 colours, chosen from the frames, and at most MOST_IN_GIF frames: of a
-    longer film every second one, or every fourth.
+    demands. A GIF has at most MOST_IN_GIF frames: of a longer film every second or fourth one.
     Raises ConfigError for another ending, StoreError where the disk is full.
     """
 
@@ -194,7 +188,7 @@ class Film:
         if self._ending not in (endings := [*CODECS, ".gif"]):
             found = f"the ending {self.path.suffix!r}"
             raise ConfigError(self.path, found, f"one of {', '.join(endings)}")
-        self._pictures: list[Frames] = []  # of a GIF
+        self._pictures: list[Image.Image] = []  # of a GIF
         self._buffer = io.BytesIO()  # so that no part of a file is left where the disk is full
 
     def add(self, frame: Frames) -> None:
@@ -206,7 +200,7 @@ class Film:
             picture = av.VideoFrame.from_ndarray(even, format="rgb24")
             self._container.mux(self._stream.encode(picture))
         elif self._count % self._every == 0:
-            self._pictures.append(even)
+            self._pictures.append(Image.fromarray(even))
             if len(self._pictures) > MOST_IN_GIF:
                 self._pictures, self._every = self._pictures[::2], 2 * self._every
         self._count += 1
@@ -214,12 +208,14 @@ class Film:
     def close(self) -> None:
         """Write the file."""
         if self._ending == ".gif":
-            content = _gif(np.stack(self._pictures), self._fps / self._every)
+            first, *others = self._pictures
+            lasts = 1000 * self._every / self._fps  # milliseconds
+            more = {"save_all": True, "append_images": others, "duration": lasts, "loop": 0}
+            first.save(self._buffer, "gif", **more)
         else:
             self._container.mux(self._stream.encode())
             self._container.close()
-            content = self._buffer.getvalue()
-        write_atomically(self.path, content)
+        write_atomically(self.path, self._buffer.getvalue())
 
     def _open(self, frame: Frames) -> None:
         self._container = av.open(self._buffer, "w", format=self._ending[1:])
@@ -229,23 +225,6 @@ class Film:
             self._container.add_stream(CODECS[self._ending], rate=rate, options=FAST),
         )
         self._stream.height, self._stream.width, self._stream.pix_fmt = *frame.shape[:2], "yuv420p"
-
-
-def _gif(frames: Frames, fps: float) -> bytes:
-    """One palette for all frames; a frame like the one before only lasts longer."""
-    some = frames[:: -(-len(frames) // SAMPLED)]
-    # by an octree: a median cut would leave out what is rare, such as a map's brightest colours
-    tall = Image.fromarray(some.reshape(-1, *some.shape[2:]))
-    common = tall.quantize(256, method=Image.Quantize.FASTOCTREE)
-    pictures = [
-        Image.fromarray(frame).quantize(palette=common, dither=Image.Dither.NONE)
-        for frame in frames
-    ]
-    buffer, lasts = io.BytesIO(), 1000 / fps  # milliseconds
-    pictures[0].save(
-        buffer, "gif", save_all=True, append_images=pictures[1:], duration=lasts, loop=0
-    )
-    return buffer.getvalue()
 
 
 def _rgb(frame: NDArray) -> Frames:

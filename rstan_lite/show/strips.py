@@ -86,9 +86,6 @@ def attention_strip(
     which need no bar.
     """
     grids = {row: [as_grid(m) for m in stack] for row, stack in maps.items()}
-    if not grids or any(len(stack) != len(frames) for stack in grids.values()):
-        found = listed({row: len(stack) for row, stack in maps.items()}) or "no map"
-        raise ValueError(f"attention for {len(frames)} frames, found {found}")
     every = [grid for stack in grids.values() for grid in stack]
     places, largest = every[0].size, max(float(grid.max()) for grid in every)
     peak = common_peak(every) if peak is None else peak
@@ -164,8 +161,6 @@ def flow_panels(frame: Frames, flow: NDArray, coded: Frames, *, index: int) -> F
     frame: (H, W, 3) uint8, number `index` of the clip, from 0. flow: (H, W, 2) in pixels a frame.
     coded: (H, W, 2) uint8, the motion network's x and y, 128 at rest, stretched to what occurs.
     """
-    if flow.shape != coded.shape or flow.ndim != 3 or flow.shape[-1] != 2:
-        raise ValueError(f"flow and codes of one shape (H, W, 2), not {flow.shape}, {coded.shape}")
     full, (greys, words) = full_speed(flow), _greys(coded)
     pictures = frame, flow_to_colour(flow, full), *greys
     heads = [f"frame {index}", f"flow to frame {index + 1}, as colour"]
@@ -187,8 +182,6 @@ def flow_stack(stack: Frames) -> Figure:
     stack: (H, W, 2 * L) uint8, interleaved x then y, in the order of time; see `flow_panels`.
     """
     pairs = stack.shape[2] // 2
-    if stack.ndim != 3 or stack.shape[2] % 2 or not pairs:
-        raise ValueError(f"a stack has shape (H, W, 2 L), not {stack.shape}")
     greys, words = _greys(stack)
     figure, axes = _image_rows([("x", greys[::2]), ("y", greys[1::2])], [""] * pairs)
     for i, axis in enumerate(axes.T.ravel()):
@@ -209,8 +202,6 @@ def flow_rows(
     frames: (n, H, W, 3) uint8. flows: row label -> (n, H, W, 2) in pixels a frame, on one scale.
     silhouettes: (n, H, W). The alt text says the mean speed on the person and elsewhere.
     """
-    if not flows or any(len(flow) != len(frames) for flow in flows.values()):
-        raise ValueError(f"a flow for each of {len(frames)} frames")
     full, on = full_speed(*flows.values()), np.asarray(silhouettes) != 0
     rows, said = [_outlined(frames, silhouettes)], {}
     for label, flow in flows.items():
@@ -235,8 +226,6 @@ def receptive_figure(
     drawn as its square root, the largest 1. fields, cells: label -> top, bottom, left, right in
     pixels of the place's receptive field (dashed) and of its own cell of the grid (solid).
     """
-    if not (shares.keys() == fields.keys() == cells.keys()) or not shares:
-        raise ValueError("shares, fields and cells of the same places")
     roots = [np.sqrt(share / max(share.max(), 1e-12)) for share in shares.values()]
     pictures = image, *(colormaps["inferno"](root)[..., :3] for root in roots)
     figure, axes = _image_rows([("", pictures)], ["the image", *shares], column=2.5)
@@ -305,9 +294,7 @@ def _image_rows(
 
 
 def _outlined(frames: NDArray, silhouettes: NDArray) -> Row:
-    """The row of frames with their silhouettes' contours; ValueError for another number of them."""
-    if len(silhouettes) != len(frames):
-        raise ValueError(f"{len(frames)} frames, but silhouettes of length {len(silhouettes)}")
+    """The row of frames with their silhouettes' contours."""
     each = zip(frames, silhouettes, strict=True)
     return "frame, silhouette", [draw_contour(frame, mask) for frame, mask in each]
 
@@ -316,8 +303,6 @@ def _heads(n: int, indices: Sequence[int] | Sequence[str] | None) -> list[str]:
     """Return the columns' titles: the frames' numbers in the clip, words, or their order."""
     if indices is None:
         return [f"sample {i + 1}" for i in range(n)]
-    if len(indices) != n:
-        raise ValueError(f"{n} frames, but {len(indices)} indices")
     return [i if isinstance(i, str) else f"frame {int(i)}" for i in indices]
 
 

@@ -27,8 +27,6 @@ MOST_TICKS = 10  # of an axis of steps or frames: more would touch
 
 def sharpened(scores: NDArray, gamma: float) -> NDArray[np.float64]:
     """Weights of Eq. 3 in NumPy: scores (P,) and sharpness to weights (P,) that sum to 1."""
-    if gamma < 0:
-        raise ValueError(f"a sharpness of 0 or more, not {gamma}")
     return softmax(gamma * np.asarray(scores, np.float64))
 
 
@@ -74,8 +72,6 @@ def sharpness_curves(
     scores: (P,), P up to 6. gammas: of the points. mark: values with an upright line.
     """
     weights = np.stack([sharpened(scores, gamma) for gamma in gammas], axis=-1)  # (P, gammas)
-    if not 1 <= len(weights) <= len(style.LINES):
-        raise ValueError(f"1 to {len(style.LINES)} places, not {len(weights)}")
     named = zip(scores, weights, strict=True)
     lines = {f"place {k}, score {s:.2f}": line for k, (s, line) in enumerate(named, 1)}
     words: Any = {"xlabel": r"sharpness $\gamma_\alpha$", "ylabel": r"weight $\alpha$"}
@@ -91,8 +87,6 @@ def covering_figure(area: NDArray, largest: NDArray, rules: Mapping[str, float])
     must be covered. Frames below a rule's line end with no place at all.
     """
     area, largest = np.asarray(area, np.float64), np.asarray(largest, np.float64)
-    if area.shape != largest.shape or area.ndim != 1 or not len(area) or not rules:
-        raise ValueError(f"one area and one largest share a frame, not {area.shape}")
     lost = {label: float((largest < share).mean()) for label, share in rules.items()}
     figure, axes = style.new_axes(7.0, 3.6)
     axes.scatter(100 * area, 100 * largest, s=9, color="#777777", alpha=0.6, linewidths=0)
@@ -117,8 +111,6 @@ def frame_sharpness(scores: NDArray, gamma_beta: float = 1.0) -> Figure:
     spread, see `effective_number`.
     """
     scores = np.asarray(scores, dtype=np.float64)
-    if scores.ndim != 1:
-        raise ValueError(f"scores (N,), not {scores.shape}")
     beta, names = sharpened(scores, gamma_beta), [str(n + 1) for n in range(len(scores))]
     spread, figure = effective_number(beta), new_figure(7.0, 2.8)
     left, right = figure.subplots(1, 2)
@@ -147,8 +139,6 @@ def features_figure(rows: Mapping[str, NDArray], *, first: int = 40) -> Figure:
     those with the largest spread over the rows, sorted by the last row.
     """
     table = np.array([np.asarray(row, np.float64) for row in rows.values()])  # (rows, d)
-    if table.ndim != 2 or len(table) < 2:
-        raise ValueError("two vectors of one length, or more")
     chosen = np.argsort(table.max(0) - table.min(0))[::-1][:first]
     chosen = chosen[np.argsort(table[-1, chosen])]
     size, look = (7.6, 0.42 * len(rows) + 1.0), {"cmap": "magma_r", "vmin": 0, "linewidths": 0}
@@ -169,8 +159,6 @@ def fused_bars(appearance: NDArray, motion: NDArray, *, what: str = "place") -> 
     the sums; the maximum's is 1 plus half of the sum of |appearance - motion|.
     """
     a, m = np.asarray(appearance, float), np.asarray(motion, float)
-    if a.shape != m.shape or a.ndim != 1:
-        raise ValueError(f"two rows of weights of one length, not {a.shape} and {m.shape}")
     fused, at = np.maximum(a, m), np.arange(len(a), dtype=float)
     figure, axis = style.new_axes(3.4 + 0.8 * len(a), 2.8)
     for values, name, shift, hatch in ((a, "appearance", -0.19, ""), (m, "motion", 0.19, "//")):
@@ -220,8 +208,6 @@ def by_frame(
     beta = np.asarray(beta, dtype=np.float64)
     frames = np.broadcast_to(np.arange(beta.shape[1]), beta.shape) if frames is None else frames
     valid = np.ones(beta.shape, bool) if valid is None else np.asarray(valid, bool)
-    if frames.shape != beta.shape or valid.shape != beta.shape:
-        raise ValueError(f"weights {beta.shape}, frames {frames.shape}, valid {valid.shape}")
     table = np.full((len(beta), max(len(beta), int(frames[valid].max()) + 1)), np.nan)
     table[np.nonzero(valid)[0], frames[valid]] = beta[valid]
     return table
@@ -264,8 +250,6 @@ def attended_figure(seen: Mapping[str, NDArray], *, title: str = "") -> Figure:
     seen: name of the rule -> (T, n) bool, True where step t may look at frame n, of one shape.
     """
     tables = {name: np.asarray(table, bool) for name, table in seen.items()}
-    if not tables or any(table.ndim != 2 for table in tables.values()):
-        raise ValueError("one table of steps and frames for each rule")
     steps, n = next(iter(tables.values())).shape
     rows, heads = ([str(k + 1) for k in range(length)] for length in (steps, n))
     columns, size = dict.fromkeys(tables, heads), (0.8 + 2.3 * len(tables), 3.4)
@@ -290,8 +274,6 @@ def step_attention(
     step: t, counted from 1; its own frame is framed. indices: the frames' numbers in the clip.
     """
     alpha, beta, steps = np.asarray(alpha), np.asarray(beta), len(frames)
-    if alpha.shape[:2] != (steps, steps) or beta.shape != (steps, steps):
-        raise ValueError(f"{steps} frames, but alpha {alpha.shape} and beta {beta.shape}")
     if not 1 <= step <= steps:
         raise ValueError(f"step {step} of {steps}")
     peak, most = common_peak(alpha.reshape(steps * steps, -1)), max(float(beta.max()), 2 / steps)

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import product
-from math import prod
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,8 +21,6 @@ from rstan_lite.show.style import Drawing, keep
 from rstan_lite.system.errors import RstanError
 
 TEXT_CLASS = "rstan-figure-text"  # the CSS class of the text alternative
-_HEAVIEST = 200  # most positions of a slider: more can't be reached by hand or by key
-MOST = 60  # pictures of several controls together: they are to weigh a few MB at most
 _LOOK: Any = {
     "style": {"description_width": "initial"},
     "layout": {"width": "auto", "max_width": "640px"},
@@ -35,7 +32,7 @@ class Slider:
     """A slider from low to high that moves by step and starts at value.
 
     label: the words beside it, which screen readers read too. Whole numbers throughout make it a
-    slider of whole numbers. Raises ValueError for a range that can't be walked or an empty label.
+    slider of whole numbers.
     """
 
     low: float
@@ -43,17 +40,6 @@ class Slider:
     step: float
     value: float
     label: str
-
-    def __post_init__(self) -> None:
-        low, high, step = self.low, self.high, self.step
-        if not low < high or not 0 < step <= high - low or not low <= self.value <= high:
-            raise ValueError(
-                f"slider {self.label!r}: from {low} to {high} by {step}, at {self.value}; expected "
-                "low < high, a step above 0 that fits between them, and a value from low to high"
-            )
-        if (high - low) / step > _HEAVIEST:
-            raise ValueError(f"slider {self.label!r}: more than {_HEAVIEST} positions")
-        _check_label(self.label)
 
     def widget(self, follow: bool = False) -> Any:
         """Its ipywidget. follow: the value changes while it is dragged, not only where it ends."""
@@ -69,28 +55,17 @@ class Slider:
         steps = round((self.high - self.low) / self.step)
         before = round((self.value - self.low) / self.step)
         offsets = range(-before, steps + 1 - before)  # from the value, so that it is met to the bit
-        values = [self.value + offset * self.step for offset in offsets]
+        values = (self.value + offset * self.step for offset in offsets)
         return [(f"{v:g}", v) for v in (min(max(v, self.low), self.high) for v in values)]
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A choice of one option. options: values, or (shown text, value) pairs.
-
-    Raises ValueError where value is no option, two options look the same, or the label is empty.
-    """
+    """A choice of one option. options: values, or (shown text, value) pairs."""
 
     options: Sequence[Any]
     value: Any
     label: str
-
-    def __post_init__(self) -> None:
-        words = [text for text, _ in self.positions()]
-        if len(set(words)) < len(words):
-            raise ValueError(f"choice {self.label!r}: two options look the same: {words}")
-        if self.value not in [option for _, option in self.positions()]:
-            raise ValueError(f"choice {self.label!r}: {self.value!r} is none of {words}")
-        _check_label(self.label)
 
     def widget(self) -> Any:
         """A slider over names: JupyterLab takes arrow keys away from radio buttons and lists."""
@@ -105,11 +80,6 @@ class Choice:
         return [(str(text), value) for text, value in pairs]
 
 
-def _check_label(label: str) -> None:
-    if not label.strip():
-        raise ValueError("a control needs a label: it is all that a screen reader has of it")
-
-
 slider, choice = Slider, Choice
 Control: TypeAlias = Slider | Choice
 
@@ -121,46 +91,72 @@ def explore(draw: Callable[..., Figure | Drawing], **controls: Control) -> Any:
     controls: `slider(...)` or `choice(...)` for each argument that can be changed. Returns an
     ipywidgets box: the controls (Tab reaches them, arrow keys change them), the picture, and its
     text alternative, which changes with it. What draw raises at first is raised here; what it
-    raises later stands in the text's place until the next change.
+    raises later is said, and the controls go back.
     """
-    import ipywidgets
-
-    if not controls:
-        raise ValueError("nothing to explore: no controls were given")
-    widgets = {name: control.widget() for name, control in controls.items()}
-    screen = Screen()
-
-    def redraw() -> None:
-        drawn = keep(draw(**{name: widget.value for name, widget in widgets.items()}))
-        screen.show(drawn.png, drawn.alt)
-
-    def on_change(_: object) -> None:
-        try:
-            redraw()
-        except Exception as error:  # whatever it is: the reader moved a control and must see it
-            screen.text.value = complaint("The figure could not be drawn.", error)
-            screen.picture.layout.display = "none"
-
-    redraw()
-    for widget in widgets.values():
-        widget.observe(on_change, names="value")
-    return ipywidgets.VBox([*widgets.values(), screen.picture, screen.text])
+    return Panel(_pictures(draw), {name: one.widget() for name, one in controls.items()}).box()
 
 
-class Screen:
-    """A picture and, below it, its text alternative, which screen readers say when it changes."""
+class Panel:
+    """Controls, a picture that follows them, and below it its text alternative.
 
-    def __init__(self, kind: str = "png") -> None:
+    picture: called with the controls' values by name; a file's content and its text alternative.
+    controls: ipywidgets by name. kind: of the files. acts: what a control does instead of drawing.
+    What was done, or went wrong, is said between the controls and the picture, which stays then.
+    """
+
+    def __init__(
+        self, picture: Callable[..., tuple[bytes, str]], controls: dict[str, Any],
+        kind: str = "png", acts: Mapping[str, Callable[[], None]] | None = None,
+    ) -> None:  # fmt: skip
         import ipywidgets
 
+        self._draw, self.controls, self._quiet = picture, controls, False
         self.picture, self.text = ipywidgets.Image(format=kind), ipywidgets.HTML()
         self.text.add_class(TEXT_CLASS)
+        self.status = ipywidgets.HTML()
+        self.draw()
+        for name, control in controls.items():
+            control.observe(self.watch((acts or {}).get(name, self.draw)), names="value")
 
-    def show(self, content: bytes, alt: str) -> None:
-        """Replace both; content is a file of the kind that the screen was made for."""
-        self.picture.value = content  # it takes no alt text: the text below it is that
-        self.picture.layout.display = None
-        self.text.value = status(alt)
+    def draw(self) -> None:
+        """Draw for the controls' values."""
+        shown = {name: control.value for name, control in self.controls.items()}
+        self.picture.value, alt = self._draw(
+            **shown
+        )  # it takes no alt text: the text below is that
+        self.text.value, self.shown = status(alt), shown
+
+    def set(self, **values: Any) -> None:
+        """Set controls without drawing in between."""
+        self._quiet = True
+        for name, value in values.items():
+            self.controls[name].value = value
+        self._quiet = False
+
+    def watch(self, act: Callable[[], None]) -> Callable[[object], None]:
+        """An observer that does something, and says what goes wrong."""
+
+        def watcher(_: object) -> None:
+            if self._quiet:  # the controls are being set together
+                return
+            self.status.value = ""  # of what was done before
+            try:
+                act()
+            except Exception as error:  # whatever it is: the reader moved a control and must see it
+                self.set(**self.shown)
+                named = str(error) if isinstance(error, RstanError) else repr(error)
+                what = "<b>That did not work; the picture is the one before.</b>"
+                self.status.value = f'<p role="alert">{what} {escape(named)}</p>'
+
+        return watcher
+
+    def box(self, *more: Any) -> Any:
+        """All of it below one another; more: widgets below the controls."""
+        import ipywidgets
+
+        page = ipywidgets.Box([self.picture], layout={"overflow": "auto"})
+        shown = *self.controls.values(), *more, self.status, page, self.text
+        return ipywidgets.VBox(shown)
 
 
 def status(words: str) -> str:
@@ -168,10 +164,12 @@ def status(words: str) -> str:
     return f'<p role="status" aria-live="polite">{escape(words)}</p>'
 
 
-def complaint(what: str, error: Exception) -> str:
-    """What went wrong, as HTML that a screen reader says at once."""
-    named = str(error) if isinstance(error, RstanError) else f"{type(error).__name__}: {error}"
-    return f'<p role="alert"><b>{escape(what)}</b> {escape(named)}</p>'
+def _pictures(draw: Callable[..., Figure | Drawing]) -> Callable[..., tuple[bytes, str]]:
+    def picture(**values: Any) -> tuple[bytes, str]:
+        kept = keep(draw(**values))
+        return kept.png, kept.alt
+
+    return picture
 
 
 @dataclass(frozen=True)
@@ -212,17 +210,9 @@ class Positions:
 def every_position(draw: Callable[..., Figure | Drawing], **controls: Control) -> Positions:
     """Draw draw's figure at every position of its controls; arguments are those of `explore`.
 
-    Of several controls with more than MOST positions together, the longest ones keep every second,
-    third, ... position from their value on. Raises ValueError for no control, and what draw raises.
+    Raises what draw raises.
     """
-    if not controls:
-        raise ValueError("nothing to draw beforehand: no controls were given")
-
-    def picture(**values: Any) -> tuple[bytes, str]:
-        kept = keep(draw(**values))
-        return kept.png, kept.alt
-
-    return positions_of(picture, controls)
+    return positions_of(_pictures(draw), controls)
 
 
 def positions_of(
@@ -233,18 +223,10 @@ def positions_of(
 
     kind, note: see `Positions`.
     """
-    grids = {name: control.positions() for name, control in controls.items()}
-    at = {name: [v for _, v in grid].index(controls[name].value) for name, grid in grids.items()}
-    every, thin = dict.fromkeys(grids, 1), grids
-    while len(grids) > 1 and prod(map(len, thin.values())) > MOST:
-        every[max(thin, key=lambda name: len(thin[name]))] += 1
-        thin = {name: grid[at[name] % every[name] :: every[name]] for name, grid in grids.items()}
-    values = product(*([value for _, value in grid] for grid in thin.values()))
-    return Positions(
-        tuple(control.label for control in controls.values()),
-        tuple(tuple(word for word, _ in grid) for grid in thin.values()),
-        tuple(picture(**dict(zip(thin, one, strict=True))) for one in values),
-        tuple(at[name] // every[name] for name in thin),
-        kind,
-        note,
-    )
+    labels = tuple(control.label for control in controls.values())
+    grids = [control.positions() for control in controls.values()]
+    words, values = (tuple(tuple(pair[i] for pair in grid) for grid in grids) for i in (0, 1))
+    each = zip(values, controls.values(), strict=True)
+    now = tuple(options.index(control.value) for options, control in each)
+    made = (picture(**dict(zip(controls, one, strict=True))) for one in product(*values))
+    return Positions(labels, words, tuple(made), now, kind, note)

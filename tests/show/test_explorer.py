@@ -6,14 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from rstan_lite.data.transforms import crop
 from rstan_lite.data.video import read_frames
 from rstan_lite.show.explorer import PRESETS, Look, Scene, View, export, render
-from rstan_lite.show.explorer.drawing import charts_of
 from rstan_lite.show.explorer.views import positions, with_step
 from rstan_lite.show.explorer.widget import export_name
 from rstan_lite.system.errors import ConfigError, StoreError
@@ -82,14 +79,12 @@ def test_each_step_has_a_picture_and_words_of_its_own(view: View) -> None:
     "made",
     [
         scene(look("one", streams=1)),
-        scene(look("none", streams=0)),
         scene(look("none", streams=0), look("two")),
         scene(look("unknown"), masks=False),
         scene(look("tall"), size=(64, 34)),
-        scene(look("wide"), look("also wide"), size=(40, 120)),
-        scene(*(look(f"run {i}", seed=i) for i in range(3))),
+        scene(*(look(f"wide {i}", seed=i) for i in range(3)), size=(40, 120)),
     ],
-    ids=["one stream", "no attention", "one of two", "no silhouette", "tall", "wide", "three"],
+    ids=["one stream", "one of two", "no silhouette", "tall", "three wide ones"],
 )
 def test_whatever_a_scene_lacks_it_is_drawn(made: Scene) -> None:
     names = tuple(look.name for look in made.looks)
@@ -141,30 +136,25 @@ def test_presets_say_what_stands_in_for_their_action() -> None:
     assert "golf in the place of ThrowDiscus" in render(View(BOTH, ("with",), one), 1).alt
 
 
-@given(st.integers(1, 40), st.data())
-def test_a_figures_steps_include_the_sliders(steps: int, data: st.DataObject) -> None:
-    chosen = positions(steps)
-    assert chosen[0] == 0
-    assert chosen[-1] in (0, steps - 1)
-    step = data.draw(st.integers(0, steps - 1))
-    found = with_step(chosen, step)
-    assert step in found
-    assert found == sorted(set(found))
-    assert len(set(found) - set(chosen)) <= 1
-    assert with_step([], step) == [step]  # a clip of fewer steps than a figure shows
+def test_a_figures_steps_include_the_sliders() -> None:
+    for steps in (1, 3, 4, 40):
+        chosen = positions(steps)
+        assert (chosen[0], chosen[-1]) == (0, steps - 1)
+        for step in range(steps):
+            found = with_step(chosen, step)
+            assert step in found
+            assert found == sorted(set(found))
+            assert len(set(found) - set(chosen)) <= 1
 
 
-def test_bars_and_dots_stand_at_their_values() -> None:
-    look = BOTH.looks[0]
-    chart, windowed = (charts_of(VIEWS[0], look) for look in BOTH.looks)
-    chart.draw(2)
-    heights = chart.bars["fused"].get_data().values[::2]
-    np.testing.assert_allclose(heights, look.beta["fused"][2])
-    at = chart.dots.get_offsets()
-    np.testing.assert_allclose(at[:, 1], look.scores[2, VIEWS[0].classes])
-    assert set(at[:, 0]) == {3}
-    windowed.draw(2)
-    np.testing.assert_array_equal(windowed.crosses.get_xdata(), [0.5, 1.5, 4.5])  # not looked at
+def test_bars_stand_at_their_values() -> None:
+    view, (look, _) = View(BOTH, ("without",)), BOTH.looks
+    page = render(view, 3).pixels.astype(int)
+    blue = (page == (0, 114, 178)).all(-1)  # of appearance, whose bars are full
+    columns = blue[395:485, 42:512].sum(0)
+    heights = [columns[int(470 / T * (t + 0.2))] - 1 for t in range(T)]
+    expected = 78 * look.beta["appearance"][2] / BOTH.most
+    np.testing.assert_allclose(heights, expected, atol=2)
 
 
 def test_exports_can_be_read_again(tmp_path: Path) -> None:
@@ -182,7 +172,7 @@ def test_exports_can_be_read_again(tmp_path: Path) -> None:
 
 
 def test_other_endings_and_folders_that_are_none_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"\.png, \.gif, \.mp4"):
+    with pytest.raises(ConfigError, match=r"\.mp4, \.avi, \.gif"):
         export(VIEWS[0], tmp_path / "view.xyz")
     (tmp_path / "file").touch()
     for ending in (".png", ".gif"):
@@ -197,5 +187,3 @@ def test_names_of_exports_are_names_of_files() -> None:
     assert name.endswith("-with-step_3.png")
     assert not set(name) & set('/\\:*?" ')
     assert not name.startswith(".")
-    assert len({export_name(view, ".gif") for view in VIEWS}) == len(VIEWS)
-    assert export_name(VIEWS[0], ".gif", 1) == export_name(VIEWS[0], ".gif", 2)

@@ -49,14 +49,14 @@ def test_a_place_painted_on_the_frame_is_the_place_that_the_network_sees(
     np.testing.assert_array_equal(target(seen[None], k)[0], one_hot(k, place))
 
 
-@pytest.mark.parametrize("smooth", [False, True])
-def test_map_covers_the_crop_and_nothing_else(smooth: bool) -> None:
+def test_map_covers_the_crop_and_nothing_else() -> None:
     geometry = Geometry(0.25, 0.5, 0.5, 0.25, 10)
-    full = place_map(np.ones(9), (40, 80), geometry, smooth)
     inside = np.zeros((40, 80), bool)
     inside[10:30, 40:60] = True
-    np.testing.assert_array_equal(np.isfinite(full), inside)
-    np.testing.assert_allclose(full[inside], 1.0)
+    for smooth in (False, True):
+        full = place_map(np.ones(9), (40, 80), geometry, smooth)
+        np.testing.assert_array_equal(np.isfinite(full), inside)
+        np.testing.assert_allclose(full[inside], 1.0)
 
 
 def test_blocks_hold_the_weights_and_a_smooth_map_keeps_them_at_the_centres() -> None:
@@ -67,19 +67,12 @@ def test_blocks_hold_the_weights_and_a_smooth_map_keeps_them_at_the_centres() ->
     np.testing.assert_allclose(place_map(weights, (15, 15), smooth=True)[2::5, 2::5], weights)
 
 
-def test_overlay_is_brighter_where_attention_is_even_in_grey() -> None:
+def test_overlay_is_brighter_where_attention_is_and_dark_where_nothing_was_seen() -> None:
     frame = np.full((70, 70, 3), 90, np.uint8)
-    laid = overlay(frame, one_hot(7, 24), smooth=False, outline=False)
-    grey = laid @ GREY
-    assert laid.shape == frame.shape
-    assert laid.dtype == np.uint8
+    grey = overlay(frame, one_hot(7, 24), smooth=False, outline=False) @ GREY
     assert grey[30:40, 30:40].min() > grey[:30].max() + 40
-
-
-def test_overlay_darkens_what_the_network_did_not_see() -> None:
-    frame = np.full((40, 80, 3), 200, np.uint8)
     laid = overlay(frame, np.zeros(4), Geometry(0, 0.25, 1, 0.5, 8), outline=False)
-    assert (laid[:, 20:60] @ GREY).min() > (laid[:, :20] @ GREY).max()
+    assert (laid[:, 20:50] @ GREY).min() > (laid[:, :17] @ GREY).max()
 
 
 def test_common_peak_is_typical_and_keeps_even_maps_pale() -> None:
@@ -88,19 +81,14 @@ def test_common_peak_is_typical_and_keeps_even_maps_pale() -> None:
     assert common_peak([even]) == pytest.approx(3 / 9)
 
 
-@pytest.mark.parametrize(
-    ("frame", "weights", "words"),
-    [
-        (np.zeros((4, 4, 3)), np.ones(4), "uint8"),
-        (np.zeros((4, 4), np.uint8), np.ones(4), "uint8"),
-        (np.zeros((4, 4, 3), np.uint8), np.ones(5), "K"),
-        (np.zeros((4, 4, 3), np.uint8), -np.ones(4), "negative"),
-        (np.zeros((4, 4, 3), np.uint8), np.full(4, np.nan), "finite"),
-    ],
-)
-def test_overlay_refuses_other_shapes(frame: np.ndarray, weights: np.ndarray, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        overlay(frame, weights)
+def test_overlay_refuses_other_shapes() -> None:
+    frame = np.zeros((4, 4, 3), np.uint8)
+    for picture, weights, words in (
+        (frame.astype(float), np.ones(4), "uint8"), (frame[0], np.ones(4), "uint8"),
+        (frame, np.ones(5), "K"), (frame, -np.ones(4), "negative"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=words):
+            overlay(picture, weights)
 
 
 def test_contour_is_the_rim_and_leaves_the_rest_alone() -> None:
@@ -112,28 +100,18 @@ def test_contour_is_the_rim_and_leaves_the_rest_alone() -> None:
     np.testing.assert_array_equal(drawn[4, 5:15], [[0, 0, 0]] * 10)
     np.testing.assert_array_equal(drawn[6:14, 6:14], frame[6:14, 6:14])
     np.testing.assert_array_equal(drawn[:4], frame[:4])
-    with pytest.raises(ValueError, match="mask"):
-        draw_contour(frame, mask[1:])
 
 
 def test_flow_at_rest_is_white_and_speed_is_darker_in_every_direction() -> None:
     angles = np.deg2rad(np.arange(0, 360, 15))
     direction = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
-    flow = np.array([0.0, 2.0, 5.0])[:, None, None] * direction  # (3, 24, 2)
+    flow = np.array([0.0, 2.0, 5.0, 50.0])[:, None, None] * direction  # (4, 24, 2)
     colours = flow_to_colour(flow, bound=5.0)
     grey = colours @ GREY
     assert (colours[0] == 255).all()
     assert grey[0].min() > grey[1].max() > grey[1].min() > grey[2].max()
     assert len(np.unique(colours[2], axis=0)) == len(angles)
-
-
-def test_flow_beyond_the_bound_is_drawn_at_it() -> None:
-    flow = np.zeros((2, 2, 2))
-    flow[..., 0] = [[3, 30], [3, 300]]
-    colours = flow_to_colour(flow, bound=3.0)
-    assert len(np.unique(colours.reshape(-1, 3), axis=0)) == 1
-    with pytest.raises(ValueError, match="flow"):
-        flow_to_colour(np.zeros((2, 2, 3)))
+    np.testing.assert_array_equal(colours[3], colours[2])  # beyond the bound
 
 
 @pytest.mark.parametrize("ending", ["mp4", "avi", "gif"])

@@ -1,26 +1,19 @@
 """The explorer's pages: everything at one step of a clip, or a figure of the paper.
 
-Pillow puts pictures and words on white: a word of matplotlib takes a millisecond or two, and a key
-that is held down leaves a tenth of a second for all of a page. The charts are a figure of
-matplotlib that stays: a step draws only what it changes over a copy of the rest (blitting).
+Pillow puts pictures, words and charts on white: a word of matplotlib takes a millisecond or two,
+and a key that is held down leaves a tenth of a second for all of a page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from textwrap import wrap
-from threading import Lock
 from typing import Any
 
 import cv2
 import matplotlib as mpl
 import numpy as np
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -41,10 +34,8 @@ KEY = (
     "cross: a frame that it doesn't look at",
     "bold name: the true action",
 )
-BARS: dict[str, dict[str, Any]] = {  # no colour is needed to tell the bars apart
-    "motion": {"hatch": "----", "edgecolor": "white", "linewidth": 0},
-    FUSED: {"facecolor": "white", "edgecolor": STREAM_COLOURS[FUSED], "linewidth": 1.5},
-}
+AXIS, CHARTS = 30, 300  # pixels at a chart's left; of both charts
+DASHES = ((1, 1), (15, 24), (24, 30), (30, 45), (6, 15))  # of each class: pixels on, of so many
 
 
 def render(view: View, step: int) -> Drawing:
@@ -72,19 +63,24 @@ class _Page:
 
     def words(
         self, left: float, top: float, text: str, size: int = 11, colour: str = BLACK, *,
-        bold: bool = False, room: float = 0, ground: str = "",
+        bold: bool = False, room: float = 0, anchor: str = "la",
     ) -> None:  # fmt: skip
         """Write words, cut with an ellipsis where they are wider than a room of so many pixels.
 
-        ground: a colour behind words that are then written about their position, not from it.
+        anchor: where their position is, of Pillow's: "la" their top left, "ma" their top middle.
         """
-        font, anchor = _font(size, bold), "ma" if ground else "la"
+        font = _font(size, bold)
         while room and font.getlength(text) > room:
             text = text.removesuffix("…")[:-1].rstrip() + "…"
-        if ground:
-            half = font.getlength(text) / 2 + 2
-            self.pen.rectangle((left - half, top, left + half, top + size + 2), ground)
         self.pen.text((left, top), text, colour, font, anchor)
+
+    def line(self, x: NDArray, y: NDArray, number: int) -> None:
+        """Draw a line through points (n,), (n,) in the colour and the dashes of a class."""
+        fine, (on, period) = np.arange(x[0], x[-1] + 1 / 3, 1 / 3), DASHES[number]
+        points = np.stack([fine, np.interp(fine, x, y)], -1).tolist()
+        for start in range(0, len(points), len(points) if on == period else period):
+            part = points[start:] if on == period else points[start : start + on]
+            self.pen.line([tuple(point) for point in part], LINES[number]["color"], 2)
 
     def label(self, top: float, text: str, colour: str = BLACK, bold: bool = False) -> None:
         """Write the name of a row at its left, in lines of about twenty letters."""
@@ -138,7 +134,7 @@ def _everything(view: View, step: int) -> Drawing:
     large, small = (250 if several else 160), 160
     top = EDGE + 44
     low = top + LINE + large * 3 // 4 + 14  # of the columns
-    height = low + 2 * LINE + 4 + small * 3 // 4 + 14 + Charts.HEIGHT + 22 + EDGE
+    height = low + 2 * LINE + 4 + small * 3 // 4 + 14 + CHARTS + 22 + EDGE
     page = _Page(view, step, len(view.looks) * (COLUMN + GAP) - GAP + 2 * EDGE, height)
     flow = flow_to_colour(fitted(scene.flow[step], large), view.speed)
     if min(flow.shape[:2]) > 62:  # there is room for a key
@@ -180,19 +176,70 @@ def _column(
     if not look.rows:
         page.words(left, top, "a model without attention")
     top += LINE + small * 3 // 4 + 14
-    page.image.paste(Image.fromarray(charts_of(view, look).draw(step)), (left, top))
     if look.rows:
-        text = f"beta: weights of the frames at step {step + 1}"
-        page.words(left + 30, top, text, colour=GREY)
-    below = (str(scene.numbers[step]) if look.rows else "", f"step {step + 1}")
-    for text, (at, high, wide) in zip(below, Charts.BOXES, strict=True):
-        middle = left + 30 + (step + 0.5) * wide / scene.steps
-        page.words(middle, top + at + high + 3, text, 10, bold=True, ground="white")
-    for j, c in enumerate(view.classes):
-        name, value = plain(scene.classes[c]), percent(look.scores[step, c])
-        where = left + COLUMN - NAMES + 26, top + Charts.BOXES[1][0] + 6 + 22 * j
-        how: Any = {"colour": LINES[j]["color"], "bold": scene.classes[c] == scene.action}
-        page.words(*where, f"{value} {name}", room=NAMES - 26, **how)
+        _weights(page, scene, look, step, left + AXIS, top)
+    _answers(page, view, look, step, left + AXIS, top + 166)
+
+
+def _weights(page: _Page, scene: Scene, look: Look, step: int, left: int, top: int) -> None:
+    """Bars of each frame's weight: a bar a stream and one for both, on all steps' scale."""
+    page.words(left, top, f"beta: weights of the frames at step {step + 1}", colour=GREY)
+    low, high, wide, every = top + 104, 78, COLUMN - AXIS, -(-scene.steps // 16)
+    page.words(left - 4, low - high - 7, f"{scene.most:.2f}", 10, GREY, anchor="ra")
+    page.words(left - 4, low - 7, "0", 10, GREY, anchor="ra")
+    each, share = wide / scene.steps, 0.8 * wide / scene.steps / len(look.rows)
+    page.pen.rectangle((left + step * each, low - high, left + (step + 1) * each, low), PALE)
+    for t in range(scene.steps):
+        middle = left + each * (t + 0.5)
+        for i, row in enumerate(look.rows):
+            if (weight := look.weight(row, step, t)) is not None:
+                start = middle - 0.4 * each + i * share
+                box = start, low - high * weight / scene.most, start + share - 1, low
+                _bar(page.pen, box, row)
+        if look.slot(step, t) is None:
+            page.words(middle, low - 12, "x", 11, "#808080", anchor="ma")
+        how: Any = {"bold": True} if t == step else {"colour": GREY}
+        if t == step or (t % every == 0 and abs(t - step) > every // 2):
+            page.words(middle, low + 3, str(scene.numbers[t]), 10, anchor="ma", **how)
+    page.pen.line((left, low, left + wide, low), BLACK)
+    page.words(left, low + 16, "frame of the video", 10, GREY)
+    for i, row in enumerate(look.rows):
+        start = left + wide - 90 * (len(look.rows) - i)
+        _bar(page.pen, (start, low + 24, start + 10, low + 32), row)
+        page.words(start + 16, low + 22, row, 10)
+
+
+def _bar(pen: ImageDraw.ImageDraw, box: tuple[float, float, float, float], row: str) -> None:
+    """A bar that is told from the others without its colour, too."""
+    left, top, right, low = box
+    hollow = row == FUSED
+    pen.rectangle(box, "white" if hollow else STREAM_COLOURS[row], STREAM_COLOURS[row])
+    for y in range(int(low) - 3, int(top), -3) if row == "motion" else ():
+        pen.line((left, y, right, y), "white")
+
+
+def _answers(page: _Page, view: View, look: Look, step: int, left: int, top: int) -> None:
+    """Lines of the classes' probabilities over all steps, and their names with the step's."""
+    title = "answers: the likeliest actions' probabilities, step by step"
+    page.words(left, top - 18, title, colour=GREY)
+    high, wide, steps = 114, COLUMN - AXIS - NAMES, view.scene.steps
+    for share in (1, 0.5, 0):
+        y = top + high * (1 - share)
+        page.words(left - 4, y - 7, f"{share:g}", 10, GREY, anchor="ra")
+        page.pen.line((left, y, left + wide, y), PALE if share else BLACK)
+    at = left + wide * (np.arange(steps) + 0.5) / steps
+    page.pen.line((at[step], top - 2, at[step], top + high), GREY)
+    page.words(at[step], top + high + 3, f"step {step + 1}", 10, bold=True, anchor="ma")
+    for j, c in reversed([*enumerate(view.classes)]):  # the first lies above the others
+        colour, heights = LINES[j]["color"], top + high * (1 - look.scores[:, c])
+        page.line(at, heights, j)
+        x, y = at[step], heights[step]
+        page.pen.ellipse((x - 4, y - 4, x + 4, y + 4), colour)
+        name, sample = view.scene.classes[c], top + 12 + 22 * j
+        page.line(np.array([left + wide + 5, left + wide + 20]), np.full(2, sample), j)
+        words, bold = f"{percent(look.scores[step, c])} {plain(name)}", name == view.scene.action
+        place = left + wide + 26, sample - 6
+        page.words(*place, words, colour=colour, bold=bold, room=NAMES - 26)
 
 
 def _said(scene: Scene, look: Look, step: int) -> str:
@@ -277,97 +324,3 @@ def _about(view: View, preset: Preset) -> str:
         if seen < steps:
             parts.append(f"it looks at {seen} of {steps} frames a step")
     return "; ".join(part for part in parts if part)
-
-
-def charts_of(view: View, look: Look) -> Charts:
-    """A checkpoint's charts, made for the first of a view's steps."""
-    made: Charts = view.once(look.name, lambda: Charts(view.scene, look, view.classes))
-    return made
-
-
-class Charts:
-    """A checkpoint's frame weights at a step, and its answers over all steps, as one figure."""
-
-    HEIGHT = 300  # pixels
-    BOXES = ((26, 78, COLUMN - 30), (166, 114, COLUMN - 30 - NAMES))  # top, height, width
-
-    def __init__(self, scene: Scene, look: Look, classes: Sequence[int]) -> None:
-        self.scene, self.look, self.classes, self._lock = scene, look, classes, Lock()
-        with mpl.rc_context(style.STYLE):
-            self.figure = Figure((COLUMN / 72, self.HEIGHT / 72), dpi=72)  # a point is a pixel
-            self.canvas = FigureCanvasAgg(self.figure)
-            self.moving: list[Artist] = []
-            self.bars = self._weights(self._axes(*self.BOXES[0])) if look.rows else {}
-            self._answers(self._axes(*self.BOXES[1]))
-            for artist in self.moving:
-                artist.set_animated(True)
-            self.canvas.draw()
-        self._still = self.canvas.copy_from_bbox(self.figure.bbox)
-
-    def draw(self, step: int) -> NDArray[np.uint8]:
-        """The charts at a step, counted from 0, uint8 (HEIGHT, COLUMN, 3)."""
-        with self._lock:  # Jupyter may handle widgets in another thread than cells
-            self.canvas.restore_region(self._still)
-            if self.bars:
-                self._move_weights(step)
-            self.line.set_xdata([step + 1] * 2)
-            self.dots.set_offsets([(step + 1, self.look.scores[step, c]) for c in self.classes])
-            for artist in self.moving:
-                self.figure.draw_artist(artist)
-            return np.asarray(self.canvas.buffer_rgba())[..., :3].copy()
-
-    def _axes(self, top: int, height: int, width: int) -> Axes:
-        """Axes with room for numbers at their left."""
-        total = self.HEIGHT
-        box = (30 / COLUMN, 1 - (top + height) / total, width / COLUMN, height / total)
-        axes = self.figure.add_axes(box)
-        axes.tick_params(length=0, labelsize=10, labelcolor=GREY, pad=4)
-        axes.spines["left"].set_visible(False)
-        return axes
-
-    def _weights(self, axes: Axes) -> dict[str, Any]:
-        """Bars of each frame's weight: a bar a stream and one for both, on all steps' scale."""
-        scene, rows, bars = self.scene, self.look.rows, dict[str, Any]()
-        self.own = axes.axvspan(0, 1, color=PALE)
-        for i, row in enumerate(rows):
-            left = np.arange(scene.steps) + 0.1 + 0.8 * i / len(rows)
-            edges = np.stack([left, left + 0.8 / len(rows)], axis=1).ravel()  # (2 T,)
-            look = {"facecolor": STREAM_COLOURS[row], **BARS.get(row, {})}
-            bars[row] = axes.stairs(edges[1:], edges, fill=True, label=row, **look)
-        (self.crosses,) = axes.plot([], [], "x", color="#a0a0a0", markersize=6, clip_on=False)
-        self.moving += [self.own, *bars.values(), self.crosses]
-        shown = range(0, scene.steps, -(-scene.steps // 16))
-        axes.set(xlim=(0, scene.steps), ylim=(0, scene.most))
-        axes.set_yticks([0, scene.most], ["0", f"{scene.most:.2f}"])
-        axes.set_xticks([t + 0.5 for t in shown], [str(scene.numbers[t]) for t in shown])
-        axes.set_xlabel("frame of the video", loc="left", fontsize=10, color=GREY, labelpad=2)
-        small: Any = {"ncols": 3, "fontsize": 10, "borderpad": 0, "handlelength": 1}
-        axes.legend(loc="upper right", bbox_to_anchor=(1, -0.24), **small)
-        return bars
-
-    def _move_weights(self, step: int) -> None:
-        look, scene = self.look, self.scene
-        self.own.set_x(step)
-        unseen = [t for t in range(scene.steps) if look.slot(step, t) is None]
-        self.crosses.set_data(np.array(unseen) + 0.5, [0.06 * scene.most] * len(unseen))
-        for row, bars in self.bars.items():
-            heights = np.full(2 * scene.steps - 1, np.nan)  # a bar, a gap, a bar, ...
-            heights[::2] = [look.weight(row, step, t) or np.nan for t in range(scene.steps)]
-            bars.set_data(heights)
-
-    def _answers(self, axes: Axes) -> None:
-        """Lines of the classes' probabilities over all steps, with samples for their names."""
-        steps = range(1, self.scene.steps + 1)
-        title = "answers: the likeliest actions' probabilities, step by step"
-        axes.set_title(title, loc="left", fontsize=11, color=GREY, pad=6)
-        axes.set(xlim=(0.5, len(steps) + 0.5), ylim=(0, 1.02), xticks=[], yticks=[0, 0.5, 1])
-        axes.grid(axis="y", color="#c8c8c8")
-        self.line = axes.axvline(1, color=GREY, linewidth=1)
-        for i, c in reversed([*enumerate(self.classes)]):  # the first lies above the others
-            look: Any = {**LINES[i], "marker": "", "linewidth": 2, "clip_on": False}
-            axes.plot(steps, self.look.scores[:, c], **look)
-            height = 1 - (12 + 22 * i) / 114
-            axes.plot([1.015, 1.06], [height] * 2, transform=axes.transAxes, **look)
-        colours = [LINES[i]["color"] for i in range(len(self.classes))]
-        self.dots = axes.scatter([0] * len(colours), [0] * len(colours), 50, colours, zorder=3)
-        self.moving += [self.line, self.dots]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -86,7 +86,6 @@ class View:
     scene: Scene
     names: tuple[str, ...]
     preset: Preset | None = None
-    _drawn: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         known = [look.name for look in self.scene.looks]
@@ -120,25 +119,16 @@ class View:
 
     def frame(self, step: int, width: int) -> NDArray[np.uint8]:
         """A sampled frame that fits into a box of a width and three quarters of it."""
-        return self.once((step, width), lambda: fitted(self.scene.film[step], width))
+        return fitted(self.scene.film[step], width)
 
     def map(self, look: Look, row: str, step: int, frame: int, width: int) -> NDArray[np.uint8]:
         """A step's map over a frame; the frame without colour where the step doesn't look at it."""
 
-        def draw() -> NDArray[np.uint8]:
-            picture, weights = self.frame(frame, width), look.map(row, step, frame)
-            if weights is None:
-                grey = picture.mean(axis=-1, keepdims=True).astype(np.uint8)
-                return np.repeat(grey // 3 + 150, 3, axis=-1)
-            return overlay(picture, weights, self.scene.crop, peak=self.peak)
-
-        return self.once((look.name, row, step, frame, width), draw)
-
-    def once(self, key: Hashable, draw: Callable[[], Any]) -> Any:
-        """What several steps show, drawn for the first of them."""
-        if key not in self._drawn:
-            self._drawn[key] = draw()
-        return self._drawn[key]
+        picture, weights = self.frame(frame, width), look.map(row, step, frame)
+        if weights is None:
+            grey = picture.mean(axis=-1, keepdims=True).astype(np.uint8)
+            return np.repeat(grey // 3 + 150, 3, axis=-1)
+        return overlay(picture, weights, self.scene.crop, peak=self.peak)
 
 
 def fitted(picture: NDArray, width: int) -> NDArray:
