@@ -19,7 +19,6 @@ LEDGER ?=
 export PYTHON
 
 DATASET := $(if $(JHMDB),jhmdb,puppets)
-NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
 .PHONY: help tour lab site site-check reference cheat-sheet slides student teacher assignments test lint gpu bench fuzz wheel doctor clean
@@ -96,10 +95,7 @@ lint: .venv/.installed
 
 test:
 	@$(MAKE) --no-print-directory lint SYSTEMS=linux
-# In the order of the folders: the notebooks, each a piece of half a minute, fill the end evenly.
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
-	    $(if $(NOTEBOOKS),--nbval-lax --nbval-current-env --nbval-cell-timeout 600) \
-	    tests $(NOTEBOOKS) $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
 gpu: .venv/.installed
 	$(BIN)/python -m benchmarks gpu --dataset $(DATASET) $(if $(JHMDB),--root '$(JHMDB)') --out runs/gpu $(GPU)

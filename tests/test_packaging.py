@@ -19,7 +19,6 @@ from packaging.version import Version
 
 from rstan_lite import __version__
 from rstan_lite.system import machine
-from rstan_lite.system.machine import PYTHON_RANGE
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -27,14 +26,7 @@ EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 
 FOLDERS = ("rstan_lite", "tests", "notebooks", "data_scripts", "benchmarks", "website")
 # Distributions whose module has another name.
-MODULES = {
-    "lightning-fabric": "lightning_fabric",
-    "opencv-contrib-python-headless": "cv2",
-    "pillow": "PIL",
-    "pyyaml": "yaml",
-    "scikit-image": "skimage",
-    "scikit-learn": "sklearn",
-}
+MODULES = machine.MODULES | {"pyyaml": "yaml", "scikit-image": "skimage"}
 # Distributions that are run rather than imported, or that another one loads.
 TOOLS = {
     "cryptography": "certificates of the sweep's own cluster: distributed makes them with it",
@@ -51,7 +43,6 @@ TOOLS = {
     "onnx": "torch.onnx exports with it",
     "onnxscript": "likewise",
     "nbstripout": "takes outputs out of notebooks before a commit",
-    "nbval": "make test, on notebooks",
     "pyarrow": "pandas reads and writes Parquet with it",
     "pytest-xdist": "make test, on two cores",
     "ruff": "make lint",
@@ -162,8 +153,6 @@ def test_ranges_are_permissive_and_have_a_floor() -> None:
     for requirement in requirements(*EXTRAS):
         operators = {specifier.operator for specifier in requirement.specifier}
         assert operators == {">="}, requirement
-    assert Requirement("torch>=2.6") in requirements()
-    assert PROJECT["requires-python"] == ">=3.11,<3.15"
 
 
 def test_every_requirement_is_used() -> None:
@@ -184,25 +173,10 @@ def test_every_third_party_import_is_declared() -> None:
         assert name in declared or COMPANIONS.get(name) in names(*EXTRAS), name
 
 
-def test_a_script_with_its_own_environment_names_all_that_it_loads() -> None:
-    """Of the package it loads what needs no torch; OpenCV comes with MediaPipe."""
-    script = ROOT / "data_scripts" / "draw_silhouettes.py"
-    declared = {module(one.name) for one in of_its_own(script)}
-    assert declared - imports("rstan_lite") == {"mediapipe"}
-    look = "import sys, data_scripts.draw_silhouettes; print(*sys.modules)"
-    command = [sys.executable, "-c", look]
-    loaded = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    found = {name.partition(".")[0] for name in loaded.split()} & (imports("rstan_lite") - declared)
-    assert found <= {"cv2"}
-
-
 def test_doctor_knows_the_requirements() -> None:
-    assert set(machine.LIBRARIES) == names() - {"torch", "torchvision"}
-    assert {n: module(n) for n in machine.LIBRARIES} == machine.LIBRARIES
+    assert set(machine.libraries()) == names() - {"torch", "torchvision"}
     notebooks = {canonicalize_name(Requirement(line).name) for line in EXTRAS["notebooks"]}
     assert set(machine.JUPYTER) <= notebooks
-    low, high = (".".join(map(str, version)) for version in machine.PYTHON_RANGE)
-    assert PROJECT["requires-python"] == f">={low},<{high}"
 
 
 def test_versions_file_fits_the_requirements() -> None:
@@ -225,18 +199,10 @@ def test_versions_agree() -> None:
     assert f"[{__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-def test_citation_has_the_paper() -> None:
-    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    assert citation["license"] == PROJECT["license"]
-    (paper,) = citation["references"]
-    assert paper["year"] == 2018
-    assert [author["family-names"] for author in paper["authors"]] == ["Du", "Wang", "Qiao"]
-
-
 @pytest.mark.registry
 @pytest.mark.skipif(not os.environ.get("RSTAN_REGISTRY"), reason="RSTAN_REGISTRY is not set")
 @pytest.mark.parametrize("platform", ["linux", "windows", "macos"])
-@pytest.mark.parametrize("minor", range(PYTHON_RANGE[0][1], PYTHON_RANGE[1][1]))
+@pytest.mark.parametrize("minor", range(11, 15))
 def test_every_dependency_has_wheels(platform: str, minor: int, tmp_path: Path) -> None:
     """Each supported Python, on three systems; a maintainer asks:
 

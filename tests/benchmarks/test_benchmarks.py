@@ -1,20 +1,16 @@
 """The benchmark's reference computes the package's function, and its arithmetic is right."""
 
-import itertools
 import json
-import time
 from dataclasses import replace
 
-import psutil
 import pytest
 import torch
 from training.synthetic import make_parts
 
-from benchmarks import busy, explorer, gpu
+from benchmarks import explorer, gpu
 from benchmarks.cases import Bench, Sizes
 from benchmarks.floor import attended, floor, work
 from benchmarks.growth import exponent
-from benchmarks.timing import interleaved
 
 TINY = Sizes(2, 4, 6, 5, "window", places=4, d_h=8, d_att=4, classes=3)
 
@@ -31,20 +27,6 @@ def test_the_reference_computes_the_same_loss_and_gradients(attention):
         torch.testing.assert_close(losses[way], losses["reference"])
         for found, expected in zip(gradients[way], gradients["reference"], strict=True):
             torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
-
-
-def test_rounds_are_interleaved_and_ratios_are_those_of_rounds():
-    order, pauses = [], {"slow": itertools.cycle([0.02, 0.03]), "quick": itertools.repeat(0.01)}
-
-    def run(way: str) -> None:
-        order.append(way)
-        time.sleep(next(pauses[way]))
-
-    found = interleaved(run, ("slow", "quick"), 2, against="slow")
-    assert order == ["slow", "quick", "quick", "slow", "slow", "quick"]
-    assert found["slow"]["ratio"] == found["slow"]["cpu_ratio"] == 1
-    assert found["quick"]["ratio"] > 1.3
-    assert found["slow"]["lowest"] < found["slow"]["seconds"] < found["slow"]["highest"]
 
 
 def test_exponents_and_the_floor_by_hand():
@@ -72,36 +54,7 @@ def test_the_explorers_moves_are_drawn_and_compared(monkeypatch):
     assert all(row["cpu_seconds"] > 0 for row in found.values())
 
 
-def test_trainings_are_interleaved_with_and_without_busy_processes(monkeypatch):
-    seen = []
-
-    def train(profile, out):
-        others = [p for p in psutil.Process().children() if "while True: 1" in p.cmdline()]
-        seen.append((profile, len(others)))
-        return 1.0 + len(others)
-
-    monkeypatch.setattr(busy, "train", train)
-    monkeypatch.setattr(busy, "cores", lambda: 2)
-    found = busy.measure(rounds=2)
-    for profile in busy.PROFILES:
-        counts = [count for name, count in seen if name == profile]
-        assert counts == [0, 0, 2, 2, 0]  # the first one makes clips and features
-        assert found[profile]["medians"] == {"alone": 1.0, "busy": 3.0}
-        assert found[profile]["ratio"] == 3.0
-    assert not [p for p in psutil.Process().children() if "while True: 1" in p.cmdline()]
-
-
 OF_GPU = Sizes(2, 3, 6, 5, "window", places=9, d_h=8, d_att=4, classes=21)
-
-
-def test_agreement_orders_the_precisions():
-    rows = gpu.agreement("cpu", OF_GPU)
-    assert [row["recurrence"] for row in rows] == ["plain", "fast"] * 3
-    for cpu, device, half in (rows[0::2], rows[1::2]):
-        assert cpu["gradient"] == device["gradient"] < 1e-5
-        assert 1e-4 < half["gradient"] < 0.15
-        assert cpu["agrees"]
-        assert half["agrees"]
 
 
 def test_the_report_is_a_page_and_a_file(tmp_path):

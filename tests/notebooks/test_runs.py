@@ -1,10 +1,10 @@
-"""Each notebook runs offline, from any folder, at another seed, within its time and memory.
+"""Each notebook runs offline, from any folder, within its time and memory, with its stored outputs.
 
 What the text of some says of their run is checked in it, and what the README promises of the tour.
 
 The lessons share a cache that holds their clips and features, as a reader's does from the first
 lesson on that needs them. What runs is the teacher copy, in whose kernel the student copy's
-exercises are tried as well. At its own parameters nbval runs each notebook.
+exercises are tried as well. RSTAN_SEED=1 in the environment runs the lessons at another seed.
 """
 
 import functools
@@ -24,28 +24,26 @@ from measured import (
     PROPERTY,
     Measured,
     check_attempt,
-    measured,
     offline,
     run_measured,
     with_attempt,
 )
 from PIL import Image
 
-from rstan_lite.classroom import run_notebook
 from rstan_lite.classroom.lesson_config import lesson_config
 from rstan_lite.lab.scores import read_predictions
 from rstan_lite.puppets import generate
 from rstan_lite.show.charts import RESULT_COLUMNS
-from rstan_lite.system.errors import NotebookError
 from rstan_lite.training.parts import load_parts
 from tests.site.crawl import DESK, LOOK, PHONE
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 TOUR, *LESSONS = sorted(FOLDER.glob("*.ipynb"))
+COMPARED = "nbval-check-output"
 CAPSTONE = FOLDER / "rstan_from_scratch.ipynb"  # without exercises that are checked
 SECONDS, MEBIBYTES = 60, 2048  # of a lesson, on two free cores
 TOUR_SECONDS, TOUR_MEBIBYTES = 240, 3072  # of a whole run; the small one here needs far less
-PARAMETERS = {"seed": 1}  # every lesson has a seed
+SEED = int(os.environ.get("RSTAN_SEED", "0"))  # every lesson has a seed; 0 is the stored one
 ACTIONS = ("jump", "pullup", "sit", "wave")
 MODELS = ["two-stream LSTM", "+ attention", "+ fusion by max", "+ silhouettes"]
 FIGURES = {"clip", "target", "step", "training", "attention", "fusion", "frames", "confusion"}
@@ -85,7 +83,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], tuple[Meas
         tour = path == TOUR
         small = {"root": "clips", "out": "made/tour", "iterations": 10, "seed": 3}
         copy = path if path == CAPSTONE else with_attempt(path, home(tour) / "copies")
-        return run_measured(copy, small if tour else PARAMETERS, home(tour), html=tour)
+        return run_measured(copy, small if tour else {"seed": SEED}, home(tour), html=tour)
 
     return run
 
@@ -106,7 +104,9 @@ def folder(ran: Any) -> Path:
 def test_within_time_and_memory(run: tuple[Measured, Path], record_property) -> None:
     took, output = run
     tour = output.stem == TOUR.stem
-    record_property(PROPERTY, [output.stem, "4 actions, 6 clips" if tour else "seed=1", *took])
+    record_property(
+        PROPERTY, [output.stem, "4 actions, 6 clips" if tour else f"seed={SEED}", *took]
+    )
     assert took.seconds < (TOUR_SECONDS if tour else SECONDS)
     assert took.mebibytes < (TOUR_MEBIBYTES if tour else MEBIBYTES)
 
@@ -115,6 +115,20 @@ def test_every_cell_ran_without_an_error(run: tuple[Measured, Path]) -> None:
     code = [c for c in nbformat.read(run[1], as_version=4).cells if c.cell_type == "code"]
     assert all(cell.execution_count for cell in code)
     assert "error" not in {o.output_type for cell in code for o in cell.outputs}
+
+
+@pytest.mark.skipif(SEED != 0, reason="outputs are stored for seed 0")
+def test_tagged_cells_print_what_is_stored(run: tuple[Measured, Path]) -> None:
+    kept, ran = (
+        {
+            cell.id: "".join(output.text for output in cell.outputs)
+            for cell in nbformat.read(path, as_version=4).cells
+            if COMPARED in cell.metadata.get("tags", [])
+        }
+        for path in (FOLDER / run[1].name, run[1])
+    )
+    assert kept
+    assert ran == kept
 
 
 def test_a_student_copy_fails_in_its_blanks_alone(run: tuple[Measured, Path]) -> None:
@@ -202,62 +216,13 @@ def test_page_is_readable_by_night_and_on_a_phone(folder: Path, chromium: Any) -
     tab.close()
 
 
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        ({"splitt": 2}, "splitt"),
-        ({"split": "two"}, "split: found 'two'; expected a value of type int"),
-        ({"resume": "perhaps"}, "resume: found 'perhaps'; expected a value of type bool"),
-    ],
-)
-def test_other_parameters_are_refused_with_the_real_ones(
-    wrong: dict, words: str, tmp_path: Path
-) -> None:
-    with pytest.raises(NotebookError) as caught:
-        run_notebook(TOUR, wrong | {"out": str(tmp_path)}, progress=False)
-    assert words in str(caught.value)
-    assert "parameters: dataset, root, profile, " in str(caught.value)
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_command_that_hangs_is_over_its_time(tmp_path: Path) -> None:
-    took = measured([sys.executable, "-c", "import time; time.sleep(3)"], tmp_path, offline())
-    assert took.cpu < 1.5 < took.idle
-    assert took.seconds > 2.5
-
-
-def test_a_busy_machine_does_not_count(tmp_path: Path) -> None:
-    """A second of work, on one core that four other programs want as well."""
-    work = "import time\nwhile time.process_time() < 1: pass"
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(cores)})
-    rivals = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
-    try:
-        took = measured([sys.executable, "-c", work], tmp_path, offline())
-    finally:
-        for rival in rivals:
-            rival.kill()
-            rival.wait()
-        os.sched_setaffinity(0, cores)
-    assert took.wall > 3
-    assert took.seconds < 2
-
-
-def test_a_run_reaches_no_network(tmp_path: Path) -> None:
+def test_a_run_reaches_no_network() -> None:
     """The guard that the runs above start with does what it says."""
-    tries = (
+    for code in (
         "import socket; socket.create_connection(('192.0.2.1', 80), 1)",
-        ("import urllib.request; urllib.request.urlopen('http://example.invalid')"),
-    )
-    for code in tries:
+        "import urllib.request; urllib.request.urlopen('http://example.invalid')",
+    ):
         command = [sys.executable, "-c", code]
-        done = subprocess.run(
-            command, env=offline(), capture_output=True, encoding="utf-8", timeout=60
-        )
+        done = subprocess.run(command, env=offline(), capture_output=True, encoding="utf-8")
         assert done.returncode
         assert "no network here" in done.stderr
-    inside = (
-        "import socket; s = socket.create_server(('127.0.0.1', 0)); "
-        "socket.create_connection(s.getsockname(), 5)"
-    )
-    subprocess.run([sys.executable, "-c", inside], env=offline(), check=True, timeout=60)

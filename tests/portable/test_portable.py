@@ -14,6 +14,8 @@ import pytest
 from clips import STEPS
 from small_runs import train_command, write_networks
 
+from tests.classroom.made import write
+
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 HIDDEN = """
@@ -71,17 +73,17 @@ def test_what_unix_alone_has_is_hidden_and_no_module_asks_for_it(place: Path) ->
 
 
 def test_commands_and_the_processes_that_they_spawn(place: Path) -> None:
-    """All checks of `doctor`, a training, its prediction, a lesson, and a sweep of two jobs."""
+    """All checks of `doctor`, a training, its prediction, a notebook, and a sweep of two jobs."""
     train = train_command(place, "run", dataset="jhmdb")
     video = next((place / "clips" / "ReCompress_Videos").rglob("*.avi"))
     options = dict(zip(train[1:-1:2], train[2:-1:2], strict=True))
     grid = [f"{k[2:].replace('-', '_')}={v}" for k, v in options.items() if k != "--out"]
-    own = ["dataset=jhmdb", f"root={place / 'clips'}", "iterations=2", "out=lesson"]
+    write(place / "n.ipynb", "import rstan_lite.cli", parameters="out: str = ''")
     commands = [
         ["doctor"],
         train,
         ["predict", str(video), "--run", "run", "--out", "out", "--device", "cpu"],
-        ["run", str(ROOT / "notebooks" / "03_lstm.ipynb"), *given(own), "--no-html"],
+        ["run", "n.ipynb", "-p", "out=lesson", "--no-html"],
         ["sweep", "train", *given(grid), "--seeds", "0,1", "--workers", "1", "--out", "sweep"],
     ]
     said = python(place, "commands.py", json.dumps(commands))
@@ -89,7 +91,7 @@ def test_commands_and_the_processes_that_they_spawn(place: Path) -> None:
     assert json.loads((place / "run" / "metrics.json").read_bytes())["n_test"] == 6
     (answer,) = (place / "out").glob("*-prediction.json")
     assert set(json.loads(answer.read_bytes())["classes"]) == set(STEPS)
-    assert (place / "lesson" / "03_lstm.ipynb").is_file()
+    assert (place / "lesson" / "n.ipynb").is_file()
 
 
 def given(pairs: list[str]) -> list[str]:

@@ -18,7 +18,6 @@ from website.pages import anonymous, write_ledger, write_notebook
     [
         ("read /home/me/clips/a.npz now", "read /path/to/a.npz now"),
         ("--root '/data/jhmdb' --out runs/a", "--root '/path/to/jhmdb' --out runs/a"),
-        ("--root=/path/to/jhmdb", "--root=/path/to/jhmdb"),
         ("rows / columns, 3/4, and/or a/b/c </td>", "rows / columns, 3/4, and/or a/b/c </td>"),
         ("https://example.org/a/b", "https://example.org/a/b"),
     ],
