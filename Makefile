@@ -15,13 +15,14 @@ COPIES ?=
 ASSIGNMENTS ?= --try
 BENCH ?=
 FUZZ ?=
+STICK ?= build/stick
 LEDGER ?=
 export PYTHON
 
 DATASET := $(if $(JHMDB),jhmdb,puppets)
 
 .DEFAULT_GOAL := help
-.PHONY: help tour lab site site-check reference cheat-sheet slides student teacher assignments test lint gpu bench fuzz wheel doctor clean
+.PHONY: help tour lab site site-check reference cheat-sheet slides student teacher assignments test lint gpu bench fuzz wheel stick doctor clean
 
 help:  ## say what can be made
 	@echo "make tour [JHMDB=/path]  the whole system once, on generated clips (into runs/tour) or on JHMDB"
@@ -49,6 +50,7 @@ help:  ## say what can be made
 	@echo "make fuzz                damaged and hostile files of every kind, into runs/fuzz (Linux)"
 	@echo "                         (FUZZ='--cases 2000 --seed 0', or '--only CASE' to repeat one)"
 	@echo "make wheel               build the wheel, and try it in an empty environment"
+	@echo "make stick               the wheel and all that it needs, for machines without internet, into STICK=FOLDER"
 	@echo "make doctor              what works on this machine and what to do about the rest"
 	@echo "make clean               take away .venv and caches; runs/ stays"
 	@echo "PYTHON=python3.12        the interpreter to build .venv with (3.11 to 3.14)"
@@ -108,6 +110,9 @@ fuzz: .venv/.installed
 
 wheel: .venv/.installed
 	@sh .ci/wheel
+
+stick: .venv/.installed
+	@sh .ci/stick $(STICK)
 
 doctor: .venv/.installed
 	$(BIN)/rstan-lite doctor $(if $(JHMDB),--jhmdb '$(JHMDB)')
