@@ -69,7 +69,7 @@ def test_what_unix_alone_has_is_hidden(place: Path) -> None:
 
 
 def test_commands_and_the_processes_that_they_spawn(place: Path) -> None:
-    """`doctor`, which imports every module, training, prediction, a notebook, a sweep of two jobs."""
+    """`doctor`, which imports every module, a training, prediction, notebook and sweep."""
     train = train_command(place, "run", dataset="jhmdb")
     video = next((place / "clips" / "ReCompress_Videos").rglob("*.avi"))
     options = dict(zip(train[1:-1:2], train[2:-1:2], strict=True))
