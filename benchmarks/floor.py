@@ -7,7 +7,7 @@ import time
 import torch
 
 from benchmarks.cases import STREAMS, Sizes
-from rstan_lite.model.fast.product import product
+from rstan_lite.model.fast.operations import product
 
 
 def attended(sizes: Sizes, window: int = 2) -> int:

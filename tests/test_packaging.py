@@ -41,7 +41,6 @@ COMPANIONS = {
     "nbclient": "papermill",
     "PIL": "matplotlib",
     "traitlets": "ipykernel",
-    "triton": "torch",
 }
 
 

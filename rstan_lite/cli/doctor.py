@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from rstan_lite.data.clips import ClipDataset
 
 PACKAGE = Path(__file__).parent.parent
-TRITON = "triton_places"  # the module that needs Triton, which comes with a GPU's torch
 DATA_SETS = ("jhmdb", "ucf101", "hmdb51")
 COURSE = "efficientnet_lite2"  # the appearance network of the profile `course`
 GUIDE = "docs/data-sets.md says which archives to unpack, and where."
@@ -106,7 +105,7 @@ def check_modules() -> Check:
     """Every module of the package can be imported here."""
     parts = (path.relative_to(PACKAGE.parent).with_suffix("") for path in PACKAGE.rglob("*.py"))
     names = sorted(".".join(path.parts).removesuffix(".__init__") for path in parts)
-    names = [name for name in names if not name.endswith(("__main__", TRITON))]
+    names = [name for name in names if not name.endswith("__main__")]
     broken = [f"{name} ({why})" for name, why in machine.probe_libraries(names).items() if why]
     if broken:
         found = f"{len(broken)} of {len(names)} modules do not import: {'; '.join(broken[:3])}"

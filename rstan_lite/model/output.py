@@ -164,19 +164,3 @@ def read_out(
         frames_valid=torch.arange(slots, device=device) < sizes[:, None],  # (T, N)
     )
     return diagonal, attention
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Which recurrence computes an output, see `model/fast/choice.py`.
-
-    name: "plain" or "fast".  kernel: Eq. 2's in the fast one.  why: in words.
-    """
-
-    name: str
-    kernel: str
-    why: str
-
-    def __str__(self) -> str:
-        kernel = f", kernel {self.kernel}" if self.kernel else ""
-        return f"{self.name}{kernel} ({self.why})"

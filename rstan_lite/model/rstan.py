@@ -326,10 +326,7 @@ class RSTAN(nn.Module):
 
     def plan(self, device: torch.device, return_attention: bool = False) -> Plan:
         """How forward would run now, and why. Raises ConfigError where it can't as demanded."""
-        if self.config.recurrence == "plain":
-            return Plan("plain", "", "as asked")
-        recorded = torch.is_grad_enabled() and return_attention
-        return choose_plan(self.config, device, scores_with_gradient=recorded)
+        return choose_plan(self.config, device, torch.is_grad_enabled() and return_attention)
 
     def _classifier(self, head: str | None) -> Classifier:
         names = list(self.config.heads)

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from rstan_lite.model import RSTAN, STREAMS, RSTANConfig, actor_attention_loss, main_loss
 from rstan_lite.model.checks import CHOICES
-from rstan_lite.model.fast import product as products
-from rstan_lite.model.fast.places import LARGEST, BlockKernel
+from rstan_lite.model.fast import operations
+from rstan_lite.model.fast.places import LARGEST, PlaceScores, hold
 from rstan_lite.system.errors import ConfigError
 
 CHOSEN = CHOICES["attention"], CHOICES["fusion"], (False, True)
@@ -138,9 +138,9 @@ def test_the_kernel_of_eq_2_in_any_blocks_and_sizes(kind, size, block):
     seen = a[:, :, 1:3] + guide[:, :, None, None]
     expected = (torch.tanh(seen) * v[:, None, None, None]).sum(-1)
     expected.backward(q)
-    held, product_form = BlockKernel.prepare(a.detach().to(kind).clone())
+    held, product_form = hold(a.detach().to(kind).clone())
     assert product_form == (size == 1)
-    kernel = BlockKernel(held, v.detach().to(kind), product_form, block)
+    kernel = PlaceScores(held, v.detach().to(kind), product_form, block)
     found = kernel.scores(guide.detach().to(kind), range(1, 3))
     d_guide = kernel.backward(guide.detach().to(kind), range(1, 3), q.to(kind))
     dv, da = kernel.gradients()
@@ -153,19 +153,19 @@ def test_the_kernel_of_eq_2_in_any_blocks_and_sizes(kind, size, block):
     assert bool((da[:, :, 3] == 0).all())  # a frame that was not attended
 
 
-@pytest.mark.skipif(not products.has_onednn(), reason="this torch has no oneDNN")
+@pytest.mark.skipif(not operations.has_onednn(), reason="this torch has no oneDNN")
 @pytest.mark.parametrize("turned", [False, True])
 def test_large_products_go_through_onednn_and_agree(turned, monkeypatch):
     torch.manual_seed(0)
     x, weight = torch.randn(2, 64, 256), torch.randn(256, 256)
     weight = weight.T if turned else weight
     exact = x.double() @ weight.double().T
-    torch.testing.assert_close(products.product(x, weight).double(), exact, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(operations.product(x, weight).double(), exact, rtol=1e-4, atol=1e-4)
     used = []
     monkeypatch.setattr(torch.nn.functional, "linear", lambda *_: used.append(1))
-    products.product(x, weight)
+    operations.product(x, weight)
     assert not used
-    products.product(x[:, :1], weight)
+    operations.product(x[:, :1], weight)
     assert used
 
 
@@ -174,15 +174,15 @@ def test_matrices_with_gaps_are_copied_before_onednn_sees_them(monkeypatch):
     torch.manual_seed(0)
     whole, wide = torch.randn(256, 256), torch.randn(256, 300)
     for matrix in (whole, whole.T, whole[:16]):
-        assert products.without_gaps(matrix) is matrix
+        assert operations.without_gaps(matrix) is matrix
     for matrix in (wide[:, :256], wide[:, :256].T, whole[::2], torch.randn(2, 8, 9)[..., :5]):
-        found = products.without_gaps(matrix)
+        found = operations.without_gaps(matrix)
         assert found.is_contiguous()
         torch.testing.assert_close(found, matrix, rtol=0, atol=0)
     seen = []
-    monkeypatch.setattr(products, "without_gaps", lambda x: seen.append(x) or x.contiguous())
+    monkeypatch.setattr(operations, "without_gaps", lambda x: seen.append(x) or x.contiguous())
     exact = wide[:, :256].double() @ wide[:, 20:276].double().T
-    found = products.product(wide[:, :256], wide[:, 20:276])
+    found = operations.product(wide[:, :256], wide[:, 20:276])
     torch.testing.assert_close(found.double(), exact, rtol=1e-4, atol=1e-3)
     assert len(seen) == 2
 

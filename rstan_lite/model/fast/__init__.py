@@ -17,9 +17,7 @@ it could compute again. Here is what this package does about it, and where:
    adds up T gradients of each, every one a product of B rows. Here the rows of all steps wait, and
    one product of B T rows gives the sum: sum_t d_t^T h_{t-1} = D^T H, with D and H stacked over t.
    For the same reason U_h, A_h and B_h are one matrix: h is multiplied once a step, not thrice.
-5. Products by the fastest multiplication at hand (product.py).
-6. On a GPU a Triton kernel takes the place of the blocks (triton_places.py). Its speed is
-   unmeasured: it has been run by Triton's interpreter alone.
+5. Products by the fastest multiplication at hand (operations.py).
 
 All streams go through the loop together: what does not depend on d_cv is one tensor with a leading
 axis of streams.
@@ -28,11 +26,9 @@ The result differs from the plain one by rounding alone: tests hold both to the 
 and to each other in float32; under bfloat16 autocast this one rounds no more than the plain one, as
 only its products are in bfloat16. The same seed draws the same dropout. Gradients can be taken
 once: second derivatives, torch.func and forward-mode differentiation need recurrence="plain".
-choice.py chooses, and says what it chose; benchmarks/README.md has the figures.
+benchmarks/README.md has the figures.
 """
 
-from rstan_lite.model.fast.choice import choose_plan
-from rstan_lite.model.fast.recurrence import run_fast
-from rstan_lite.model.output import Plan
+from rstan_lite.model.fast.recurrence import Plan, choose_plan, run_fast
 
 __all__ = ["Plan", "choose_plan", "run_fast"]

@@ -9,17 +9,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rstan_lite.model.fast.choice import open_kernel
-from rstan_lite.model.fast.forward import Tensors, recurrent_weights
-from rstan_lite.model.fast.pooling import (
+from rstan_lite.model.fast.forward import Kept, Setup, Steps, Tensors
+from rstan_lite.model.fast.operations import (
     fuse,
     fuse_backward,
     pooled,
     pooled_backward,
+    product,
     softmax_backward,
 )
-from rstan_lite.model.fast.product import product
-from rstan_lite.model.fast.tape import Kept, Setup
+from rstan_lite.model.fast.places import PlaceScores
 
 
 def backward(
@@ -41,22 +40,15 @@ def backward(
     return run.gradients()
 
 
-class _Backward:
+class _Backward(Steps):
     def __init__(self, setup: Setup, given: Tensors, kept: Kept, wanted: set[str]) -> None:
-        config = setup.config
-        self.setup, self.config, self.given, self.kept = setup, config, given, kept
-        self.wanted = wanted
+        super().__init__(setup, given)
+        self.kept, self.wanted = kept, wanted
         T, S, B, _ = kept.gates.shape
-        self.W_h = recurrent_weights(setup, given)
         self.d_before = kept.h.new_empty(T, S, B, self.W_h[0].shape[0])
         self.dh, self.dc = torch.zeros_like(kept.h[0]), torch.zeros_like(kept.c[0])
-        self.attending = config.attention != "none"
         if self.attending:
-            v_a = torch.stack(given["v_a"])
-            self.kernel = open_kernel(setup.kernel, kept.projected, v_a, kept.product_form)
-            self.cubes = [cubes.to(setup.low) for cubes in given["cubes"]]
-            self.U_phi = [w.to(setup.low) for w in given["U_phi"]]
-            self.B_L = [w.to(setup.low) for w in given["B_L"]]
+            self.places = PlaceScores(kept.projected, self.v_a, kept.product_form)
             self.v_b = torch.stack(given["v_b"])
             self.dv_b = torch.zeros_like(self.v_b)
             self.dB_L = [torch.zeros_like(w) for w in given["B_L"]]
@@ -133,7 +125,7 @@ class _Backward:
         if d_diagonal is not None:
             d_used[:, :, t - frames.start] += d_diagonal
         q = softmax_backward(alpha, fuse_backward(config, alpha, d_used), config.gamma_alpha)
-        d_guides[..., :d_att] = self.kernel.backward(guides[..., :d_att], frames, q)
+        d_guides[..., :d_att] = self.places.backward(guides[..., :d_att], frames, q)
 
     def _used(self, by_stream: list[Tensor]) -> Tensor:
         """Gradients of used weights: summed where all streams use the same."""
@@ -142,43 +134,37 @@ class _Backward:
 
     def gradients(self) -> Tensors:
         """All gradients, once every step is done."""
-        setup, config, given, kept = self.setup, self.config, self.given, self.kept
-        d_h, d_att, kind = config.d_h, config.d_att, kept.h.dtype
+        given, kept, kind = self.given, self.kept, self.kept.h.dtype
+        d_h, d_att, low = self.config.d_h, self.config.d_att, self.setup.low
         sums = self.d_before.sum((0, 2))  # (S, 4 d_h + 2 d_att)
-        found: Tensors = {name: [] for name in setup.names if name not in ("x", "cubes")}
-        found |= {name: [] for name in self.wanted}
-        for s in range(len(config.streams)):
-            d_before = self.d_before[:, s].to(setup.low)  # (T, B, 4 d_h + 2 d_att)
+        found: Tensors = {name: [] for name in given}
+        for s, x in enumerate(given["x"]):
+            d_before = self.d_before[:, s].to(low)  # (T, B, 4 d_h + 2 d_att)
             d_gates = d_before[..., : 4 * d_h]
             of_h = _of_matrix(d_before, kept.h[:-1, s]).to(kind)
             by_video = d_gates.transpose(0, 1)  # (B, T, 4 d_h)
-            x = given["x"][s]
             found["U_x"].append(_of_matrix(by_video, x).to(kind))
             found["U_h"].append(of_h[: 4 * d_h])
             found["b"].append(sums[s, : 4 * d_h])
             if "x" in self.wanted:
-                d_x = product(by_video, given["U_x"][s].to(setup.low).T)
-                found["x"].append(d_x.to(x.dtype))
+                found["x"].append(product(by_video, given["U_x"][s].to(low).T).to(x.dtype))
             if self.attending:
                 found["U_phi"].append(_of_matrix(d_gates, kept.phi[s]).to(kind))
                 found["A_h"].append(of_h[4 * d_h : 4 * d_h + d_att])
                 found["B_h"].append(of_h[4 * d_h + d_att :])
                 found["b_a"].append(sums[s, 4 * d_h : 4 * d_h + d_att])
                 found["b_b"].append(sums[s, 4 * d_h + d_att :])
-        if self.attending:
-            self._gradients_of_attention(found)
-        return found
-
-    def _gradients_of_attention(self, found: Tensors) -> None:
-        dv, d_projected = self.kernel.gradients()
+        if not self.attending:
+            return found
+        dv, d_projected = self.places.gradients()
         found["v_a"], found["v_b"], found["B_L"] = list(dv), list(self.dv_b), self.dB_L
         for s, cubes in enumerate(self.cubes):
-            rows = d_projected[s].to(self.setup.low)  # (B, T, P, d_att)
-            found["A_cv"].append(_of_matrix(rows, cubes).to(self.kept.h.dtype))
+            rows = d_projected[s].to(low)  # (B, T, P, d_att)
+            found["A_cv"].append(_of_matrix(rows, cubes).to(kind))
             if self.d_cubes:
-                A_cv = self.given["A_cv"][s].to(self.setup.low)
-                whole = self.d_cubes[s] + product(rows, A_cv.T)
-                found["cubes"].append(whole.to(self.given["cubes"][s].dtype))
+                whole = self.d_cubes[s] + product(rows, given["A_cv"][s].to(low).T)
+                found["cubes"].append(whole.to(given["cubes"][s].dtype))
+        return found
 
 
 def _of_matrix(grad: Tensor, x: Tensor) -> Tensor:

@@ -18,7 +18,6 @@ gradient of a, as large as a itself, is summed over steps in place, without its 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -33,27 +32,23 @@ BLOCK = 1 << 20  # numbers of r at a time, 4 MiB in float32; fewer only cost mor
 Part = tuple[slice, slice, slice]
 
 
-class Kernel(Protocol):
+def hold(projected: Tensor) -> tuple[Tensor, bool]:
+    """What stands for A_cv CV at all steps, in its memory, and whether it is in the product form.
+
+    It is on a CPU, unless A_cv CV is too large for its exponential. A GPU, which would have to
+    be waited for to look, has exponentials to spare: what it lacks is bandwidth.
+    """
+    fits = projected.device.type == "cpu" and bool(
+        torch.linalg.vector_norm(projected, torch.inf) <= LARGEST[projected.dtype]
+    )
+    return (projected.mul_(2).exp_() if fits else projected), fits
+
+
+class PlaceScores:
     """Eq. 2 of a clip at any step; S streams, B videos, n attended frames, P places."""
 
-    def scores(self, guide: Tensor, frames: range) -> Tensor:
-        """guide: (S, B, d_att), A_h h + b_a. Returns (S, B, n, P), up to a constant a frame."""
-
-    def backward(self, guide: Tensor, frames: range, q: Tensor) -> Tensor:
-        """q: (S, B, n, P), gradient of the scores. Returns the gradient of guide."""
-
-    def gradients(self) -> tuple[Tensor, Tensor]:
-        """Sums over all backward steps: of v (S, d_att) and of A_cv CV (S, B, T, P, d_att)."""
-
-
-class BlockKernel:
-    """Torch's own operations over blocks that stay in the cache."""
-
     def __init__(self, a: Tensor, v: Tensor, product_form: bool, block: int = BLOCK) -> None:
-        """a: A_cv CV, or exp of twice that for the product form, (S, B, T, P, d_att).
-
-        v: (S, d_att).
-        """
+        """a, product_form: what hold returned, (S, B, T, P, d_att).  v: (S, d_att)."""
         self.a, self.v, self.product_form, self.block = a, v, product_form, block
         self.limit = LARGEST[a.dtype] * 4 / 3
         self.one = v.new_ones(())
@@ -61,19 +56,8 @@ class BlockKernel:
         self.dv = torch.zeros_like(v)
         self.da: Tensor | None = None
 
-    @staticmethod
-    def prepare(projected: Tensor) -> tuple[Tensor, bool]:
-        """The constructor's a, in the place of A_cv CV, and whether it is in the product form.
-
-        It is on a CPU, unless A_cv CV is too large for its exponential. A GPU, which would have to
-        be waited for to look, has exponentials to spare: what it lacks is bandwidth.
-        """
-        fits = projected.device.type == "cpu" and bool(
-            torch.linalg.vector_norm(projected, torch.inf) <= LARGEST[projected.dtype]
-        )
-        return (projected.mul_(2).exp_() if fits else projected), fits
-
     def scores(self, guide: Tensor, frames: range) -> Tensor:
+        """guide: (S, B, d_att), A_h h + b_a. Returns (S, B, n, P), up to a constant a frame."""
         S, B, _, P, D = self.a.shape
         found = self.a.new_empty(S, B, len(frames), P)
         prepared, weights = self._prepare(guide), (-2 * self.v)[..., None]  # (S, d_att, 1)
@@ -85,6 +69,7 @@ class BlockKernel:
         return found
 
     def backward(self, guide: Tensor, frames: range, q: Tensor) -> Tensor:
+        """q: (S, B, n, P), gradient of the scores. Returns the gradient of guide."""
         if self.da is None:
             self.da = torch.zeros_like(self.a)
         prepared = self._prepare(guide)
@@ -101,6 +86,7 @@ class BlockKernel:
         return sums.mul_(4 * self.v[:, None])
 
     def gradients(self) -> tuple[Tensor, Tensor]:
+        """Sums over all backward steps: of v (S, d_att) and of A_cv CV (S, B, T, P, d_att)."""
         assert self.da is not None, "no backward step came before"
         return self.dv * -2, self.da.mul_(4 * self.v[:, None, None, None])
 

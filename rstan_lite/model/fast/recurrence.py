@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +11,48 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from rstan_lite.model.fast.backward import backward
-from rstan_lite.model.fast.choice import kernel_for
-from rstan_lite.model.fast.forward import Scores, forward
-from rstan_lite.model.fast.tape import Config, Kept, Setup
+from rstan_lite.model.fast.forward import Forward, Kept, Setup, Tensors
+from rstan_lite.model.fast.operations import Config
 from rstan_lite.model.output import Attended, Recurred
+from rstan_lite.system.errors import ConfigError
+
+# Multiplications a video and step below which both recurrences take what their calls take.
+SMALLEST = 1 << 17
+ALWAYS = ("U_x", "U_h", "b")
+ATTENDING = ("U_phi", "A_h", "A_cv", "v_a", "b_a", "B_h", "B_L", "v_b", "b_b")
+
+
+class Plan(NamedTuple):
+    """Which recurrence computes an output, "plain" or "fast", and why, in words."""
+
+    name: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.why})"
+
+
+def choose_plan(config: Config, device: torch.device, scores_with_gradient: bool = False) -> Plan:
+    """How to run. Where the config leaves it open, the fast way has to save something.
+
+    scores_with_gradient: the scores of all steps are asked for while gradients are recorded, which
+    only the plain recurrence can differentiate; ConfigError where "fast" was demanded.
+    """
+    if config.recurrence == "fast" and scores_with_gradient:
+        found = "'fast' with return_attention=True while gradients are recorded"
+        expected = "torch.no_grad(), or recurrence 'plain' or 'auto'"
+        raise ConfigError("recurrence", found, expected)
+    if config.recurrence != "auto":
+        return Plan(config.recurrence, "as asked")
+    if scores_with_gradient:
+        return Plan("plain", "all scores asked for while gradients are recorded")
+    # arithmetic, or at least calls: those of the streams together
+    together = len(config.streams) > 1 and config.attention in ("window", "all")
+    contexts = [0 if config.attention == "none" else config.d_cv[s] for s in config.streams]
+    large = any(4 * config.d_h * (config.d_h + d_cv) >= SMALLEST for d_cv in contexts)
+    if device.type == "cpu" and not together and not large:
+        return Plan("plain", "the model is small")
+    return Plan("fast", "chosen")
 
 
 def run_fast(
@@ -32,89 +69,87 @@ def run_fast(
 
     Dropout of Phi is drawn before the loop, in the plain loop's order: a seed gives the same masks.
     """
-    first = vectors[config.streams[0]]
-    device, kind = first.device, next(streams[config.streams[0]].parameters()).dtype
-    autocast = torch.is_autocast_enabled(device.type)
-    setup = Setup(
-        config=config,
-        frames=frames,
-        frame_mask=frame_mask,
-        masks=_masks(config, first, kind, dropout) if cubes and dropout else None,
-        low=torch.get_autocast_dtype(device.type) if autocast else kind,
-        keep=False,
-        record=return_attention and bool(cubes),
-        kernel=kernel_for(device),
-    )
     tensors: list[Tensor] = []
     for s, p in streams.items():
         given = {"x": vectors[s]} | ({"cubes": cubes[s]} if cubes else {})
         # by attribute: a parameter may be tied to another, or computed from others
-        tensors += [given[name] if name in given else getattr(p, name) for name in setup.names]
-    keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    hidden, diagonal, scores = recur(replace(setup, keep=keep), tensors)
-    by_stream = {s: hidden[:, i].transpose(0, 1).contiguous() for i, s in enumerate(streams)}
-    if not cubes:
-        return Recurred(by_stream, {}, None)
-    looks = None
-    if scores is not None:
-        alpha, beta = _by_stream(config, scores.alpha), _by_stream(config, scores.beta)
-        alpha_used = _by_stream(config, scores.alpha_used)
-        looks = Attended(alpha, alpha_used, beta, _by_stream(config, scores.beta_used), {})
-    return Recurred(by_stream, _by_stream(config, diagonal), looks)
-
-
-def _masks(config: Config, like: Tensor, kind: torch.dtype, dropout: float) -> list[list[Tensor]]:
-    """What dropout multiplies Phi by at each step and stream, (B, d_cv)."""
-    videos, steps = like.shape[:2]
-    ones = {s: like.new_ones(videos, config.d_cv[s], dtype=kind) for s in config.streams}
-    return [[functional.dropout(ones[s], dropout) for s in config.streams] for _ in range(steps)]
-
-
-def _by_stream(config: Config, values: Tensor) -> dict[str, Tensor]:
-    """(T, S or 1, B, ...) as (B, T, ...) of each stream."""
-    return {s: values[:, i % values.shape[1]].transpose(0, 1) for i, s in enumerate(config.streams)}
-
-
-def recur(setup: Setup, tensors: list[Tensor]) -> tuple[Tensor, Tensor, Scores | None]:
-    """All steps of all streams; tensors: those of setup.names, one stream after another.
-
-    Returns hidden states (T, S, B, d_h), used maps over each step's own frame (T, S or 1, B, P),
-    empty without attention, and scores if setup.record. The first two can be differentiated, once.
-    """
-    with torch.autocast(tensors[0].device.type, enabled=False):  # types are set one by one here
+        tensors += [given[name] if name in given else getattr(p, name) for name in _names(config)]
+    first, kind = tensors[0], next(streams[config.streams[0]].parameters()).dtype
+    masks = None
+    if cubes and dropout:  # what multiplies Phi at each step and stream, (B, d_cv)
+        ones = [first.new_ones(len(first), config.d_cv[s], dtype=kind) for s in streams]
+        masks = [[functional.dropout(one, dropout) for one in ones] for _ in frames]
+    device = first.device.type
+    autocast = torch.is_autocast_enabled(device)
+    setup = Setup(
+        config=config,
+        frames=frames,
+        frame_mask=frame_mask,
+        masks=masks,
+        low=torch.get_autocast_dtype(device) if autocast else kind,
+        keep=torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors),
+        record=return_attention and bool(cubes),
+    )
+    scores: tuple[Tensor, ...] = ()
+    with torch.autocast(device, enabled=False):  # types are set one by one here
         if setup.keep:
             hidden, diagonal = _Recurrence.apply(setup, *tensors)
-            return hidden, diagonal, None
-        kept, diagonal, scores = forward(setup, setup.by_name(tensors))
-        return kept.h[1:], diagonal, scores
+        else:
+            run = Forward(setup, _by_name(config, tensors))
+            hidden, diagonal, scores = run.kept.h[1:], run.diagonal, run.scores
+
+    def by_stream(values: Tensor) -> dict[str, Tensor]:  # of (T, S or 1, B, ...): (B, T, ...)
+        return {s: values[:, i % values.shape[1]].transpose(0, 1) for i, s in enumerate(streams)}
+
+    states = {s: h.contiguous() for s, h in by_stream(hidden).items()}
+    if not cubes:
+        return Recurred(states, {}, None)
+    looks = None
+    if scores:
+        alpha, beta, alpha_used, beta_used = map(by_stream, scores)
+        looks = Attended(alpha, alpha_used, beta, beta_used, {})
+    return Recurred(states, by_stream(diagonal), looks)
+
+
+def _names(config: Config) -> tuple[str, ...]:
+    """Tensors of a stream, in the order in which they are handed over."""
+    attending = config.attention != "none"
+    return ("x", "cubes", *ALWAYS, *ATTENDING) if attending else ("x", *ALWAYS)
+
+
+def _by_name(config: Config, tensors: Sequence[Tensor]) -> Tensors:
+    """Tensors handed over one stream after another, as a list of all streams' by name."""
+    names = _names(config)
+    return {name: list(tensors[i :: len(names)]) for i, name in enumerate(names)}
 
 
 class _Recurrence(torch.autograd.Function):
+    """Hidden states (T, S, B, d_h) and used maps over each step's own frame (T, S or 1, B, P)."""
+
     @staticmethod
     def forward(ctx: Any, setup: Setup, *tensors: Tensor) -> tuple[Tensor, Tensor]:
-        kept, diagonal, _ = forward(setup, setup.by_name(tensors))
+        run = Forward(setup, _by_name(setup.config, tensors))
+        kept = run.kept
         ctx.setup, ctx.count, ctx.product_form = setup, len(tensors), kept.product_form
-        mask = setup.frame_mask  # saved as well, so that autograd sees it if it changes meanwhile
-        ctx.save_for_backward(*([] if mask is None else [mask]), *tensors, *kept.tensors())
+        single = (kept.h, kept.c, kept.gates, kept.guides, kept.alpha, kept.beta, kept.projected)
+        # the mask is saved as well, so that autograd sees it if it changes meanwhile
+        ctx.save_for_backward(setup.frame_mask, *tensors, *single, *kept.phi)
         ctx.set_materialize_grads(False)
-        return kept.h[1:].clone(), diagonal
+        return kept.h[1:].clone(), run.diagonal
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_hidden: Tensor | None, d_diagonal: Tensor | None) -> Any:
-        setup, saved = ctx.setup, ctx.saved_tensors
-        saved = saved if setup.frame_mask is None else saved[1:]
-        kept = Kept.of(saved[ctx.count :], ctx.product_form)
+        setup, (_, *saved) = ctx.setup, ctx.saved_tensors
+        given = _by_name(setup.config, saved[: ctx.count])
+        h, c, gates, guides, alpha, beta, projected, *phi = saved[ctx.count :]
+        kept = Kept(h, c, gates, guides, alpha, beta, projected, phi, ctx.product_form)
         if d_hidden is None:
             d_hidden = torch.zeros_like(kept.h[1:])
-        names, count = setup.names, len(setup.config.streams)
-        needs = dict.fromkeys(names, False)
-        for i, need in enumerate(ctx.needs_input_grad[1:]):
-            needs[names[i % len(names)]] |= need
-        wanted = {name for name in ("x", "cubes") if needs.get(name)}
-        given = setup.by_name(saved[: ctx.count])
+        names = _names(setup.config)
+        needs = _by_name(setup.config, ctx.needs_input_grad[1:])
+        wanted = {name for name in ("x", "cubes") if any(needs.get(name, ()))}
         with torch.autocast(d_hidden.device.type, enabled=False):
             found = backward(setup, given, kept, d_hidden, d_diagonal, wanted)
-        empty: list[Tensor | None] = [None] * count
-        by_stream = [found.get(name, empty)[s] for s in range(count) for name in names]
-        return None, *by_stream
+        streams = range(len(setup.config.streams))
+        return None, *(found[name][s] if found[name] else None for s in streams for name in names)
