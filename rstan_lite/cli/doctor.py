@@ -185,7 +185,7 @@ def check_weights(path: str | None) -> Check:
     """The appearance network of the profile `course` is installed; or a file fits SqueezeNet."""
     try:
         from rstan_lite.features.backbones import FeatureNet, backbone
-        from rstan_lite.features.pretrained import load_imagenet
+        from rstan_lite.features.networks import load_imagenet
 
         if not path:
             load_imagenet(FeatureNet(backbone(COURSE), "appearance"), None)

@@ -6,7 +6,6 @@ PuppetNet is a residual network that was trained on puppets.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -19,7 +18,6 @@ from rstan_lite.system.errors import ConfigError
 BNINCEPTION = "bninception"
 # ImageNet's weights, which TSN starts from, in the release whose names are used here
 BNINCEPTION_URL = "http://data.lip6.fr/cadene/pretrainedmodels/bn_inception-52deb4733.pth"
-CLASSIFIERS = ("last_linear", "fc")  # the second in TSN's own release of the same weights
 
 
 class Block(NamedTuple):
@@ -135,31 +133,6 @@ class BNInception(nn.Module):
         return self.last_linear(self.global_pool(x).flatten(1))
 
 
-def mend(
-    state: Mapping[str, Tensor], expected: Mapping[str, Tensor]
-) -> tuple[dict[str, Tensor], dict[str, list[str]]]:
-    """A published file's tensors, in the shapes of today, and the names left out by reason.
-
-    state: of a file. expected: of the network, by name.
-    Batch normalisation's tensors of shape (1, C), which old files hold, become (C,). Zeros stand
-    for the "classifier", before which a trunk ends, and for the "counters" of batches, which
-    nothing reads. The third reason is "unknown".
-    """
-
-    def unread(name: str) -> str:
-        counters = "counters" if name.endswith("num_batches_tracked") else ""
-        return "classifier" if name.partition(".")[0] in CLASSIFIERS else counters
-
-    kept = {k: torch.zeros_like(v, device="cpu") for k, v in expected.items() if unread(k)}
-    out: dict[str, list[str]] = {}
-    for name, tensor in state.items():
-        if reason := unread(name) or ("" if name in expected else "unknown"):
-            out.setdefault(reason, []).append(name)
-        else:
-            kept[name] = tensor[0] if tensor.shape == (1, *expected[name].shape) else tensor
-    return kept, out
-
-
 WIDTHS = (24, 48, 96, 128)
 
 
@@ -202,12 +175,20 @@ class PuppetNet(nn.Module):
         return self.classifier(self.pool(self.trunk(images)).flatten(1))
 
 
+def first_convolution(network: nn.Module) -> tuple[str, nn.Conv2d]:
+    """A network's first convolution with its name; ConfigError for a network without one."""
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d):
+            return name, module
+    raise ConfigError("backbone", type(network).__name__, "a network with a convolution")
+
+
 def to_motion(network: nn.Module, inputs: int) -> nn.Module:
     """Cross-modality initialisation (TSN): the RGB network with a first convolution for flow.
 
     Its weights are averaged over R, G and B and repeated over `inputs` channels.
     """
-    name, first = _first_convolution(network)
+    name, first = first_convolution(network)
     alike: Any = {name: getattr(first, name) for name in ("kernel_size", "stride", "padding")}
     # its own type: timm's pads as TensorFlow does
     new = type(first)(inputs, first.out_channels, bias=first.bias is not None, **alike)
@@ -217,27 +198,3 @@ def to_motion(network: nn.Module, inputs: int) -> nn.Module:
             new.bias.copy_(first.bias)
     network.set_submodule(name, new)
     return network
-
-
-def _first_convolution(network: nn.Module) -> tuple[str, nn.Conv2d]:
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Conv2d):
-            return name, module
-    raise ConfigError("backbone", type(network).__name__, "a network with a convolution")
-
-
-@torch.no_grad()
-def rescale(network: nn.Module) -> None:
-    """Bring a homogeneous network's first convolution to the size of a fresh one.
-
-    ImageNet's SqueezeNet has first weights 50 times as large, which gradient steps that suit the
-    other layers hardly change. Dividing them and every bias by one number divides all outputs by
-    it, because ReLU and pooling commute with scaling.
-    """
-    first = _first_convolution(network)[1]
-    fan_in = first.weight[0].numel()
-    factor = first.weight.square().mean().sqrt() / (2 / fan_in) ** 0.5
-    first.weight.div_(factor)
-    for name, parameter in network.named_parameters():
-        if name.endswith("bias"):
-            parameter.div_(factor)

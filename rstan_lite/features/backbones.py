@@ -60,11 +60,6 @@ class Backbone:
     pixels: Pixels = TORCHVISION
     step: int = 1
 
-    @property
-    def one_side(self) -> bool:
-        """Whether a network is built for one image side: it has a position for each patch."""
-        return self.name.startswith("vit_")
-
     def content(self, stream: str) -> dict[str, Any]:
         """What is unusual about the network's input, for the keys of what is made with it."""
         if stream == "appearance":
@@ -90,8 +85,8 @@ PRESETS = {
     # the vectors of the next three are those that the classifier reads, after their normalisation
     "convnext_tiny": Backbone("convnext_tiny", "features", "classifier.1"),
     "swin_t": Backbone("swin_t", "norm", "flatten"),  # the cube has its channels last
-    # 14 x 14 patches, pooled to 7 x 7; the vector is the class token
-    "vit_b_16": Backbone("vit_b_16", "encoder.ln", "encoder.ln", 2, step=16),
+    # 14 x 14 patches, pooled to 7 x 7; the vector is the class token. 224 pixels alone
+    "vit_b_16": Backbone("vit_b_16", "encoder.ln", "encoder.ln", 2),
     "puppetnet": Backbone("puppetnet", "trunk", "pool"),
 } | {
     # the last block, 7 x 7 x 320 (lite0, lite1) or 352, and what the classifier reads, 1280
@@ -125,8 +120,8 @@ def backbone(name: str) -> Backbone:
     return replace(known, cube=nodes[0], vector=nodes[1], cube_pool=pooling, homogeneous=False)
 
 
-def build(spec: Backbone, side: int = 224) -> nn.Module:
-    """The whole network without weights, for RGB images of a side in pixels."""
+def build(spec: Backbone) -> nn.Module:
+    """The whole network without weights, for RGB images (a vision transformer's of 224 pixels)."""
     if spec.name == "puppetnet":
         return PuppetNet()
     if spec.name == BNINCEPTION:
@@ -145,10 +140,7 @@ def build(spec: Backbone, side: int = 224) -> nn.Module:
     if spec.name not in list_models():
         networks = f"a network of torchvision.models, {BNINCEPTION} or puppetnet"
         raise ConfigError("backbone", repr(spec.name), networks)
-    try:
-        return get_model(spec.name, weights=None, **({"image_size": side} if spec.one_side else {}))
-    except AssertionError as error:  # a side that the patches don't divide
-        raise _size(spec.name, side, f"pixels that its patches divide ({error})") from error
+    return get_model(spec.name, weights=None)
 
 
 def _timm() -> Any:
@@ -229,7 +221,7 @@ class FeatureNet(nn.Module):
 
     stream: "appearance" (uint8 RGB images) or "motion" (uint8 flow stacks).
     classes: of the classifier that fine-tuning trains on the vector; 0 for none.
-    side: of the images in pixels; others than vision transformers take further sides as well.
+    side: of the images in pixels; most networks take other sides as well.
     Inside `torch.device("meta")` no random numbers are drawn: for shapes, or if weights are read.
     """
 
@@ -245,7 +237,7 @@ class FeatureNet(nn.Module):
         check_choice("stream", stream, STREAMS)
         self.spec, self.stream, self.side = spec, stream, side
         self.inputs = 3 if stream == "appearance" else 2 * spec.pairs
-        network = build(spec, side)
+        network = build(spec)
         if stream == "motion":
             network = to_motion(network, self.inputs)
         # timm knows which of its modules can't be traced
@@ -289,8 +281,6 @@ class FeatureNet(nn.Module):
     def _check_side(self, side: int) -> None:
         if side % self.spec.step:
             raise _size(self.spec.name, side, f"a multiple of {self.spec.step}")
-        if self.spec.one_side and side != self.side:
-            raise _size(self.spec.name, side, f"the {self.side} pixels that it is built for")
 
     def _read(self, output: Any, side: int) -> tuple[Tensor, Tensor]:
         spec = self.spec
@@ -333,7 +323,7 @@ class FeatureNet(nn.Module):
         self.eval()
         try:
             nodes = functional_call(self.trunk, shapes, (image,))
-        except RuntimeError as error:  # a map that has shrunk to nothing, for example
+        except (RuntimeError, AssertionError) as error:  # a map without a place, for example
             raise _size(self.spec.name, side, f"one that it can take ({error})") from error
         finally:
             self.train(training)

@@ -20,14 +20,14 @@ from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import view, view_side
 from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
 from rstan_lite.features.inputs import InputStore, coded_flow, pick_inputs, stream_images
-from rstan_lite.features.pretrained import load_imagenet, load_tuned, tuned_trunk
+from rstan_lite.features.networks import load_imagenet, tuned_trunk
 from rstan_lite.features.store import Store, fingerprint
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError, RstanError
 from rstan_lite.system.files import clear_parts
 from rstan_lite.system.interruption import starting_processes
 from rstan_lite.system.settings import check_choice
 from rstan_lite.system.tables import progress_bar
-from rstan_lite.system.tensor_files import read_state
+from rstan_lite.system.tensor_files import load_weights, read_state
 from rstan_lite.system.threads import LARGE, for_work
 
 # Images through a network at a time. On a CPU the maps of four still fit into its cache.
@@ -107,16 +107,20 @@ def load_network(settings: FeatureSettings, stream: str) -> FeatureNet:
     """A stream's network with the weights of a tuned or shipped network, or an ImageNet state.
 
     From the latter a motion network gets its first convolution by cross-modality initialisation.
+    Raises CheckpointError for a file that does not fit.
     """
     path = settings.weights[stream]
     state = read_state(Path(path))
-    tuned = bool(tuned_trunk(state))
+    if not tuned_trunk(state):
+        net = settings.network(stream)
+        load_imagenet(net, path)
+        return net.eval()
     bias = state.get("classifier.bias", torch.empty(()))
-    if tuned and (bias.ndim != 1 or len(bias) == 0):
+    if bias.ndim != 1 or len(bias) == 0:
         found = "no classifier" if bias.ndim != 1 else "a classifier of no class"
         raise CheckpointError(path, found, "a network of `rstan-lite tune`")
-    net = settings.network(stream, len(bias) if tuned else 0)
-    (load_tuned if tuned else load_imagenet)(net, path)
+    net = settings.network(stream, len(bias))
+    load_weights(net, state, str(path))
     return net.eval()
 
 

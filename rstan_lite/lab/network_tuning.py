@@ -23,8 +23,7 @@ from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.extraction import START, one_thread
 from rstan_lite.features.inputs import InputStore, stream_images
-from rstan_lite.features.networks import SHIPPED
-from rstan_lite.features.pretrained import for_side, load_imagenet, published_file, tuned_trunk
+from rstan_lite.features.networks import SHIPPED, load_imagenet, published_file, tuned_trunk
 from rstan_lite.features.store import digest
 from rstan_lite.lab.tuning_images import Batches, Samples, TuneSettings
 from rstan_lite.system.errors import CheckpointError, ConfigError
@@ -76,7 +75,7 @@ def load_start(net: FeatureNet, weights: str | Path) -> None:
     path = published_file(net.spec) if weights == "torchvision" else Path(weights)
     trunk = tuned_trunk(read_state(path))
     if trunk:
-        load_weights(net.trunk, for_side(trunk, net.side, str(path)), str(path))
+        load_weights(net.trunk, trunk, str(path))
     else:
         load_imagenet(net, path)
 
