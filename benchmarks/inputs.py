@@ -29,10 +29,9 @@ from rstan_lite.features.inputs import (
 from rstan_lite.features.networks import SHIPPED, shipped
 from rstan_lite.features.pipeline import prepare_parts
 from rstan_lite.puppets import generate
-from rstan_lite.system.devices import make_fabric
 from rstan_lite.training.batches import epoch_rows, training_batch
 from rstan_lite.training.config import TrainConfig
-from rstan_lite.training.loop import Objective, Task, learning_rate, train_step
+from rstan_lite.training.loop import Task, learning_rate, train_step
 from rstan_lite.training.train import build_model
 
 EPOCHS = 5  # of the training that is watched; the first one warms up
@@ -167,11 +166,9 @@ def training(data: JHMDB, settings: FeatureSettings, cache: Path) -> dict[str, f
     training_batch(features, rows, config.frames, 0, 0, "cpu")
     first = time.perf_counter() - start
 
-    fabric = make_fabric("cpu", "32")
     model = build_model(config, features)
     optimizer = torch.optim.SGD(model.parameters(), learning_rate(config, 0), config.momentum)
-    objective, stepper = fabric.setup(Objective(model, config.aa_kind), optimizer)
-    task = Task(features, config.dataset, config.batch_size, lambda_aa=config.lambda_aa)
+    task = Task(features, config.dataset, config.batch_size, 1.0, config.lambda_aa, config.aa_kind)
     clock = Clock(time.perf_counter)
     for epoch in range(EPOCHS):
         if epoch == 1:
@@ -180,7 +177,7 @@ def training(data: JHMDB, settings: FeatureSettings, cache: Path) -> dict[str, f
             with clock.time("reading"):
                 batch = training_batch(features, rows, config.frames, 0, i, "cpu")
             with clock.time("computing"):
-                train_step(fabric, objective, stepper, [(task, batch)], config.clip_norm)
+                train_step(model, optimizer, [(task, batch)], config.clip_norm)
     for _ in range(5):  # in turn
         fresh = prepare_parts(data, ("train",), settings, cache)["train"]
         with clock.time("reopened"):  # new features have no file open yet

@@ -36,7 +36,6 @@ COMPANIONS = {
     "huggingface_hub": "timm",
     "jinja2": "nbconvert",
     "jupyter_client": "ipykernel",
-    "lightning": "lightning-fabric",
     "mpl_toolkits": "matplotlib",
     "nbclient": "papermill",
     "PIL": "matplotlib",

@@ -13,7 +13,6 @@ from typing import Any
 from rstan_lite import __version__
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.interruption import run_command
-from rstan_lite.system.ranks import ranks_of_environment
 from rstan_lite.system.settings import check_choice, nearest, one_of, require_libraries
 from rstan_lite.system.threads import cores, prepare
 
@@ -49,10 +48,9 @@ def build_parser(command: str = "") -> tuple[argparse.ArgumentParser, Any]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code, see `run_command`."""
-    ranks = ranks_of_environment()
     if isinstance(sys.stdout, io.TextIOWrapper):  # a Windows pipe may lack a name's letters
         sys.stdout.reconfigure(errors="backslashreplace")
-    return run_command(lambda: _run(argv), ranks.leads)
+    return run_command(lambda: _run(argv))
 
 
 def _run(argv: Sequence[str] | None) -> int:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from rstan_lite.system.errors import ConfigError
-from rstan_lite.system.ranks import ranks_of_environment
 from rstan_lite.system.settings import check_count, parsed, shown
 from rstan_lite.training.config import TrainConfig, value_types
 from rstan_lite.training.profiles import PROFILES, VARIANTS, resolve
@@ -38,8 +37,7 @@ def add_parsers(subparsers: Any) -> None:
         "train",
         help="train RSTAN on a data set's split and test it",
         description="Train, choose the epoch on validation clips, test, and write a run folder. "
-        "The same command goes on where it was interrupted, and reports where it has finished. "
-        "On several GPUs: torchrun --standalone --nproc-per-node N -m rstan_lite.cli train ...",
+        "The same command goes on where it was interrupted, and reports where it has finished.",
     )
     parser.add_argument("--out", metavar="RUN", help="run folder (runs/<data set>-<split>-...)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -109,7 +107,7 @@ def _extract(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    config, ranks = from_arguments(arguments), ranks_of_environment()
+    config = from_arguments(arguments)
     parts = [config.head, config.split, f"fold{config.fold}" if config.fold else ""]
     parts += [arguments.profile, arguments.variant]
     parts += [f"with-{config.second_head}" if config.second_head else "", f"seed{config.seed}"]
@@ -122,15 +120,13 @@ def _train(arguments: argparse.Namespace) -> int:
     from rstan_lite.lab.model_card import write_card
     from rstan_lite.training.train import train
 
-    with ranks.together():
-        metrics = train(config, out, progress=not arguments.quiet, ranks=ranks)
+    metrics = train(config, out, progress=not arguments.quiet)
     if metrics is not None:
         write_card(out, config, metrics)
         if arguments.figures:
             _write_figures(out, metrics)
         report(metrics)
-    if ranks.leads:
-        print(f"run folder: {out}")
+    print(f"run folder: {out}")
     return 0
 
 

@@ -14,9 +14,6 @@ from torch.nn import functional
 from rstan_lite.model.checks import check_mask, shape_of
 from rstan_lite.system.errors import DataError
 
-# Not frozen: Lightning Fabric converts the floats of what a model returns, and refuses to do so in
-# a frozen dataclass.
-
 
 @dataclass
 class Attention:

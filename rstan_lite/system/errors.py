@@ -42,10 +42,6 @@ class CheckpointError(RstanError):
     """A checkpoint or a run folder is missing, damaged or from another model."""
 
 
-class ProcessError(RstanError):
-    """Another process of a training that several share has ended."""
-
-
 class NotebookError(RstanError):
     """A notebook, or a parameter handed to it, is not as it must be."""
 

@@ -24,7 +24,6 @@ from rstan_lite.system.threads import NUMBERS, asked
 
 PACKAGE = "rstan-lite"
 MODULES = {  # of distributions whose module has another name
-    "lightning-fabric": "lightning_fabric",
     "opencv-contrib-python-headless": "cv2",
     "pillow": "PIL",
     "scikit-learn": "sklearn",

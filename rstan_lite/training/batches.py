@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from torch import Tensor
 
 from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.features.pipeline import ClipFeatures
-from rstan_lite.system.ranks import ALONE, Ranks
 
 
 @dataclass
@@ -20,7 +19,7 @@ class Batch:
     """B clips of T frames on the computing device, float32.
 
     cubes[stream] (B, T, P, d_cv), vectors[stream] (B, T, d_fc), labels (B,), target (B, T, P).
-    rows: (B,) indices in the ClipFeatures. whole: those of the mini-batch that all processes share.
+    rows: (B,) indices in the ClipFeatures.
     """
 
     cubes: dict[str, Tensor]
@@ -28,7 +27,6 @@ class Batch:
     labels: Tensor
     target: Tensor
     rows: Tensor
-    whole: Tensor
 
 
 def read_batch(
@@ -44,7 +42,7 @@ def read_batch(
         vectors[stream] = vector.to(device).float().div_(of_vector)  # (B, T, d_fc)
     labels = torch.from_numpy(np.asarray(features.labels))[rows].long()
     target = _take(features.target, rows, views, frames).to(device).float()
-    return Batch(cubes, vectors, labels.to(device), target, rows, rows)
+    return Batch(cubes, vectors, labels.to(device), target, rows)
 
 
 def _take(array: Any, rows: Tensor, views: Tensor, frames: Tensor) -> Tensor:
@@ -84,30 +82,22 @@ def endless_rows(n: int, batch_size: int, seed: int, iteration: int) -> Tensor:
 
 def training_batch(
     features: ClipFeatures, rows: Tensor, steps: int, seed: int, iteration: int,
-    device: torch.device | str, ranks: Ranks = ALONE,
+    device: torch.device | str,
 ) -> Batch:  # fmt: skip
-    """A mini-batch with, for each clip, a random view and a random phase of its frames.
-
-    rows: (B,) of the whole mini-batch. Of several processes each reads its part; where that is
-    empty, the first clip, which then counts nothing (Ranks.share).
-    """
+    """A mini-batch of clips `rows` (B,), each in a random view with a random phase of frames."""
     generator = _generator(seed + 1, iteration)
     views = torch.randint(features.views, (len(rows),), generator=generator)
     phases = torch.rand(len(rows), generator=generator, dtype=torch.float64)
     frames = equally_spaced(features.stored_frames, steps, phases.numpy())  # (B, T)
-    own = ranks.part(len(rows)) if ranks.share(len(rows)) else slice(1)
-    batch = read_batch(features, rows[own], views[own], torch.from_numpy(frames)[own], device)
-    return replace(batch, whole=rows)
+    return read_batch(features, rows, views, torch.from_numpy(frames), device)
 
 
 def ordered_batches(
-    features: ClipFeatures, batch_size: int, steps: int, device: torch.device | str,
-    ranks: Ranks = ALONE,
-) -> Iterator[Batch]:  # fmt: skip
-    """All clips in order, T frames of view 0; processes take the batches in turn."""
+    features: ClipFeatures, batch_size: int, steps: int, device: torch.device | str
+) -> Iterator[Batch]:
+    """All clips in order, T frames of view 0."""
     frames = torch.from_numpy(equally_spaced(features.stored_frames, steps))  # (T,)
-    for first in range(ranks.rank * batch_size, len(features), ranks.size * batch_size):
-        rows = torch.arange(first, min(first + batch_size, len(features)))
+    for rows in torch.arange(len(features)).split(batch_size):
         views = torch.zeros_like(rows)
         yield read_batch(features, rows, views, frames.expand(len(rows), -1), device)
 

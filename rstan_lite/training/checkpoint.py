@@ -207,8 +207,7 @@ class Saver(Keeper):
     path: see `Versions`; None saves nothing, but a signal still waits for a safe point.
     run: text that identifies the run's clips and networks; only the same run can go on from it.
     every: epochs after which it is saved besides; pause: seconds between saves; 0 for never.
-    on_save: called with the log after each save, and after a load. writes: false in a process that
-    shares the training with the one that saves it.
+    on_save: called with the log after each save, and after a load.
     Model, optimiser, random sources and `progress` become what was saved.
     Raises CheckpointError where all versions are damaged, or one is of another run.
     """
@@ -216,16 +215,15 @@ class Saver(Keeper):
     def __init__(
         self, path: Path | None, run: str, model: nn.Module, optimizer: Optimizer, every: int = 0,
         pause: float = 0.0, on_save: Callable[[list[EpochLog]], None] | None = None,
-        writes: bool = True,
     ):  # fmt: skip
         super().__init__(self._write, pause)
         self._states = Versions(path) if path else None
         self._run, self._model, self._optimizer = run, model, optimizer
-        self._every, self._on_save, self._writes = every, on_save, writes
+        self._every, self._on_save = every, on_save
         found = self._states.load(self._take) if self._states else None
         self.progress = found or Progress()
         self._started = time.perf_counter() - self.progress.seconds
-        if found and on_save and writes:
+        if found and on_save:
             on_save(found.log)  # after a kill between the two files
 
     def end_epoch(self, leaving: bool) -> None:
@@ -239,7 +237,7 @@ class Saver(Keeper):
     def _write(self) -> None:
         state = self.progress
         state.seconds = time.perf_counter() - self._started
-        if not self._states or not self._writes:
+        if not self._states:
             return
         log = [asdict(row) for row in state.log]
         content = {

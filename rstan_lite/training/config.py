@@ -81,7 +81,7 @@ class TrainConfig:
     # -- optimisation (Section IV-B)
     frames: int = _option(8, "frames T a training clip", low=1)  # 8 on HMDB51, 16 on UCF101
     test_frames: int = _option(8, "equally spaced frames a test clip", low=1)  # the paper: 32
-    batch_size: int = _option(16, "videos a mini-batch, over all processes", low=1)  # 16: UCF101
+    batch_size: int = _option(16, "videos a mini-batch", low=1)  # 16: UCF101
     lr: float = _option(1e-2, "first learning rate", low=0)  # Sec. IV-B
     iterations: int = _option(600, "mini-batches in all", low=1)  # the paper: 20 000
     milestone: int = _option(360, "iteration from which lr is a tenth", low=0)  # 12 000 of 20 000

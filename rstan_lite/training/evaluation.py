@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +14,6 @@ from torch import Tensor
 from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.model import RSTAN, RSTANOutput, last_step, main_loss
 from rstan_lite.system.errors import ConfigError, DataError
-from rstan_lite.system.ranks import ALONE, Ranks
 from rstan_lite.training.batches import ordered_batches
 
 
@@ -46,11 +44,11 @@ class Evaluation:
 @torch.no_grad()
 def evaluate(
     model: RSTAN, features: ClipFeatures, head: str, steps: int, batch_size: int = 32,
-    precision: str = "32", ranks: Ranks = ALONE,
+    precision: str = "32",
 ) -> Evaluation:  # fmt: skip
     """Run a model over clips, T = steps equally spaced frames of each, on the model's device.
 
-    The first stored view counts. ranks: processes that share the work, batch by batch.
+    The first stored view counts.
     Raises ConfigError where the features hold fewer frames than that, DataError naming a clip whose
     scores are not finite.
     """
@@ -63,11 +61,11 @@ def evaluate(
     if steps > features.stored_frames:
         stored = features.stored_frames
         raise ConfigError("--frames", str(steps), f"at most the {stored} stored of a clip")
-    sums = torch.zeros(math.ceil(n / batch_size), 4, dtype=torch.float64, device=device)
+    sums: list[Tensor] = []
     was_training = model.training
     model.eval()
     try:
-        for batch in ordered_batches(features, batch_size, steps, device, ranks):
+        for batch in ordered_batches(features, batch_size, steps, device):
             with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
                 output = model(batch.cubes, batch.vectors, head=head)
             scores[batch.rows] = last_step(output.logits).float().softmax(-1)
@@ -78,15 +76,13 @@ def evaluate(
                 raise DataError(features.names[bad[0]], found, expected, hint)
             for alpha in attention_maps(output):
                 silhouettes[batch.rows] += silhouette_sums(alpha.float(), batch.target)
-            row = sums[int(batch.rows[0]) // batch_size]
-            row[0] = main_loss(output, batch.labels).double() * len(batch.labels)
-            row[1:] = silhouettes[batch.rows].sum(0)
+            loss = main_loss(output, batch.labels).double() * len(batch.labels)
+            sums.append(torch.cat([loss[None], silhouettes[batch.rows].sum(0)]))
     finally:
         model.train(was_training)
-    scores, silhouettes, sums = (ranks.sum(one).cpu() for one in (scores, silhouettes, sums))
-    loss, share, area, frames = (float(x) for x in sums.sum(0))  # places of others were 0
+    total, share, area, frames = torch.stack(sums).sum(0).tolist()
     shares = (share / frames, area / frames) if frames else (None, None)
-    return Evaluation(scores, labels, silhouettes, loss / n, *shares)
+    return Evaluation(scores.cpu(), labels, silhouettes.cpu(), total / n, *shares)
 
 
 def attention_maps(output: RSTANOutput) -> list[Tensor]:

@@ -6,24 +6,22 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.optim import Optimizer
 
 from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.model import RSTAN, last_step
 from rstan_lite.model.losses import actor_attention_loss, main_loss, multi_task_loss, total_loss
-from rstan_lite.system.devices import make_fabric
+from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import DataError
-from rstan_lite.system.ranks import ALONE, Ranks
 from rstan_lite.system.tables import progress_bar
 from rstan_lite.training.batches import Batch, endless_rows, epoch_rows, training_batch
 from rstan_lite.training.checkpoint import EpochLog, Progress, Saver
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.evaluation import evaluate
 
-MEANS = ("total", "main", "actor")  # losses that are means over a mini-batch's videos
 SECOND_SEED = 500_009  # apart from the first data set's, so that both draw frames of their own
 
 
@@ -38,6 +36,7 @@ class Task:
 
     head: its classifier in the model. batch_size: its videos in a mini-batch. weight: of its loss
     in the sum; the paper gives UCF101 0.1 beside JHMDB's 1. lambda_aa: 0 without silhouettes.
+    aa_kind: of Eq. 18, "l2" or "ce".
     """
 
     features: ClipFeatures
@@ -45,57 +44,42 @@ class Task:
     batch_size: int
     weight: float = 1.0
     lambda_aa: float = 0.0
+    aa_kind: str = "l2"
 
 
-class Objective(nn.Module):
-    """The model with its loss in one module, which Fabric prepares for any device."""
-
-    def __init__(self, model: RSTAN, aa_kind: str):
-        super().__init__()
-        self.model, self.aa_kind = model, aa_kind
-
-    def forward(self, batch: Batch, head: str, lambda_aa: float) -> dict[str, Tensor]:
-        """Losses of a mini-batch (mean over videos) and the last step's logits (B, C)."""
-        output = self.model(batch.cubes, batch.vectors, head=head)
-        main = main_loss(output, batch.labels)  # Eq. 17
-        actor = torch.zeros_like(main)
-        if output.alpha_diagonal is not None and self.aa_kind != "none" and lambda_aa > 0:
-            actor = actor_attention_loss(output.alpha_diagonal, batch.target, kind=self.aa_kind)
-        total = total_loss(main, actor, lambda_aa)  # Eq. 19
-        return {"total": total, "main": main, "actor": actor, "logits": last_step(output.logits)}
+def losses_of(model: RSTAN, task: Task, batch: Batch) -> dict[str, Tensor]:
+    """Losses of a mini-batch (mean over videos), and the number of clips named rightly."""
+    output = model(batch.cubes, batch.vectors, head=task.head)
+    main = main_loss(output, batch.labels)  # Eq. 17
+    actor = torch.zeros_like(main)
+    if output.alpha_diagonal is not None and task.lambda_aa > 0:
+        actor = actor_attention_loss(output.alpha_diagonal, batch.target, kind=task.aa_kind)
+    total = total_loss(main, actor, task.lambda_aa)  # Eq. 19
+    right = (last_step(output.logits).argmax(1) == batch.labels).sum()
+    return {"total": total, "main": main, "actor": actor, "right": right}
 
 
 def train_step(
-    fabric: Any, objective: Any, optimizer: Any, mixture: Sequence[tuple[Task, Batch]],
-    limit: float, ranks: Ranks = ALONE,
+    model: RSTAN, optimizer: Optimizer, mixture: Sequence[tuple[Task, Batch]], limit: float = 0.0,
+    precision: str = "32",
 ) -> tuple[list[dict[str, float]], float]:  # fmt: skip
     """One mini-batch of each task: losses, gradient, clipping, step.
 
-    limit: largest global norm of the gradient, 0 for no clipping. ranks: who else has a part.
-    Returns for each task the losses (total, main, actor) and the number of clips named rightly
-    (right), of the whole mini-batch; and the norm before clipping. Where that is not finite, the
+    limit: largest global norm of the gradient, 0 for no clipping. precision: "32" or "bf16".
+    Returns `losses_of` each task, and the norm before clipping. Where that is not finite, the
     weights stay as they were.
     """
-    losses = [objective(batch, task.head, task.lambda_aa) for task, batch in mixture]
-    shares = [ranks.share(len(batch.whole)) for _, batch in mixture]
-    # Fabric takes the mean over processes: weighted by shares, their means add up to that over all.
-    totals, weights = dict[str, Tensor](), dict[str, float]()
-    for (task, _), loss, share in zip(mixture, losses, shares, strict=True):
-        totals[task.head], weights[task.head] = loss["total"], task.weight * share * ranks.size
-    total = multi_task_loss(totals, weights)
+    device = next(model.parameters()).device.type
+    with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
+        losses = [losses_of(model, task, batch) for task, batch in mixture]
+    totals = {task.head: loss["total"] for (task, _), loss in zip(mixture, losses, strict=True)}
+    total = multi_task_loss(totals, {task.head: task.weight for task, _ in mixture})
     optimizer.zero_grad()
-    fabric.backward(total)
-    bounds: dict[str, Any] = {"max_norm": limit or math.inf, "error_if_nonfinite": False}
-    norm = float(fabric.clip_gradients(objective, optimizer, **bounds))
+    total.backward()
+    norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), limit or math.inf))
     if math.isfinite(norm):
         optimizer.step()
-    rows = []
-    for loss, (_, batch), share in zip(losses, mixture, shares, strict=True):
-        means = torch.stack([loss[name].detach().double() for name in MEANS]) * share
-        right = (loss["logits"].argmax(1) == batch.labels).sum() * (share > 0)
-        rows.append(torch.cat([means, right[None]]))
-    found = ranks.sum(torch.stack(rows)).tolist()  # (tasks, losses and right), of all processes
-    return [dict(zip((*MEANS, "right"), row, strict=True)) for row in found], norm
+    return [{name: float(value) for name, value in loss.items()} for loss in losses], norm
 
 
 def fit(
@@ -103,37 +87,31 @@ def fit(
     second: Task | None = None, resume: Path | None = None, run: str = "",
     on_epoch: Callable[[EpochLog], None] | None = None,
     on_save: Callable[[list[EpochLog]], None] | None = None,
-    progress: bool = True, stop_after: int | None = None, ranks: Ranks = ALONE,
+    progress: bool = True, stop_after: int | None = None,
 ) -> Progress:  # fmt: skip
     """Train a model and leave the weights of its best epoch on validation in it.
 
     second: another data set, trained along; an epoch is one of the first. It is not validated.
     resume, run, on_save: see `Saver`. on_epoch: called with each epoch's log, live.
     stop_after: stop, saved, at the end of that epoch; the weights are then the last ones.
-    ranks: the processes that share the training; the first one saves, and calls on_epoch, on_save.
     Raises DataError for no clips or features that are not finite, DeviceError, CheckpointError,
     Interrupted; Ctrl-C, SIGTERM and what `on_epoch` raises leave the run saved as far as it is.
     """
-    if len(train) == 0:
-        raise DataError("training part", "no clips", "at least one")
-    fabric = make_fabric(config.device, config.precision, ranks)
+    lambda_aa = config.lambda_aa if config.aa_kind != "none" else 0.0
+    own = Task(train, config.head, config.batch_size, 1.0, lambda_aa, config.aa_kind)
+    tasks = [own] if second is None else [own, second]
+    for task in tasks:
+        if len(task.features) == 0:
+            raise DataError(f"training part of {task.head}", "no clips", "at least one")
+    device = choose_device(config.device)
+    model.to(device)
     optimizer = torch.optim.SGD(
         model.parameters(), config.lr, momentum=config.momentum, weight_decay=config.weight_decay
     )
-    objective, stepper = fabric.setup(Objective(model, config.aa_kind), optimizer)
     torch.manual_seed(config.seed)  # dropout; a resumed run's state replaces it
-    with ranks.leader_first("saved state"):
-        saver = Saver(
-            resume, run, model, optimizer, config.save_every, config.save_seconds, on_save,
-            writes=ranks.leads,
-        )  # fmt: skip
+    every, pause = config.save_every, config.save_seconds
+    saver = Saver(resume, run, model, optimizer, every, pause, on_save)
     state = saver.progress
-    ranks.check_same("clips and saved state", f"run {run[:12]}, mini-batch {state.iteration}")
-    tasks = [Task(train, config.head, config.batch_size, lambda_aa=config.lambda_aa)]
-    if second is not None:
-        if len(second.features) == 0:
-            raise DataError("training part of the second data set", "no clips", "at least one")
-        tasks.append(second)
     total, begun = config.iterations, state.iteration
     bar = progress_bar(total=total, initial=begun, unit="it", desc="train", shown=progress)
     with saver, bar:
@@ -147,26 +125,24 @@ def fit(
                     break
                 for group in optimizer.param_groups:
                     group["lr"] = learning_rate(config, state.iteration)
-                mixture = _draw(tasks, rows, config, state.iteration, fabric.device, ranks)
-                ranks.seed(config.seed, state.iteration)
+                mixture = _draw(tasks, rows, config, state.iteration, device)
                 limit = config.clip_norm
-                losses, norm = train_step(fabric, objective, stepper, mixture, limit, ranks)
+                losses, norm = train_step(model, optimizer, mixture, limit, config.precision)
                 if not math.isfinite(norm):
                     raise _not_finite(mixture, losses)
                 state.iteration += 1
-                clips = [len(batch.whole) for _, batch in mixture]
-                state.sums.add(losses, clips, norm, limit)
+                state.sums.add(losses, [len(batch.rows) for _, batch in mixture], norm, limit)
                 bar.update()
                 saver.point()
 
             with saver.saved_if_left():  # a validation that is cut off is done again
-                row = _row(state, model, validation, config, ranks)
+                row = _row(state, model, validation, config)
             state.end_epoch(row, model.state_dict())
             found, text = row.validation_accuracy, f"epoch {row.epoch} loss {row.main_loss:.2f} "
             text += f"train {row.train_accuracy:.0%}"
             bar.set_postfix_str(text + ("" if found is None else f" validation {found:.0%}"))
             with saver.saved_if_left(by=BaseException):
-                if on_epoch and ranks.leads:
+                if on_epoch:
                     on_epoch(row)
             saver.end_epoch(state.iteration >= config.iterations or state.epoch == stop_after)
 
@@ -176,26 +152,22 @@ def fit(
 
 
 def _draw(
-    tasks: Sequence[Task], rows: Tensor, config: TrainConfig, iteration: int, device: torch.device,
-    ranks: Ranks,
-) -> list[tuple[Task, Batch]]:  # fmt: skip
+    tasks: Sequence[Task], rows: Tensor, config: TrainConfig, iteration: int, device: torch.device
+) -> list[tuple[Task, Batch]]:
     """A mini-batch of each task: the given clips of the first, the next ones of the second."""
     mixture: list[tuple[Task, Batch]] = []
     for i, task in enumerate(tasks):
         seed, clips = config.seed + SECOND_SEED * i, task.features
         rows = endless_rows(len(clips), task.batch_size, seed, iteration) if i else rows
-        batch = training_batch(clips, rows, config.frames, seed, iteration, device, ranks)
+        batch = training_batch(clips, rows, config.frames, seed, iteration, device)
         mixture.append((task, batch))
     return mixture
 
 
-def _row(
-    state: Progress, model: RSTAN, validation: ClipFeatures, config: TrainConfig, ranks: Ranks
-) -> EpochLog:
+def _row(state: Progress, model: RSTAN, validation: ClipFeatures, config: TrainConfig) -> EpochLog:
     """Validate, and put the epoch into one row."""
-    sums = state.sums
-    how: dict[str, Any] = {"precision": config.precision, "ranks": ranks}
-    held_out = evaluate(model, validation, config.head, config.test_frames, **how)
+    sums, frames = state.sums, config.test_frames
+    held_out = evaluate(model, validation, config.head, frames, precision=config.precision)
     return EpochLog(
         epoch=state.epoch + 1,
         iteration=state.iteration,
@@ -220,7 +192,7 @@ def _not_finite(
     bad = [
         f"{task.features.names[row]} ({stream})"
         for task, batch in mixture
-        for row in batch.whole.tolist()
+        for row in batch.rows.tolist()
         for stream in task.features.streams
         for array in (task.features.cubes[stream], task.features.vectors[stream])
         if not all(bool(torch.isfinite(torch.as_tensor(view)).all()) for view in array[row])

@@ -20,7 +20,6 @@ from rstan_lite.model import RSTAN, RSTANConfig
 from rstan_lite.system.devices import choose_device, peak_gpu_memory, peak_memory
 from rstan_lite.system.errors import ConfigError, DataError
 from rstan_lite.system.files import alone, clear_parts
-from rstan_lite.system.ranks import ALONE, Ranks
 from rstan_lite.system.tensor_files import weights_hash
 from rstan_lite.system.threads import for_work
 from rstan_lite.training import evaluation as judging
@@ -50,39 +49,33 @@ def build_model(
 def train(
     config: TrainConfig, out: Path, parts: Parts | None = None, *,
     on_epoch: Callable[[EpochLog], None] | None = None, progress: bool = True,
-    stop_after: int | None = None, ranks: Ranks = ALONE,
+    stop_after: int | None = None,
 ) -> dict[str, Any] | None:  # fmt: skip
     """Train, choose on validation, test, and write everything into the folder `out`.
 
     The same call goes on where an interrupted one stopped, and only reports where one finished.
     parts: features; None for the configuration's. stop_after: leave, to go on, after that epoch.
-    ranks: the processes that share the training; the first one writes.
-    Returns metrics.json's content in the first process at the end, None elsewhere.
+    Returns metrics.json's content; None where it left before the end.
     Raises ConfigError where `out` holds a run of other settings, BusyError where another process
     works there, Interrupted (saved: the same call goes on), and what its steps raise.
     """
     with ExitStack() as stack:
         # Look at the folder, and prepare the features: from the store, or from the clips.
-        with ranks.leader_first("features"):
-            begun = _as_begun(out, config)
-            run_folder.check(out, begun)
-            done = _finished(out)
-            device = choose_device(config.device)  # complain before the work, not after it
-            if done is None and ranks.leads:
-                stack.enter_context(alone(out, "a run that is trained"))
-                done = _finished(out)  # by a process that was here until now
-            if ranks.leads and begun != config:
-                run_folder.write_config(out, config)
-            if done is not None:
-                return done if ranks.leads else None
-            if ranks.leads:
-                clear_parts(out)
-            if parts is None:
-                parts = load_parts(config, progress and ranks.leads)
-            parts = scaled(config, parts)
-            if ranks.leads:
-                run_folder.begin(out, config)
-                warn_of_seen(parts.seen)
+        begun = _as_begun(out, config)
+        run_folder.check(out, begun)
+        done = _finished(out)
+        device = choose_device(config.device)  # complain before the work, not after it
+        if done is None:
+            stack.enter_context(alone(out, "a run that is trained"))
+            done = _finished(out)  # by a process that was here until now
+        if begun != config:
+            run_folder.write_config(out, config)
+        if done is not None:
+            return done
+        clear_parts(out)
+        parts = scaled(config, load_parts(config, progress) if parts is None else parts)
+        run_folder.begin(out, config)
+        warn_of_seen(parts.seen)
 
         # The model, and the loop, which leaves the best epoch's weights in it.
         if device.type == "cuda":
@@ -90,7 +83,6 @@ def train(
         second = _second_task(config, parts.second)
         model = build_model(config, parts.train, parts.second)
         stack.enter_context(for_work(config.batch_size * sum(map(torch.numel, model.parameters()))))
-        progress = progress and ranks.leads
         if progress:
             _introduce(config, parts, f"recurrence {model.plan(device)}")
         board = run_folder.TensorBoard(out, progress)
@@ -103,7 +95,6 @@ def train(
         trained = fit(
             model, parts.train, parts.validation, config, second=second, resume=out / RESUME,
             run=_identity(parts), on_epoch=record, progress=progress, stop_after=stop_after,
-            ranks=ranks,
             on_save=lambda epochs: run_folder.write_log(out / run_folder.LOG, epochs),
         )  # fmt: skip
         board.close()
@@ -111,14 +102,12 @@ def train(
             return None
 
         # The chosen model on clips that it was not trained on.
-        how: dict[str, Any] = {"precision": config.precision, "ranks": ranks}
+        frames, precision = config.test_frames, config.precision
         results = {
-            part: evaluate(model, features, config.head, config.test_frames, **how)
+            part: evaluate(model, features, config.head, frames, precision=precision)
             for part, features in (("validation", parts.validation), ("test", parts.test))
         }
-        if not ranks.leads:
-            return None
-        metrics = write_results(config, out, parts, model, trained, results, ranks.size)
+        metrics = write_results(config, out, parts, model, trained, results)
         Versions(out / RESUME).remove()
         return metrics
 
@@ -190,11 +179,11 @@ def _identity(parts: Parts) -> str:
 
 def write_results(
     config: TrainConfig, out: Path, parts: Parts, model: RSTAN, trained: Progress,
-    results: Mapping[str, Evaluation], processes: int,
+    results: Mapping[str, Evaluation],
 ) -> dict[str, Any]:  # fmt: skip
     """Finish a run's folder: a run is finished where metrics.json, whose content is returned, is.
 
-    results: of the parts "validation" and "test". processes: that shared the training.
+    results: of the parts "validation" and "test".
     """
     test, versions, device = results["test"], run_folder.versions(), next(model.parameters()).device
     about = run_folder.Description(
@@ -235,7 +224,7 @@ def write_results(
         "device": str(device),
         "recurrence": str(model.plan(device)),
         "threads": torch.get_num_threads(),
-        "world_size": processes,
+        "world_size": 1,
         "seed": config.seed,
         "versions": versions,
     }

@@ -11,12 +11,11 @@ from training.synthetic import SMALL, make_features, make_parts
 from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.lab.protocols import evaluate_run
 from rstan_lite.lab.scores import read_predictions
-from rstan_lite.system.devices import make_fabric
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
 from rstan_lite.training.batches import endless_rows, training_batch
 from rstan_lite.training.config import read_config
 from rstan_lite.training.evaluation import evaluate
-from rstan_lite.training.loop import Objective, Task, fit, train_step
+from rstan_lite.training.loop import Task, fit, losses_of, train_step
 from rstan_lite.training.parts import Parts, second_config
 from rstan_lite.training.profiles import resolve
 from rstan_lite.training.run_folder import load_model, read_log
@@ -61,19 +60,15 @@ def test_the_gradient_is_that_of_the_weighted_sum_with_silhouettes_of_the_first_
     assert (tasks[1].weight, tasks[1].lambda_aa) == (0.1, 0.0)  # other has silhouettes, unused
     rows = torch.arange(8)
     mixture = [(t, training_batch(t.features, rows, 3, 0, 0, "cpu")) for t in tasks]
-    objective = Objective(model, "l2")
-    expected = objective(mixture[0][1], "puppets", 0.0)["main"]
-    expected = expected + 2.0 * objective(mixture[0][1], "puppets", 2.0)["actor"]
-    expected = expected + 0.1 * objective(mixture[1][1], "jhmdb", 0.0)["main"]
+    of_first, of_second = (losses_of(model, *one) for one in mixture)
+    expected = of_first["main"] + 2.0 * of_first["actor"] + 0.1 * of_second["main"]
     expected.backward()
     wanted = gradient_of(model)
-    fabric = make_fabric("cpu", "32")
-    wrapped, optimizer = fabric.setup(objective, torch.optim.SGD(model.parameters(), 0.0))
-    losses, norm = train_step(fabric, wrapped, optimizer, mixture, 0.0)
+    losses, norm = train_step(model, torch.optim.SGD(model.parameters(), 0.0), mixture)
     torch.testing.assert_close(gradient_of(model), wanted)
     assert norm == pytest.approx(float(wanted.norm()), rel=1e-4)
-    of_first, of_second = (loss["actor"] for loss in losses)
-    assert of_second == 0.0 < of_first
+    first_actor, second_actor = (loss["actor"] for loss in losses)
+    assert second_actor == 0.0 < first_actor
 
 
 def test_both_learn_and_only_the_first_is_validated():
