@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,20 +12,19 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.sampling import ClipSequence
 from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import view, view_side
-from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
+from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.inputs import InputStore, coded_flow, pick_inputs, stream_images
 from rstan_lite.features.networks import load_imagenet, tuned_trunk
 from rstan_lite.features.store import Store, fingerprint
-from rstan_lite.system.errors import CheckpointError, ConfigError, DataError, RstanError
+from rstan_lite.system.errors import ConfigError, DataError, RstanError
 from rstan_lite.system.files import clear_parts
 from rstan_lite.system.interruption import starting_processes
-from rstan_lite.system.settings import check_choice
 from rstan_lite.system.tables import progress_bar
 from rstan_lite.system.tensor_files import load_weights, read_state
 from rstan_lite.system.threads import LARGE, for_work
@@ -63,10 +62,6 @@ class FeatureSettings:
     camera: str = "similarity"
 
     def __post_init__(self) -> None:
-        for stream in self.weights:
-            check_choice("stream", stream, STREAMS)
-        if not self.weights or not self.views:
-            raise ConfigError("features", "no stream or no view", "at least one of each")
         sides = {name: view_side(name, self.size) for name in self.views}
         if len(set(sides.values())) > 1:
             raise ConfigError("views", f"inputs of several sides, {sides}", "views of one size")
@@ -91,16 +86,16 @@ class FeatureSettings:
         Raises ConfigError for a network, node or side that does not fit, and for unlike streams.
         """
         sizes = {stream: cache(self.network(stream).sizes) for stream in self.weights}
-        found: dict[str, dict[str, int]] = {}
+        found: dict[str, int] = {}
         for name in views:  # many are of one side
-            sides = {stream: view_side(name, self.size_of(stream)) for stream in sizes}
-            found[name] = {stream: of(sides[stream])[0] for stream, of in sizes.items()}
-            if len(set(found[name].values())) > 1:
-                said = f"cubes of {found[name]} places in the view {name}"
+            places = {s: of(view_side(name, self.size_of(s)))[0] for s, of in sizes.items()}
+            found[name], *others = set(places.values())
+            if others:
+                said = f"cubes of {places} places in the view {name}"
                 want = "as many places in both streams: attention is fused place by place (Eq. 14)"
                 hint = "Choose other sizes of the networks' inputs."
                 raise ConfigError("features", said, want, hint)
-        return {name: next(iter(of_view.values())) for name, of_view in found.items()}
+        return found
 
 
 def load_network(settings: FeatureSettings, stream: str) -> FeatureNet:
@@ -115,11 +110,8 @@ def load_network(settings: FeatureSettings, stream: str) -> FeatureNet:
         net = settings.network(stream)
         load_imagenet(net, path)
         return net.eval()
-    bias = state.get("classifier.bias", torch.empty(()))
-    if bias.ndim != 1 or len(bias) == 0:
-        found = "no classifier" if bias.ndim != 1 else "a classifier of no class"
-        raise CheckpointError(path, found, "a network of `rstan-lite tune`")
-    net = settings.network(stream, len(bias))
+    # a classifier of another form is complained of with the other tensors
+    net = settings.network(stream, state.get("classifier.bias", torch.empty(0)).numel())
     load_weights(net, state, str(path))
     return net.eval()
 
@@ -278,37 +270,30 @@ def over_clips(
     if workers > 1:
         several = {"num_workers": workers, "prefetch_factor": AHEAD}
         several |= {"worker_init_fn": one_thread, "multiprocessing_context": START}
-    loader = DataLoader(_Remote(clips, remote), batch_size=None, collate_fn=tuple, **several)
+    read: Any = clips  # a list is all that the loader asks for
+    loader = DataLoader(read, batch_size=None, collate_fn=partial(_attempt, remote), **several)
     damaged: dict[Clip, DataError] = {}
     # the bar beside the loop: tqdm.auto begins an iteration of its own, with processes of its own
     with progress_bar(total=len(clips), desc=title, shown=progress) as bar:
         with starting_processes():
             values = iter(loader)
-        for i, value in values:
+        for clip, value in zip(clips, values, strict=True):
             try:
                 if isinstance(value, RstanError):
                     raise value
-                _through(local, clips[i], value)
+                _through(local, clip, value)
             except DataError as error:
-                damaged[clips[i]] = error
+                damaged[clip] = error
             bar.update()
     dataset.settle(damaged)
 
 
-class _Remote(Dataset[tuple[int, Any]]):
-    """Clips by index, after the steps that are a process's own; complaints are results, too."""
-
-    def __init__(self, clips: Sequence[Clip], steps: Sequence[Step]):
-        self.clips, self.steps = clips, steps
-
-    def __len__(self) -> int:
-        return len(self.clips)
-
-    def __getitem__(self, i: int) -> tuple[int, Any]:
-        try:
-            return i, _through(self.steps, self.clips[i], None)
-        except RstanError as error:
-            return i, error
+def _attempt(steps: Sequence[Step], clip: Clip) -> Any:
+    """The steps that are a process's own; complaints are results, too."""
+    try:
+        return _through(steps, clip, None)
+    except RstanError as error:
+        return error
 
 
 def _through(steps: Sequence[Step], clip: Clip, value: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -162,12 +161,8 @@ class Images:
     def __getitem__(self, i: int) -> np.ndarray:
         """Image i, uint8 (H, W, c) or (H, W)."""
         file = self._data[self._ends[i] : self._ends[i + 1]]
-        pixels = math.prod(self.shape[1:])
-        width, height = struct.unpack(">II", file[16:24].tobytes()) if len(file) > 24 else (0, 0)
-        if not 0 < width * height <= pixels:  # before anything is decoded, of whatever size
-            raise self._damaged()
         image = cast("np.ndarray | None", cv2.imdecode(file, cv2.IMREAD_UNCHANGED))
-        if image is None or image.size != pixels:
+        if image is None or image.size != math.prod(self.shape[1:]):
             raise self._damaged()
         if image.shape == self.shape[1:]:
             return image
