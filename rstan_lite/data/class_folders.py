@@ -16,6 +16,7 @@ from rstan_lite.data.splits import TEST, TRAIN, check_name, list_lines, read_cla
 from rstan_lite.system.errors import DataError
 
 CLASS_LIST = "classInd.txt"
+LINE = "lines '<class>/<clip>.avi', behind which a label may stand"
 
 # v_<class>_g<group>_c<clip>: the clips of a group show the same people in the same place
 _CLIP_NUMBER = re.compile(r"_c\d+$")
@@ -83,14 +84,20 @@ class UCF101(ClassFolders):
     def _read_lists(self) -> dict[str, dict[str, int]]:
         folder = self.root / self.LISTS
         classes = _read_classes(folder / CLASS_LIST)
-        lists: dict[str, dict[str, int]] = {action: {} for action, _ in classes.values()}
+        lists: dict[str, dict[str, int]] = {action: {} for action in classes.values()}
         for part, file in ((TRAIN, "trainlist"), (TEST, "testlist")):
-            path = folder / f"{file}0{self.split}.txt"
-            for where, line in list_lines(path, "lines '<class>/<clip>.avi'"):
-                action, name = _read_line(where, line, classes, labelled=part == TRAIN)
-                if name in lists[action]:
-                    raise DataError(where, f"{name} a second time", "each clip in one list, once")
-                lists[action][name] = part
+            for where, line in list_lines(folder / f"{file}0{self.split}.txt", LINE):
+                found = re.fullmatch(r"([^/]*)/(.*)\.avi(\s+[0-9]+)?", line)
+                if found is None:
+                    raise DataError(where, repr(line[:120]), LINE)
+                check_name(where, found[2])
+                action = classes.get(found[1].casefold())
+                if action is None:
+                    listed = f"one that {CLASS_LIST} names"
+                    raise DataError(where, f"the class {found[1][:120]!r}", listed)
+                if found[2] in lists[action]:
+                    raise DataError(where, f"{found[2]} a second time", "each clip in one list")
+                lists[action][found[2]] = part
         return lists
 
 
@@ -109,9 +116,9 @@ class HMDB51(ClassFolders):
         return read_class_lists(self.root / self.LISTS, self.split)
 
 
-def _read_classes(path: Path) -> dict[str, tuple[str, str]]:
-    """{class, without case: its name and number} of `classInd.txt`, which counts from 1."""
-    classes: dict[str, tuple[str, str]] = {}
+def _read_classes(path: Path) -> dict[str, str]:
+    """{class, without case: its name} of `classInd.txt`, which counts from 1."""
+    classes: dict[str, str] = {}
     for where, line in list_lines(path, "lines '<label> <class>', counted from 1"):
         number, _, name = line.partition(" ")
         name = name.strip()
@@ -120,24 +127,5 @@ def _read_classes(path: Path) -> dict[str, tuple[str, str]]:
         check_name(where, name)
         if name.casefold() in classes:
             raise DataError(where, f"{name} a second time", "each class once")
-        classes[name.casefold()] = name, number
+        classes[name.casefold()] = name
     return classes
-
-
-def _read_line(
-    where: str, line: str, classes: dict[str, tuple[str, str]], labelled: bool
-) -> tuple[str, str]:
-    """The class and the clip of a line of a list; lines of a training list end in a label."""
-    form = r"([^/]*)/(.*)\.avi" + (r"\s+0*([0-9]+)" if labelled else "()")
-    found = re.fullmatch(form, line)
-    if found is None:
-        expected = f"'<class>/<clip>.avi{' <label>' if labelled else ''}'"
-        raise DataError(where, repr(line[:120]), expected)
-    folder, name, label = found.groups()
-    check_name(where, name)
-    if folder.casefold() not in classes:
-        raise DataError(where, f"the class {folder[:120]!r}", f"one that {CLASS_LIST} names")
-    action, number = classes[folder.casefold()]
-    if labelled and label != number:
-        raise DataError(where, f"label {label[:20]}", f"{number}, the number of {folder}")
-    return action, name

@@ -14,18 +14,6 @@ if TYPE_CHECKING:
 DATASETS = ("puppets", "jhmdb", "ucf101", "hmdb51", "folder")
 
 
-def _own_reader(name: str) -> type[ClipDataset]:
-    """The class that `module:Class` names. ConfigError where it is no ClipDataset."""
-    from rstan_lite.data.clips import ClipDataset
-
-    module, _, reader = name.partition(":")
-    expected = "module:Class of a subclass of rstan_lite.data.clips.ClipDataset"
-    found = imported(f"dataset {name}", module, reader, expected)
-    if not (isinstance(found, type) and issubclass(found, ClipDataset)):
-        raise ConfigError(f"dataset {name}", f"a {type(found).__name__}", expected)
-    return found
-
-
 def open_clips(
     name: str,
     root: str | Path,
@@ -41,6 +29,7 @@ def open_clips(
     """
     # the readers load decoders, which a command's help can do without
     from rstan_lite.data.class_folders import HMDB51, UCF101
+    from rstan_lite.data.clips import ClipDataset
     from rstan_lite.data.jhmdb import JHMDB
     from rstan_lite.data.own_clips import OwnClips
 
@@ -48,5 +37,11 @@ def open_clips(
     readers: dict[str, type[ClipDataset]] = {
         "puppets": JHMDB, "jhmdb": JHMDB, "ucf101": UCF101, "hmdb51": HMDB51, "folder": OwnClips,
     }  # fmt: skip
-    reader = readers[name] if name in readers else _own_reader(name)
+    reader = readers.get(name)
+    if reader is None:
+        module, _, own = name.partition(":")
+        expected = "module:Class of a subclass of rstan_lite.data.clips.ClipDataset"
+        reader = imported(f"dataset {name}", module, own, expected)
+        if not (isinstance(reader, type) and issubclass(reader, ClipDataset)):
+            raise ConfigError(f"dataset {name}", f"a {type(reader).__name__}", expected)
     return reader(root, split, missing, validation, damaged=damaged, fold=fold)

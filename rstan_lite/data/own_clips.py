@@ -136,11 +136,10 @@ def _listed(root: Path, split: int) -> dict[tuple[str, str], tuple[str, int]]:
         if (root / name).is_file():
             return _unique(root / name, _table(root / name))
     for end in (str(split), ""):
-        train, actions = root / f"train{end}.txt", dict[str, str]()
+        train = root / f"train{end}.txt"
         for test in (root / f"test{end}.txt", root / f"val{end}.txt"):
             if train.is_file() and test.is_file():
-                rows = [*_lines(train, TRAIN, actions), *_lines(test, TEST, actions)]
-                return _unique(test, rows)
+                return _unique(test, [*_lines(train, TRAIN), *_lines(test, TEST)])
     return {}
 
 
@@ -179,21 +178,15 @@ def _table(path: Path) -> Iterator[_Row]:
         yield where, action, _clip_name(clip), source, PARTS[part.lower()]
 
 
-def _lines(path: Path, part: int, actions: dict[str, str]) -> Iterator[_Row]:
-    """Rows of a list of mmaction2 (`path label`) or TSN (`path frames label`).
-
-    actions: the class of each label, which grows with the lines.
-    """
+def _lines(path: Path, part: int) -> Iterator[_Row]:
+    """Rows of a list of mmaction2 (`path label`) or TSN (`path frames label`)."""
     form = "'<class>/<clip> <label>' or '<class>/<clip> <frames> <label>'"
     for where, line in list_lines(path, form):
-        found = re.fullmatch(r"(.+?)(?:\s+\d+)?\s+(\d+)", line)
+        found = re.fullmatch(r"(.+?)(?:\s+\d+){1,2}", line)
         folders = PurePosixPath(found[1].replace("\\", "/")).parts if found else ()
         if found is None or len(folders) < 2:
             raise DataError(where, repr(line[:120]), form)
-        action = folders[-2]
-        if (known := actions.setdefault(found[2], action)) != action:
-            raise DataError(where, f"label {found[2]} for {action}", f"{known}'s, as above")
-        yield where, action, _clip_name(folders[-1]), "", part
+        yield where, folders[-2], _clip_name(folders[-1]), "", part
 
 
 def _clip_name(name: str) -> str:

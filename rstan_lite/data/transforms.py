@@ -31,12 +31,6 @@ class Geometry:
     size: int
     mirror: bool = False
 
-    def __post_init__(self) -> None:
-        ends = (self.top + self.height, self.left + self.width)
-        inside = min(self.top, self.left) >= 0 and max(ends) <= 1 + 1e-9
-        if not inside or min(self.height, self.width) <= 0 or self.size < 1:
-            raise ConfigError("geometry", str(self), "a box inside [0, 1] and a positive size")
-
     def box(self, rows: int, columns: int) -> tuple[int, int, int, int]:
         """The box in pixels of a (rows, columns) array: top, bottom, left, right."""
         top, left = round(self.top * rows), round(self.left * columns)
@@ -84,8 +78,6 @@ def crop(
     over its height (the jitter of [29] pairs unlike sides). corner: one of CORNERS.
     """
     height, width = shape[:2]
-    if corner not in CORNERS:
-        raise ConfigError("corner", repr(corner), f"one of {', '.join(CORNERS)}")
     short = min(height, width)
     box_height = min(1.0, share * short / height)
     box_width = min(1.0, share * aspect * short / width)
