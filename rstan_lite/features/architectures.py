@@ -7,7 +7,7 @@ PuppetNet is a residual network that was trained on puppets.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,48 +20,20 @@ BNINCEPTION = "bninception"
 BNINCEPTION_URL = "http://data.lip6.fr/cadene/pretrainedmodels/bn_inception-52deb4733.pth"
 
 
-class Block(NamedTuple):
-    """Output channels of a block's four branches, which are concatenated in this order.
-
-    one: of the 1 x 1 convolution. three: of the 1 x 1 and the 3 x 3 convolution. double: of the
-    1 x 1 and of each of the two 3 x 3 convolutions. pool: "average" or "maximum", of 3 x 3 places.
-    project: of the 1 x 1 convolution after it. A block without `one` and `project` (0) halves the
-    side, and passes the maximum on.
-    """
-
-    one: int
-    three: tuple[int, int]
-    double: tuple[int, int]
-    pool: str
-    project: int
-
-    @property
-    def stride(self) -> int:
-        return 1 if self.one else 2
-
-    def branches(self) -> list[list[tuple[str, int, int, int]]]:
-        """Convolutions of each branch: name, output channels, kernel, stride; the pooled last."""
-        (three_in, three), (double_in, double) = self.three, self.double
-        ends = [("double_3x3_1", double, 3, 1), ("double_3x3_2", double, 3, self.stride)]
-        return [
-            *([[("1x1", self.one, 1, 1)]] if self.one else []),
-            [("3x3_reduce", three_in, 1, 1), ("3x3", three, 3, self.stride)],
-            [("double_3x3_reduce", double_in, 1, 1), *ends],
-            [("pool_proj", self.project, 1, 1)] if self.project else [],
-        ]
-
-
+# Output channels of a block: of the 1 x 1 convolution; of the 1 x 1 and the 3 x 3; of the 1 x 1 and
+# each of two 3 x 3; pooling of 3 x 3 places, and the 1 x 1 after it. A block with 0 for the first
+# and the last of them halves the side, and passes the maximum on.
 BLOCKS = {
-    "3a": Block(64, (64, 64), (64, 96), "average", 32),
-    "3b": Block(64, (64, 96), (64, 96), "average", 64),
-    "3c": Block(0, (128, 160), (64, 96), "maximum", 0),
-    "4a": Block(224, (64, 96), (96, 128), "average", 128),
-    "4b": Block(192, (96, 128), (96, 128), "average", 128),
-    "4c": Block(160, (128, 160), (128, 160), "average", 128),
-    "4d": Block(96, (128, 192), (160, 192), "average", 128),
-    "4e": Block(0, (128, 192), (192, 256), "maximum", 0),
-    "5a": Block(352, (192, 320), (160, 224), "average", 128),
-    "5b": Block(352, (192, 320), (192, 224), "maximum", 128),
+    "3a": (64, (64, 64), (64, 96), "average", 32),
+    "3b": (64, (64, 96), (64, 96), "average", 64),
+    "3c": (0, (128, 160), (64, 96), "maximum", 0),
+    "4a": (224, (64, 96), (96, 128), "average", 128),
+    "4b": (192, (96, 128), (96, 128), "average", 128),
+    "4c": (160, (128, 160), (128, 160), "average", 128),
+    "4d": (96, (128, 192), (160, 192), "average", 128),
+    "4e": (0, (128, 192), (192, 256), "maximum", 0),
+    "5a": (352, (192, 320), (160, 224), "average", 128),
+    "5b": (352, (192, 320), (192, 224), "maximum", 128),
 }
 
 
@@ -84,17 +56,30 @@ class BNInception(nn.Module):
         self._add("conv1_7x7_s2", 3, 64, 7, 2)
         self._add("conv2_3x3_reduce", 64, 64)
         self._add("conv2_3x3", 64, 192, 3)
-        width = 192
-        for name, block in BLOCKS.items():
+        width, self.branches = 192, dict[str, list[list[str]]]()  # a block's units; the pooled last
+        for block, (one, (three_in, three), (double_in, double), _, project) in BLOCKS.items():
+            stride = 1 if one else 2
+            units = [
+                [("1x1", one, 1, 1)] if one else [],
+                [("3x3_reduce", three_in, 1, 1), ("3x3", three, 3, stride)],
+                [
+                    ("double_3x3_reduce", double_in, 1, 1),
+                    ("double_3x3_1", double, 3, 1),
+                    ("double_3x3_2", double, 3, stride),
+                ],
+                [("pool_proj", project, 1, 1)] if project else [],
+            ]
             ends = []
-            for branch in block.branches():
+            for branch in units:
                 inner = width
-                for unit, outputs, kernel, stride in branch:
-                    self._add(f"inception_{name}_{unit}", inner, outputs, kernel, stride)
+                for name, outputs, kernel, by in branch:
+                    self._add(f"inception_{block}_{name}", inner, outputs, kernel, by)
                     inner = outputs
                 ends.append(inner)
-            self.add_module(f"inception_{name}_output", Concatenation())
-            width = sum(ends)
+            self.add_module(f"inception_{block}_output", Concatenation())
+            named = [[f"inception_{block}_{name}" for name, *_ in branch] for branch in units]
+            self.branches[block] = named if one else named[1:]
+            width = sum(ends if one else ends[1:])
         self.global_pool = nn.AdaptiveAvgPool2d(1)
         self.last_linear = nn.Linear(width, classes)
 
@@ -104,32 +89,28 @@ class BNInception(nn.Module):
         # torch's momentum of 0.1 is Caffe's 0.9, the share that a running average keeps
         self.add_module(name + "_bn", nn.BatchNorm2d(outputs))
 
-    def _apply_unit(self, name: str, x: Tensor) -> Tensor:
-        normed = self.get_submodule(name + "_bn")(self.get_submodule(name)(x))
-        return functional.relu(normed)
-
-    def _block(self, name: str, block: Block, x: Tensor) -> Tensor:
-        if block.pool == "average":
-            pooled = functional.avg_pool2d(x, 3, 1, padding=1)  # zeros at the border count
-        elif block.stride == 1:
-            pooled = functional.max_pool2d(x, 3, 1, padding=1)
-        else:
-            pooled = functional.max_pool2d(x, 3, 2, ceil_mode=True)
-        branches = block.branches()
-        ends = [x] * (len(branches) - 1) + [pooled]
-        for i, branch in enumerate(branches):
-            for unit, *_ in branch:
-                ends[i] = self._apply_unit(f"inception_{name}_{unit}", ends[i])
-        return self.get_submodule(f"inception_{name}_output")(ends)
+    def _through(self, names: list[str], x: Tensor) -> Tensor:
+        for name in names:
+            x = self.get_submodule(name + "_bn")(self.get_submodule(name)(x))
+            x = functional.relu(x)
+        return x
 
     def forward(self, images: Tensor) -> Tensor:
-        x = self._apply_unit("conv1_7x7_s2", images)  # (B, 64, s/2, s/2)
+        x = self._through(["conv1_7x7_s2"], images)  # (B, 64, s/2, s/2)
         # rounded up, as Caffe does: 112 places become 56, not 55
         x = functional.max_pool2d(x, 3, 2, ceil_mode=True)
-        x = self._apply_unit("conv2_3x3", self._apply_unit("conv2_3x3_reduce", x))
+        x = self._through(["conv2_3x3_reduce", "conv2_3x3"], x)
         x = functional.max_pool2d(x, 3, 2, ceil_mode=True)  # (B, 192, s/8, s/8)
-        for name, block in BLOCKS.items():
-            x = self._block(name, block, x)
+        for block, (one, _, _, pool, _) in BLOCKS.items():
+            if pool == "average":
+                pooled = functional.avg_pool2d(x, 3, 1, padding=1)  # zeros at the border count
+            elif one:
+                pooled = functional.max_pool2d(x, 3, 1, padding=1)
+            else:
+                pooled = functional.max_pool2d(x, 3, 2, ceil_mode=True)
+            *others, last = self.branches[block]
+            ends = [*(self._through(names, x) for names in others), self._through(last, pooled)]
+            x = self.get_submodule(f"inception_{block}_output")(ends)
         return self.last_linear(self.global_pool(x).flatten(1))
 
 

@@ -77,8 +77,8 @@ def find_network(
         return installed_file(backbone[-1])
     # puppets are read as JHMDB is, which is tune's default
     kind = type(dataset)
-    own = "" if kind.__module__.startswith("rstan_lite.") else f"{kind.__module__}:{kind.__name__}"
-    named = "" if dataset.NAME == "jhmdb" and not own else f" --dataset {own or dataset.NAME}"
+    own = dataset.NAME or f"{kind.__module__}:{kind.__name__}"
+    named = "" if own == "jhmdb" else f" --dataset {own}"
     fold = f" --fold {dataset.fold}" if dataset.fold else ""
     part = part_name(dataset.split, dataset.fold)
     found = f"no {stream} network of {backbone} tuned on the training part of {part}"

@@ -172,27 +172,14 @@ def missing_sequences(
     dataset: ClipDataset, wanted: Mapping[ClipSequence, list[Clip]], settings: FeatureSettings,
     cache: str | Path, device: str,
 ) -> Extraction:  # fmt: skip
-    """The steps that make what the stores under `cache` lack of sequences of clips."""
+    """The steps that make what the stores under `cache` lack of sequences of clips, of any size.
+
+    There is a store for each stream (or "target") and sequence. Raises as
+    `FeatureSettings.places_of` does, and CheckpointError for a missing or damaged file of weights.
+    """
     flow = estimator(settings.flow, settings.flow_weights, device)
     inputs = inputs_store(dataset, cache, settings.frames, flow, settings.camera)
-    stores = feature_stores(settings, inputs.recipe, list(wanted), cache)
-    todo: dict[Clip, list[Wanted]] = {}
-    prints = cached(fingerprint)  # each clip is read once for all stores
-    for key, store in stores.items():
-        for clip in store.missing(wanted[key[1]], prints):
-            todo.setdefault(clip, []).append(key)
-    return Extraction(dataset, inputs, todo, stores, settings, device)
-
-
-def feature_stores(
-    settings: FeatureSettings, recipe: Mapping[str, Any], sequences: Sequence[ClipSequence],
-    cache: str | Path,
-) -> dict[Wanted, Store]:  # fmt: skip
-    """A store for each stream (or "target") and sequence, with views of any size.
-
-    recipe: see `InputStore`. Raises as `FeatureSettings.places_of` does.
-    """
-    places = settings.places_of([one.view for one in sequences])
+    places = settings.places_of([one.view for one in wanted])
     made_by: dict[str, dict[str, Any]] = {}
     for stream, weights in settings.weights.items():
         read_state(Path(weights))  # a missing or damaged file is said before its hash is taken
@@ -200,11 +187,18 @@ def feature_stores(
         made_by[stream] = {"backbone": name, "weights": weights_hash(weights), "size": size}
         made_by[stream] |= {"content": f"features 2, {stream}", **backbone(name).content(stream)}
     stores: dict[Wanted, Store] = {}
-    for one in sequences:
+    todo: dict[Clip, list[Wanted]] = {}
+    prints = cached(fingerprint)  # each clip is read once for all stores
+    for one, clips in wanted.items():
         extent = {} if one.extent == "whole" else {"extent": one.extent}
-        shared = {"inputs": {**recipe, "frames": one.frames, **extent}, "view": one.view}
-        for stream, how in made_by.items():
-            stores[stream, one] = Store.under(cache, stream, {**shared, **how})
-        key = {"content": "target 1", "size": settings.size, "places": places[one.view], **shared}
-        stores["target", one] = Store.under(cache, "target", key)
-    return stores
+        shared = {"inputs": {**inputs.recipe, "frames": one.frames, **extent}, "view": one.view}
+        made_by["target"] = {
+            "content": "target 1",
+            "size": settings.size,
+            "places": places[one.view],
+        }
+        for kind, how in made_by.items():
+            stores[kind, one] = Store.under(cache, kind, {**shared, **how})
+            for clip in stores[kind, one].missing(clips, prints):
+                todo.setdefault(clip, []).append((kind, one))
+    return Extraction(dataset, inputs, todo, stores, settings, device)

@@ -125,11 +125,6 @@ class TrainConfig:
                 expected = f"at most the {self.stored_frames} stored frames of a clip"
                 hint = "Raise --stored-frames (the features are then computed anew)."
                 raise ConfigError(f"--{name.replace('_', '-')}", f"{frames}", expected, hint)
-        if self.second_dataset == self.dataset and self.second_root == self.root:
-            place = self.second_root or "the cache"
-            found = f"{self.second_dataset} in {place}, as the first one is"
-            expected = "another data set, or another --second-root"
-            raise ConfigError("--second-dataset", found, expected)
 
     @property
     def head(self) -> str:

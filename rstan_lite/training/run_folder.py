@@ -51,15 +51,8 @@ def check(folder: Path, config: TrainConfig) -> None:
         raise ConfigError(folder, found, expected, hint)
 
 
-def begin(folder: Path, config: TrainConfig) -> None:
-    """Make a run folder for a configuration. Raises ConfigError as `check` does."""
-    check(folder, config)
-    if not (folder / CONFIG).exists() or differences(read_config(folder / CONFIG), config):
-        write_config(folder, config)
-
-
 def write_config(folder: Path, config: TrainConfig) -> None:
-    """Write config.json, unchecked: say, where a run's data lie now."""
+    """Write config.json, which makes the folder a run's. See `check` for what may be there."""
     write_atomically(folder / CONFIG, config.to_json().encode())
 
 

@@ -68,13 +68,13 @@ def train(
         if done is None:
             stack.enter_context(alone(out, "a run that is trained"))
             done = _finished(out)  # by a process that was here until now
-        if begun != config:
-            run_folder.write_config(out, config)
         if done is not None:
+            if begun != config:
+                run_folder.write_config(out, config)
             return done
         clear_parts(out)
         parts = scaled(config, load_parts(config, progress) if parts is None else parts)
-        run_folder.begin(out, config)
+        run_folder.write_config(out, config)
         warn_of_seen(parts.seen)
 
         # The model, and the loop, which leaves the best epoch's weights in it.

@@ -58,7 +58,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "store": _store,
     "predictions": lambda out: runs.write_predictions(out / "predictions.npz", SCORES),
     "scores": lambda out: write_csv(out / "scores.csv", SCORES),
-    "run": lambda out: runs.begin(out, TrainConfig(root="x" * 20_000)),
+    "run": lambda out: runs.write_config(out, TrainConfig(root="x" * 20_000)),
     "animation": lambda out: write_animation(
         np.random.default_rng(0).integers(0, 255, (9, 64, 64, 3), dtype=np.uint8), out / "a.mp4"
     ),

@@ -96,7 +96,7 @@ def _run(folder: Path, root: Path, networks: dict[str, str]) -> None:
             "test_frames": 3, "device": "cpu", "d_h": 8, "d_att": 4, "cache": str(root / "cache"),
         },
     )  # fmt: skip
-    runs.begin(folder, replace(config, **{"iterations": SMALL["iterations"]}))
+    runs.write_config(folder, replace(config, **{"iterations": SMALL["iterations"]}))
     sizes = dict.fromkeys(STREAMS, 128)
     model = RSTAN(RSTANConfig(STREAMS, sizes, sizes, {"puppets": 3}, d_h=8, d_att=4))
     hashes = {stream: (path, weights_hash(path)) for stream, path in networks.items()}

@@ -76,7 +76,7 @@ def write_run(plan, row, seed, right, names, share=None):
     labels = np.zeros(len(names), np.int64)
     scores = np.where(np.array(right)[:, None], [0.9, 0.1], [0.1, 0.9]).astype(np.float32)
     if not row.fused:
-        runs.begin(folder, plan.config(row, seed))
+        runs.write_config(folder, plan.config(row, seed))
     runs.write_predictions(
         folder / runs.PREDICTIONS["test"], Predictions(tuple(names), labels, scores, ("a", "b"))
     )

@@ -126,7 +126,7 @@ def test_missing_splits_are_said(folder, tmp_path):
     given = [str(folder / f"rstan-{split}-0") for split in (1, 2)]
     with pytest.raises(ConfigError, match=r"no finished run of split 3;.*train --split N"):
         find_runs(given, [1, 2, 3])
-    runs.begin(tmp_path / "begun", resolve("tiny", {**OPTIONS, "split": 2, "seed": 7}))
+    runs.write_config(tmp_path / "begun", resolve("tiny", {**OPTIONS, "split": 2, "seed": 7}))
     with pytest.raises(ConfigError, match=r"no finished run of .*begun"):
         find_runs([*given, str(tmp_path / "begun")])
     with pytest.raises(ConfigError, match=r"no finished run of split 1, split 2, split 3"):
@@ -144,7 +144,7 @@ def test_a_command_says_its_configuration_again(tmp_path):
 
 def test_runs_of_other_settings_are_no_table(folder, tmp_path):
     one, other = folder / "rstan-1-0", tmp_path / "other-2"
-    runs.begin(other, resolve("tiny", {**OPTIONS, "split": 2, "lambda_aa": 1.0}))
+    runs.write_config(other, resolve("tiny", {**OPTIONS, "split": 2, "lambda_aa": 1.0}))
     runs.write_json(other / runs.METRICS, {})
     with pytest.raises(ConfigError, match=r"lambda_aa 1\.0; expected lambda_aa 0\.5 as in"):
         find_runs([str(one), str(other)])

@@ -137,7 +137,7 @@ def test_another_configuration_is_refused_naming_what_differs(finished):
 
 
 def test_a_folder_in_which_nothing_was_saved_can_be_begun_anew(tmp_path):
-    runs.begin(tmp_path, CONFIG)
+    runs.write_config(tmp_path, CONFIG)
     other = resolve("tiny", {**OPTIONS, "iterations": 2})
     assert train(other, tmp_path, make_parts(16, 8, 8), progress=False)["iterations"] == 2
     (tmp_path / "config.json").unlink()
