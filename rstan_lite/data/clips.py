@@ -125,18 +125,15 @@ class ClipDataset(ABC):
         names = [f"{clip.action}/{clip.name}" for clip in absent]
         none = len(names) == len({*train, *test})
         if absent and (none or not skip_missing):
-            more = len(names) - NAMED_IN_ERROR
-            shown = ", ".join(names[:NAMED_IN_ERROR]) + (f" and {more} more" if more > 0 else "")
+            found = f"{len(names)} of the {len(clips)} clips of split {self.split} missing: "
+            found += ", ".join(names[:NAMED_IN_ERROR]) + ", ..." * (len(names) > NAMED_IN_ERROR)
             if none:
                 inside = sorted((self.root / self.layout).glob("*/*"))[:NAMED_IN_ERROR]
                 held = ", ".join(str(path.relative_to(self.root)) for path in inside)
-                shown += f"; there is {held or f'nothing in a folder of {self.layout}'}"
-            raise DataError(
-                self.root,
-                f"{len(names)} of the {len(clips)} clips of split {self.split} missing: {shown}",
-                f"every clip that the split lists name, as {self.layout}/<class>/<clip>",
-                "Complete the copy, or leave them out with missing='skip' (--missing skip).",
-            )
+                found += f"; there is {held or f'nothing in a folder of {self.layout}'}"
+            expected = f"every clip that the split lists name, as {self.layout}/<class>/<clip>"
+            hint = "Complete the copy, or leave them out with missing='skip' (--missing skip)."
+            raise DataError(self.root, found, expected, hint)
         self.missing = tuple(names)
         train, self.test = ([clip for clip in part if clip not in absent] for part in (train, test))
         self.train, self.validation = carve_validation(train, validation, seed)
@@ -198,8 +195,7 @@ class ClipDataset(ABC):
                 raise DataError(first.where, first.found, first.expected, said) from first
             named = [f"{clip.action}/{clip.name} ({e.found})" for clip, e in damaged.items()]
             found = f"{len(named)} damaged clips: {'; '.join(named)}"
-            expected, hint = "clips and silhouettes that can be read", hint.replace(" it", " them")
-            raise DataError(self.root, found, expected, hint) from first
+            raise DataError(self.root, found, "clips that can be read", hint) from first
         for part in ("train", "validation", "test"):
             clips: list[Clip] = getattr(self, part)
             found_here = {f"{c.action}/{c.name}": str(damaged[c]) for c in clips if c in damaged}

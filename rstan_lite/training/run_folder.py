@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import platform
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
@@ -200,37 +199,6 @@ def read_log(path: Path) -> list[EpochLog]:
         return rows
     except (OSError, ValueError, TypeError, csv.Error) as error:
         raise CheckpointError(path, str(error), "the log.csv of a run") from error
-
-
-class TensorBoard:
-    """The rows as TensorBoard events, where it is installed; say: where not, on stderr."""
-
-    def __init__(self, folder: Path, say: bool = True):
-        self._folder = folder
-        self._writer: Any = None
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self._library: Any = SummaryWriter
-        except ImportError:
-            self._library = None
-            if say:
-                print("TensorBoard is not installed: log.csv alone is written.", file=sys.stderr)
-
-    def add(self, row: EpochLog) -> None:
-        """Write one epoch to the disk: what is in a checkpoint must be here, too."""
-        if self._library is None:
-            return
-        if self._writer is None:  # later events of before a resumed checkpoint are replaced
-            self._writer = self._library(str(self._folder), purge_step=row.epoch)
-        for name, value in asdict(row).items():
-            if name != "epoch" and value is not None:
-                self._writer.add_scalar(name, value, row.epoch)
-        self._writer.flush()
-
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
 
 
 def versions() -> dict[str, str]:

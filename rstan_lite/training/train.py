@@ -85,19 +85,11 @@ def train(
         stack.enter_context(for_work(config.batch_size * sum(map(torch.numel, model.parameters()))))
         if progress:
             _introduce(config, parts, f"recurrence {model.plan(device)}")
-        board = run_folder.TensorBoard(out, progress)
-
-        def record(row: EpochLog) -> None:
-            board.add(row)
-            if on_epoch:
-                on_epoch(row)
-
         trained = fit(
             model, parts.train, parts.validation, config, second=second, resume=out / RESUME,
-            run=_identity(parts), on_epoch=record, progress=progress, stop_after=stop_after,
+            run=_identity(parts), on_epoch=on_epoch, progress=progress, stop_after=stop_after,
             on_save=lambda epochs: run_folder.write_log(out / run_folder.LOG, epochs),
         )  # fmt: skip
-        board.close()
         if trained.iteration < config.iterations:
             return None
 

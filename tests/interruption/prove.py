@@ -4,7 +4,7 @@
 
 What follows `--` are options of `rstan-lite train`. FOLDER/whole is never killed; FOLDER/killed is,
 by SIGKILL, and given again each time. Both run at once. Every file of the run must be equal byte
-for byte in the end, metrics but for seconds and memory, TensorBoard's numbers by value.
+for byte in the end, metrics but for seconds and memory.
 The exit code is 1 where anything differs. A short form of it is a test, `test_kills.py`.
 """
 
@@ -84,14 +84,6 @@ def _waiting(terminal: int) -> bytes:
     return text
 
 
-def events(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """TensorBoard's numbers of a run, as it shows them: (epoch, value) by tag."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    found = EventAccumulator(str(folder)).Reload()
-    return {tag: [(e.step, e.value) for e in found.Scalars(tag)] for tag in found.Tags()["scalars"]}
-
-
 def differences(one: Path, other: Path) -> list[str]:
     """What differs between two finished run folders, in words; prints the hashes."""
     found = []
@@ -106,8 +98,6 @@ def differences(one: Path, other: Path) -> list[str]:
     names = sorted(n for n in {*first, *second} if first.get(n) != second.get(n))
     found += [f"metrics.json: {name}" for name in names if name not in TIMED]
     print(f"metrics.json: {len(first)} numbers; different: {', '.join(names) or 'none'}")
-    if events(one) != events(other):
-        found.append("TensorBoard's numbers")
     left = [p.name for p in other.iterdir() if p.name.startswith(("resume", "."))]
     return found + [f"left behind: {name}" for name in sorted(left)]
 

@@ -132,22 +132,6 @@ def test_a_log_that_lags_behind_the_checkpoint_catches_up(parts, whole, tmp_path
     assert read_log(tmp_path / "log.csv") == read_log(whole[0] / "log.csv")[:2]
 
 
-def test_tensorboard_shows_each_epoch_once(parts, whole, tmp_path, monkeypatch):
-    pytest.importorskip("tensorboard")
-    from interruption.prove import events
-
-    # two epochs are on the screen, but a kill comes before the second one is in a checkpoint
-    train(CONFIG, tmp_path, parts, progress=False, stop_after=1)
-    with monkeypatch.context() as patched:
-        patched.setattr(Keeper, "save", die)
-        with pytest.raises(KeyboardInterrupt):
-            train(CONFIG, tmp_path, parts, progress=False, stop_after=2)
-    assert [step for step, _ in events(tmp_path)["main_loss"]] == [1, 2]
-    train(CONFIG, tmp_path, parts, progress=False)
-    assert events(tmp_path) == events(whole[0])
-    assert [step for step, _ in events(tmp_path)["main_loss"]] == [1, 2, 3]
-
-
 def test_a_run_with_the_version_before_alone_is_a_begun_one(parts, tmp_path):
     train(CONFIG, tmp_path, parts, progress=False, stop_after=1)
     (tmp_path / "resume.pt").rename(tmp_path / "resume.pt.previous")
