@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from rstan_lite.data.clips import ClipDataset
 from rstan_lite.data.datasets import DATASETS, open_clips
-from rstan_lite.data.transforms import view_side
 from rstan_lite.features.backbones import backbone
 from rstan_lite.features.extraction import FeatureSettings
 from rstan_lite.features.networks import find_network, look
@@ -76,8 +75,8 @@ def load_parts(config: TrainConfig, progress: bool = True) -> Parts:
     found: dict[str, Any] = {**_prepare(config, PARTS, networks, dataset, progress)}
     dataset.check_training()  # damaged clips may have been left out
     if other is not None:
-        of_other = _prepare(second_config(config), ("train",), networks, other, progress)
-        found |= {"second": of_other["train"], "second_missing": other.missing}
+        second = _prepare(second_config(config), ("train",), networks, other, progress)["train"]
+        found |= {"second": second, "second_missing": other.missing}
         found |= {"second_damaged": other.damaged, "second_shared": shared}
     return Parts(
         **found,
@@ -117,8 +116,6 @@ def find_sources(config: TrainConfig, progress: bool = True) -> Sources:
     Raises ConfigError, DataError (clips) and CheckpointError (networks).
     """
     dataset = open_dataset(config, progress)
-    for name in config.views:
-        view_side(name, config.size)  # one that there isn't is said before networks are looked for
     other, shared = _open_second(config, dataset, progress)
     named = {"appearance": config.appearance_weights, "motion": config.motion_weights}
     networks = {}
@@ -138,20 +135,15 @@ def cache_folder(config: TrainConfig) -> Path:
 
 def open_dataset(config: TrainConfig, progress: bool = True) -> ClipDataset:
     """The data set of a configuration; puppets are generated. Raises ConfigError, DataError."""
-    root = config.root
-    _check_root("--root", root, config.dataset, "Use --dataset puppets for generated clips.")
-    if config.dataset == PUPPETS:
+    root, name = config.root, config.dataset
+    if name == PUPPETS:
         root = root or str(cache_folder(config) / FOLDER)
         generated(Path(root), PUPPETS_PER_CLASS, PUPPETS_ACTIONS, PUPPETS_RIVALS, progress)
-    return open_clips(
-        config.dataset, root, config.split, config.missing, config.validation, config.damaged,
-        config.fold,
-    )  # fmt: skip
-
-
-def _check_root(option: str, root: str, dataset: str, hint: str) -> None:
-    if not root and dataset != PUPPETS:
-        raise ConfigError(option, "nothing", f"the folder of the {dataset} clips", hint)
+    if not root:
+        hint = "Use --dataset puppets for generated clips."
+        raise ConfigError("--root", "nothing", f"the folder of the {name} clips", hint)
+    how = config.split, config.missing, config.validation, config.damaged, config.fold
+    return open_clips(name, root, *how)
 
 
 def generated(
@@ -187,8 +179,9 @@ def _open_second(
     """A configuration's second data set, or None; and its clips that the first one judges by."""
     if config.second_dataset == "none":
         return None, ()
-    hint = "Use --second-dataset none to train without them."
-    _check_root("--second-root", config.second_root, config.second_dataset, hint)
+    if not config.second_root and config.second_dataset != PUPPETS:
+        expected = f"the folder of the {config.second_dataset} clips"
+        raise ConfigError("--second-root", "nothing", expected)
     if {config.dataset, config.second_dataset} == {"jhmdb", "hmdb51"}:
         warnings.warn(
             "JHMDB was cut from HMDB51 with splits of its own, so test clips of the one stand in "
@@ -208,9 +201,9 @@ def _open_second(
 
 def feature_settings(config: TrainConfig, networks: Mapping[str, str]) -> FeatureSettings:
     """What the features of a configuration are made with. networks: each stream's weights file."""
-    lacking = [stream for stream in config.streams if stream not in networks]
-    if lacking:
-        raise CheckpointError("networks", f"{sorted(networks)}", f"one for {lacking[0]!r} as well")
+    if not set(config.streams) <= networks.keys():
+        expected = f"one for each of {', '.join(config.streams)}"
+        raise CheckpointError("networks", f"{sorted(networks)}", expected)
     weights = {stream: networks[stream] for stream in config.streams}
     names = {spec.name for spec in fields(FeatureSettings)} - {"weights", "frames"}
     shared: dict[str, Any] = {name: getattr(config, name) for name in names}

@@ -18,7 +18,7 @@ from rstan_lite.features.networks import split_name
 from rstan_lite.lab.network_tuning import Tuner, tune
 from rstan_lite.lab.tuning_images import TuneSettings, fill_inputs
 from rstan_lite.system.errors import BusyError, ConfigError
-from rstan_lite.system.interruption import Interrupted, Keeper
+from rstan_lite.system.interruption import Interrupted
 from rstan_lite.training import loop
 from rstan_lite.training import run_folder as runs
 from rstan_lite.training import train as whole_run
