@@ -28,16 +28,15 @@ def read_split(path: str | Path) -> dict[str, int]:
     Raises DataError with the line's number for a bad line, a bad number or a clip named twice.
     """
     parts: dict[str, int] = {}
-    form = "'<clip>.avi 1' (train) or '... 2'"
-    for where, line in list_lines(path, f"lines {form}"):
-        file, _, part = line.rpartition(" ")
-        name = file.strip().removesuffix(".avi")
-        if name == file.strip() or part not in ("0", "1", "2"):
+    form = "lines '<clip>.avi 1' (train) or '... 2'"
+    for where, line in list_lines(path, form):
+        found = re.fullmatch(r"(.*\S)\.avi\s+([012])", line)
+        if found is None:
             raise DataError(where, repr(line[:120]), form)
-        check_name(where, name)
-        if name in parts:
-            raise DataError(where, f"{name} a second time", "each clip once")
-        parts[name] = int(part)
+        check_name(where, found[1])
+        if found[1] in parts:
+            raise DataError(where, f"{found[1]} a second time", "each clip once")
+        parts[found[1]] = int(found[2])
     return parts
 
 

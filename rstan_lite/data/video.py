@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import cast
+from typing import BinaryIO, cast
 
 import av
 import cv2
@@ -30,6 +31,7 @@ STRICT = {"err_detect": "explode", "max_pixels": str(MAX_PIXELS)}
 BARE = ("m4v", "mpegvideo", "h264", "hevc", "mjpeg", "mp3")  # found inside of a damaged AVI
 CLOSED = {"protocol_whitelist": "none"}  # so that a playlist can't open other files
 UNFILLED = (0, 2**32 - 1)  # an AVI's lengths where its writer did not come to an end, or can't seek
+TS_PACKET = 188  # bytes of each packet of an MPEG transport stream, which begins with "G"
 PQ = 16  # FFmpeg's number of HDR10's transfer curve, SMPTE ST 2084
 _POWER = (np.arange(256) / 255) ** (32 / 2523)
 _LIGHT = (np.maximum(_POWER - 0.8359375, 0) / (18.8515625 - 18.6875 * _POWER)) ** (16384 / 2610)
@@ -155,17 +157,38 @@ def check_one_size(path: Path, frames: Iterable[np.ndarray]) -> None:
 
 
 def _check_length(path: Path) -> bool:
-    """Refuse an AVI cut short, by its own size, which FFmpeg would decode in silence; is it one?"""
+    """Refuse an AVI, Matroska or MPEG-TS file cut short, by its own sizes; whether it is an AVI.
+
+    FFmpeg would decode what is there in silence.
+    """
+    expected, size = 0, path.stat().st_size
     with path.open("rb") as file:
-        head, size = file.read(12), path.stat().st_size
-    if not size or head[8:] == b"WEBP":
+        head = file.read(TS_PACKET + 1)
+        is_avi = head[:4] == b"RIFF" and head[8:12] == b"AVI "
+        length = int.from_bytes(head[4:8], "little")
+        if is_avi and length not in UNFILLED:
+            expected = length + 8
+        elif head[:4] == b"\x1a\x45\xdf\xa3":  # Matroska: a header and a segment, with their sizes
+            file.seek(4)
+            file.seek(_ebml_size(file) + 4, os.SEEK_CUR)
+            length = _ebml_size(file)
+            expected = file.tell() + length
+        elif head[:1] == head[TS_PACKET:] == b"G":
+            expected = -(-size // TS_PACKET) * TS_PACKET
+    if not size or head[8:12] == b"WEBP":
         raise DataError(path, "a WebP picture" if size else "0 bytes", "a video")
-    is_avi = head[:4] == b"RIFF" and head[8:] == b"AVI "
-    length = int.from_bytes(head[4:8], "little")
-    if is_avi and length not in UNFILLED and size < length + 8:
+    if size < expected:
         found = f"{size} bytes: the file is cut short"
-        raise DataError(path, found, f"the {length + 8} bytes of its header", AGAIN)
+        raise DataError(path, found, f"the {expected} bytes of its header", AGAIN)
     return is_avi
+
+
+def _ebml_size(file: BinaryIO) -> int:
+    """The size that stands next in a Matroska file; 0 for one that its writer did not know."""
+    first = file.read(1) or b"\0"
+    bits = 7 * (9 - first[0].bit_length())
+    number = int.from_bytes(first + file.read(bits // 7 - 1), "big") % (1 << bits)
+    return 0 if number == (1 << bits) - 1 else number
 
 
 def _has_index(path: Path) -> bool:

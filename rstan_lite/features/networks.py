@@ -102,10 +102,9 @@ def _tuned_card(path: Path) -> dict[str, Any]:
     place, expected, mend = path.with_suffix(".json"), "the card of a tuned network", "Tune again."
     card = read_json(place, CheckpointError, expected, mend)
     with suppress(KeyError, TypeError):
-        split = card["split"]
-        named = [split["dataset"], split["split"], *split["validation"], card["backbone"]]
-        accuracy = card["best"]["validation_accuracy"]
-        if 0 <= accuracy <= 1 and all(isinstance(name, str | int) for name in named):
+        named = [card["backbone"], *card["split"]["validation"]]
+        right = all(isinstance(name, str) for name in named)
+        if right and 0 <= card["best"]["validation_accuracy"] <= 1:
             return card
     raise CheckpointError(place, "other content", expected, mend)
 

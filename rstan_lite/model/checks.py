@@ -35,9 +35,8 @@ def check_config(config: Any) -> None:
                 raise ConfigError(field, f"sizes for {sorted(found)}", expected)
         for name, number in found.items():
             check_count(f"{field}[{name!r}]", number)
-    taken = nn.ModuleDict()
-    for name in config.heads:  # looked up by attribute: it must not hide one that modules have
-        if not isinstance(name, str) or not name.isidentifier() or hasattr(taken, name):
+    for name in config.heads:
+        if not isinstance(name, str) or not name.isidentifier() or hasattr(nn.ModuleDict, name):
             expected = "names of letters, digits and underscores that torch.nn.ModuleDict lacks"
             raise ConfigError("heads", f"a head named {name!r}", expected)
     for field in ("d_h", "d_att", "window"):

@@ -62,28 +62,26 @@ class Versions:
         A damaged version is named on stderr, and the one before it taken, so that `take` may be
         called twice. Raises CheckpointError where no version can be read, and what `take` raises.
         """
-        damages: dict[Path, str] = {}
-        for path in (self.path, self.previous):
-            if not path.exists():
-                continue
+        damages: dict[str, str] = {}
+        for path in filter(Path.exists, (self.path, self.previous)):
             try:
                 taken = take(_read(path, device))
             except RstanError:
                 raise
             except Exception as error:  # torch and pickle raise many types
-                damages[path] = (str(error) or type(error).__name__).splitlines()[0]
+                damages[path.name] = (str(error) or type(error).__name__).splitlines()[0]
                 continue
             self._newest_is_good = not damages
-            for damaged, why in damages.items():
+            for name, why in damages.items():
                 text = f"a damaged file ({why}); going on from {path.name}, saved before"
-                print(f"warning: {damaged}: found {text}.", file=sys.stderr)
+                print(f"warning: {path.with_name(name)}: found {text}.", file=sys.stderr)
             return taken
         if not damages:
             return None
-        found = " and ".join(f"{path.name}: {why}" for path, why in damages.items())
-        hint = f"Remove {' and '.join(path.name for path in damages)}: the run then starts anew."
+        found = " and ".join(f"{name}: {why}" for name, why in damages.items())
+        hint = f"Remove {' and '.join(damages)}: the run then starts anew."
         expected = "the saved state of a run"
-        raise CheckpointError(next(iter(damages)), f"a damaged file ({found})", expected, hint)
+        raise CheckpointError(self.path, f"a damaged file ({found})", expected, hint)
 
     def remove(self) -> None:
         """Remove all versions, when the run is done."""
@@ -95,10 +93,7 @@ def _read(path: Path, device: str) -> dict[str, Any]:
     check_regular(path, CheckpointError, "the saved state of a run", "Remove it.")
     content = memoryview(path.read_bytes())
     body = len(_HEAD) + _DIGITS + 1
-    if content[: len(_HEAD)] != _HEAD:
-        raise ValueError("no checksum in its first line")
-    line = _HEAD + hashlib.sha256(content[body:]).hexdigest().encode() + b"\n"
-    if content[:body] != line:
+    if content[:body] != _HEAD + hashlib.sha256(content[body:]).hexdigest().encode() + b"\n":
         raise ValueError("its checksum differs")
     found = load_torch(io.BytesIO(content[body:]), device)
     if not isinstance(found, dict):

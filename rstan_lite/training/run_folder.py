@@ -138,8 +138,7 @@ def save_model(folder: Path, model: RSTAN, description: Description) -> None:
     """Write `checkpoint.safetensors` and `checkpoint.json` into a run folder."""
     weights = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     write_atomically(folder / WEIGHTS, save(weights))
-    text = json.dumps(asdict(description), indent=2) + "\n"
-    write_atomically(folder / DESCRIPTION, text.encode())
+    write_json(folder / DESCRIPTION, asdict(description))
 
 
 def load_model(folder: Path) -> tuple[RSTAN, Description]:
@@ -189,7 +188,7 @@ def write_log(path: Path, rows: Sequence[EpochLog]) -> None:
 def read_log(path: Path) -> list[EpochLog]:
     """The epochs of a run's log.csv; CheckpointError where it is not one."""
     kinds: dict[str, Any] = {"epoch": int, "iteration": int}
-    rows = []
+    rows: list[EpochLog] = []
     check_regular(path, CheckpointError, "the log.csv of a run", most=MOST)
     try:
         with path.open(encoding="utf-8", newline="") as file:

@@ -110,7 +110,6 @@ def test_masks_may_be_mat_npz_or_png_and_of_some_clips(root):
         ("split.csv", "clip,class,part\n000,push,train\n001,push,test\n", "on both sides"),
         ("split.csv", "clip,class,part\n", "an empty list"),
         ("train.txt", "push/000.mp4\n", "'push/000.mp4'; expected '<class>/<clip> <label>'"),
-        ("train.txt", "push/000 0\njump/000 0\n", "label 0 for jump; expected push's"),
     ],
 )  # fmt: skip
 def test_bad_lists_are_refused_with_their_place(root, file, text, found):

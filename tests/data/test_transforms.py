@@ -87,12 +87,6 @@ def test_unknown_view(name):
         view(name, (240, 320), 224)
 
 
-@pytest.mark.parametrize("box", [(-0.1, 0, 1, 1), (0, 0.5, 1, 0.6), (0, 0, 0, 1)])
-def test_box_outside_the_frame(box):
-    with pytest.raises(ConfigError, match="inside"):
-        Geometry(*box, size=8)
-
-
 def test_random_colour_changes_colours_only():
     rng = np.random.default_rng(0)
     frame = rng.integers(60, 200, (12, 16, 3), dtype=np.uint8)

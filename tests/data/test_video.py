@@ -141,8 +141,9 @@ def test_a_cut_at_an_open_key_frame_is_read_from_there(tmp_path):
     assert near(read_frames(path), MADE[6:])
 
 
-def test_a_matroska_file_cut_short(tmp_path):
-    path = write_video(tmp_path / "clip.mkv", MADE)
+@pytest.mark.parametrize("ending", [".mkv", ".ts"])
+def test_a_file_of_another_container_cut_short(tmp_path, ending):
+    path = write_video(tmp_path / f"clip{ending}", MADE)
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(DataError, match=r"cut short; expected the \d+ bytes"):
         read_frames(path)

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from rstan_lite.features.architectures import BNInception
 from rstan_lite.features.backbones import FeatureNet, backbone
-from rstan_lite.features.pretrained import load_imagenet
+from rstan_lite.features.networks import load_imagenet
 from rstan_lite.system.errors import CheckpointError
 from rstan_lite.system.tensor_files import read_state
 
@@ -221,31 +221,23 @@ def old_form(state):
 
 
 @pytest.mark.parametrize("stream", ["appearance", "motion"])
-def test_both_published_forms_are_read(stream, state, tmp_path, capsys):
+def test_both_published_forms_are_read(stream, state, tmp_path):
     old = save_hashed(old_form(state), tmp_path, 16, _use_new_zipfile_serialization=False)
     net = FeatureNet(backbone("bninception"), stream)
     load_imagenet(net, old)
     check_trunk(net, state)
-    said = capsys.readouterr().err
-    assert f"{old.name}: not taken over: classifier: fc.weight, fc.bias" in said
-    assert "unknown" not in said
     new = save_hashed(state, tmp_path, 9)
     net = FeatureNet(backbone("bninception"), stream)
     load_imagenet(net, new)
     check_trunk(net, state)
-    said = capsys.readouterr().err
-    assert "classifier: last_linear.weight, last_linear.bias" in said
-    assert "counters: conv1_7x7_s2_bn.num_batches_tracked" in said
-    assert "and 66 more" in said
 
 
-def test_other_tensors_are_named(state, tmp_path, capsys):
+def test_tensors_that_lack_are_named(state, tmp_path):
     more = {**state, "extra.weight": torch.zeros(2), "last_linear.bias": torch.zeros(7)}
     save_file(more, tmp_path / "more.safetensors")
     net = FeatureNet(backbone("bninception"), "appearance")
     load_imagenet(net, tmp_path / "more.safetensors")
     check_trunk(net, state)
-    assert "unknown: extra.weight" in capsys.readouterr().err
     less = {k: v for k, v in state.items() if k != "inception_4b_3x3.weight"}
     save_file(less, tmp_path / "less.safetensors")
     with pytest.raises(CheckpointError, match=r"inception_4b_3x3\.weight"):

@@ -8,10 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rstan_lite.features import pretrained
 from rstan_lite.features.backbones import FeatureNet, backbone
-from rstan_lite.features.networks import find_network
-from rstan_lite.features.pretrained import installed_file, load_imagenet
+from rstan_lite.features.networks import (
+    find_network,
+    installed_file,
+    load_imagenet,
+    published_file,
+)
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.tensor_files import read_state
 
@@ -102,7 +105,7 @@ def test_any_network_of_timm_by_its_nodes() -> None:
     with pytest.raises(ConfigError, match="nodes of the network"), torch.device("meta"):
         FeatureNet(backbone("timm:resnet10t:layer5:global_pool"), "appearance")
     with pytest.raises(CheckpointError, match="none that are published"):
-        pretrained.published_file(found)
+        published_file(found)
 
 
 def test_a_changed_file_is_refused_by_its_hash(tmp_path) -> None:

@@ -6,9 +6,9 @@ from urllib.error import URLError
 import pytest
 import torch
 
-from rstan_lite.features import pretrained
+from rstan_lite.features import networks
 from rstan_lite.features.backbones import FeatureNet, backbone, build
-from rstan_lite.features.pretrained import POSITIONS, for_side, load_imagenet, published_file
+from rstan_lite.features.networks import load_imagenet, published_file
 from rstan_lite.system.errors import CheckpointError
 from rstan_lite.system.tensor_files import weights_hash
 
@@ -65,7 +65,7 @@ def test_a_download_is_taken(hub, monkeypatch):
             file.write(content)
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", download)
-    monkeypatch.setattr(pretrained, "_url", lambda spec: url)
+    monkeypatch.setattr(networks, "_url", lambda spec: url)
     net = FeatureNet(backbone("squeezenet1_0"), "appearance")
     load_imagenet(net, None)
     fire = "features.12.squeeze.weight"
@@ -76,27 +76,3 @@ def test_a_download_is_taken(hub, monkeypatch):
 def test_a_network_without_published_weights_is_named():
     with pytest.raises(CheckpointError, match="weights of puppetnet: found none"):
         published_file(backbone("puppetnet"))
-
-
-def test_positions_are_interpolated_for_another_side():
-    rows, columns = torch.meshgrid(torch.arange(14.0), torch.arange(14.0), indexing="ij")
-    places = torch.stack([rows, columns, torch.ones(14, 14)], -1).flatten(0, 1)  # (196, 3)
-    first = torch.tensor([[5.0, 6.0, 7.0]])
-    state = {
-        POSITIONS: torch.cat([first, places])[None].half(),
-        "conv_proj.weight": torch.zeros(3, 3, 16, 16),
-    }
-    same = for_side(state, 224, "f")
-    torch.testing.assert_close(same[POSITIONS], state[POSITIONS].float())
-    found = for_side(state, 256, "f")[POSITIONS]
-    assert found.shape == (1, 1 + 256, 3)
-    torch.testing.assert_close(found[0, :1], first)  # the class token has no place
-    grid = found[0, 1:].unflatten(0, (16, 16))
-    torch.testing.assert_close(grid[..., 2], torch.ones(16, 16), atol=1e-3, rtol=0)
-    assert (grid[0, 0, :2].abs() < 0.1).all()  # corners stay corners
-    assert ((grid[15, 15, :2] - 13).abs() < 0.1).all()
-    assert (grid[1:, :, 0] > grid[:-1, :, 0]).all()
-    assert state[POSITIONS].shape == (1, 197, 3)
-    state[POSITIONS] = torch.zeros(1, 200, 3)
-    with pytest.raises(CheckpointError, match=r"f: found positions of shape \(1, 200, 3\)"):
-        for_side(state, 256, "f")
