@@ -118,5 +118,5 @@ def test_numbers_that_are_not_finite_are_named(data, train, validation, options,
 
 
 def test_no_clips_to_train_on_is_said(data):
-    with pytest.raises(DataError, match="training part: found no clips"):
+    with pytest.raises(DataError, match="training part of puppets: found no clips"):
         fit(build_model(small(), data[0]), make_features(0), data[1], small(), progress=False)
