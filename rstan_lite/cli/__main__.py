@@ -1,4 +1,4 @@
-"""`python -m rstan_lite.cli`, as older scripts and torchrun's examples have it."""
+"""`python -m rstan_lite.cli`, as older scripts have it."""
 
 import sys
 

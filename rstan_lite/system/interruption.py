@@ -60,11 +60,11 @@ class _Handlers:
             signal.signal(number, handler)
 
 
-def run_command(body: Callable[[], int], says_interrupted: bool = True) -> int:
+def run_command(body: Callable[[], int]) -> int:
     """A command's exit code: its own, 2 for a complaint, 130 for Ctrl-C, 143 for SIGTERM.
 
-    The first signal raises Interrupted, a second ends the process. Complaints are said on stderr,
-    and interruptions where says_interrupted is true.
+    The first signal raises Interrupted, a second ends the process. Complaints and interruptions are
+    said on stderr.
     """
     asked = False
 
@@ -81,14 +81,13 @@ def run_command(body: Callable[[], int], says_interrupted: bool = True) -> int:
         try:
             return body()
         except RstanError as error:
-            with SafePoints():  # torchrun, say, tells it to stop meanwhile: it ends anyway
+            with SafePoints():  # whoever tells it to stop meanwhile: it ends anyway
                 print(f"error: {error}", file=sys.stderr, flush=True)
             return 2
         except KeyboardInterrupt as error:
             asked = True
-            if says_interrupted:
-                advice = getattr(error, "advice", Interrupted.advice)
-                print(f"\ninterrupted: {advice}", file=sys.stderr)
+            advice = getattr(error, "advice", Interrupted.advice)
+            print(f"\ninterrupted: {advice}", file=sys.stderr)
             return error.code if isinstance(error, Interrupted) else 128 + signal.SIGINT
 
 
