@@ -56,13 +56,9 @@ class ClassFolders(ClipDataset):
             said = (
                 f"{self.root / self.LISTS}, split {self.split}: {found[0]} training and {found[1]} "
             )
-            said += (
-                f"test clips of {len(lists)} classes; the official lists have {official[0]} and "
-            )
-            said += (
-                f"{official[1]} of {self.CLASSES}. Results on them are not results on {self.TITLE}."
-            )
-            warnings.warn(said, stacklevel=3)
+            said += f"test clips of {len(lists)} classes; {official[0]} and {official[1]} of the "
+            said += f"{self.CLASSES} classes of {self.TITLE} are official. Results on them are not "
+            warnings.warn(f"{said}results on {self.TITLE}.", stacklevel=3)
         return lists
 
 
