@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -132,26 +131,18 @@ def _train(arguments: argparse.Namespace) -> int:
 
 def _write_figures(out: Path, metrics: dict[str, Any]) -> None:
     """A run's curves, its confusion matrix and the accuracy of each class."""
-    import numpy as np
+    import pandas as pd
 
     from rstan_lite.show.charts import confusion_figure, curves
     from rstan_lite.show.style import keep
-    from rstan_lite.system.files import write_atomically
-    from rstan_lite.training.run_folder import CONFUSION, LOG, read_log
+    from rstan_lite.training.run_folder import CONFUSION, LOG
 
-    log = [asdict(row) for row in read_log(out / LOG)]
-    history = {
-        name: [float("nan") if row[name] is None else row[name] for row in log]
-        for name in ("main_loss", "train_accuracy", "validation_accuracy")
-    }
-    keep(curves({out.name: history}), out / "curves.png")
-    with (out / CONFUSION).open(encoding="utf-8", newline="") as file:
-        (_, *classes), *rows = csv.reader(file)
-    counts = np.array([[int(n) for n in row] for _, *row in rows])
-    keep(confusion_figure(counts, classes), out / "confusion.png")
-    shares = metrics["per_class"].items()
-    lines = [f"{name},{'' if share is None else share}" for name, share in shares]
-    write_atomically(out / "per_class.csv", "\n".join(["class,accuracy", *lines, ""]).encode())
+    log = pd.read_csv(out / LOG)[["main_loss", "train_accuracy", "validation_accuracy"]]
+    keep(curves({out.name: log.astype(float).to_dict("list")}), out / "curves.png")
+    counts = pd.read_csv(out / CONFUSION, index_col=0)
+    keep(confusion_figure(counts.to_numpy(), list(counts.columns)), out / "confusion.png")
+    accuracy = pd.Series(metrics["per_class"], name="accuracy", dtype=float)
+    accuracy.to_csv(out / "per_class.csv", index_label="class")
 
 
 def _predict(arguments: argparse.Namespace) -> int:

@@ -114,12 +114,10 @@ def _check(
         raise ConfigError("fuse", f"{n} run", "two runs or more")
     check_choice("--normalise", scores, (*NORMALISE, VALIDATION))
     check_choice("--clips", clips, ("same", "common"))
+    if weights == VALIDATION and n > MOST:
+        raise ConfigError("--weights validation", f"{n} runs", f"at most {MOST}")
     if isinstance(weights, str):
-        if weights not in ("equal", VALIDATION):
-            expected = "one of equal, validation, or a number a source"
-            raise ConfigError("--weights", repr(weights), expected)
-        if weights == VALIDATION and n > MOST:
-            raise ConfigError("--weights validation", f"{n} runs", f"at most {MOST}")
+        check_choice("--weights", weights, ("equal", VALIDATION))
         return (1 / n,) * n if weights == "equal" else None
     given = [float(weight) for weight in weights]
     total = sum(given)

@@ -31,7 +31,7 @@ def model_card(config: TrainConfig, metrics: Mapping[str, Any]) -> str:
     model = f"{' and '.join(config.streams)}; attention: {config.attention}; its fusion: "
     model += f"{config.fusion}; silhouettes in training: {config.aa_kind}"
     if config.aa_kind != "none" and metrics["attention_on_silhouette"] is None:
-        model += " (the tested clips have none, so that Eq. 18 had nothing to ask for)"
+        model += " (no silhouettes: the tested clips have none, so that Eq. 18 asked for nothing)"
     networks = "\n".join(
         f"- {stream}: {one['backbone']}, weights with SHA-256 {one['hash'][:16]}..."
         for stream, one in metrics["networks"].items()

@@ -152,7 +152,13 @@ def evaluate_run(
     if not second:
         _warn_of_others(folder, part, found[sequences[0]].names)
     each = evaluate_sequences(run.model, found, head, precision=config.precision)
-    result, listed = judged(each, found)
+    result, listed = average(list(each.values())), []
+    for one, alone in each.items():
+        crop, scale, mirror = read_view(one.view)
+        row = {"name": one.name, "extent": one.extent, "scale": scale, "crop": crop}
+        places = int(found[one].target.shape[3]) if len(found[one]) else None
+        row |= {"mirror": mirror, "frames": one.frames, "places": places}
+        listed.append(row | {"accuracy": alone.accuracy})
     metrics = part_metrics(result, found[sequences[0]], part)
     metrics |= {"frames": steps, "part": part, "head": head, "protocol": protocol}
     metrics |= {"sequences": listed, "missing_clips": list(missing), "networks": seen}
@@ -299,20 +305,6 @@ def average(results: Sequence[Evaluation]) -> Evaluation:
         known = [value for result in results if (value := getattr(result, name)) is not None]
         means[name] = sum(known) / len(known) if known else None
     return replace(results[0], **means)
-
-
-def judged(
-    results: Mapping[ClipSequence, Evaluation], features: Mapping[ClipSequence, ClipFeatures]
-) -> tuple[Evaluation, list[dict[str, Any]]]:
-    """The average over sequences, and for each sequence what it is and its accuracy alone."""
-    listed = []
-    for one, result in results.items():
-        crop, scale, mirror = read_view(one.view)
-        row = {"name": one.name, "extent": one.extent, "scale": scale, "crop": crop}
-        row |= {"mirror": mirror, "frames": one.frames}
-        places = int(features[one].target.shape[3]) if len(features[one]) else None
-        listed.append(row | {"places": places, "accuracy": result.accuracy})
-    return average(list(results.values())), listed
 
 
 SEQUENCE_COLUMNS = (

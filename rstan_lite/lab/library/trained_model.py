@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -149,5 +150,5 @@ def _beside(folder: Path, path: str) -> str:
 
 
 def _copy(source: Path, target: Path) -> None:
-    if source.resolve() != target.resolve():
+    with suppress(shutil.SameFileError):
         shutil.copyfile(source, target)
