@@ -20,6 +20,7 @@ LEDGER ?=
 export PYTHON
 
 DATASET := $(if $(JHMDB),jhmdb,puppets)
+NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
 .PHONY: help tour lab site site-check reference cheat-sheet slides student teacher assignments test lint gpu bench fuzz wheel stick doctor clean
@@ -97,7 +98,10 @@ lint: .venv/.installed
 
 test:
 	@$(MAKE) --no-print-directory lint SYSTEMS=linux
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+# In the order of the folders: the notebooks, each a piece of half a minute, fill the end evenly.
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
+	    $(if $(NOTEBOOKS),--nbval-lax --nbval-current-env --nbval-cell-timeout 600) \
+	    tests $(NOTEBOOKS) $(PYTEST)
 
 gpu: .venv/.installed
 	$(BIN)/python -m benchmarks gpu --dataset $(DATASET) $(if $(JHMDB),--root '$(JHMDB)') --out runs/gpu $(GPU)

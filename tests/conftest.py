@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,14 @@ settings.register_profile("project", deadline=None, max_examples=50)
 settings.load_profile("project")
 
 CACHE = pytest.StashKey[str]()
+# The clips and features of the lessons and the tour, made once; else every notebook waits for them.
+FILL = """
+from rstan_lite.classroom.lesson_config import lesson_config
+from rstan_lite.training.parts import load_parts
+from rstan_lite.training.profiles import resolve
+load_parts(lesson_config())
+load_parts(resolve("tiny", {"dataset": "puppets"}))
+"""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,6 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if "PYTEST_XDIST_WORKER" in os.environ:
         return
     config.stash[CACHE] = os.environ["RSTAN_CACHE"] = tempfile.mkdtemp(prefix="rstan cache ")
+    if any(name.endswith(".ipynb") for name in config.args):
+        subprocess.run([sys.executable, "-c", FILL], check=True)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

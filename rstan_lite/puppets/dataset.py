@@ -1,6 +1,6 @@
 """A whole data set of puppets: which clips there are, and writing them in JHMDB's own layout.
 
-The same seed gives the same bytes.
+An interrupted one is continued, and the same seed gives the same bytes.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def generate(
     rivals: fewest and most people beside the actor, who then wears a vest, that perform other
     actions.
 
-    A complete folder is kept; an interrupted one is made anew. Raises ConfigError for a parameter
+    A complete folder is kept; an interrupted one is continued. Raises ConfigError for a parameter
     out of range or a folder made with other parameters, DataError for a folder of something else,
     StoreError for one that can't be written.
     """
@@ -195,7 +195,9 @@ def _claim(root: Path, parameters: dict[str, Any]) -> bool:
 
 
 def _make(root: Path, seed: int, size: tuple[int, int], rivals: tuple[int, int], job: Job) -> str:
-    """Make and write one clip; returns its name."""
+    """Make and write one clip, unless an interrupted call did; returns its name."""
+    for video in (root / VIDEOS / job.action).glob(f"*_{job.index}.avi"):  # written last
+        return video.stem
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +119,19 @@ def test_a_complete_folder_is_kept(small: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(dataset, "make_clip", None)
     make(small, workers=2)
     assert contents(small) == before
+
+
+def test_an_interrupted_folder_is_continued(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = shutil.copytree(small, tmp_path / "copy")
+    (copy / dataset.RECORD).rename(copy / dataset.STARTED)
+    next((copy / "ReCompress_Videos" / "run").iterdir()).unlink()
+    drawn, make_clip = [], dataset.make_clip
+    monkeypatch.setattr(dataset, "make_clip", lambda *a: drawn.append(a[0]) or make_clip(*a))
+    make(copy)
+    assert drawn == ["run"]
+    assert contents(copy) == contents(small)
 
 
 def test_other_parameters_and_other_folders_are_refused(small: Path, tmp_path: Path) -> None:
