@@ -9,8 +9,6 @@ from training.synthetic import make_parts
 
 from benchmarks import explorer, gpu
 from benchmarks.cases import Bench, Sizes
-from benchmarks.floor import attended, floor, work
-from benchmarks.growth import exponent
 
 TINY = Sizes(2, 4, 6, 5, "window", places=4, d_h=8, d_att=4, classes=3)
 
@@ -27,23 +25,6 @@ def test_the_reference_computes_the_same_loss_and_gradients(attention):
         torch.testing.assert_close(losses[way], losses["reference"])
         for found, expected in zip(gradients[way], gradients["reference"], strict=True):
             torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
-
-
-def test_exponents_and_the_floor_by_hand():
-    assert exponent([1, 2, 4], [3, 12, 48]) == pytest.approx(2)
-    assert attended(TINY) == 2 + 2 + 2 + 1
-    assert attended(replace(TINY, attention="all")) == 16
-    one = Sizes(1, 2, 1, 1, "window", places=1, d_h=1, d_att=1)  # 3 frames attended in 2 steps
-    operations, moved = work(one, backward=False)
-    # A_cv CV and U_x x twice, 6 rows on h once, U_phi Phi twice; Eq. 4, B_L L and Eq. 7 a frame
-    assert operations == 2 * 2 * (2 * (1 + 4) + 6 + 2 * 4 + 3 * 3)
-    assert moved == 2 * 4 * (2 * (6 + 4) + 3 * 2)
-    both, all_moved = work(one, backward=True)
-    # once more for the matrices of what is the same at every step, and for Eq. 4; the rest twice
-    assert both - operations == 2 * 2 * (2 * (1 + 4) + 2 * (6 + 2 * 4 + 3 * 2) + 3)
-    assert all_moved - moved == moved + 2 * 4 * 2 * 3
-    assert floor(one, False, (1.0, 1e9)) == operations
-    assert floor(one, False, (1e9, 1.0)) == moved
 
 
 def test_the_explorers_moves_are_drawn_and_compared(monkeypatch):

@@ -1,4 +1,4 @@
-"""Each widget of the notebooks in a real JupyterLab: moved by keyboard, read by its text."""
+"""The explorer, whose panel `explore` has too, in a real JupyterLab: keys move it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,17 +18,6 @@ PICTURE = """async () => {
 }"""
 
 
-def page_of(begins: str) -> pytest.MarkDecorator:
-    """A page for the first cell of code whose id begins so."""
-    found = [
-        (path, cell.id)
-        for path in sorted(FOLDER.glob("*.ipynb"))
-        for cell in nbformat.read(path, as_version=4).cells
-        if cell.cell_type == "code" and cell.id.startswith(begins)
-    ]
-    return pytest.mark.parametrize("page", found[:1], ids=[begins], indirect=True)
-
-
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory, chromium: Any) -> Iterator[Lab]:
     """A running JupyterLab, where there is a Chromium to look at it, and a few clips."""
@@ -39,17 +28,16 @@ def lab(tmp_path_factory: pytest.TempPathFactory, chromium: Any) -> Iterator[Lab
 
 
 @pytest.fixture
-def page(chromium: Any, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A page with the cells down to the widget run on few clips, the widget the last of them."""
-    path, cell_id = request.param
-    notebook = nbformat.read(path, as_version=4)
-    (last,) = (i for i, cell in enumerate(notebook.cells) if cell.id == cell_id)
+def page(chromium: Any, lab: Lab) -> Iterator[Any]:
+    """A page with the cells down to the explorer run on few clips."""
+    notebook = nbformat.read(FOLDER / "12_attention_explorer.ipynb", as_version=4)
+    (last,) = (i for i, cell in enumerate(notebook.cells) if cell.id == "explorer")
     notebook.cells = notebook.cells[: last + 1]
     (given,) = (cell for cell in notebook.cells if cell.id == "parameters")
     given.source += "\nroot, iterations = 'clips', 2"
-    nbformat.write(notebook, lab.folder / f"{path.stem}-{cell_id}.ipynb")
+    nbformat.write(notebook, lab.folder / "explorer.ipynb")
     tab = chromium.new_page()
-    tab.goto(lab.page(f"{path.stem}-{cell_id}.ipynb"))
+    tab.goto(lab.page("explorer.ipynb"))
     run_all(tab)
     tab.wait_for_selector(
         f".{TEXT_CLASS} p, [data-mime-type*='error'], .jp-mod-error", timeout=CELLS
@@ -71,32 +59,9 @@ def wait_for_other_text(page: Any, before: str) -> str:
     return text_of(page)
 
 
-@page_of("explore-")
-def test_keys_move_the_control_and_the_figure_follows(page: Any) -> None:
-    first = text_of(page)
-    assert len(first) > 20
-    assert page.locator(f".{TEXT_CLASS} [role=alert]").count() == 0
-    assert page.get_by_text("javascript error").count() == 0
-    drawn = page.locator(".widget-vbox img")
-    assert drawn.count() == 1
-    assert drawn.evaluate("node => node.complete && node.naturalWidth > 100")
-    labels = page.locator(".widget-slider .widget-label, .widget-hslider .widget-label")
-    assert labels.count() >= 1
-    assert all(label.strip() for label in labels.all_inner_texts())
-    control = page.locator(".widget-vbox [role=slider]").first
-    now, end = (control.get_attribute(f"aria-value{name}") for name in ("now", "max"))
-    there, back = ("ArrowLeft", "ArrowRight") if now == end else ("ArrowRight", "ArrowLeft")
-    assert control.evaluate("node => node.tabIndex") >= 0
-    control.focus()
-    page.keyboard.press(there)
-    moved = wait_for_other_text(page, first)
-    page.keyboard.press(back)
-    assert wait_for_other_text(page, moved) == first  # the same values, the same figure
-
-
-@page_of("explorer")
 def test_the_explorer_follows_keys_and_survives_a_bad_file(page: Any) -> None:
     first, picture = text_of(page), page.evaluate(PICTURE)
+    assert page.get_by_text("javascript error").count() == 0
     names = page.locator(".widget-hslider .widget-label").all_inner_texts()
     assert names == ["time step", "clip", "view", "checkpoint"]
     sliders = page.locator(".widget-vbox [role=slider]")
