@@ -79,7 +79,7 @@ def train_step(
     norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), limit or math.inf))
     if math.isfinite(norm):
         optimizer.step()
-    return [{name: float(value) for name, value in loss.items()} for loss in losses], norm
+    return [{name: value.item() for name, value in loss.items()} for loss in losses], norm
 
 
 def fit(

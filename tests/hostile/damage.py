@@ -44,6 +44,17 @@ def zeros(data: bytes, rng: Random) -> bytes:
     return data[:start] + bytes(min(size, len(data) - start)) + data[start + size :]
 
 
+def insert(data: bytes, rng: Random) -> bytes:
+    start = rng.randrange(len(data) + 1)
+    return data[:start] + rng.randbytes(rng.choice((1, 4, 100))) + data[start:]
+
+
+def repeat(data: bytes, rng: Random) -> bytes:
+    """A part of the file twice."""
+    start, size = rng.randrange(len(data) + 1), rng.choice((16, 256, 4096))
+    return data[: start + size] + data[start:]
+
+
 def sizes(data: bytes, rng: Random) -> bytes:
     """An aligned 32-bit number replaced by an absurd one."""
     if len(data) < 8:
@@ -54,8 +65,16 @@ def sizes(data: bytes, rng: Random) -> bytes:
     return data[:at] + value.to_bytes(4, order) + data[at + 4 :]
 
 
+def noise(data: bytes, rng: Random) -> bytes:
+    return rng.randbytes(rng.choice((1, 100, 5000)))
+
+
+def empty(data: bytes, rng: Random) -> bytes:
+    return b""
+
+
 BYTES: dict[str, Callable[[bytes, Random], bytes]] = {
-    f.__name__: f for f in (flip, flip_head, truncate, zeros, sizes)
+    f.__name__: f for f in (flip, flip_head, truncate, zeros, insert, repeat, sizes, noise, empty)
 }
 
 

@@ -49,8 +49,10 @@ ANYWHERE: dict[str, Place] = {
     "folder": lambda file, data: file.mkdir(),
     "pipe": lambda file, data: os.mkfifo(file),
     "device": _device,
+    "link to nothing": lambda file, data: file.symlink_to("nowhere"),
     "link to itself": lambda file, data: file.symlink_to(file.name),
     "64 GiB of holes": _sparse,
+    "zeros": _content(bytes(5000)),
     "text": _content("été 😀\n".encode() * 99),
 }
 
@@ -61,10 +63,12 @@ def _json(change: Callable[[Any], Any]) -> Place:
 
 JSON: dict[str, Place] = {
     "nested deeply": _content(b"[" * DEEP + b"]" * DEEP),
+    "objects nested deeply": _content(b'{"a":' * DEEP + b"1" + b"}" * DEEP),
     "a number of 5000 digits": _content(b'{"d_h": ' + b"9" * 5000 + b"}"),
     "a number too large": _content(b'{"lr": 1e999, "seed": NaN}'),
     "a list": _content(b"[1, 2]"),
     "a lone surrogate": _content(b'{"root": "\\ud800", "dataset": "\\ud800"}'),
+    "a text of 2 MB": _content(b'{"root": "' + b"x" * 2_000_000 + b'"}'),
 }
 
 
@@ -116,6 +120,8 @@ def _tensor(name: str, shape: list[int], body: bytes = bytes(64)) -> Place:
 SAFETENSORS: dict[str, Place] = {
     "a header of 2**63 bytes": _content(struct.pack("<Q", 2**63) + b"{}"),
     "a tensor of 10**12": _tensor("a", [10**12]),
+    "a shape that overflows": _tensor("a", [2**62, 4]),
+    "a nested header": _tensors(b"[" * DEEP),
     "no tensor": _tensors({}, b""),
     "a pickle": lambda file, _: file.write_bytes(pickle.dumps(Bomb(file))),
     "other tensors": _tensor("cubes", [4, 4]),
@@ -142,9 +148,12 @@ def _compressed(file: Path, data: bytes) -> None:
 TORCH: dict[str, Place] = {
     "a pickle": lambda file, _: file.write_bytes(pickle.dumps(Bomb(file))),
     "code in it": _torch(lambda file: {"a": Bomb(file)}),
+    "a module": _torch(lambda file: torch.nn.Linear(2, 2)),
     "10**12 numbers of one": _torch(lambda file: {"a": torch.zeros(1).expand(10**12)}),
     "not finite": _torch(lambda file: {"a": torch.tensor([1.0, float("nan")])}),
+    "infinite": _torch(lambda file: {"a": torch.tensor([float("inf")])}),
     "keys that are no names": _torch(lambda file: {3: torch.zeros(1), (1, 2): torch.zeros(1)}),
+    "a sparse tensor": _torch(lambda file: {"a": torch.eye(3).to_sparse()}),
     "a tensor without storage": _torch(lambda file: {"a": torch.zeros(3, device="meta")}),
     "an old file with code": lambda file, _: torch.save(
         {"a": Bomb(file)}, file, _use_new_zipfile_serialization=False
@@ -189,8 +198,11 @@ NPZ: dict[str, Place] = {
     "2 GB in 2 MB": _npz_bomb,
     "10**12 scores": _npz_lie,
     "names without a shape": _npz(**_TEXTS | {"names": np.array("a")}, scores=np.zeros((1, 2))),
+    "names in rows": _npz(**_TEXTS | {"names": np.array([["a"], ["b"]])}, scores=np.zeros((2, 2))),
     "names as bytes": _npz(**_TEXTS | {"names": np.array([b"a", b"b"])}, scores=np.zeros((2, 2))),
     "not finite": _npz(**_TEXTS, scores=np.array([[np.nan, 1], [0, 1]])),
+    "infinite": _npz(**_TEXTS, scores=np.array([[np.inf, 1], [0, 1]])),
+    "complex": _npz(**_TEXTS, scores=np.zeros((2, 2), np.complex64)),
     "labels out of range": _npz(**_TEXTS, scores=np.zeros((2, 2)), labels=np.array([0, 7])),
 }
 CSV: dict[str, Place] = {
@@ -198,12 +210,17 @@ CSV: dict[str, Place] = {
         "clip,a\n" + "".join(f"c{i},1\n" for i in range(60_000)) + "c59999,1\n", encoding="utf-8"
     ),
     "a field of a megabyte": _content(b"clip,a\nx," + b"9" * 2**20 + b"\n"),
+    "semicolons": _content(b"clip;a;b\nx;0,5;0,5\n"),
+    "semicolons and points": _content(b"clip;a,b\nx;1.000,5\n"),
     "a mark alone": _content(b"\xef\xbb\xbf"),
+    "per cent": _content(b"clip,a,b\nx.avi,50%,50 %\n"),
     "nothing but signs": _content(b"clip,a\n/,%\n"),
     "an open quote": _content(b'clip,a\n"x,1\n'),
     "a zero byte": _content(b"clip,a\nx\0,1\n"),
     "not finite": _content(b"clip,a\nx,nan\n"),
+    "too large": _content(b"clip,a\nx,1e999\n"),
     "infinite in single precision": _content(b"clip,a,b\nx,1e200,1\n"),
+    "names of all kinds": _content('clip,a,b\n"!(+) @\'""\n",1,2\n-é,2,1\ne\u0301,1,1\n'.encode()),
 }
 LIST: dict[str, Place] = {
     "a name that climbs": _content(b"../../x.avi 1\n"),
@@ -232,6 +249,7 @@ VIDEO: dict[str, Place] = {
     "2**31 frames": _avi_counts,
     "a playlist": _content(b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"),
     "a concat script": _content(b"ffconcat version 1.0\nfile /dev/zero\n"),
+    "a RIFF header alone": _content(b"RIFF\x04\0\0\0AVI "),
     "a RIFF of 4 GB": _content(b"RIFF\xff\xff\xff\xffAVI " + bytes(500)),
 }
 
@@ -250,8 +268,11 @@ def _box(name: bytes, at: int, *values: int) -> Place:
 MATRIX = (b"tkhd", 40)  # the display matrix: nine numbers
 PHONE: dict[str, Place] = {
     "a matrix of zeros": _box(*MATRIX, *[0] * 9),
+    "a matrix of large numbers": _box(*MATRIX, *[2**31] * 9),
     "a slanted matrix": _box(*MATRIX, 3, 5, 0, 2**32 - 7, 11, 0, 0, 0, 1 << 30),
+    "a second of one tick": _box(b"mdhd", 12, 1),
     "2**32 ticks a second": _box(b"mdhd", 12, 2**32 - 1),
+    "frames of 2**31 ticks": _box(b"stts", 12, 2**31 - 1),
     "2**31 frames": _box(b"stts", 8, 2**31 - 1),
     "2**31 pixels wide": _box(b"avc1", 24, 2**32 - 1),
 }
@@ -280,9 +301,11 @@ def _png(width: int, height: int, rows: int) -> Place:
 
 FRAME: dict[str, Place] = {
     "a bomb of 10**9 pixels": _png(40_000, 25_000, 1000),
+    "2**31 pixels wide": _png(2**31 - 1, 2**31 - 1, 0),
     "no pixel": _png(0, 0, 0),
     "rows that lack": _png(64, 48, 3),
     "another size": _png(10, 10, 10),
+    "flow beside it": _beside("flow_x_00001.png"),
     "another kind beside it": _beside("thumb.png"),
     "its number twice": _beside("2.png"),
     "a gap after it": _beside("99999999999999999999.png"),
@@ -292,8 +315,11 @@ MAT: dict[str, Place] = {
     "2**31 rows": _mat_dims,
     "cells nested deeply": _nested_cells,
     "a struct": _mat(part_mask={"a": 1}),
+    "a cell": _mat(part_mask=np.array([[1], "x"], dtype=object)),
     "text": _mat(part_mask="x"),
+    "complex": _mat(part_mask=np.zeros((48, 64, 6), complex)),
     "not finite": _mat(part_mask=np.full((48, 64, 6), np.nan)),
+    "another key": _mat(mask=np.ones((48, 64, 6))),
     "a pickle": lambda file, _: file.write_bytes(pickle.dumps(Bomb(file))),
 }
 
@@ -304,14 +330,18 @@ def _cell(**fields: Any) -> Place:
 
 NOTEBOOK: dict[str, Place] = {
     "brackets": _cell(source="x: list[int] = " + "[" * 5000 + "]" * 5000),
+    "signs": _cell(source="x: int = " + "-" * 20_000 + "1"),
     "a long sum": _cell(source="x: int = " + "1+" * 20_000 + "1"),
     "a number of 5000 digits": _cell(source="x: int = " + "9" * 5000),
     "code": _cell(source=f"x: int = __import__('os').system('touch ../{CANARY}')"),
     "a zero byte": _cell(source="x: int = 1\0"),
+    "a set that can't be": _cell(source="x: list[int] = {[]: 1}"),
     "an open string": _cell(source="x: str = '''abc"),
     "attributes": _cell(source="x: " + "a." * 20_000 + "b = 1"),
     "tags that are none": _cell(metadata={"tags": None}),
+    "metadata that is a list": _cell(metadata=[1]),
     "a source of numbers": _cell(source=[1, 2]),
+    "10 MB of source": _cell(source="x: int = 1\n" * 10**6),
 }
 
 
@@ -321,10 +351,12 @@ def _sizes(**model: Any) -> Place:
 
 DESCRIPTION: dict[str, Place] = {
     "a state of 10**12": _sizes(d_h=10**12),
+    "a state of 10**5": _sizes(d_h=10**5),
     "10**9 classes": _sizes(heads={"puppets": 10**9}),
     "fewer classes": _json(lambda content: {**content, "classes": ["one"]}),
     "scales of zero": _json(lambda content: {**content, "scales": {"motion": [0, 1]}}),
     "another head": _json(lambda content: {**content, "head": "jhmdb"}),
+    "one stream": _sizes(streams=["motion"]),
     "no networks": _json(lambda content: {**content, "networks": {}}),
 }
 # of archives: tests/fetch/test_archives.py
@@ -336,7 +368,7 @@ SPECIAL: dict[str, dict[str, Place]] = {
     "run's weights": SAFETENSORS, "run's description": {**JSON, **DESCRIPTION}, "config": JSON,
     "metrics": JSON, "scores .npz": NPZ, "scores .csv": CSV, "fuse": CSV, "log.csv": CSV,
     "resumed training": TORCH,
- "notebook": {**JSON, **NOTEBOOK}, "zip": {}, "tar": {}, "rar": {},
+    "notebook": {**JSON, **NOTEBOOK}, "zip": {}, "tar": {}, "rar": {},
     "phone": PHONE, "matroska": {},
     "predict": VIDEO, "predict with a run": DESCRIPTION,
 }  # fmt: skip
