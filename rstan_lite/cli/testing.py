@@ -120,7 +120,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _fuse(arguments: argparse.Namespace) -> int:
-    from rstan_lite.lab.late_fusion import fuse, save_fused
+    from rstan_lite.lab.scores import fuse, save_fused
 
     sources = [Path(run) for run in arguments.runs]
     try:

@@ -38,7 +38,7 @@ from rstan_lite.show.style import (
 )
 
 if TYPE_CHECKING:
-    from rstan_lite.lab.ledger.ledger_attention import Attended
+    from rstan_lite.lab.ledger.error_analysis import Attended
 
 COLUMN = 1.5  # inches that one frame is wide
 GALLERY = 4  # columns of a gallery at most

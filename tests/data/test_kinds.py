@@ -16,8 +16,7 @@ from PIL import Image
 
 from rstan_lite.data.video import first_frame, read_frames, read_images
 from rstan_lite.features.inputs import MIN_SIDE
-from rstan_lite.lab.predict import free_stem
-from rstan_lite.lab.video.sampled_video import sample_video
+from rstan_lite.lab.predict import free_stem, sample_video
 from rstan_lite.system.errors import DataError
 
 MADE = clip_arrays("push", 0, 15)[0]

@@ -11,7 +11,7 @@ from clips import clip_arrays, write_avi, write_turned, write_video
 
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.data.video import read_frames, read_images
-from rstan_lite.lab.video.sampled_video import at_one_rate, sample_video
+from rstan_lite.lab.predict import at_one_rate, sample_video
 from rstan_lite.system.errors import DataError
 
 

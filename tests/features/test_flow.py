@@ -24,7 +24,7 @@ from rstan_lite.features.flow import (
     stacks,
 )
 from rstan_lite.features.inputs import coded_flow
-from rstan_lite.lab.video.sampled_video import needed_pairs, sparse_inputs
+from rstan_lite.lab.predict import needed_pairs, sparse_inputs
 from rstan_lite.system.errors import ConfigError, DataError
 
 

@@ -17,10 +17,8 @@ from rstan_lite.features.extraction import FeatureSettings, load_network
 from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.networks import find_network, look
 from rstan_lite.features.store import Store
-from rstan_lite.lab.late_fusion import fuse
-from rstan_lite.lab.predict import predict
-from rstan_lite.lab.scores import read_scores
-from rstan_lite.lab.video.sampled_video import sample_video
+from rstan_lite.lab.predict import predict, sample_video
+from rstan_lite.lab.scores import fuse, read_scores
 from rstan_lite.system.tensor_files import read_state
 from rstan_lite.training import run_folder as runs
 from rstan_lite.training.config import read_config

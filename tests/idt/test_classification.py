@@ -14,8 +14,7 @@ from rstan_lite.lab.idt import encoding
 from rstan_lite.lab.idt.classification import fit_temperature, margins, probabilities
 from rstan_lite.lab.idt.descriptors import descriptor_store, fill_descriptors
 from rstan_lite.lab.idt.trajectories import TrackSettings
-from rstan_lite.lab.late_fusion import fuse
-from rstan_lite.lab.scores import read_predictions
+from rstan_lite.lab.scores import fuse, read_predictions
 from rstan_lite.puppets import generate
 from rstan_lite.system.errors import DataError
 

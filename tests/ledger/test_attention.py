@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_runs import write_networks
 
-from rstan_lite.lab.ledger.ledger_attention import attended, row_sums
+from rstan_lite.lab.ledger.error_analysis import attended, row_sums
 from rstan_lite.lab.ledger.ledger_runs import Plan, make, read
 from rstan_lite.lab.paper_rows import rows_of
 from rstan_lite.lab.scores import read_predictions

@@ -11,8 +11,7 @@ from rstan_lite.features.extraction import FeatureSettings
 from rstan_lite.features.networks import shipped
 from rstan_lite.lab import protocols as sequences
 from rstan_lite.lab.ledger.claims import Difference
-from rstan_lite.lab.ledger.error_analysis import Change, Pair
-from rstan_lite.lab.ledger.ledger_attention import Attended
+from rstan_lite.lab.ledger.error_analysis import Attended, Change, Pair
 from rstan_lite.lab.protocols import sequence_rows
 from rstan_lite.show.comparisons import MOST_PAIRS
 from tests.show.test_figures import texts

@@ -5,9 +5,9 @@ import pytest
 from small_runs import content
 
 from rstan_lite.cli import main
-from rstan_lite.lab.late_fusion import fuse
 from rstan_lite.lab.scores import (
     are_probabilities,
+    fuse,
     normalise,
     read_predictions,
     read_scores,

@@ -11,7 +11,7 @@ import numpy as np
 
 from rstan_lite.lab.ledger.claims import Difference, difference
 from rstan_lite.lab.paper_rows import ROWS, Row, rows_of
-from rstan_lite.lab.scores import read_predictions
+from rstan_lite.lab.scores import fuse, read_predictions, save_fused
 from rstan_lite.system.errors import CheckpointError, RstanError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import read_json
@@ -163,7 +163,6 @@ def make(plan: Plan, after: Callable[[Row, int, str], None] | None = None) -> No
 
     after: called with each row, seed and complaint ("": none) as it is done.
     """
-    from rstan_lite.lab.late_fusion import fuse, save_fused
     from rstan_lite.lab.model_card import write_card
     from rstan_lite.training.train import train
 

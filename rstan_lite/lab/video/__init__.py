@@ -1,1 +1,0 @@
-"""Videos of any length, beside the short clips of data sets."""
