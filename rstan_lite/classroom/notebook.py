@@ -27,6 +27,7 @@ from rstan_lite.system.errors import NotebookError
 from rstan_lite.system.interruption import SafePoints
 from rstan_lite.system.reading import disk_errors
 from rstan_lite.system.settings import require_libraries
+from rstan_lite.system.tables import watched
 from rstan_lite.system.threads import environment
 
 LIBRARIES = {"papermill": "papermill", "ipykernel": "ipykernel"}
@@ -86,6 +87,7 @@ def _execute(
 
     content = load_notebook(path)
     origin = _inject(content, chosen, values)
+    bar = {"desc": path.stem, "bar_format": BAR}
     growing = output.with_name(f".{output.name}.part.ipynb")  # written again after each cell
     try:
         # A node, not a path: papermill would take braces in a path for its own placeholders.
@@ -95,7 +97,7 @@ def _execute(
             kernel_name="python3",  # of the interpreter that runs this, whatever the notebook says
             cwd=os.getcwd(),
             engine_name=_register_engine(),
-            progress_bar={"desc": path.stem, "bar_format": BAR} if progress else False,
+            progress_bar=bar if progress and watched() else False,
             # nbclient hands these to the kernel, whose warnings are about itself
             extra_arguments=["--log-level=ERROR"],
         )

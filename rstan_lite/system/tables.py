@@ -9,15 +9,18 @@ from html import escape
 from typing import Any
 
 
-def progress_bar(items: Iterable[Any] | None = None, shown: bool = True, **how: Any) -> Any:
-    """A bar of tqdm over items, where someone looks: at a terminal or in a notebook, not in a log.
-
-    shown: False for none at all. how: further arguments of tqdm.
-    """
+def watched() -> bool:
+    """Whether someone sees a bar: at a terminal or in a notebook, not in a log."""
     from tqdm.auto import tqdm
 
-    notebook = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
-    return tqdm(items, disable=not (shown and (notebook or sys.stderr.isatty())), **how)
+    return sys.stderr.isatty() or any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
+
+
+def progress_bar(items: Iterable[Any] | None = None, shown: bool = True, **how: Any) -> Any:
+    """A bar of tqdm over items, where it is `watched`; shown: False for none at all."""
+    from tqdm.auto import tqdm
+
+    return tqdm(items, disable=not (shown and watched()), **how)
 
 
 def aligned(lines: Sequence[Sequence[str]], left: int | None = None) -> list[str]:

@@ -116,8 +116,13 @@ def test_command_refuses_bad_pairs() -> None:
             pairs("-p", given, "NAME=VALUE")
 
 
-def test_the_bar_says_which_section_runs(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_terminal_has_a_bar_that_names_the_section_and_a_log_has_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write(tmp_path / "n.ipynb", "#md ## Wait `here`\nwords", "1")
+    run_notebook(path, {}, tmp_path / "o.ipynb", html=False)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     run_notebook(path, {}, tmp_path / "o.ipynb", html=False)
     said = capsys.readouterr().err
     assert "3/3 cells" in said
