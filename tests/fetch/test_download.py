@@ -53,19 +53,6 @@ def test_it_goes_on_where_it_broke_off(site, path, md5):
     assert [asked for _, asked in site.requests] == [None, "bytes=100000-", "bytes=150000-"]
 
 
-def test_a_check_that_is_broken_off_costs_no_byte(site, path, monkeypatch):
-    def interrupted(*_, **__):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as broken:
-        broken.setattr("pooch.core.hash_matches", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            get(site, path, md5=MD5)
-    get(site, path, md5=MD5)
-    assert whole(path)
-    assert site.requests == [("clips.rar", None)]  # fetched once
-
-
 def test_a_server_that_stalls(site, path):
     """On a busy machine an answer may itself be late: then there are more requests than these."""
     site.script = [("stall", 100_000), ("stall", 50_000)]

@@ -16,20 +16,13 @@ from data_scripts.fetch.archives import extract
 from rstan_lite.classroom.copies import write_copies
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.features.store import Store
-from rstan_lite.lab.scores import write_csv
 from rstan_lite.show.frames import write_animation
 from rstan_lite.system.errors import RstanError
-from rstan_lite.training import run_folder as runs
-from rstan_lite.training.config import TrainConfig
 from tests.fetch.made import write_zip
 
 resource = pytest.importorskip("resource")  # its limits stand for a full disk
 
 NOBODY = 65534
-SCORES = runs.Predictions(
-    tuple(f"clip{i}" for i in range(999)), np.zeros(999, np.int64),
-    np.full((999, 2), 0.5, np.float32), ("a", "b"),
-)  # fmt: skip
 
 
 def _store(out: Path) -> None:
@@ -56,9 +49,6 @@ def _archive(out: Path) -> None:
 
 WRITERS: dict[str, Callable[[Path], object]] = {
     "store": _store,
-    "predictions": lambda out: runs.write_predictions(out / "predictions.npz", SCORES),
-    "scores": lambda out: write_csv(out / "scores.csv", SCORES),
-    "run": lambda out: runs.write_config(out, TrainConfig(root="x" * 20_000)),
     "animation": lambda out: write_animation(
         np.random.default_rng(0).integers(0, 255, (9, 64, 64, 3), dtype=np.uint8), out / "a.mp4"
     ),

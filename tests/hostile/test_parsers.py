@@ -8,10 +8,9 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rstan_lite.classroom.notebook_parameters import Parameter, check_parameters
 from rstan_lite.data.splits import read_split
 from rstan_lite.lab.scores import read_scores, write_csv
-from rstan_lite.system.errors import ConfigError, RstanError
+from rstan_lite.system.errors import ConfigError
 from rstan_lite.training.config import TrainConfig, from_mapping, read_config
 from rstan_lite.training.run_folder import Predictions
 
@@ -61,16 +60,3 @@ def test_csv_scores_come_back(tmp_path: Path, clips: list[str], classes: list[st
     found = read_scores(path)
     assert (found.names, found.classes) == (tuple(clips), tuple(classes))
     np.testing.assert_array_equal(found.scores, scores)
-
-
-@here
-@given(
-    st.sampled_from(
-        ["int", "float", "bool", "str", "list[int]", "tuple[float, ...]", "int | None"]
-    ),
-    values | st.sampled_from(["[" * 9000, "-" * 9000 + "1", "9" * 5000, "{[]: 1}", "[1,"]),
-)
-def test_parameters_of_any_value(kind: str, value: object) -> None:
-    declared = [Parameter("x", kind, None, "")]
-    with suppress(RstanError):
-        check_parameters("n.ipynb", declared, {"x": value})

@@ -7,7 +7,6 @@ from idt.moving import SPEED, inside_square, square_clip
 
 from rstan_lite.lab.idt.trajectories import (
     TrackSettings,
-    camera_homographies,
     residual_flow,
     residual_steps,
     track,
@@ -60,11 +59,6 @@ def test_an_actor_keeps_its_own_motion_under_a_panning_camera():
     assert np.abs(np.median(flow, axis=(0, 1)) - (SPEED, 0)).max() < 0.2
 
 
-def test_flat_frames_have_a_camera_at_rest():
-    flat, flow = np.full((3, 64, 64), 90, dtype=np.uint8), np.zeros((2, 64, 64, 2), np.float32)
-    np.testing.assert_array_equal(camera_homographies(flat, flow), [np.eye(3)] * 2)
-
-
 def test_residuals_undo_a_known_homography():
     matrix = np.array([[1.02, 0.01, -3], [-0.01, 0.98, 2], [1e-5, 2e-5, 1]])
     y, x = np.mgrid[:40, :60].astype(float)
@@ -95,17 +89,6 @@ def test_tracking_against_a_plain_loop():
             x, y = np.array([x, y]) + np.median(window, axis=0)
             np.testing.assert_allclose(path[j + 1], (x, y), atol=1e-4)
     assert set(start) == {0, 1, 2}  # born later only where a cell had become empty
-
-
-def test_no_point_is_born_in_a_homogeneous_place_nor_beside_another():
-    clip = np.full((6, 60, 60), 80, dtype=np.uint8)
-    clip[:, :, 30:] = texture(60, 30, 4)[..., 0]
-    still = np.zeros((5, 60, 60, 2), dtype=np.float32)
-    start, points = track(clip, still, TrackSettings(length=3))
-    assert points[:, 0, 0].min() >= 27
-    assert not start.any()  # where a trajectory is none other begins
-    assert len(np.unique(points[:, 0], axis=0)) == len(points)
-    assert len(points) > 60
 
 
 def test_short_clips_give_shorter_trajectories():
