@@ -73,9 +73,9 @@ def examine(
     roots, cache = {"jhmdb": None, **(roots or {})}, cache or default_cache()
     said = machine.probe_torch()
     torch = machine.check_torch(said)
-    needed, modules = machine.libraries(), machine.MODULES
-    found = machine.probe_libraries([modules.get(x, x) for x in (*needed, *machine.JUPYTER)])
-    problems = {name: found[modules.get(name, name)] for name in needed}
+    needed = machine.libraries()
+    found = machine.probe_libraries([*needed.values(), *machine.JUPYTER])
+    problems = {name: found[module] for name, module in needed.items()}
     libraries = machine.check_libraries("Libraries", problems, "fail", machine.REINSTALL)
     ready = libraries.state == "ok"
     python = Check("Python", "ok", f"{sys.version.split()[0]} ({sys.executable})")

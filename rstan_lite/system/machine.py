@@ -141,11 +141,12 @@ def check_torch(said: Mapping[str, Any]) -> Check:
     return Check("PyTorch", "ok", found)
 
 
-def libraries() -> list[str]:
-    """The distributions without which nothing runs, PyTorch's two aside."""
+def libraries() -> dict[str, str]:
+    """The distributions without which nothing runs, PyTorch's two aside, and their modules."""
     required = importlib.metadata.requires(PACKAGE) or []
     names = [re.split(r"[^\w-]", line)[0] for line in required if "extra ==" not in line]
-    return [name for name in names if name not in ("torch", "torchvision")]
+    kept = [name for name in names if name not in ("torch", "torchvision")]
+    return {name: MODULES.get(name, name.replace("-", "_")) for name in kept}
 
 
 def check_libraries(

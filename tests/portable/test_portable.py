@@ -80,10 +80,10 @@ def test_commands_and_the_processes_that_they_spawn(place: Path) -> None:
         train,
         ["predict", str(video), "--run", "run", "--out", "out", "--device", "cpu"],
         ["run", "n.ipynb", "-p", "out=lesson", "--no-html"],
-        ["sweep", "train", *given(grid), "--seeds", "0,1", "--workers", "1", "--out", "sweep"],
+        ["sweep", "train", *given(grid), "--seeds", "0", "--workers", "1", "--out", "sweep"],
     ]
     said = python(place, "commands.py", json.dumps(commands))
-    assert "2 of 2 jobs done, 0 failed" in said
+    assert "1 of 1 jobs done, 0 failed" in said
     assert json.loads((place / "run" / "metrics.json").read_bytes())["n_test"] == 6
     (answer,) = (place / "out").glob("*-prediction.json")
     assert set(json.loads(answer.read_bytes())["classes"]) == set(STEPS)
