@@ -130,8 +130,8 @@ def confusion_figure(
     look: Any = {"cmap": "Blues", "vmin": 0, "vmax": 100, "square": True}
     look |= {"annot": np.where(matrix > 0, matrix.astype(str), ""), "fmt": ""}
     label, size = "share of the action's clips (%)", (side + 0.9, side)
-    figure, (axes,) = heat_panels({title: share}, names, {title: names}, size, label, **look)
-    axes.set(xlabel="predicted action", ylabel="true action")
+    table, heads, sides = {title: share}, {title: names}, ("predicted action", "true action")
+    figure, (axes,) = heat_panels(table, names, heads, size, label, sides, **look)
     axes.tick_params(axis="x", rotation=90)
     wrong = matrix - np.diag(np.diag(matrix))
     text = f"{title}: {int(np.trace(matrix))} of {int(matrix.sum())} clips on the diagonal."

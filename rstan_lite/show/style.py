@@ -113,12 +113,12 @@ def mark_at(axes: Axes, x: float, words: str) -> None:
 
 def heat_panels(
     tables: Mapping[str, NDArray], rows: Sequence[str], columns: Mapping[str, Sequence[str]],
-    size: tuple[float, float], label: str = "", **look: Any,
+    size: tuple[float, float], label: str = "", names: tuple[str, str] = ("", ""), **look: Any,
 ) -> tuple[Figure, NDArray]:  # fmt: skip
     """Return a figure of tables (R, C) as coloured cells side by side, and its axes.
 
     rows: R names, at the left. columns: table -> C names. size: in inches. label: of the colour
-    bar, "" for none. look: of `seaborn.heatmap`. NaN leaves a cell empty.
+    bar, "" for none. names: of columns and rows. look: of `seaborn.heatmap`. NaN: an empty cell.
     """
     import seaborn as sns  # a second or two, which only heat maps wait for
 
@@ -128,10 +128,11 @@ def heat_panels(
     look = {"linewidths": 0.5, "linecolor": "#dddddd", "annot_kws": {"fontsize": 7.5}, **look}
     for axis, (name, table) in zip(axes, tables.items(), strict=True):
         beside = rows if axis is axes[0] else False
-        names = {"xticklabels": columns[name], "yticklabels": beside}
-        sns.heatmap(table, ax=axis, cbar=False, **names, **look)
+        ticks = {"xticklabels": columns[name], "yticklabels": beside}
+        sns.heatmap(table, ax=axis, cbar=False, **ticks, **look)
         axis.tick_params(length=0, rotation=0)
-        axis.set_title(name)
+        axis.set(title=name, xlabel=names[0])
+    axes[0].set_ylabel(names[1])
     if label:
         figure.colorbar(axes[0].collections[0], ax=list(axes), label=label, aspect=20, shrink=0.85)
     return figure, axes

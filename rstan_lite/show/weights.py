@@ -142,11 +142,10 @@ def features_figure(rows: Mapping[str, NDArray], *, first: int = 40) -> Figure:
     chosen = np.argsort(table.max(0) - table.min(0))[::-1][:first]
     chosen = chosen[np.argsort(table[-1, chosen])]
     size, look = (7.6, 0.42 * len(rows) + 1.0), {"cmap": "magma_r", "vmin": 0, "linewidths": 0}
-    tables: Any = {"": table[:, chosen]}
-    figure, (axes,) = heat_panels(tables, list(rows), {"": []}, size, "value", **look)
+    tables, what = {"": table[:, chosen]}, f"the {len(chosen)} of {table.shape[1]} channels"
+    names: Any = f"{what} that differ most, sorted by the last row", ""
+    figure, (axes,) = heat_panels(tables, list(rows), {"": ()}, size, "value", names, **look)
     axes.hlines(range(1, len(rows)), *axes.get_xlim(), color="white", linewidth=3)
-    what = f"the {len(chosen)} of {table.shape[1]} channels that differ most"
-    axes.set_xlabel(f"{what}, sorted by the last row")
     lengths = ", ".join(f"{k}: {np.linalg.norm(v):.2f}" for k, v in zip(rows, table, strict=True))
     return describe(figure, f"{len(rows)} feature vectors as rows of colour. Lengths: {lengths}.")
 
@@ -233,11 +232,10 @@ def beta_heatmap(
     rows = [str(t + 1) if t % every == 0 else "" for t in range(steps)]
     columns = [str(int(k)) if i % every == 0 else "" for i, k in enumerate(indices)]
     heads = dict.fromkeys(tables, columns)
-    figure, axes = heat_panels(tables, rows, heads, size, label, **look)
+    names = "frame of the clip", "step t"
+    figure, axes = heat_panels(tables, rows, heads, size, label, names, **look)
     for axis in axes:
         axis.patch.set(facecolor="white", edgecolor="#cccccc", hatch="////", linewidth=0)
-        axis.set(xlabel="frame of the clip")
-    axes[0].set_ylabel("step t")
     sums = {label: f"{np.nansum(table, axis=1).mean():.2f}" for label, table in tables.items()}
     text = f"frame weights of {steps} steps over {n} frames. Mean sum of a row: {listed(sums)}."
     return describe(figure, text, title)
@@ -254,10 +252,7 @@ def attended_figure(seen: Mapping[str, NDArray], *, title: str = "") -> Figure:
     rows, heads = ([str(k + 1) for k in range(length)] for length in (steps, n))
     columns, size = dict.fromkeys(tables, heads), (0.8 + 2.3 * len(tables), 3.4)
     look: Any = {"cmap": "Blues", "vmin": 0, "vmax": 1.6, "square": True}
-    figure, axes = heat_panels(tables, rows, columns, size, **look)
-    for axis in axes:
-        axis.set(xlabel="frame n")
-    axes[0].set_ylabel("step t")
+    figure, _ = heat_panels(tables, rows, columns, size, names=("frame n", "step t"), **look)
     said = {name: ", ".join(map(str, table.sum(1).tolist())) for name, table in tables.items()}
     text = f"Number of frames that each step may look at. {listed(said)}."
     return describe(figure, text, title)

@@ -159,9 +159,9 @@ def check_libraries(
     broken = [f"{name} does not import ({why[:300]})" for name, why in problems.items() if why]
     if broken:
         return Check(title, state, "; ".join(broken), advice)
-    shown = (f"{name} {version or '(another distribution)'}" for name, version in
-             versions(list(problems)).items())  # fmt: skip
-    return Check(title, "ok", ", ".join(shown))
+    found = versions(list(problems)).items()
+    shown = ", ".join(f"{name} {known or '(another distribution)'}" for name, known in found)
+    return Check(title, "ok", shown)
 
 
 def check_gpu(said: Mapping[str, Any], driver: bool) -> Check:
