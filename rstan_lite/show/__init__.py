@@ -20,6 +20,7 @@ _HOME = {
     "memory_figure accuracy_by_step",
     "show.comparisons": "interval_figure row_figure claim_figure pair_figure change_figure "
     "share_figure differences_figure sharpness_seeds",
+    "show.concepts": "concept_figure",
     "show.diagrams": "step_diagram sampling_figure protocol_figure",
     "show.widgets": "explore every_position slider choice",
     "show.style": "Picture alt_text keep",

@@ -96,6 +96,8 @@ TALES = [  # a figure, what its text alternative says, and lines that are writte
     (lambda: show.confusion_figure(MATRIX, ["kick_ball", "wave"]),
      "5 of 6 clips on the diagonal. Most frequent mistake: kick ball taken for wave (1 clips)",
      "true action|predicted action|share of the action's clips (%)|kick ball"),
+    (lambda: show.concept_figure("actor"), "Actor attention: in training",
+     "silhouette $M_t$|fused map $\\alpha_t^{com}$"),
     (show.step_diagram, "Diagram of one step",
      "Eq. 1|Eq. 2, 3|Eq. 8-13|Eq. 14|Eq. 15|Eq. 16, 17|Eq. 18"),
     (lambda: show.sampling_figure(3, {"short": [0, 0, 1, 2]}),
