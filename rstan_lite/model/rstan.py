@@ -28,7 +28,10 @@ from rstan_lite.system.errors import ConfigError
 
 @dataclass(frozen=True)
 class RSTANConfig:
-    """Sizes and variant of an RSTAN. Raises ConfigError for a value that is not allowed."""
+    """Sizes and variant of an RSTAN. Raises ConfigError for a value that is not allowed.
+
+    Each profile chooses its own sizes and window, see `training/profiles.toml`.
+    """
 
     streams: tuple[str, ...]  # one or both of "appearance" and "motion"
     d_cv: Mapping[str, int]  # length of a place's vector, by stream; not read without attention
@@ -40,11 +43,11 @@ class RSTANConfig:
     window: int = 2  # t .. t + window - 1, cut off at the end of the clip
     gamma_alpha: float = 1.0  # sharpness of Eq. 3; 0 averages over places, a large one picks one
     gamma_beta: float = 1.0  # sharpness of Eq. 6, over frames
-    fusion: str = "max"  # Eq. 14-15 by "max" or "mean", or "none"; one stream needs none
+    fusion: str = "max"  # Eq. 14-15 by "max" or "mean", or "none"; changes nothing for one stream
     classifier: str = "joint"  # Eq. 16; "score" gives every stream its softmax and averages them
     renormalize: bool = False  # divide fused weights by their sum: "max" sums to between 1 and 2
     dropout: float = 0.0  # of x, of Phi and of h before the classifier, while training
-    recurrence: str = "plain"  # the loop of this file; "fast" or "auto": that of `fast/`
+    recurrence: str = "plain"  # this file's loop; "fast": that of `fast/`; "auto": the quicker
 
     def __post_init__(self) -> None:
         streams: object = self.streams
@@ -66,7 +69,7 @@ def location_scores(h: Tensor, projected: Tensor, A_h: Tensor, v_a: Tensor, b_a:
     A_h: (d_att, d_h).  v_a, b_a: (d_att,).  Returns un-normalised scores (B, N, P).
     """
     query = functional.linear(h, A_h, b_a)[:, None, None]  # (B, 1, 1, d_att)
-    return torch.tanh(projected + query) @ v_a
+    return torch.tanh(projected + query) @ v_a  # Eq. 2
 
 
 def sharpened_softmax(scores: Tensor, gamma: float = 1.0, valid: Tensor | None = None) -> Tensor:
@@ -82,7 +85,7 @@ def sharpened_softmax(scores: Tensor, gamma: float = 1.0, valid: Tensor | None =
     scores = gamma * scores.to(torch.promote_types(scores.dtype, torch.float32))
     if valid is not None:
         scores = scores.masked_fill(~valid, torch.finfo(scores.dtype).min)
-    return torch.softmax(scores, dim=-1)
+    return torch.softmax(scores, dim=-1)  # Eq. 3, 6
 
 
 def gather_places(alpha: Tensor, cubes: Tensor) -> Tensor:
@@ -91,7 +94,7 @@ def gather_places(alpha: Tensor, cubes: Tensor) -> Tensor:
     alpha: (B, N, P), a stream's own or the fused one.  cubes: (B, N, P, d_cv).
     Returns L (B, N, d_cv).
     """
-    return torch.einsum("bnp,bnpd->bnd", alpha, cubes)
+    return torch.einsum("bnp,bnpd->bnd", alpha, cubes)  # Eq. 4
 
 
 def frame_scores(
@@ -103,7 +106,7 @@ def frame_scores(
     Returns un-normalised scores (B, N).
     """
     query = functional.linear(h, B_h, b_b)[:, None]  # (B, 1, d_att)
-    return torch.tanh(functional.linear(L, B_L) + query) @ v_b
+    return torch.tanh(functional.linear(L, B_L) + query) @ v_b  # Eq. 5
 
 
 def gather_frames(beta: Tensor, L: Tensor) -> Tensor:
@@ -111,7 +114,7 @@ def gather_frames(beta: Tensor, L: Tensor) -> Tensor:
 
     beta: (B, N), a stream's own or the fused one.  L: (B, N, d_cv).  Returns Phi (B, d_cv).
     """
-    return torch.einsum("bn,bnd->bd", beta, L)
+    return torch.einsum("bn,bnd->bd", beta, L)  # Eq. 7
 
 
 def lstm_step(
@@ -130,7 +133,7 @@ def lstm_step(
     phi, U_phi: (B, d_cv) and (4 d_h, d_cv); without them this is a plain LSTM.
     Returns the new h and c (B, d_h), in float32 at least: the memory adds up over steps.
     """
-    gates = ux + functional.linear(h, U_h, b)  # (B, 4 d_h)
+    gates = ux + functional.linear(h, U_h, b)  # (B, 4 d_h): inside the brackets of Eq. 8-11
     if phi is not None and U_phi is not None:
         gates = gates + functional.linear(phi, U_phi)
     gates = gates.to(torch.promote_types(gates.dtype, torch.float32))
@@ -146,14 +149,14 @@ def lstm_step(
 def fuse_scores(scores: Sequence[Tensor], fusion: str = "max", renormalize: bool = False) -> Tensor:
     """Merge the streams' weights: of places (Eq. 14) or of frames (Eq. 15).
 
-    scores: one tensor a stream, all of one shape, each summing to 1 over the last axis.
+    scores: the weights alpha or beta, one tensor a stream; each sums to 1 over its last axis.
     fusion: "max" as in the paper, or "mean"; another raises ConfigError.
     renormalize: divide by the sum over the last axis, which the paper does not.
     Returns one tensor of that shape.
     """
     stacked = torch.stack(tuple(scores))  # (S, ...)
     if fusion == "max":
-        fused = stacked.amax(dim=0)
+        fused = stacked.amax(dim=0)  # Eq. 14, 15
     elif fusion == "mean":
         fused = stacked.mean(dim=0)
     else:
