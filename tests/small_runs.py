@@ -10,12 +10,12 @@ from safetensors.torch import save_file
 from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
 
 
-def write_networks(folder: Path, classes: int = 3) -> dict[str, Path]:
+def write_networks(folder: Path) -> dict[str, Path]:
     """Write `<stream>.safetensors` of the small network for both streams; their paths."""
     torch.manual_seed(0)
     files = {}
     for stream in STREAMS:
-        net = FeatureNet(backbone("puppetnet"), stream, classes)
+        net = FeatureNet(backbone("puppetnet"), stream)
         files[stream] = folder / f"{stream}.safetensors"
         save_file({k: v.contiguous() for k, v in net.state_dict().items()}, str(files[stream]))
     return files

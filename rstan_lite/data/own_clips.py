@@ -65,7 +65,7 @@ class OwnClips(ClipDataset):
         for (action, name), (_, part) in listed.items():
             parts.setdefault(action, {})[name] = part
         if listed:
-            self._check_sources(parts)
+            self._check_sources(listed)
             return {action: clips for action, clips in sorted(parts.items()) if clips}
         clips = {
             self._clip(name, action, label): (action, name)
@@ -80,19 +80,15 @@ class OwnClips(ClipDataset):
             parts[action][name] = TEST if clip in test else TRAIN
         return parts
 
-    def _check_sources(self, parts: dict[str, dict[str, int]]) -> None:
-        seen: dict[str, tuple[int, str]] = {}
-        for action, clips in parts.items():
-            for name, part in clips.items():
-                if part == UNUSED:
-                    continue
-                source = self._clip(name, action, 0).source
-                before, other = seen.setdefault(source, (part, name))
-                if before != part:
-                    found = f"source {source!r} on both sides: {other} and {name}"
-                    expected = "all clips of a source in one part, else the test is of clips seen"
-                    hint = "Name the sources in the column `source` of split.csv."
-                    raise DataError(self.root, found, expected, hint)
+    def _check_sources(self, listed: dict[tuple[str, str], tuple[str, int]]) -> None:
+        seen: dict[str, int] = {}
+        for (action, name), (_, part) in listed.items():
+            source = self._clip(name, action, 0).source
+            if part != UNUSED and seen.setdefault(source, part) != part:
+                found = f"source {source!r} on both sides, for example {name}"
+                expected = "all clips of a source in one part, else the test is of clips seen"
+                hint = "Name the sources in the column `source` of split.csv."
+                raise DataError(self.root, found, expected, hint)
 
     def _clip(self, name: str, action: str, label: int) -> Clip:
         path, folder = self._disk.get(action, {}).get(name, (self.root / action / name, ""))

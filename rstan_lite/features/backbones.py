@@ -217,10 +217,9 @@ def _unlike(node: str, found: str, expected: str) -> ConfigError:
 
 
 class FeatureNet(nn.Module):
-    """A stream's network, cut at its two nodes, with a classifier for its fine-tuning.
+    """A stream's network, cut at its two nodes.
 
     stream: "appearance" (uint8 RGB images) or "motion" (uint8 flow stacks).
-    classes: of the classifier that fine-tuning trains on the vector; 0 for none.
     side: of the images in pixels; most networks take other sides as well.
     Inside `torch.device("meta")` no random numbers are drawn: for shapes, or if weights are read.
     """
@@ -228,9 +227,7 @@ class FeatureNet(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(
-        self, spec: Backbone, stream: str, classes: int = 0, dropout: float = 0.5, side: int = 224
-    ):
+    def __init__(self, spec: Backbone, stream: str, side: int = 224):
         super().__init__()
         from torchvision.models import feature_extraction
 
@@ -256,14 +253,6 @@ class FeatureNet(nn.Module):
         for name, values in (("mean", mean), ("std", std)):
             # on the CPU even if the network is built on "meta": ImageNet's files do not bring them
             self.register_buffer(name, torch.tensor(values, device="cpu").view(-1, 1, 1))
-        self.dropout = nn.Dropout(dropout)
-        self.norm: nn.BatchNorm1d | None = None
-        self.classifier: nn.Linear | None = None
-        if classes:
-            width = self.sizes()[1]
-            # vectors are positive and may be large: else their common part drowns the classes
-            self.norm = nn.BatchNorm1d(width, affine=False)
-            self.classifier = nn.Linear(width, classes)
 
     def normalise(self, images: Tensor) -> Tensor:
         """uint8 (B, s, s, channels) to float (B, channels, s, s), channels last in memory."""
@@ -301,16 +290,6 @@ class FeatureNet(nn.Module):
         """Of images uint8 (B, s, s, channels) "cubes" (B, P, d_cv) and "vectors" (B, d_fc)."""
         vector, cube = self.vector_and_cube(images)
         return {"cubes": cube_places(cube), "vectors": vector}
-
-    def classify(self, vector: Tensor) -> Tensor:
-        """Class logits (B, classes) of vectors (B, d_fc), for fine-tuning."""
-        if self.norm is None or self.classifier is None:
-            raise ConfigError("classes", "0", "a network built with a classifier")
-        return self.classifier(self.dropout(self.norm(vector)))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Class logits (B, classes) of images."""
-        return self.classify(self.vector_and_cube(images)[0])
 
     def sizes(self, side: int = 0) -> tuple[int, int, int]:
         """P, d_fc and d_cv for images of `side` pixels (0: its own), from shapes alone."""

@@ -74,11 +74,11 @@ class FeatureSettings:
         """The side of a stream's images in pixels."""
         return (self.motion_size if stream == "motion" else 0) or self.size
 
-    def network(self, stream: str, classes: int = 0) -> FeatureNet:
+    def network(self, stream: str) -> FeatureNet:
         """A stream's network without weights."""
         with torch.device("meta"):
             spec, side = backbone(self.backbone_of(stream)), self.size_of(stream)
-            return FeatureNet(spec, stream, classes, side=side)
+            return FeatureNet(spec, stream, side)
 
     def places_of(self, views: Sequence[str]) -> dict[str, int]:
         """P of the cubes in each view, the same in all streams; only shapes are computed.
@@ -104,15 +104,12 @@ def load_network(settings: FeatureSettings, stream: str) -> FeatureNet:
     From the latter a motion network gets its first convolution by cross-modality initialisation.
     Raises CheckpointError for a file that does not fit.
     """
-    path = settings.weights[stream]
+    path, net = settings.weights[stream], settings.network(stream)
     state = read_state(Path(path))
-    if not tuned_trunk(state):
-        net = settings.network(stream)
+    if tuned_trunk(state):  # what else it holds, the tuning's classifier read
+        load_weights(net, {k: v for k, v in state.items() if k in net.state_dict()}, str(path))
+    else:
         load_imagenet(net, path)
-        return net.eval()
-    # a classifier of another form is complained of with the other tensors
-    net = settings.network(stream, state.get("classifier.bias", torch.empty(0)).numel())
-    load_weights(net, state, str(path))
     return net.eval()
 
 

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 
 from rstan_lite.data.clips import Clip
 from rstan_lite.data.sampling import equally_spaced
-from rstan_lite.features.backbones import FeatureNet, backbone
+from rstan_lite.features.backbones import Backbone, FeatureNet, backbone
 from rstan_lite.features.extraction import START, one_thread
 from rstan_lite.features.inputs import InputStore, stream_images
 from rstan_lite.features.networks import SHIPPED, load_imagenet, published_file, tuned_trunk
@@ -161,7 +161,7 @@ def _run(state: Tuner, states: Versions, validation: list[Clip], save_seconds: f
     while state.epoch < settings.epochs:
         row = {"epoch": state.epoch + 1, "loss": state.run_epoch()}
         if row["epoch"] % settings.validate_every == 0 or row["epoch"] == settings.epochs:
-            net = cast(FeatureNet, state.mean.module)
+            net = cast(TunedNet, state.mean.module)
             scores = clip_scores(net, state.store, validation, settings.test_size, state.device)
             true = torch.tensor([clip.label for clip in validation])
             row["validation_accuracy"] = float((scores.argmax(1) == true).float().mean())
@@ -174,9 +174,30 @@ def _run(state: Tuner, states: Versions, validation: list[Clip], save_seconds: f
             saved = time.monotonic()
 
 
+class TunedNet(FeatureNet):
+    """A FeatureNet with a classifier of its vector, which serves its tuning alone."""
+
+    def __init__(self, spec: Backbone, settings: TuneSettings, classes: int):
+        super().__init__(spec, settings.stream, settings.size)
+        width = self.sizes()[1]
+        self.dropout = nn.Dropout(settings.dropout)
+        # vectors are positive and may be large: else their common part drowns the classes
+        self.norm = nn.BatchNorm1d(width, affine=False)
+        self.classifier = nn.Linear(width, classes)
+
+    def classify(self, vector: Tensor) -> Tensor:
+        """Class logits (B, classes) of vectors (B, d_fc)."""
+        logits: Tensor = self.classifier(self.dropout(self.norm(vector)))
+        return logits
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Class logits (B, classes) of images."""
+        return self.classify(self.vector_and_cube(images)[0])
+
+
 @torch.no_grad()
 def clip_scores(
-    net: FeatureNet, store: InputStore, clips: list[Clip], size: int, device: str = "cpu"
+    net: TunedNet, store: InputStore, clips: list[Clip], size: int, device: str = "cpu"
 ) -> Tensor:
     """Class scores of clips by the network alone: softmax averaged over some frames, (n, C)."""
     net.eval()
@@ -216,9 +237,7 @@ class Tuner:
         workers: int = 0,
     ):
         torch.manual_seed(settings.seed)
-        net = FeatureNet(
-            backbone(settings.backbone), settings.stream, classes, settings.dropout, settings.size
-        )
+        net = TunedNet(backbone(settings.backbone), settings, classes)
         load_start(net, settings.weights)
         self.store, self.train, self.settings, self.device = store, train, settings, device
         self.net = net.to(device).to(memory_format=torch.channels_last)

@@ -28,7 +28,7 @@ class TuneSettings:
     """How a stream's network is fine-tuned. Everything here is part of the result's key.
 
     stream: "appearance" or "motion". backbone: see `backbones.backbone`. weights: see
-    `pretrained.load_start`.
+    `network_tuning.load_start`.
     size: side of the training crops; test_size: of the later features, larger (a network sees
     people larger in jittered crops than in the centre crop of a test).
     """

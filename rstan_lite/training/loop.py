@@ -189,17 +189,12 @@ def _not_finite(
     mixture: Sequence[tuple[Task, Batch]], losses: Sequence[dict[str, float]]
 ) -> DataError:
     """Why a gradient is not finite: by the features, or by the rate."""
-    bad = [
-        f"{task.features.names[row]} ({stream})"
-        for task, batch in mixture
-        for row in batch.rows.tolist()
-        for stream in task.features.streams
-        for array in (task.features.cubes[stream], task.features.vectors[stream])
-        if not all(bool(torch.isfinite(torch.as_tensor(view)).all()) for view in array[row])
-    ]
+    expected = "finite features and gradients"
+    for task, batch in mixture:
+        for stream, values in [*batch.cubes.items(), *batch.vectors.items()]:
+            for row in batch.rows[~values.flatten(1).isfinite().all(1).cpu()].tolist():
+                found = f"values that are not finite in the features of {task.features.names[row]} "
+                hint = "Extract this clip's features again."
+                return DataError("training", f"{found}({stream})", expected, hint)
     found = f"a loss of {', '.join(str(loss['total']) for loss in losses)}"
-    hint = "Lower --lr or --clip-norm."
-    if bad:
-        found = f"values that are not finite in the features of {bad[0]}"
-        hint = "Extract this clip's features again."
-    return DataError("training", found, "finite features and gradients", hint)
+    return DataError("training", found, expected, "Lower --lr or --clip-norm.")

@@ -7,7 +7,8 @@ from safetensors.torch import save_file
 from rstan_lite.features.architectures import to_motion
 from rstan_lite.features.backbones import FeatureNet, as_cube, as_vector, backbone, build
 from rstan_lite.features.networks import load_imagenet, rescale
-from rstan_lite.lab.network_tuning import load_start
+from rstan_lite.lab.network_tuning import TunedNet, load_start
+from rstan_lite.lab.tuning_images import TuneSettings
 from rstan_lite.system.errors import CheckpointError, ConfigError
 
 
@@ -97,15 +98,15 @@ def test_real_weights(imagenet_squeezenet):
 
 def test_a_tuned_network_can_be_the_start_of_another(tmp_path):
     """Of other classes, for example puppets' before JHMDB: the trunk goes over, the rest is new."""
-    old = FeatureNet(backbone("puppetnet"), "motion", classes=3)
+    old = TunedNet(backbone("puppetnet"), TuneSettings("motion"), 3)
     path = tmp_path / "old.safetensors"
     save_file({k: v.contiguous() for k, v in old.state_dict().items()}, path)
-    new = FeatureNet(backbone("puppetnet"), "motion", classes=5)
+    new = TunedNet(backbone("puppetnet"), TuneSettings("motion"), 5)
     load_start(new, path)
     for name, tensor in old.trunk.state_dict().items():
         torch.testing.assert_close(new.trunk.state_dict()[name], tensor)
     with pytest.raises(CheckpointError, match="other tensors"):
-        load_start(FeatureNet(backbone("puppetnet"), "appearance", classes=5), path)
+        load_start(FeatureNet(backbone("puppetnet"), "appearance"), path)
 
 
 def test_the_three_forms_hold_the_same_cube():

@@ -52,7 +52,7 @@ def test_features_are_the_networks_on_the_views(data, inputs, cache, networks):
     geometry = view("centre-mirror", flow.shape[1:3], 96)
     index = inputs.read(clip, "index").tolist()
     images = np.stack([geometry.flow(stack(flow, t)) for t in index])  # the other way round
-    net = FeatureNet(backbone("puppetnet"), "motion", classes=3).eval()
+    net = FeatureNet(backbone("puppetnet"), "motion").eval()
     net.load_state_dict(read_state(networks["motion"]))
     with torch.no_grad():
         alone = net.features(torch.from_numpy(images))

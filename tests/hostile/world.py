@@ -57,7 +57,7 @@ def build(root: Path) -> None:
     store.write(clip, {"cubes": torch.rand(3, 9, 4).half(), "vectors": torch.rand(3, 4).half()})
     networks = {}
     for stream in STREAMS:
-        net = FeatureNet(backbone("puppetnet"), stream, len(CLASSES))
+        net = FeatureNet(backbone("puppetnet"), stream)
         path = root / "nets" / "tuned" / f"{stream}-0.safetensors"
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({k: v.contiguous() for k, v in net.state_dict().items()}, path)

@@ -26,7 +26,7 @@ def place(tmp_path_factory) -> Path:
     """Generated clips, random networks, and the features of both."""
     folder = tmp_path_factory.mktemp("kills")
     generate(folder / "clips", **PUPPETS)
-    write_networks(folder, len(CLASSES))
+    write_networks(folder)
     assert main(["extract", *options(folder, folder / "cache")]) == 0
     return folder
 

@@ -13,5 +13,5 @@ def place(tmp_path_factory) -> Path:
     """A folder with clips and, so that nothing is trained here, random networks; tests add runs."""
     folder = tmp_path_factory.mktemp("place with a space")
     generate(folder / "clips", 4, CLASSES, workers=1, size=(120, 160), progress=False)
-    write_networks(folder, len(CLASSES))
+    write_networks(folder)
     return folder

@@ -28,7 +28,7 @@ def place(tmp_path_factory) -> Path:
     data.train[3].path.write_bytes(raw)
     raw = data.test[2].path.read_bytes()
     data.test[2].path.write_bytes(raw[: len(raw) // 3])
-    write_networks(folder, len(CLASSES))
+    write_networks(folder)
     return folder
 
 
