@@ -36,7 +36,9 @@ def lesson_config(
     config = resolve("tiny", chosen, variant)
     if root or dataset != PUPPETS:
         return config
-    folder = generated(cache_folder(config) / FOLDER, CLIPS_PER_CLASS, ACTIONS)
+    folder = generated(
+        cache_folder(config) / FOLDER, clips_per_class=CLIPS_PER_CLASS, classes=ACTIONS
+    )
     return resolve("tiny", chosen | {"root": str(folder)}, variant)
 
 

@@ -117,7 +117,6 @@ def _read_classes(path: Path) -> dict[str, str]:
     classes: dict[str, str] = {}
     for where, line in list_lines(path, "lines '<label> <class>', counted from 1"):
         number, _, name = line.partition(" ")
-        name = name.strip()
         if number != str(len(classes) + 1):
             raise DataError(where, repr(line[:120]), f"'{len(classes) + 1} <class>'")
         check_name(where, name)

@@ -17,7 +17,7 @@ import numpy as np
 from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.data.silhouettes import read_any_masks
 from rstan_lite.data.splits import FOLDS, TEST, TRAIN, source_video
-from rstan_lite.data.video import VIDEOS, first_frame, read_frames, read_images
+from rstan_lite.data.video import VIDEOS, read_frames, read_images
 from rstan_lite.system.errors import DataError
 from rstan_lite.system.reading import disk_errors
 from rstan_lite.system.settings import check_choice, check_count, check_real
@@ -155,9 +155,9 @@ class ClipDataset(ABC):
         return source_video(name, action)
 
     def short_side(self) -> int:
-        """The median short side in pixels of up to MEASURED training clips' first frames."""
+        """The median short side in pixels of up to MEASURED training clips."""
         some = equally_spaced(len(self.train), min(MEASURED, len(self.train)))
-        sides = sorted(min(first_frame(self.train[i].path).shape[:2]) for i in some)
+        sides = sorted(min(self.frames(self.train[i]).shape[1:3]) for i in some)
         return sides[len(sides) // 2]
 
     def check_training(self) -> None:
@@ -216,9 +216,9 @@ class ClipDataset(ABC):
 def carve_validation(clips: list[Clip], share: float, seed: int) -> tuple[list[Clip], list[Clip]]:
     """Split a training list in two by source video, class by class: (training, validation).
 
-    share: of each class's clips that are held out, in [0, 0.5]. Sources are drawn in seeded order
-    while they fit the class's quota; where none fits, the smallest serves. A source never stands on
-    both sides. A class keeps a source for training, unless a later class holds its last one.
+    share: of each class's clips, in [0, 0.5]. Sources are drawn in seeded order while they fit the
+    class's quota; where none fits, the smallest serves. A source never stands on both sides. A
+    class keeps a source for training, unless a later class holds its last one.
     """
     by_class: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for clip in clips:
@@ -253,15 +253,12 @@ def carve_fold(clips: list[Clip], fold: int, where: str | Path) -> tuple[list[Cl
     from sklearn.model_selection import StratifiedGroupKFold  # takes a second to import
 
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
-    sources = [clip.source for clip in clips]
-    expected = f"at least {FOLDS} videos, and {FOLDS} clips of some class"
-    if (videos := len(set(sources))) < FOLDS:
-        raise DataError(where, f"a training list of {videos} videos", expected)
-    try:
-        with warnings.catch_warnings():  # of classes with fewer clips than folds, see above
-            warnings.simplefilter("ignore", UserWarning)
-            actions = [clip.action for clip in clips]
-            rest, held = list(folds.split(sources, actions, sources))[fold - 1]
-    except ValueError as error:
-        raise DataError(where, f"a training list that can't be cut ({error})", expected) from error
+    sources, actions = [clip.source for clip in clips], [clip.action for clip in clips]
+    videos, most = len(set(sources)), max(map(actions.count, actions), default=0)
+    if min(videos, most) < FOLDS:
+        found = f"a training list of {videos} videos, with at most {most} clips of a class"
+        raise DataError(where, found, f"at least {FOLDS} of both")
+    with warnings.catch_warnings():  # of classes with fewer clips than folds, see above
+        warnings.simplefilter("ignore", UserWarning)
+        rest, held = list(folds.split(sources, actions, sources))[fold - 1]
     return [clips[i] for i in rest], [clips[i] for i in held]

@@ -7,7 +7,7 @@ import re
 import warnings
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -41,19 +41,18 @@ _NUMBER = re.compile(r"(.*?)([0-9]+)([^0-9]*)")  # the last number of a name is 
 _FLOW = re.compile(r"flow|[xyuv]_?$", re.IGNORECASE)  # as flow extractors call their pictures
 
 
-def read_frames(path: str | Path, most: int = MAX_BYTES) -> np.ndarray:
+def read_frames(path: str | Path) -> np.ndarray:
     """Decode every frame of a video, upright.
 
-    path: any file that FFmpeg reads. most: bytes that its decoded frames may take.
-    Returns uint8 RGB (F, H, W, 3). F is the number of frames decoded: the count in an AVI header
-    is not to be trusted (every JHMDB clip overstates its own).
+    path: any file that FFmpeg reads. Returns uint8 RGB (F, H, W, 3). F is the number of frames
+    decoded: the count in an AVI header is not to be trusted (every JHMDB clip overstates its own).
     Raises DataError for a file that is missing, cut short, without a frame, or damaged.
     """
     path, frames, used = Path(path), [], 0
     for frame in decode_video(path):
         used += 3 * frame.width * frame.height
-        if used > most:
-            found = f"more than {most >> 20} MiB of decoded frames"
+        if used > MAX_BYTES:
+            found = f"more than {MAX_BYTES >> 20} MiB of decoded frames"
             raise DataError(path, found, "a short clip", "Cut the video first.")
         frames.append(upright(frame))
     check_one_size(path, frames)
@@ -72,14 +71,6 @@ def decode_video(path: Path) -> Generator[av.VideoFrame]:
                 yield frame
     if not count:
         raise DataError(path, "0 frames", "at least one frame", AGAIN)
-
-
-def first_frame(path: Path) -> np.ndarray:
-    """The first frame of a video or of a folder of images, upright; no more is read."""
-    if path.is_dir():
-        return _read_image(frame_files(path)[1][0])
-    with closing(decode_video(path)) as frames:
-        return upright(next(frames))
 
 
 @contextmanager
@@ -211,9 +202,8 @@ def _has_index(path: Path) -> bool:
 
 
 def read_images(folder: Path) -> np.ndarray:
-    """The frames of a folder of PNG or JPEG images, see `frame_files`.
+    """The frames of a folder of PNG or JPEG images (see `frame_files`), uint8 RGB (F, H, W, 3).
 
-    Returns uint8 RGB (F, H, W, 3).
     Raises DataError as `frame_files` does, for an image that does not decode, for images of several
     sizes, and for more pixels than a short clip has.
     """

@@ -148,7 +148,8 @@ class InputSteps:
         stored = self.inputs.current(clip, lambda p: found if p == clip.path else fingerprint(p))
         kept = ("whole", self.inputs.frames)
         if stored and all((one.extent, one.frames) == kept for _, one in self.todo[clip]):
-            return Made(found, self.inputs.read_all(clip))
+            names = ("frames", "flow", "index", *(("masks",) if self.inputs.has_masks else ()))
+            return Made(found, {name: self.inputs.read(clip, name) for name in names})
         frames = self.dataset.frames(clip)
         tensors = {"frames": torch.from_numpy(frames)}
         if self.inputs.has_masks:
@@ -190,8 +191,7 @@ class InputSteps:
             clear_parts(store.folder)
         order: list[Step] = [self.decode, self.compute, self.store]
         remote = 3 if self.device == "cpu" else 2  # steps that a process of its own can do
-        if not self.inputs.flow.forks:
-            remote = 1
+        remote = remote if self.inputs.flow.forks else 1
         steps = order[:remote], order[remote:]
         over_clips(list(self.todo), *steps, workers, self.title, self.dataset, progress)
 

@@ -204,19 +204,19 @@ def stack_indices(n_flow: int, frame: int, pairs: int = PAIRS) -> np.ndarray:
 def stack(
     coded: Any, frame: int, geometry: Geometry | None = None, pairs: int = PAIRS
 ) -> np.ndarray:
-    """The motion network's input for a frame.
-
-    coded: uint8 (F - 1, H, W, 2), an array or another sequence of fields. geometry: the view to
-    take of every pair; None for all of it.
-    Returns uint8 (H, W, 2 * pairs), or (size, size, 2 * pairs), interleaved x then y.
-    """
+    """`stacks` of one frame."""
     return stacks(coded, [frame], geometry, pairs)[0]
 
 
 def stacks(
     coded: Any, frames: Sequence[int], geometry: Geometry | None = None, pairs: int = PAIRS
 ) -> list[np.ndarray]:
-    """`stack` of several frames; a pair that several of them share is read and cut once."""
+    """The motion network's input for each frame; a pair that several share is read and cut once.
+
+    coded: uint8 (F - 1, H, W, 2), an array or another sequence of fields. geometry: the view to
+    take of every pair; None for all of it.
+    Returns uint8 (H, W, 2 * pairs), or (size, size, 2 * pairs), interleaved x then y.
+    """
     wanted = [stack_indices(len(coded), frame, pairs).tolist() for frame in frames]
     # pair by pair: cutting and shrinking first is several times faster than stacking first
     fields = {i: np.asarray(coded[i]) for i in sorted(set().union(*wanted))}

@@ -56,11 +56,6 @@ class InputStore(Store):
         found = self.lazy(clip, name)
         return torch.from_numpy(np.stack(list(found))) if isinstance(found, Images) else found
 
-    def read_all(self, clip: Clip) -> dict[str, Tensor]:
-        """All tensors of a clip, whole."""
-        masks = ("masks",) if self.has_masks else ()
-        return {name: self.read(clip, name) for name in ("frames", "flow", "index", *masks)}
-
     def lazy(self, clip: Clip, name: str) -> Images | Tensor:
         """A tensor, of which a packed one is read image by image as it is indexed."""
         if name not in PACKED:
@@ -76,17 +71,10 @@ def inputs_store(
 ) -> InputStore:  # fmt: skip
     """The store of a data set's inputs. frames, flow, camera: see `InputStore`."""
     method = estimator(flow) if isinstance(flow, str) else flow
-    recipe = {
-        "dataset": dataset.identity(),
-        "layout": dataset.layout,
-        "frames": frames,
-        "flow": method.parameters,
-        "camera": [camera, CAMERA[camera]],
-        "bound": BOUND,
-        "flow_height": FLOW_HEIGHT,
-    }
-    if not dataset.has_silhouettes:
-        recipe["masks"] = "none"
+    recipe = {"dataset": dataset.identity(), "layout": dataset.layout, "frames": frames}
+    recipe |= {"flow": method.parameters, "camera": [camera, CAMERA[camera]]}
+    recipe |= {"bound": BOUND, "flow_height": FLOW_HEIGHT}
+    recipe |= {} if dataset.has_silhouettes else {"masks": "none"}
     return InputStore(cache, recipe, frames, method, camera)
 
 

@@ -41,13 +41,9 @@ def shipped(stream: str) -> Path:
 def split_name(dataset: ClipDataset) -> dict[str, Any]:
     """What names a training part: networks tuned on it must not be tested on other splits."""
     fold = {"fold": dataset.fold} if dataset.fold else {}  # else as before there were folds
-    return {
-        "dataset": dataset.identity(),
-        "split": dataset.split,
-        "train": len(dataset.train),
-        "validation": sorted(clip.name for clip in dataset.validation),
-        **fold,
-    }
+    held = sorted(clip.name for clip in dataset.validation)
+    named = {"dataset": dataset.identity(), "split": dataset.split}
+    return {**named, "train": len(dataset.train), "validation": held, **fold}
 
 
 def find_network(
@@ -83,8 +79,10 @@ def find_network(
     part = part_name(dataset.split, dataset.fold)
     found = f"no {stream} network of {backbone} tuned on the training part of {part}"
     hint = f"Make it: `rstan-lite tune --root {dataset.root}{named} --split {dataset.split}{fold} "
-    hint += f"--streams {stream} --backbone {backbone}`; or name a tuned or ImageNet file with "
-    hint += f"--{stream}-weights; or take the small networks of the package: --profile tiny."
+    hint += (
+        f"--streams {stream} --backbone {backbone}`; or name a file with --{stream}-weights; "
+    )
+    hint += "or take the small networks of the package: --profile tiny."
     raise CheckpointError(folder, found, "one, or a weights file", hint)
 
 

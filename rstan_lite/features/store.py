@@ -59,14 +59,9 @@ class Store:
             write_atomically(path, json.dumps(self.key, indent=1, sort_keys=True).encode())
             return
         mend = "Remove the folder to make it anew."
-        found = read_json(path, StoreError, "the key of a store, as JSON", mend)
-        if not isinstance(found, dict):
-            raise StoreError(path, type(found).__name__, "an object of settings", mend)
-        if found != self.key:
-            names = sorted(n for n in {*found, *self.key} if found.get(n) != self.key.get(n))
-            said = [", ".join(f"{n}={k.get(n)!r}" for n in names)[:1000] for k in (found, self.key)]
-            hint = "Use another folder, or remove this one."
-            raise StoreError(path, f"a store made with {said[0]}", said[1], hint)
+        if (found := read_json(path, StoreError, "the key of a store, as JSON", mend)) != self.key:
+            said = [json.dumps(key, sort_keys=True)[:1000] for key in (found, self.key)]
+            raise StoreError(path, f"a store made with {said[0]}", said[1], mend)
 
     @classmethod
     def under(cls, cache: str | Path, kind: str, key: dict[str, Any]) -> Store:

@@ -7,6 +7,6 @@ puppets, never on JHMDB.
 from __future__ import annotations
 
 from .actions import CLASSES
-from .dataset import VERSION, generate
+from .dataset import TOUR, VERSION, generate
 
-__all__ = ["CLASSES", "VERSION", "generate"]
+__all__ = ["CLASSES", "TOUR", "VERSION", "generate"]

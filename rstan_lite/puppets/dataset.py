@@ -59,6 +59,19 @@ class Job:
         return _stream(seed, label, 1, self.source), _stream(seed, label, 0, self.index)
 
 
+# Clips of the tour, and of trainings without a folder: minutes on two cores. Fewer actions with
+# more clips of each say more than twenty with a handful. In each clip two others perform other
+# actions, so that attention has something to win.
+TOUR = {
+    "clips_per_class": 16,
+    "classes": (
+        "clap", "climb_stairs", "golf", "jump", "kick_ball", "pick",
+        "pullup", "run", "shoot_bow", "sit", "walk", "wave",
+    ),
+    "rivals": (2, 2),
+}  # fmt: skip
+
+
 def _stream(seed: int, *key: int) -> Generator:
     return np.random.default_rng(SeedSequence(entropy=seed, spawn_key=key))
 

@@ -18,8 +18,8 @@ from rstan_lite.features.pipeline import ClipFeatures
 class Batch:
     """B clips of T frames on the computing device, float32.
 
-    cubes[stream] (B, T, P, d_cv), vectors[stream] (B, T, d_fc), labels (B,), target (B, T, P).
-    rows: (B,) indices in the ClipFeatures.
+    cubes[stream] (B, T, P, d_cv), vectors[stream] (B, T, d_fc), labels (B,), target (B, T, P), and
+    rows (B,), indices in the ClipFeatures.
     """
 
     cubes: dict[str, Tensor]

@@ -48,9 +48,8 @@ def evaluate(
 ) -> Evaluation:  # fmt: skip
     """Run a model over clips, T = steps equally spaced frames of each, on the model's device.
 
-    The first stored view counts.
-    Raises ConfigError where the features hold fewer frames than that, DataError naming a clip whose
-    scores are not finite.
+    The first stored view counts. Raises ConfigError where the features hold fewer frames than that,
+    DataError naming a clip whose scores are not finite.
     """
     n, device, classes = len(features), next(model.parameters()).device, model.config.heads[head]
     labels = torch.from_numpy(np.asarray(features.labels)).long()
@@ -128,8 +127,7 @@ def silhouette_sums(alpha: Tensor, target: Tensor) -> Tensor:
 
     alpha: (B, T, P) attention on the current frame (the map of Eq. 18), which may sum to two.
     target: (B, T, P), M of Eq. 18; its positive places are the silhouette.
-    Returns (B, 3) float64: the attention's share, the silhouette's share of the area, and the
-    number of frames with a silhouette.
+    Returns (B, 3) float64: the attention's share, the silhouette's, and the frames that show one.
     """
     inside = target > 0
     shown = inside.any(-1)  # (B, T)

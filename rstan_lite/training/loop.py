@@ -35,8 +35,7 @@ class Task:
     """A data set that is trained on; several of them make multi-task training.
 
     head: its classifier in the model. batch_size: its videos in a mini-batch. weight: of its loss
-    in the sum; the paper gives UCF101 0.1 beside JHMDB's 1. lambda_aa: 0 without silhouettes.
-    aa_kind: of Eq. 18, "l2" or "ce".
+    (the paper: UCF101 0.1, JHMDB 1). lambda_aa, aa_kind: of Eq. 18-19; 0 without silhouettes.
     """
 
     features: ClipFeatures

@@ -29,14 +29,6 @@ from rstan_lite.training.config import TrainConfig
 
 PUPPETS = "puppets"
 FOLDER = "puppets-tour"  # generated clips, inside the cache, where no root is given
-# Minutes on two cores; fewer actions with more clips of each say more than twenty with a handful.
-PUPPETS_PER_CLASS = 16
-PUPPETS_ACTIONS = (
-    "clap", "climb_stairs", "golf", "jump", "kick_ball", "pick",
-    "pullup", "run", "shoot_bow", "sit", "walk", "wave",
-)  # fmt: skip
-# In each clip two others perform other actions, so that attention has something to win.
-PUPPETS_RIVALS = (2, 2)
 CLIPS_A_WORKER = 20  # starting a process costs about what so many clips do
 
 
@@ -138,7 +130,7 @@ def open_dataset(config: TrainConfig, progress: bool = True) -> ClipDataset:
     root, name = config.root, config.dataset
     if name == PUPPETS:
         root = root or str(cache_folder(config) / FOLDER)
-        generated(Path(root), PUPPETS_PER_CLASS, PUPPETS_ACTIONS, PUPPETS_RIVALS, progress)
+        generated(Path(root), progress)
     if not root:
         hint = "Use --dataset puppets for generated clips."
         raise ConfigError("--root", "nothing", f"the folder of the {name} clips", hint)
@@ -146,17 +138,14 @@ def open_dataset(config: TrainConfig, progress: bool = True) -> ClipDataset:
     return open_clips(name, root, *how)
 
 
-def generated(
-    folder: Path, per_class: int, actions: Sequence[str], rivals: tuple[int, int] = (0, 0),
-    progress: bool = True,
-) -> Path:  # fmt: skip
-    """A folder of puppets, which are drawn where they are not there yet."""
+def generated(folder: Path, progress: bool = True, **parameters: Any) -> Path:
+    """A folder of puppets, which are drawn if absent. parameters: `generate`'s; none: TOUR."""
     with disk_errors(DataError, folder, "the folder of the generated clips"):
         there = (folder / "puppets.json").exists()  # written last: absent, or interrupted
     if not there:
-        from rstan_lite.puppets import generate
+        from rstan_lite.puppets import TOUR, generate
 
-        generate(folder, per_class, actions, rivals=rivals, progress=progress)
+        generate(folder, progress=progress, **(parameters or TOUR))
     return folder
 
 

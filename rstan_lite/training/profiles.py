@@ -1,7 +1,6 @@
 """Profiles: how large a run is. Their values are in `profiles.toml`. Imports no torch.
 
-The profile `paper` has the paper's settings for each data set; `lab/paper_settings.py` says where
-the paper states them, and why ours are as they are.
+`lab/paper_settings.py` says where the paper states those of the profile `paper`.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from rstan_lite.system import machine
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import MOST, check_regular, disk_errors, read_json
+from rstan_lite.system.settings import check_count
 from rstan_lite.system.tensor_files import load_weights, read_state
 from rstan_lite.training.checkpoint import RESUME, EpochLog, Versions
 from rstan_lite.training.config import TrainConfig, differences, read_config
@@ -88,13 +89,9 @@ class Predictions:
 def write_predictions(path: Path, predictions: Predictions) -> None:
     """An .npz of arrays names, labels, scores, classes, without pickled objects."""
     buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        names=np.array(predictions.names, dtype=np.str_),
-        labels=predictions.labels.astype(np.int64),
-        scores=predictions.scores.astype(np.float32),
-        classes=np.array(predictions.classes, dtype=np.str_),
-    )
+    names, classes = (np.array(x, np.str_) for x in (predictions.names, predictions.classes))
+    labels, scores = predictions.labels.astype(np.int64), predictions.scores.astype(np.float32)
+    np.savez(buffer, names=names, labels=labels, scores=scores, classes=classes)
     write_atomically(path, buffer.getvalue())
 
 
@@ -174,8 +171,7 @@ def _check(description: Description) -> None:
             raise ValueError("classes that are no different names")
         if (head or classes) and heads.get(head) != len(classes):
             raise ValueError(f"{len(classes)} classes of {head!r}, and heads {heads}")
-    if not isinstance(description.short_side, int) or description.short_side < 0:
-        raise ValueError(f"a short side of {description.short_side!r} pixels")
+    check_count("short_side", description.short_side, 0)
     if not all(0 < x < float("inf") for pair in description.scales.values() for x in pair):
         raise ValueError(f"scales {description.scales}")
 

@@ -152,10 +152,10 @@ def _introduce(config: TrainConfig, parts: Parts, how: str) -> None:
     said = ", ".join(f"{len(part)} {name}" for name, part in sizes.items())
     part = part_name(config.split, config.fold)
     print(f"{config.dataset}, {part}: {said} clips; {how}", file=sys.stderr)
-    for stream, (path, _) in parts.networks.items():
-        if config.dataset != "puppets" and Path(path) == shipped(stream):
-            said = f"the {stream} network was trained on generated clips"
-            print(f"{said}: `rstan-lite tune` makes one of these clips", file=sys.stderr)
+    made = [s for s, (path, _) in parts.networks.items() if Path(path) == shipped(s)]
+    if made and config.dataset != "puppets":
+        said = f"trained on generated clips: the network of {', '.join(made)}"
+        print(f"{said}; `rstan-lite tune` makes one of these clips", file=sys.stderr)
     if parts.second is not None:
         print(f"beside it {config.second_head}: {len(parts.second)} clips", file=sys.stderr)
 

@@ -78,7 +78,7 @@ def test_stores_tell_variants_and_weights_apart(data, raft, weights, tmp_path):
     (another.folder / "key.json").write_text(
         (store.folder / "key.json").read_text(encoding="utf-8"), encoding="utf-8"
     )
-    with pytest.raises(StoreError, match=r"found a store made with flow=.*raft_small"):
+    with pytest.raises(StoreError, match=r"found a store made with .*raft_small"):
         inputs_store(data, tmp_path, 4, estimator("raft_small", other))
 
 

@@ -86,7 +86,10 @@ def _store(case: Path, file: Path) -> object:
 
 def _inputs(case: Path, file: Path) -> object:
     data = JHMDB(case.parent / "world" / "avi", validation=0)
-    return inputs_store(data, case, frames=3).read_all(data.test[0])
+    return [
+        inputs_store(data, case, frames=3).read(data.test[0], name)
+        for name in ("frames", "flow", "masks", "index")
+    ]
 
 
 def _network(case: Path, file: Path) -> object:
