@@ -28,6 +28,7 @@ from rstan_lite.features.inputs import (
 )
 from rstan_lite.features.networks import SHIPPED, shipped
 from rstan_lite.features.pipeline import prepare_parts
+from rstan_lite.lab.tuning_images import packed_inputs
 from rstan_lite.puppets import generate
 from rstan_lite.training.batches import epoch_rows, training_batch
 from rstan_lite.training.config import TrainConfig
@@ -124,7 +125,7 @@ def stored_inputs(
     """The store of inputs: its size against the tensors as they are, and reading a whole clip."""
     raw, packed, clock = 0, 0, Clock()
     for clip, tensors in zip(data.train, made, strict=True):
-        store.write(clip, tensors)
+        store.write(clip, packed_inputs(tensors))
         raw += sum(x.nbytes for x in tensors.values())
         packed += store.path(clip).stat().st_size
         for name in PACKED:

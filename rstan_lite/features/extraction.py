@@ -128,18 +128,21 @@ class Made(NamedTuple):
 
 
 @dataclass
-class InputSteps:
-    """The steps from a clip to its inputs in their store: decode it once, then compute the flow.
+class Extraction:
+    """The steps from a clip to its features: decode it once, compute the flow, fill the stores.
 
-    inputs: the store; what it holds of a clip is not made again. todo: what to make of each clip.
+    inputs: what `rstan-lite tune` stored; it is not made again, and nothing is added to it. todo:
+    the stores that lack each clip. device: of the networks.
     """
 
     dataset: ClipDataset
     inputs: InputStore
     todo: Mapping[Clip, Sequence[Wanted]]
+    stores: Mapping[Wanted, Store]
+    settings: FeatureSettings
+    device: str = "cpu"
 
-    title = "frames and flow"
-    device = "cpu"
+    title = "features"
 
     def decode(self, clip: Clip, _: None) -> Made:
         """All frames and masks of a clip; or its inputs, where they are stored and suffice."""
@@ -170,45 +173,6 @@ class InputSteps:
         index = np.sort(np.concatenate([one.index(len(frames)) for one in wanted]))
         return Made(made.clip_print, pick_inputs(frames, arrays.get("masks"), index, flow))
 
-    def written(self) -> Iterable[Store]:
-        """The stores that are written to."""
-        return [self.inputs]
-
-    def store(self, clip: Clip, made: Made) -> None:
-        """Store the inputs."""
-        self.inputs.write(clip, made.tensors, made.clip_print)
-
-    @for_work(LARGE)
-    def run(self, workers: int, progress: bool = True) -> None:
-        """Take all clips through the steps, several at a time; see `over_clips`.
-
-        On a CPU each process does all of a clip, and nothing but names goes between them. Where a
-        GPU computes, processes decode while the main one computes.
-        """
-        if not self.todo:
-            return
-        for store in self.written():
-            clear_parts(store.folder)
-        order: list[Step] = [self.decode, self.compute, self.store]
-        remote = 3 if self.device == "cpu" else 2  # steps that a process of its own can do
-        remote = remote if self.inputs.flow.forks else 1
-        steps = order[:remote], order[remote:]
-        over_clips(list(self.todo), *steps, workers, self.title, self.dataset, progress)
-
-
-@dataclass
-class Extraction(InputSteps):
-    """The steps from a clip to its features, for whatever the stores lack of it.
-
-    Inputs are not stored on the way. todo: the stores of each clip. device: of the networks.
-    """
-
-    stores: Mapping[Wanted, Store]
-    settings: FeatureSettings
-    device: str = "cpu"
-
-    title = "features"
-
     @cached_property
     def networks(self) -> dict[str, FeatureNet]:
         """The streams' networks; a process that takes this step loads them once for itself."""
@@ -217,6 +181,7 @@ class Extraction(InputSteps):
         return {name: net.to(self.device).to(memory_format=last) for name, net in nets.items()}
 
     def written(self) -> Iterable[Store]:
+        """The stores that are written to."""
         return self.stores.values()
 
     def store(self, clip: Clip, made: Made) -> None:
@@ -250,6 +215,23 @@ class Extraction(InputSteps):
         geometry = view(name, masks.shape[1:3], self.settings.size)
         seen = np.stack([geometry.mask(mask) for mask in masks])
         return torch.from_numpy(target(seen, round(places**0.5)))
+
+    @for_work(LARGE)
+    def run(self, workers: int, progress: bool = True) -> None:
+        """Take all clips through the steps, several at a time; see `over_clips`.
+
+        On a CPU each process does all of a clip, and nothing but names goes between them. Where a
+        GPU computes, processes decode while the main one computes.
+        """
+        if not self.todo:
+            return
+        for store in self.written():
+            clear_parts(store.folder)
+        order: list[Step] = [self.decode, self.compute, self.store]
+        remote = 3 if self.device == "cpu" else 2  # steps that a process of its own can do
+        remote = remote if self.inputs.flow.forks else 1
+        steps = order[:remote], order[remote:]
+        over_clips(list(self.todo), *steps, workers, self.title, self.dataset, progress)
 
 
 def over_clips(

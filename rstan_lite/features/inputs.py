@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,9 +22,6 @@ from rstan_lite.system.errors import DataError, StoreError
 FLOW_HEIGHT = 192  # px; flow is smooth, so it is stored smaller than the frames it comes from
 MIN_SIDE = 16  # px
 PACKED = ("frames", "flow", "masks")
-# Each image is a PNG of its own, so that any one can be read alone. Run lengths at the lowest level
-# are smaller and faster than zlib's search on flow, and as small on frames.
-_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 
 
 class InputStore(Store):
@@ -44,17 +41,12 @@ class InputStore(Store):
         key = {"content": "inputs 2", **recipe}
         super().__init__(Path(cache) / f"inputs-{digest(key)}", key)
 
-    def write(self, clip: Clip, tensors: dict[str, Tensor], clip_print: str = "") -> None:
-        """Store a clip's tensors, as `pick_inputs` makes them."""
-        content = {name: x for name, x in tensors.items() if name not in PACKED}
-        for name in tensors.keys() & set(PACKED):
-            content |= pack(name, tensors[name].numpy())
-        super().write(clip, content, clip_print)
-
     def read(self, clip: Clip, name: str) -> Tensor:
         """A whole tensor."""
         found = self.lazy(clip, name)
-        return torch.from_numpy(np.stack(list(found))) if isinstance(found, Images) else found
+        if isinstance(found, Images):
+            return torch.from_numpy(np.stack([found[i] for i in range(len(found))]))
+        return found
 
     def lazy(self, clip: Clip, name: str) -> Images | Tensor:
         """A tensor, of which a packed one is read image by image as it is indexed."""
@@ -128,7 +120,7 @@ def stream_images(
 class Images:
     """Packed images, decoded one at a time: `len(images)`, `images.shape`, `images[i]`.
 
-    data, ends, shape: what `pack` made, else StoreError. where: the file that they are from.
+    data, ends, shape: as `lab.tuning_images.pack` made them, else StoreError. where: their file.
     """
 
     def __init__(self, data: Tensor, ends: Tensor, shape: Tensor, where: str = "stored images"):
@@ -143,9 +135,6 @@ class Images:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return (self[i] for i in range(len(self)))
-
     def __getitem__(self, i: int) -> np.ndarray:
         """Image i, uint8 (H, W, c) or (H, W)."""
         file = self._data[self._ends[i] : self._ends[i + 1]]
@@ -158,20 +147,3 @@ class Images:
 
     def _damaged(self) -> StoreError:
         return StoreError(self._where, "images that do not decode", "packed PNG files", MEND)
-
-
-def pack(name: str, images: np.ndarray) -> dict[str, Tensor]:
-    """Tensors to store for `Images`: uint8, the PNG files one after another; ends; a shape.
-
-    images: uint8 (n, H, W), (n, H, W, 3), or another number of channels, which become one picture
-    below the other (PNG has no two channels).
-    """
-    pictures = images
-    if images.ndim == 4 and images.shape[3] != 3:
-        pictures = images.transpose(0, 3, 1, 2).reshape(len(images), -1, images.shape[2])
-    files = [cv2.imencode(".png", picture, _PNG)[1].ravel() for picture in pictures]
-    return {
-        name: torch.from_numpy(np.concatenate(files)),
-        f"{name}.ends": torch.tensor([len(file) for file in files]).cumsum(0),
-        f"{name}.shape": torch.tensor(images.shape[1:]),
-    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,10 +16,14 @@ from rstan_lite.data.sampling import ClipSequence
 from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import CORNERS, Geometry, crop
 from rstan_lite.features.backbones import backbone
-from rstan_lite.features.extraction import InputSteps
+from rstan_lite.features.extraction import Extraction, FeatureSettings, Made
 from rstan_lite.features.flow import stack
-from rstan_lite.features.inputs import InputStore
+from rstan_lite.features.inputs import PACKED, InputStore
+from rstan_lite.features.store import Store
 
+# Each image is a PNG of its own, so that any one can be read alone. Run lengths at the lowest level
+# are smaller and faster than zlib's search on flow, and as small on frames.
+_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 # Crop sides of the scale jitter, as shares of the short side (256, 224, 192, 168 of 256 in [29]).
 JITTER = (1.0, 0.875, 0.75, 0.66)
 
@@ -55,12 +60,50 @@ class TuneSettings:
     seed: int = 0
 
 
+class _InputSteps(Extraction):
+    """The steps from a clip to its inputs in their store."""
+
+    title = "frames and flow"
+
+    def written(self) -> list[Store]:
+        return [self.inputs]
+
+    def store(self, clip: Clip, made: Made) -> None:
+        self.inputs.write(clip, packed_inputs(made.tensors), made.clip_print)
+
+
+def packed_inputs(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A clip's inputs, as `pick_inputs` makes them, with their images packed: what is stored."""
+    content = {name: x for name, x in tensors.items() if name not in PACKED}
+    for name in tensors.keys() & set(PACKED):
+        content |= pack(name, tensors[name].numpy())
+    return content
+
+
 def fill_inputs(
     store: InputStore, dataset: ClipDataset, clips: list[Clip], workers: int = 2
 ) -> None:
     """Make what a store of inputs lacks, see `over_clips`. Raises StoreError (disk) as well."""
     kept = [("inputs", ClipSequence("whole", frames=store.frames))]
-    InputSteps(dataset, store, dict.fromkeys(store.missing(clips), kept)).run(workers)
+    todo = dict.fromkeys(store.missing(clips), kept)
+    _InputSteps(dataset, store, todo, {}, FeatureSettings({})).run(workers)
+
+
+def pack(name: str, images: np.ndarray) -> dict[str, Tensor]:
+    """Tensors to store for `Images`: uint8, the PNG files one after another; ends; a shape.
+
+    images: uint8 (n, H, W), (n, H, W, 3), or another number of channels, which become one picture
+    below the other (PNG has no two channels).
+    """
+    pictures = images
+    if images.ndim == 4 and images.shape[3] != 3:
+        pictures = images.transpose(0, 3, 1, 2).reshape(len(images), -1, images.shape[2])
+    files = [cv2.imencode(".png", picture, _PNG)[1].ravel() for picture in pictures]
+    return {
+        name: torch.from_numpy(np.concatenate(files)),
+        f"{name}.ends": torch.tensor([len(file) for file in files]).cumsum(0),
+        f"{name}.shape": torch.tensor(images.shape[1:]),
+    }
 
 
 def random_crop(shape: Sequence[int], size: int, rng: np.random.Generator) -> Geometry:

@@ -18,7 +18,7 @@ from rstan_lite.features.networks import shipped
 from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.model import RSTAN, RSTANConfig
 from rstan_lite.system.devices import choose_device, peak_gpu_memory, peak_memory
-from rstan_lite.system.errors import ConfigError, DataError
+from rstan_lite.system.errors import DataError
 from rstan_lite.system.files import alone, clear_parts
 from rstan_lite.system.tensor_files import weights_hash
 from rstan_lite.system.threads import for_work
@@ -80,7 +80,10 @@ def train(
         # The model, and the loop, which leaves the best epoch's weights in it.
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
-        second = _second_task(config, parts.second)
+        second = None
+        if parts.second is not None:  # of Eq. 17 alone
+            own = config.second_head, config.second_batch_size, config.second_weight
+            second = Task(parts.second, *own)
         model = build_model(config, parts.train, parts.second)
         stack.enter_context(for_work(config.batch_size * sum(map(torch.numel, model.parameters()))))
         if progress:
@@ -134,16 +137,6 @@ def _finished(out: Path) -> dict[str, Any] | None:
     if done is not None and left.exists():
         left.remove()
     return done
-
-
-def _second_task(config: TrainConfig, second: ClipFeatures | None) -> Task | None:
-    """The second data set's task, of Eq. 17 alone. ConfigError for clips or settings alone."""
-    if (config.second_dataset == "none") != (second is None):
-        found = f"{config.second_dataset} and {'no' if second is None else 'some'} clips of it"
-        raise ConfigError("--second-dataset", found, "a second data set with its clips, or neither")
-    if second is None:
-        return None
-    return Task(second, config.second_head, config.second_batch_size, config.second_weight)
 
 
 def _introduce(config: TrainConfig, parts: Parts, how: str) -> None:

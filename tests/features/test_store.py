@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from rstan_lite.data.jhmdb import Clip
-from rstan_lite.features.inputs import Images, pack
+from rstan_lite.features.inputs import Images
 from rstan_lite.features.store import Store
+from rstan_lite.lab.tuning_images import pack
 from rstan_lite.system.errors import StoreError
 
 

@@ -19,7 +19,7 @@ from rstan_lite.training.loop import Task, fit, losses_of, train_step
 from rstan_lite.training.parts import Parts, second_config
 from rstan_lite.training.profiles import resolve
 from rstan_lite.training.run_folder import load_model, read_log
-from rstan_lite.training.train import _second_task, build_model, train
+from rstan_lite.training.train import build_model, train
 
 OPTIONS = {**SMALL, "iterations": 60, "batch_size": 8}
 OPTIONS |= {"second_dataset": "jhmdb", "second_root": "elsewhere"}
@@ -56,8 +56,7 @@ def gradient_of(model: torch.nn.Module) -> torch.Tensor:
 def test_the_gradient_is_that_of_the_weighted_sum_with_silhouettes_of_the_first_alone():
     first, other = make_features(8, seed=1), make_features(8, classes=3, seed=2)
     model = build_model(CONFIG, first, other)
-    tasks = [Task(first, "puppets", 8, lambda_aa=2.0), _second_task(CONFIG, other)]
-    assert (tasks[1].weight, tasks[1].lambda_aa) == (0.1, 0.0)  # other has silhouettes, unused
+    tasks = [Task(first, "puppets", 8, lambda_aa=2.0), Task(other, "jhmdb", 8, 0.1)]
     rows = torch.arange(8)
     mixture = [(t, training_batch(t.features, rows, 3, 0, 0, "cpu")) for t in tasks]
     of_first, of_second = (losses_of(model, *one) for one in mixture)
@@ -76,7 +75,7 @@ def test_both_learn_and_only_the_first_is_validated():
     config = replace(CONFIG, iterations=100, milestone=60, second_weight=0.5)
     model = build_model(config, first, other)
     outcome = fit(
-        model, first, held_out, config, second=_second_task(config, other), progress=False
+        model, first, held_out, config, second=Task(other, "jhmdb", 8, 0.5), progress=False
     )
     assert evaluate(model, held_out, "puppets", 4).accuracy > 0.9
     assert evaluate(model, other, "jhmdb", 4).accuracy > 0.8
@@ -152,11 +151,6 @@ def test_other_second_clips_or_settings_are_not_continued(tmp_path):
 
 
 def test_what_does_not_fit_together_is_said(tmp_path):
-    with pytest.raises(ConfigError, match="jhmdb and no clips"):
-        train(CONFIG, tmp_path / "a", make_parts(16, 8, 8), progress=False)
-    alone = replace(CONFIG, second_dataset="none", second_root="")
-    with pytest.raises(ConfigError, match="none and some clips"):
-        train(alone, tmp_path / "b", parts(), progress=False)
     empty = replace(parts(), second=make_features(0, classes=3))
     with pytest.raises(DataError, match="training part of jhmdb: found no clips"):
         train(CONFIG, tmp_path / "c", empty, progress=False)
