@@ -54,11 +54,13 @@ class ClassFolders(ClipDataset):
         found, official = (counts[TRAIN], counts[TEST]), self.OFFICIAL[self.split - 1]
         if found != official:
             said = (
-                f"{self.root / self.LISTS}, split {self.split}: {found[0]} training and {found[1]} "
+                f"{self.root / self.LISTS}, split {self.split}: {found} training and test clips of "
             )
-            said += f"test clips of {len(lists)} classes; {official[0]} and {official[1]} of the "
-            said += f"{self.CLASSES} classes of {self.TITLE} are official. Results on them are not "
-            warnings.warn(f"{said}results on {self.TITLE}.", stacklevel=3)
+            said += (
+                f"{len(lists)} classes; {official} of the {self.CLASSES} classes of {self.TITLE} "
+            )
+            said += f"are official. Results on them are not results on {self.TITLE}."
+            warnings.warn(said, stacklevel=3)
         return lists
 
 
@@ -120,7 +122,5 @@ def _read_classes(path: Path) -> dict[str, str]:
         if number != str(len(classes) + 1):
             raise DataError(where, repr(line[:120]), f"'{len(classes) + 1} <class>'")
         check_name(where, name)
-        if name.casefold() in classes:
-            raise DataError(where, f"{name} a second time", "each class once")
         classes[name.casefold()] = name
     return classes

@@ -74,8 +74,8 @@ def crop(
 ) -> Geometry:  # fmt: skip
     """A crop with a side of `share` times the short side, at the centre or in a corner.
 
-    shape: the frame's (H, W, ...) in pixels. size: side of the result. aspect: width of the box
-    over its height (the jitter of [29] pairs unlike sides). corner: one of CORNERS.
+    shape: the frame's (H, W, ...). size: side of the result, pixels. corner: one of CORNERS.
+    aspect: width of the box over its height (the jitter of [29] pairs unlike sides).
     """
     height, width = shape[:2]
     short = min(height, width)

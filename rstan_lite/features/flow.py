@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional
 
 from rstan_lite.data.transforms import Geometry
-from rstan_lite.system.errors import ConfigError, DataError
+from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.settings import check_choice
 from rstan_lite.system.tensor_files import hub_file, load_weights, read_state, weights_hash
 
@@ -195,8 +195,6 @@ def decode(coded: np.ndarray, bound: float = BOUND) -> np.ndarray:
 
 def stack_indices(n_flow: int, frame: int, pairs: int = PAIRS) -> np.ndarray:
     """The consecutive pairs (i to i + 1) centred on a frame, int64; end ones are repeated."""
-    if n_flow < 1:
-        raise DataError("flow", "a clip of one frame", "two frames or more")
     start = frame - pairs // 2
     return np.clip(np.arange(start, start + pairs), 0, n_flow - 1)
 

@@ -159,9 +159,8 @@ def tuned_trunk(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def load_imagenet(net: FeatureNet, weights: str | Path | None) -> None:
     """Start a FeatureNet's trunk from ImageNet weights, for RGB or flow.
 
-    weights: a file of the whole network's state; None for the published one. What the trunk does
-    not need, such as the classifier, is left out.
-    Raises CheckpointError for a missing, damaged or unlike file.
+    weights: a file of the whole network's state; None for the published one. The classifier is left
+    out. Raises CheckpointError for a missing, damaged or unlike file.
     """
     path = published_file(net.spec) if weights is None else Path(weights)
     state, own = read_state(path), net.trunk.state_dict()

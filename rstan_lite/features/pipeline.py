@@ -119,8 +119,8 @@ def prepare_parts(
     """The features of parts of a data set; what the stores under `cache` lack is made first.
 
     parts: some of "train" (all views), "validation" and "test" (the first view only).
-    workers: processes; one or none: this one alone. progress: show a bar.
-    Clips whose inputs `rstan-lite tune` stored are not decoded again.
+    workers: processes; one or none: this one alone. progress: show a bar. Clips whose inputs
+    `rstan-lite tune` stored are not decoded again.
     Raises DataError (clips), CheckpointError (weights), StoreError (disk, damaged stores).
     """
     made = missing_features(dataset, parts, settings, cache, device)

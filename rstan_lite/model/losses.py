@@ -11,8 +11,7 @@ from torch.nn import functional
 from rstan_lite.model.checks import check_mask, shape_of
 from rstan_lite.model.output import RSTANOutput
 from rstan_lite.system.errors import ConfigError, DataError
-
-AA_KINDS = ("l2", "ce")
+from rstan_lite.system.settings import check_choice
 
 
 def main_loss(
@@ -67,8 +66,7 @@ def actor_attention_loss(
         -sum M log(alpha / sum alpha) of Table II; a score below the smallest float counts as that.
     Returns a scalar. Raises DataError for shapes that disagree, ConfigError for another kind.
     """
-    if kind not in AA_KINDS:
-        raise ConfigError("kind", repr(kind), f"one of {', '.join(AA_KINDS)}")
+    check_choice("kind", kind, ("l2", "ce"))
     if not isinstance(alpha_diagonal, Tensor):
         maps = alpha_diagonal.values()
         losses = [actor_attention_loss(one, target, frame_mask, kind) for one in maps]

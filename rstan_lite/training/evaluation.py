@@ -23,9 +23,8 @@ class Evaluation:
 
     scores: (n, C) softmax of the last step. labels: (n,).
     silhouettes: (n, 3) float64, `silhouette_sums` of each clip, over streams that are not fused.
-    loss: Eq. 17 a video, None without clips.
-    attention_share: of the attention, what falls on the silhouette, mean over the frames that show
-    one; area_share: what evenly spread attention would get. Both may be None.
+    loss: Eq. 17 a video. attention_share: of the attention, what falls on the silhouette, mean over
+    the frames that show one; area_share: what even attention would get. Each is None without clips.
     """
 
     scores: Tensor

@@ -29,8 +29,8 @@ from rstan_lite.training.config import TrainConfig, differences, read_config
 CONFIG, METRICS, CONFUSION, LOG = "config.json", "metrics.json", "confusion.csv", "log.csv"
 WEIGHTS, DESCRIPTION = "checkpoint.safetensors", "checkpoint.json"
 PREDICTIONS = {"test": "predictions.npz", "validation": "predictions_validation.npz"}
-_PACKAGES = ("torch", "torchvision", "numpy", "av",
-             "opencv-contrib-python-headless", "safetensors", "scikit-learn")  # fmt: skip
+_PACKAGES = ("torch", "torchvision", "numpy", "av", "opencv-contrib-python-headless",
+             "safetensors", "scikit-learn")  # fmt: skip
 
 
 def check(folder: Path, config: TrainConfig) -> None:

@@ -166,10 +166,7 @@ def write_results(
     config: TrainConfig, out: Path, parts: Parts, model: RSTAN, trained: Progress,
     results: Mapping[str, Evaluation],
 ) -> dict[str, Any]:  # fmt: skip
-    """Finish a run's folder: a run is finished where metrics.json, whose content is returned, is.
-
-    results: of the parts "validation" and "test".
-    """
+    """Finish a run's folder, results: of "validation" and "test". Returns metrics.json's content."""
     test, versions, device = results["test"], run_folder.versions(), next(model.parameters()).device
     about = run_folder.Description(
         model=asdict(model.config),

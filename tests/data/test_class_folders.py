@@ -106,7 +106,6 @@ def test_case_of_files_and_folders_does_not_matter(name, own):
     ("file", "line", "found"),
     [
         ("classInd.txt", "5 Late", r"expected '4 <class>'"),
-        ("classInd.txt", "4 pull", "a second time"),
         ("classInd.txt", "4 ../up", "plain clip name"),
         ("trainlist01.txt", "Push/v_Push_g09_c01.avi 3", "the class 'Push'"),
         ("trainlist01.txt", "Pull/v_Pull_g01_c01.avi 3", "a second time"),

@@ -14,7 +14,7 @@ import pytest
 from clips import clip_arrays, write_video
 from PIL import Image
 
-from rstan_lite.data.video import first_frame, read_frames, read_images
+from rstan_lite.data.video import read_frames, read_images
 from rstan_lite.features.inputs import MIN_SIDE
 from rstan_lite.lab.predict import free_stem, sample_video
 from rstan_lite.system.errors import DataError
@@ -240,7 +240,6 @@ def test_pictures_of_every_kind(tmp_path: Path, kind: str) -> None:
             picture.save(path)
     frames = read_images(tmp_path)
     assert near(frames, MADE[:3] if kind != "grey" else GREY[:3])
-    assert (first_frame(tmp_path) == frames[0]).all()
 
 
 def test_a_network_drive_that_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

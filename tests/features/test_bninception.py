@@ -1,7 +1,6 @@
 """BN-Inception against a walk in NumPy, and the files of its published weights."""
 
 import hashlib
-import pickletools
 
 import numpy as np
 import pytest
@@ -253,24 +252,3 @@ def test_a_file_must_be_what_its_name_says(tmp_path):
     torch.save({"epoch": 3, "state_dict": {}}, tmp_path / "run.pth")
     with pytest.raises(CheckpointError, match=r"found other things \(epoch, state_dict\)"):
         read_state(tmp_path / "run.pth")
-
-
-def test_a_file_written_by_python_2_is_read(tmp_path):
-    """The first release was: its texts are byte strings, which a pickle marks in another way."""
-    path = tmp_path / "old.pth"
-    torch.save({"conv.weight": torch.arange(3.0)}, path, _use_new_zipfile_serialization=False)
-    raw, out, at = path.read_bytes(), b"", 0
-    for _ in range(5):  # the file's five pickles; the numbers follow them
-        texts, end = [], 0
-        for code, text, place in pickletools.genops(raw[at:]):
-            end = place + 1
-            if code.name == "BINUNICODE":
-                texts.append((at + place, text.encode()))
-        stop = at + end
-        for place, text in texts:
-            out += raw[at:place] + b"U" + bytes([len(text)]) + text
-            at = place + 5 + len(text)
-        out, at = out + raw[at:stop], stop
-    path.write_bytes(out + raw[at:])
-    assert len(out) < at
-    torch.testing.assert_close(read_state(path)["conv.weight"], torch.arange(3.0))

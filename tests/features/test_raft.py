@@ -1,11 +1,6 @@
 """RAFT: padding, complaints, stores. Its weights are random here: a test has no download."""
 
 import pickle
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +8,6 @@ import torch
 from torchvision.models import get_model
 from torchvision.models.optical_flow import Raft_Small_Weights
 
-from rstan_lite.features import flow
 from rstan_lite.features.extraction import FeatureSettings
 from rstan_lite.features.flow import estimator, flow_sequence
 from rstan_lite.features.inputs import inputs_store
@@ -82,54 +76,14 @@ def test_stores_tell_variants_and_weights_apart(data, raft, weights, tmp_path):
         inputs_store(data, tmp_path, 4, estimator("raft_small", other))
 
 
-EXTRACT = """
-import sys
-from rstan_lite.data.jhmdb import JHMDB
-from rstan_lite.features import flow
-from rstan_lite.features.networks import shipped
-from rstan_lite.features.pipeline import prepare_parts
-from rstan_lite.features.extraction import FeatureSettings
-
-flow.RAFT_UPDATES = 1
-if __name__ == "__main__":
-    root, weights, cache = sys.argv[1:]
-    settings = FeatureSettings(
-        {"motion": shipped("motion")}, "puppetnet", ("whole",), 4, 96, flow="raft_small",
-        flow_weights=weights, camera="none",
-    )
-    prepare_parts(JHMDB(root, validation=0.4), ("test",), settings, cache, workers=2)
-"""
-
-
-def test_a_killed_extraction_goes_on_with_processes_that_only_decode(
-    data, weights, tmp_path, monkeypatch
-):
-    """Two processes decode while the main one, the only one with RAFT, computes; SIGKILL ends it.
-
-    What it stored stays as it is, and the rest is made as if nothing had happened.
-    """
-    monkeypatch.setattr(flow, "RAFT_UPDATES", 1)
-    script, cache = tmp_path / "extract.py", tmp_path / "cache"
-    script.write_text(EXTRACT, encoding="utf-8")
-    words = [sys.executable, str(script), str(data.root), str(weights), str(cache)]
-    run = subprocess.Popen(words, cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL)
-    while not (kept := list(cache.glob("motion-*/*/*.safetensors"))) and run.poll() is None:
-        time.sleep(0.01)
-    run.kill()
-    assert run.wait() == -signal.SIGKILL
-    before = {path: path.stat().st_mtime_ns for path in kept}
-    assert before
-
+def test_an_extraction_computes_it_in_one_process_and_stores_no_flow(data, weights, tmp_path):
     names = FeatureSettings(
         {"motion": shipped("motion")}, "puppetnet", ("whole",), 4, 96,
         flow="raft_small", flow_weights=weights, camera="none",
     )  # fmt: skip
-    resumed = prepare_parts(data, ("test",), names, cache, workers=1)["test"]
-    anew = prepare_parts(data, ("test",), names, tmp_path / "other", workers=1)["test"]
-    assert {path: path.stat().st_mtime_ns for path in kept} == before
-    for i in range(len(data.test)):
-        assert torch.equal(resumed.cubes["motion"][i][0], anew.cubes["motion"][i][0])
-    assert len(list(cache.glob("inputs-*/*/*"))) == 0  # no frame or flow is stored on the way
+    found = prepare_parts(data, ("test",), names, tmp_path, workers=1)["test"]
+    assert len(found.cubes["motion"]) == len(data.test)
+    assert not list(tmp_path.glob("inputs-*/*/*"))
 
 
 def test_complaints_about_weights(weights, tmp_path, monkeypatch):
