@@ -53,14 +53,12 @@ class ClassFolders(ClipDataset):
         counts = Counter(part for parts in lists.values() for part in parts.values())
         found, official = (counts[TRAIN], counts[TEST]), self.OFFICIAL[self.split - 1]
         if found != official:
+            where = f"{self.root / self.LISTS}, split {self.split}"
             said = (
-                f"{self.root / self.LISTS}, split {self.split}: {found} training and test clips of "
+                f"{len(lists)} of the {self.CLASSES} classes of {self.TITLE}, {found} training and "
             )
-            said += (
-                f"{len(lists)} classes; {official} of the {self.CLASSES} classes of {self.TITLE} "
-            )
-            said += f"are official. Results on them are not results on {self.TITLE}."
-            warnings.warn(said, stacklevel=3)
+            said += f"test clips; {official} are official. Results on them are not results on "
+            warnings.warn(f"{where}: {said}{self.TITLE}.", stacklevel=3)
         return lists
 
 

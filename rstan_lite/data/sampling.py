@@ -37,10 +37,8 @@ def extent_range(n_frames: int, extent: str) -> tuple[int, int]:
     extent: one of EXTENTS. Two thirds are rounded up, so that the two leave no frame out.
     """
     check_choice("extent", extent, EXTENTS)
-    if extent == "whole":
-        return 0, n_frames
-    length = -(-2 * n_frames // 3)
-    return (0, length) if extent == "first" else (n_frames - length, n_frames)
+    length = n_frames if extent == "whole" else -(-2 * n_frames // 3)
+    return (n_frames - length, n_frames) if extent == "last" else (0, length)
 
 
 def spaced_in_extent(n_frames: int, steps: int, extent: str = "whole") -> np.ndarray:

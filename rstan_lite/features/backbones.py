@@ -176,7 +176,7 @@ def cube_places(maps: Tensor) -> Tensor:
 def as_cube(output: Tensor, side: int, node: str) -> Tensor:
     """A node's output as a cube (B, C, K, K).
 
-    output: a map (B, C, K, K), or with its channels last, as Swin has them; or tokens (B, N, C), row
+    output: a map (B, C, K, K), or with its channels last, as Swin has them; or tokens (B, N, C) row
     by row, N = K * K or, with a class token before them, 1 + K * K, where K divides the side.
     Raises ConfigError for any other shape, or one that can be read in two ways.
     """

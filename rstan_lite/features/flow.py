@@ -126,8 +126,7 @@ def flow_sequence(
     Returns float32 (F - 1, H, W, 2): x and y displacements in pixels per frame.
     """
     check_choice("camera", camera, tuple(CAMERA))
-    if isinstance(method, str):
-        method = estimator(method)
+    method = estimator(method) if isinstance(method, str) else method
     flow = np.zeros((len(frames) - 1, *frames.shape[1:3], 2), dtype=np.float32)
     for i, field in enumerate(method.fields(frames)):
         flow[i] = field

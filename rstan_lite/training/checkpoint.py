@@ -212,9 +212,8 @@ class Saver(Keeper):
         pause: float = 0.0, on_save: Callable[[list[EpochLog]], None] | None = None,
     ):  # fmt: skip
         super().__init__(self._write, pause)
-        self._states = Versions(path) if path else None
+        self._states, self._every, self._on_save = Versions(path) if path else None, every, on_save
         self._run, self._model, self._optimizer = run, model, optimizer
-        self._every, self._on_save = every, on_save
         found = self._states.load(self._take) if self._states else None
         self.progress = found or Progress()
         self._started = time.perf_counter() - self.progress.seconds

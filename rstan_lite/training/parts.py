@@ -129,8 +129,7 @@ def open_dataset(config: TrainConfig, progress: bool = True) -> ClipDataset:
     """The data set of a configuration; puppets are generated. Raises ConfigError, DataError."""
     root, name = config.root, config.dataset
     if name == PUPPETS:
-        root = root or str(cache_folder(config) / FOLDER)
-        generated(Path(root), progress)
+        root = str(generated(Path(root or cache_folder(config) / FOLDER), progress))
     if not root:
         hint = "Use --dataset puppets for generated clips."
         raise ConfigError("--root", "nothing", f"the folder of the {name} clips", hint)

@@ -166,7 +166,7 @@ def write_results(
     config: TrainConfig, out: Path, parts: Parts, model: RSTAN, trained: Progress,
     results: Mapping[str, Evaluation],
 ) -> dict[str, Any]:  # fmt: skip
-    """Finish a run's folder, results: of "validation" and "test". Returns metrics.json's content."""
+    """Finish a run's folder. results: of "validation" and "test". Returns what metrics.json has."""
     test, versions, device = results["test"], run_folder.versions(), next(model.parameters()).device
     about = run_folder.Description(
         model=asdict(model.config),

@@ -13,7 +13,7 @@ from rstan_lite.data.datasets import open_clips
 from rstan_lite.data.silhouettes import read_masks
 
 FRAMES = 8
-pytestmark = pytest.mark.filterwarnings("ignore:.*lists of 3 of the:UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*are official.*:UserWarning")
 
 
 def write_folder(root: Path) -> Path:

@@ -72,7 +72,7 @@ def test_carve_fold():
 
 @pytest.mark.parametrize(
     ("classes", "videos", "clips", "words"),
-    [(1, 4, 20, "of 4 videos"), (1, 4, 4, "of 4 videos"), (8, 8, 8, "can't be cut")],
+    [(1, 4, 20, "of 4 videos"), (8, 8, 8, "at most 1 clips of a class")],
 )
 def test_too_few_videos_or_clips_of_a_class_for_folds(classes, videos, clips, words):
     some = [Clip(f"{i}", f"{i % classes}", 0, None, None, f"{i % videos}") for i in range(clips)]

@@ -15,7 +15,7 @@ from rstan_lite.lab.network_tuning import tune
 from rstan_lite.lab.tuning_images import Samples, TuneSettings, fill_inputs
 from rstan_lite.system.errors import ConfigError
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*lists of 3 of the:UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*are official.*:UserWarning")
 
 
 @pytest.fixture(scope="module")

@@ -154,7 +154,7 @@ def test_a_broken_link_in_the_place(jhmdb, tmp_path, capsys):
 
 
 @has_tool
-@pytest.mark.filterwarnings("ignore:.*lists of 3 of the:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*are official.*:UserWarning")
 def test_ucf101_from_an_address(tmp_path, capsys):
     root = write_ucf101(tmp_path / "clips", frames=4)
     clips = write_rar(tmp_path / "clips.rar", *members(root, "UCF-101")).read_bytes()
@@ -184,7 +184,7 @@ def test_a_page_in_place_of_an_archive_without_checksum(tmp_path, capsys):
 
 
 @has_tool
-@pytest.mark.filterwarnings("ignore:.*lists of 3 of the:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*are official.*:UserWarning")
 def test_hmdb51_from_an_address(tmp_path, capsys):
     root = write_hmdb51(tmp_path / "clips", frames=4)
     inner = []

@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from torch import nn
 
 from rstan_lite.model import RSTAN, STREAMS, RSTANConfig, last_step, main_loss
 from rstan_lite.model.checks import CHOICES
@@ -129,22 +128,3 @@ def test_bfloat16_autocast_stays_near_float32(case, kind):
     torch.testing.assert_close(rough.logits, exact.logits, atol=0.1, rtol=0.05)
     assert not torch.equal(rough.logits, exact.logits)
     assert all(bool(p.grad.isfinite().all()) for p in model.parameters())
-
-
-def test_projections_are_computed_once_a_video(case, monkeypatch):
-    given = case(attention="window", recurrence="plain")
-    weights: list[torch.Tensor] = []
-    linear = nn.functional.linear
-
-    def counting(x, weight, bias=None):
-        weights.append(weight)
-        return linear(x, weight, bias)
-
-    monkeypatch.setattr(nn.functional, "linear", counting)
-    given.run()
-    for s in STREAMS:
-        p = given.model.streams[s]
-        for once in (p.U_x, p.A_cv):
-            assert sum(weight is once for weight in weights) == 1
-        for each_step in (p.U_h, p.U_phi, p.A_h, p.B_h, p.B_L):
-            assert sum(weight is each_step for weight in weights) == 4

@@ -1,6 +1,6 @@
 """Networks through the whole pipeline: clips, store, a training step, the test; random weights.
 
-A convolutional one, and one with its channels last. What nodes and sides of every preset give:
+One with its channels last. What nodes and sides of every preset give:
 tests/features/test_backbones.py.
 """
 
@@ -29,7 +29,6 @@ def root(tmp_path_factory):
 @pytest.mark.parametrize(
     ("name", "side", "k", "d", "streams"),
     [
-        ("squeezenet1_0", 256, 8, 512, ("appearance", "motion")),
         ("swin_t", 192, 6, 768, ("appearance",)),
     ],
 )

@@ -119,7 +119,7 @@ def test_evaluate_and_fuse_read_runs(trained: Path, place: Path, capsys):
     assert fused["test_accuracy"] == metrics["test_accuracy"]
 
 
-@pytest.mark.filterwarnings("ignore:.*lists of 3 of the:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*are official.*:UserWarning")
 def test_a_second_data_set_shares_the_networks_and_is_tested_when_asked(
     trained: Path, place: Path, capsys
 ):

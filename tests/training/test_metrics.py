@@ -34,19 +34,6 @@ def test_share_of_attention_on_the_silhouette_by_hand():
     assert int(frames) == 2
 
 
-def test_shares_are_summed_clip_by_clip():
-    alpha = torch.tensor([[[1.0, 3.0], [1.0, 1.0]], [[0.2, 0.8], [0.5, 0.5]]])  # two clips
-    target = torch.tensor([[[1.0, 0], [0.5, 0.5]], [[0, 0], [0, 0]]])  # the second shows no actor
-    found = silhouette_sums(alpha, target)
-    torch.testing.assert_close(found, torch.tensor([[1.25, 1.5, 2], [0, 0, 0]]).double())
-
-
-def test_even_attention_gets_the_area():
-    target = (torch.rand(3, 5, 49, generator=torch.Generator().manual_seed(0)) < 0.3).float()
-    share, area, _ = silhouette_sums(torch.full((3, 5, 49), 1 / 49), target).sum(0)
-    assert float(share) == pytest.approx(float(area), rel=1e-5)
-
-
 def test_intervals_of_an_accuracy():
     """Wilson's interval: the ends are the shares that lie z deviations from what was found."""
     for right, clips in ((7, 10), (0, 5), (5, 5), (188, 268)):
