@@ -212,22 +212,26 @@ CSV: dict[str, Place] = {
     "a field of a megabyte": _content(b"clip,a\nx," + b"9" * 2**20 + b"\n"),
     "semicolons": _content(b"clip;a;b\nx;0,5;0,5\n"),
     "semicolons and points": _content(b"clip;a,b\nx;1.000,5\n"),
+    "a mark alone": _content(b"\xef\xbb\xbf"),
     "per cent": _content(b"clip,a,b\nx.avi,50%,50 %\n"),
     "nothing but signs": _content(b"clip,a\n/,%\n"),
     "an open quote": _content(b'clip,a\n"x,1\n'),
     "a zero byte": _content(b"clip,a\nx\0,1\n"),
     "not finite": _content(b"clip,a\nx,nan\n"),
     "too large": _content(b"clip,a\nx,1e999\n"),
+    "infinite in single precision": _content(b"clip,a,b\nx,1e200,1\n"),
     "names of all kinds": _content('clip,a,b\n"!(+) @\'""\n",1,2\n-é,2,1\ne\u0301,1,1\n'.encode()),
 }
 LIST: dict[str, Place] = {
     "a name that climbs": _content(b"../../x.avi 1\n"),
+    "a name of 5000": _content(b"x" * 5000 + b".avi 1\n"),
     "a zero byte": _content(b"a\0b.avi 1\n"),
     "a label of 5000 digits": _content(b"JumpRope/v.avi " + b"9" * 5000 + b"\n"),
     "names of all kinds": _content(
         "!(+) @'\".avi 1\n-rf.avi 1\ncafé.avi 2\ncafe\u0301.avi 2\n".encode()
     ),
     "not UTF-8": _content(b"\xff\xfe.avi 1\n"),
+    "a mark alone": _content(b"\xef\xbb\xbf"),
 }  # fmt: skip
 
 
@@ -267,7 +271,9 @@ PHONE: dict[str, Place] = {
     "a matrix of large numbers": _box(*MATRIX, *[2**31] * 9),
     "a slanted matrix": _box(*MATRIX, 3, 5, 0, 2**32 - 7, 11, 0, 0, 0, 1 << 30),
     "a second of one tick": _box(b"mdhd", 12, 1),
+    "2**32 ticks a second": _box(b"mdhd", 12, 2**32 - 1),
     "frames of 2**31 ticks": _box(b"stts", 12, 2**31 - 1),
+    "2**31 frames": _box(b"stts", 8, 2**31 - 1),
     "2**31 pixels wide": _box(b"avc1", 24, 2**32 - 1),
 }
 
@@ -296,9 +302,11 @@ def _png(width: int, height: int, rows: int) -> Place:
 FRAME: dict[str, Place] = {
     "a bomb of 10**9 pixels": _png(40_000, 25_000, 1000),
     "2**31 pixels wide": _png(2**31 - 1, 2**31 - 1, 0),
+    "no pixel": _png(0, 0, 0),
     "rows that lack": _png(64, 48, 3),
     "another size": _png(10, 10, 10),
     "flow beside it": _beside("flow_x_00001.png"),
+    "another kind beside it": _beside("thumb.png"),
     "its number twice": _beside("2.png"),
     "a gap after it": _beside("99999999999999999999.png"),
 }
@@ -306,6 +314,7 @@ MAT: dict[str, Place] = {
     "4 GB in 1 MB": _mat_bomb,
     "2**31 rows": _mat_dims,
     "cells nested deeply": _nested_cells,
+    "a struct": _mat(part_mask={"a": 1}),
     "a cell": _mat(part_mask=np.array([[1], "x"], dtype=object)),
     "text": _mat(part_mask="x"),
     "complex": _mat(part_mask=np.zeros((48, 64, 6), complex)),
@@ -320,14 +329,18 @@ def _cell(**fields: Any) -> Place:
 
 
 NOTEBOOK: dict[str, Place] = {
+    "brackets": _cell(source="x: list[int] = " + "[" * 5000 + "]" * 5000),
     "signs": _cell(source="x: int = " + "-" * 20_000 + "1"),
     "a long sum": _cell(source="x: int = " + "1+" * 20_000 + "1"),
     "a number of 5000 digits": _cell(source="x: int = " + "9" * 5000),
     "code": _cell(source=f"x: int = __import__('os').system('touch ../{CANARY}')"),
     "a zero byte": _cell(source="x: int = 1\0"),
     "a set that can't be": _cell(source="x: list[int] = {[]: 1}"),
+    "an open string": _cell(source="x: str = '''abc"),
+    "attributes": _cell(source="x: " + "a." * 20_000 + "b = 1"),
     "tags that are none": _cell(metadata={"tags": None}),
     "metadata that is a list": _cell(metadata=[1]),
+    "a source of numbers": _cell(source=[1, 2]),
     "10 MB of source": _cell(source="x: int = 1\n" * 10**6),
 }
 
@@ -339,8 +352,10 @@ def _sizes(**model: Any) -> Place:
 DESCRIPTION: dict[str, Place] = {
     "a state of 10**12": _sizes(d_h=10**12),
     "a state of 10**5": _sizes(d_h=10**5),
+    "10**9 classes": _sizes(heads={"puppets": 10**9}),
     "fewer classes": _json(lambda content: {**content, "classes": ["one"]}),
     "scales of zero": _json(lambda content: {**content, "scales": {"motion": [0, 1]}}),
+    "another head": _json(lambda content: {**content, "head": "jhmdb"}),
     "one stream": _sizes(streams=["motion"]),
     "no networks": _json(lambda content: {**content, "networks": {}}),
 }
