@@ -21,6 +21,7 @@ from rstan_lite.system.reading import read_json
 from rstan_lite.system.settings import nearest, parsed
 
 TAG = "parameters"
+LONGEST = 100_000  # characters of a parameters cell
 
 
 class Parameter(NamedTuple):
@@ -81,6 +82,8 @@ def notebook_parameters(path: str | PathLike[str]) -> list[Parameter]:
         return []
     where, source = f"{path}, cell {found[0]}", cells[found[0]]["source"]
     try:
+        if len(source) > LONGEST:
+            raise ValueError(f"{len(source)} characters")
         lines = ast.parse(source).body
         comments: dict[int | None, str] = {
             token.start[0]: token.string.lstrip("# ").rstrip()
