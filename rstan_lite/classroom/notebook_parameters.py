@@ -21,7 +21,6 @@ from rstan_lite.system.reading import read_json
 from rstan_lite.system.settings import nearest, parsed
 
 TAG = "parameters"
-LONGEST = 100_000  # characters of a parameters cell
 
 
 class Parameter(NamedTuple):
@@ -82,7 +81,7 @@ def notebook_parameters(path: str | PathLike[str]) -> list[Parameter]:
         return []
     where, source = f"{path}, cell {found[0]}", cells[found[0]]["source"]
     try:
-        if len(source) > LONGEST:
+        if len(source) > 100_000:  # whose tree would take gigabytes
             raise ValueError(f"{len(source)} characters")
         lines = ast.parse(source).body
         comments: dict[int | None, str] = {

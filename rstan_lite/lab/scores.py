@@ -289,7 +289,7 @@ def _check_parts(source: Path, chosen: Predictions, tested: Predictions) -> None
     """Raise CheckpointError where validation and test are no two parts of one system's scores."""
     if both := sorted(set(chosen.names) & set(tested.names)):
         found = f"{len(both)} clips both in the validation and in the test part, as {both[0]}"
-        raise CheckpointError(source, found, "validation clips that are not tested")
+        raise CheckpointError(source, found, "clips of one part alone")
     if are_probabilities(chosen.scores) != are_probabilities(tested.scores):
         expected = "probabilities in both the validation and the test part, or in none"
         raise CheckpointError(source, "probabilities in one part alone", expected)
@@ -335,8 +335,9 @@ def aligned(
     common = set(first.names).intersection(*(one.names for one in found))
     for source, one in zip(sources, found, strict=True):
         if set(one.classes) != set(first.classes):
-            expected = f"those of {sources[0]}: {first.classes}"
-            raise CheckpointError(source, f"classes {one.classes}", expected)
+            raise CheckpointError(
+                source, f"classes {one.classes}", f"{first.classes}, as the first"
+            )
     for source, one in zip(sources, found, strict=True):
         if rest := tuple(name for name in one.names if name not in common):
             left_out[str(source)] = rest

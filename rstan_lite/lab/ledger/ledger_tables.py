@@ -224,8 +224,7 @@ def _common(ledger: Ledger) -> tuple[str, str, str]:
 
 
 def _part(ledger: Ledger) -> str:
-    options = ledger.plan.options
-    return part_name(options.get("split", 1), options.get("fold", 0))
+    return part_name(ledger.plan.options.get("split", 1), ledger.plan.options.get("fold", 0))
 
 
 def _command(ledger: Ledger, row: Row) -> str:
