@@ -335,9 +335,7 @@ def aligned(
     common = set(first.names).intersection(*(one.names for one in found))
     for source, one in zip(sources, found, strict=True):
         if set(one.classes) != set(first.classes):
-            raise CheckpointError(
-                source, f"classes {one.classes}", f"{first.classes}, as the first"
-            )
+            raise CheckpointError(source, f"classes {one.classes}", f"{first.classes}")
     for source, one in zip(sources, found, strict=True):
         if rest := tuple(name for name in one.names if name not in common):
             left_out[str(source)] = rest
