@@ -116,17 +116,6 @@ def test_extents_of_a_clip_by_hand():
         extent_range(9, "middle")
 
 
-@given(st.integers(1, 300), st.integers(1, 64))
-def test_first_and_last_mirror_each_other_in_time_and_leave_nothing_out(n, steps):
-    (a, b), (c, d) = extent_range(n, "first"), extent_range(n, "last")
-    assert (a, d) == (0, n)
-    assert b - a == d - c >= 2 * n / 3
-    assert c <= b
-    index = spaced_in_extent(n, steps, "last")
-    assert c <= index.min() <= index.max() < d
-    np.testing.assert_array_equal(index - c, spaced_in_extent(n, steps, "first"))
-
-
 @pytest.mark.parametrize("name", ["centre@", "centre@0", "centre@257", "centre@-3", "whole@192"])
 def test_scales_that_are_none(name):
     with pytest.raises(ConfigError, match="1 to 256 pixels"):

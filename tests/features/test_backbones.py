@@ -4,7 +4,6 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from rstan_lite.features.architectures import to_motion
 from rstan_lite.features.backbones import FeatureNet, as_cube, as_vector, backbone, build
 from rstan_lite.features.networks import load_imagenet, rescale
 from rstan_lite.lab.network_tuning import TunedNet, load_start
@@ -57,20 +56,6 @@ def test_images_are_normalised_as_imagenet_and_flow_about_its_zero():
     assert flow.normalise(torch.full((1, 4, 4, 20), 128, dtype=torch.uint8)).abs().max() < 1e-5
     assert flow.normalise(torch.full((1, 4, 4, 20), 144, dtype=torch.uint8)).mean() == (
         pytest.approx(1)
-    )
-
-
-def test_motion_start_averages_rgb():
-    network = build(backbone("resnet18"))
-    before = network.conv1.weight.clone()
-    images = torch.randn(2, 1, 64, 64)
-    grey = network.conv1(images.expand(-1, 3, -1, -1))
-    after = to_motion(network, 20)
-    assert after.conv1.weight.shape == (64, 20, 7, 7)
-    torch.testing.assert_close(after.conv1.weight[:, 13], before.mean(1))
-    # twenty equal channels say what three equal channels said, 20/3 times as loud
-    torch.testing.assert_close(
-        after.conv1(images.expand(-1, 20, -1, -1)), grey * 20 / 3, rtol=1e-4, atol=1e-4
     )
 
 

@@ -12,7 +12,6 @@ from rstan_lite.features.architectures import BNInception
 from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.networks import load_imagenet
 from rstan_lite.system.errors import CheckpointError
-from rstan_lite.system.tensor_files import read_state
 
 # Columns as in the table of Ioffe and Szegedy, numbers of the released Caffe network: side is that
 # of the block's output for 224 pixels, pool "avg" or "max", "pass" a pooling without projection.
@@ -241,14 +240,3 @@ def test_tensors_that_lack_are_named(state, tmp_path):
     save_file(less, tmp_path / "less.safetensors")
     with pytest.raises(CheckpointError, match=r"inception_4b_3x3\.weight"):
         load_imagenet(FeatureNet(backbone("bninception"), "motion"), tmp_path / "less.safetensors")
-
-
-def test_a_file_must_be_what_its_name_says(tmp_path):
-    path = save_hashed({"a": torch.ones(3)}, tmp_path, 9)
-    assert read_state(path)["a"].sum() == 3
-    other = path.rename(tmp_path / "bn_inception-52deb4733.pth")
-    with pytest.raises(CheckpointError, match=r"52deb4733\.pth: found a file whose SHA-256 begins"):
-        read_state(other)
-    torch.save({"epoch": 3, "state_dict": {}}, tmp_path / "run.pth")
-    with pytest.raises(CheckpointError, match=r"found other things \(epoch, state_dict\)"):
-        read_state(tmp_path / "run.pth")

@@ -25,7 +25,7 @@ from rstan_lite.features.flow import (
 )
 from rstan_lite.features.inputs import coded_flow
 from rstan_lite.lab.predict import needed_pairs, sparse_inputs
-from rstan_lite.system.errors import ConfigError, DataError
+from rstan_lite.system.errors import ConfigError
 
 
 @pytest.mark.parametrize("method", ["dis", "tvl1"])
@@ -134,8 +134,6 @@ def test_errors():
         flow_sequence(frames, "raft9")
     with pytest.raises(ConfigError, match="none, median, similarity"):
         flow_sequence(frames, "dis", "affine")
-    with pytest.raises(DataError, match="one frame"):
-        stack_indices(0, 0)
 
 
 def test_stack_of_a_view_is_the_view_of_the_stack():

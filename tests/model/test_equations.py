@@ -340,22 +340,6 @@ def test_eq17_main_loss(seed, videos, steps, classes, padded):
     assert gradcheck(lambda x: main_loss(x, labels, mask), leaves(logits))
 
 
-def test_eq17_weight_decay_is_half_the_squared_norm():
-    """What the docstring says about SGD's weight decay, beside the paper's norm."""
-    (weights,) = Draw(10).arrays((3, 2))
-    parameter = torch.tensor(weights, requires_grad=True)
-    optimiser = torch.optim.SGD([parameter], lr=1.0, weight_decay=0.3)
-    (0.0 * parameter).sum().backward()
-    optimiser.step()
-    theta = torch.tensor(weights, requires_grad=True)
-    norm = np.sqrt((weights**2).sum())
-    penalty = oracle.eq17_main_loss([[1.0]], 0, 0.3, [weights]) * norm / 2  # 0.3 / 2 norm**2
-    squared = 0.3 / 2 * theta.square().sum()
-    same(squared, penalty)
-    (gradient,) = torch.autograd.grad(squared, theta)
-    same(parameter, (theta - gradient).detach().numpy())
-
-
 @pytest.mark.parametrize("kind", ["l2", "ce"])
 @few
 @given(seed=seeds, videos=small, steps=small, P=places, padded=st.booleans())

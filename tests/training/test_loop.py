@@ -10,7 +10,7 @@ from rstan_lite.features.pipeline import ClipFeatures
 from rstan_lite.system.errors import DataError
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.evaluation import evaluate
-from rstan_lite.training.loop import fit, learning_rate
+from rstan_lite.training.loop import fit
 from rstan_lite.training.profiles import resolve
 from rstan_lite.training.train import build_model
 
@@ -67,12 +67,6 @@ def test_log_rows_say_what_happened(data):
     assert seen[0].gradient_norm > 0.5
     assert seen[0].aa_loss > 0
     assert 0 <= seen[0].attention_share <= 1
-
-
-def test_the_learning_rate_falls_at_the_milestone():
-    config = resolve("paper")
-    assert learning_rate(config, 11_999) == 1e-2
-    assert learning_rate(config, 12_000) == pytest.approx(1e-3)
 
 
 def test_the_best_epoch_on_validation_is_kept(data):
