@@ -1,7 +1,5 @@
 """The command line: light help, complaints without tracebacks, exit codes."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -52,9 +52,7 @@ def test_the_users_way_to_wait_stays(name: str) -> None:
     assert {k for k in threads.WAITING if k in threads.environment({name: "1"})} == {name}
 
 
-def test_larger_work_takes_a_thread_for_each_core(
-    bare: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_larger_work_takes_a_thread_for_each_core(bare, monkeypatch):
     assert 1 <= threads.cores() <= (os.cpu_count() or 1)
     monkeypatch.setattr(threads, "cores", lambda: 4)
     before = torch.get_num_threads()

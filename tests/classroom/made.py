@@ -1,7 +1,5 @@
 """Small notebooks made on the spot, some with an exercise."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

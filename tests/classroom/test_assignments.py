@@ -1,7 +1,5 @@
 """nbgrader assignments: what sources hold, what students get, and how submissions are graded."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any
@@ -83,9 +81,7 @@ def test_a_source(lesson: Path) -> None:
         assert not made[cell]["metadata"].get("jupyter", {}).get("source_hidden")
 
 
-def test_parameters_of_grading_hold_while_nbgrader_grades_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_parameters_of_grading_hold_while_nbgrader_grades_alone(tmp_path, monkeypatch):
     made = assignments.make_source(write(tmp_path / "lesson.ipynb", *cells(size=2)))["cells"]
     assert [cell["id"] for cell in made[:2]] == ["parameters", "parameters-of-grading"]
     for execution, size in (("autograde", 2), ("validate", 9)):
@@ -174,9 +170,7 @@ def test_students_get_no_solution_and_no_hidden_test(course: Path) -> None:
     assert "SOLUTION" not in json.dumps(released(course))
 
 
-def test_a_student_version_is_made_again_if_its_source_changed(
-    course: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_student_version_is_made_again_if_its_source_changed(course, monkeypatch):
     ran: list[tuple] = []
     monkeypatch.setattr(assignments, "run_nbgrader", lambda *arguments: ran.append(arguments))
     path = course / "release" / "lesson" / "lesson.ipynb"

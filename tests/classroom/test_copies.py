@@ -1,7 +1,5 @@
 """Student and teacher copies: what is replaced, what stays, and which mistakes are refused."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 from typing import Any
@@ -79,9 +77,7 @@ def test_several_regions_in_a_cell(tmp_path: Path) -> None:
         (blank(id_="blank"), "an id `blank-1`"),
     ],
 )
-def test_markers_out_of_order_are_refused_with_the_cell(
-    cell: dict[str, Any], said: str, tmp_path: Path
-) -> None:
+def test_markers_out_of_order_are_refused_with_the_cell(cell, said, tmp_path):
     path = write(tmp_path / "lesson.ipynb", words(LINKS), cell, CHECK)
     for kind in ("student", "teacher"):
         with pytest.raises(NotebookError, match=said) as caught:
@@ -112,9 +108,7 @@ def test_nothing_is_written_where_one_notebook_is_refused(notebook: Path, tmp_pa
     assert not (tmp_path / "made").exists()
 
 
-def test_command(
-    notebook: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
+def test_command(notebook, monkeypatch, capsys):
     monkeypatch.chdir(notebook.parent)
     assert main(["copies", "student", "made", "lesson.ipynb"]) == 0
     assert load_notebook("made/lesson.ipynb")["cells"][2]["source"] == STUDENT

@@ -1,7 +1,5 @@
 """Running notebooks: parameters arrive, failures say where, what ran is kept."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import signal
@@ -24,8 +22,8 @@ SHOW = "import os\nprint(split, repr(name), rate, deep, sizes, names, bound, os.
 
 
 def test_parameters_arrive_with_their_types_and_the_working_directory_is_the_callers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    tmp_path, monkeypatch
+):
     """A cell that an earlier run put in is replaced."""
     folder, elsewhere = tmp_path / "a folder {with} 50% odd 'names'", tmp_path / "elsewhere"
     folder.mkdir()
@@ -66,9 +64,7 @@ def test_a_kernel_that_dies_is_an_error_that_says_so(tmp_path: Path) -> None:
         run_notebook(path, {}, tmp_path / "o.ipynb", progress=False)
 
 
-def test_what_is_absent_or_unknown_is_said_before_anything_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_absent_or_unknown_is_said_before_anything_runs(tmp_path, monkeypatch):
     path = write(tmp_path / "n.ipynb", "open('ran', 'w').close()")
     with pytest.raises(NotebookError, match="unknown parameter spilt"):
         run_notebook(path, {"spilt": "1"}, tmp_path / "out" / "o.ipynb", progress=False)
@@ -95,9 +91,7 @@ def _parse(*arguments: str) -> argparse.Namespace:
     return parser.parse_args(["run", *arguments])
 
 
-def test_command_writes_beside_the_parameter_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_command_writes_beside_the_parameter_out(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "n.ipynb", "print(out)", parameters=CELL + "\nout: str = 'runs/n'")
     arguments = _parse("n.ipynb", "--list")
@@ -117,8 +111,8 @@ def test_command_refuses_bad_pairs() -> None:
 
 
 def test_a_terminal_has_a_bar_that_names_the_section_and_a_log_has_none(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+    tmp_path, capsys, monkeypatch
+):
     path = write(tmp_path / "n.ipynb", "#md ## Wait `here`\nwords", "1")
     run_notebook(path, {}, tmp_path / "o.ipynb", html=False)
     assert capsys.readouterr().err == ""

@@ -1,7 +1,5 @@
 """The page of an executed notebook shows everything without internet."""
 
-from __future__ import annotations
-
 import base64
 import re
 from pathlib import Path

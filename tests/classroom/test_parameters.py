@@ -1,7 +1,5 @@
 """Reading a notebook's typed parameters and checking values for them."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 
@@ -51,9 +49,7 @@ def test_a_notebook_without_the_cell_has_none(tmp_path: Path) -> None:
         ("x: dict = {}", "bool, int, float, str"),
     ],
 )
-def test_a_cell_that_is_not_typed_lines_is_refused(
-    tmp_path: Path, cell: str, expected: str
-) -> None:
+def test_a_cell_that_is_not_typed_lines_is_refused(tmp_path, cell, expected):
     with pytest.raises(NotebookError) as raised:
         notebook_parameters(write(tmp_path / "a.ipynb", parameters=cell))
     assert expected in raised.value.expected

@@ -54,9 +54,7 @@ def test_keeps_the_last_definition_without_marks(cells: Callable[..., None], cap
 
 
 @pytest.mark.parametrize("place", ["checkout", "wheel", "copies"])
-def test_whoever_comes_in_later_gets_the_finished_classes(
-    place: str, cells: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whoever_comes_in_later_gets_the_finished_classes(place, cells, monkeypatch):
     """From the lessons' solutions, wherever they lie, and not from the blanks of copies beside."""
     if place == "wheel":
         shutil.copytree(FOLDER, "site/rstan_lite/notebooks")

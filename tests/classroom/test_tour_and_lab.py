@@ -52,17 +52,13 @@ def test_a_copy_of_jhmdb_is_looked_for_before_the_work(called: Called, tmp_path:
     assert len(called) == 1
 
 
-def test_without_a_checkout_the_tour_says_what_it_needs(
-    called: Called, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
+def test_without_a_checkout_the_tour_says_what_it_needs(called, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(copies, "OWN", (tmp_path,))
     assert main(["tour"]) == 2
     assert "found no 00_tour.ipynb; expected a checkout" in capsys.readouterr().err
 
 
-def test_lab_opens_copies_for_students_or_teachers_and_renews_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
+def test_lab_opens_copies_for_students_or_teachers_and_renews_them(tmp_path, monkeypatch, capsys):
     opened: list[list[str]] = []
     monkeypatch.setattr(jupyterlab.labapp, "main", opened.append)
     monkeypatch.chdir(tmp_path)

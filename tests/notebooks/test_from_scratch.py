@@ -156,9 +156,7 @@ def test_trains_as_the_package_does(kind: str, mine: ModuleType) -> None:
         assert not torch.equal(before[name], value), name
 
 
-def test_runs_by_itself_on_toys_or_a_file_and_finds_the_actor(
-    mine: ModuleType, tmp_path: Path
-) -> None:
+def test_runs_by_itself_on_toys_or_a_file_and_finds_the_actor(mine, tmp_path):
     """It prints per cent of clips named rightly, and of the attention on the person."""
     torch.manual_seed(1)
     torch.save(([mine.toy_clips(8) for _ in range(2)], mine.toy_clips(10)), tmp_path / "clips.pt")

@@ -35,9 +35,7 @@ def run_cell(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exec(compile(CELL, "install", "exec"), {})
 
 
-def test_does_nothing_where_the_package_is(
-    commands: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_does_nothing_where_the_package_is(commands, tmp_path, monkeypatch):
     run_cell(tmp_path, monkeypatch)
     assert commands == []
 
@@ -45,8 +43,8 @@ def test_does_nothing_where_the_package_is(
 @pytest.mark.usefixtures("absent")
 @pytest.mark.parametrize("where", [".", "notebooks", "..", "beside a wheel"])
 def test_takes_the_checkout_about_or_beside_the_notebook_or_a_wheel(
-    where: str, commands: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    where, commands, tmp_path, monkeypatch
+):
     """Never a stranger of that name: whoever took it in a registry could run code here."""
     with pytest.raises(AssertionError, match="a checkout or its wheel"):
         run_cell(tmp_path, monkeypatch)

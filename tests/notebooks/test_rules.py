@@ -145,9 +145,7 @@ def test_exercises_come_in_three_grades_each_with_a_blank_and_a_check(path: Path
 
 
 @lessons
-def test_nothing_but_exercises_and_what_is_built_on_them_follows_the_first_blank(
-    path: Path,
-) -> None:
+def test_nothing_but_exercises_and_what_is_built_on_them_follows_the_first_blank(path):
     """What is built needs the reader's equation, so a blank stops it, and it alone."""
     kinds = [next((t for t in (*EXERCISE, BUILD) if t in tags(c)), "other") for c in code(path)]
     assert "other" not in kinds[kinds.index("blank") :], "a student copy would fail in it"

@@ -127,9 +127,7 @@ def test_the_actor_alone_wears_a_vest() -> None:
     assert 0.2 < clip.masks.mean() / alone.masks.mean() < 0.9
 
 
-def test_rivals_perform_other_actions_as_large_as_the_actor_and_apart(
-    stage: surroundings.Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rivals_perform_other_actions_as_large_as_the_actor_and_apart(stage, monkeypatch):
     performed: list[str] = []
     for name, action in ACTIONS.items():
 

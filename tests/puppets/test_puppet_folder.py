@@ -84,9 +84,7 @@ def test_layout_is_jhmdbs(small: Path) -> None:
     }  # fmt: skip
 
 
-def test_same_seed_same_bytes_whatever_the_workers_and_the_company(
-    small: Path, tmp_path: Path
-) -> None:
+def test_same_seed_same_bytes_whatever_the_workers_and_the_company(small, tmp_path):
     assert contents(make(tmp_path / "two", workers=2)) == contents(small)
     alone = make(tmp_path / "alone", 2, ("walk",))
     other = make(tmp_path / "seed", 2, ("walk",), seed=4)
@@ -121,9 +119,7 @@ def test_a_complete_folder_is_kept(small: Path, monkeypatch: pytest.MonkeyPatch)
     assert contents(small) == before
 
 
-def test_an_interrupted_folder_is_continued(
-    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_folder_is_continued(small, tmp_path, monkeypatch):
     copy = shutil.copytree(small, tmp_path / "copy")
     (copy / dataset.RECORD).rename(copy / dataset.STARTED)
     next((copy / "ReCompress_Videos" / "run").iterdir()).unlink()

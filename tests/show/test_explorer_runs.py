@@ -117,9 +117,7 @@ def bad_contents(video: bytes) -> dict[str, bytes]:
     }
 
 
-def test_bad_videos_are_named_and_change_nothing(
-    stage: Stage, video: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bad_videos_are_named_and_change_nothing(stage, video, tmp_path, monkeypatch):
     before, scene = stage.titles, stage.scene(stage.titles[0])
     single = write_avi(tmp_path / "single.avi", clip_arrays("jump", 7, 1)[0]).read_bytes()
     for name, content in {**bad_contents(video), "single.avi": single}.items():
@@ -169,9 +167,7 @@ def test_moving_a_control_changes_picture_and_words(stage: Stage, tmp_path: Path
         assert one.description.strip()
 
 
-def test_beforehand_has_the_first_view_at_each_step_of_some_clips(
-    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_beforehand_has_the_first_view_at_each_step_of_some_clips(stage, tmp_path, monkeypatch):
     monkeypatch.setattr(widget, "PICTURES", 2 * stage.steps + 1)
     made, steps = beforehand(stage, tmp_path), range(1, stage.steps + 1)
     assert made.words == (tuple(stage.titles[:2]), tuple(map(str, steps)))

@@ -93,9 +93,7 @@ def test_a_notebook_page_shows_what_it_should(tab: Any) -> None:
     assert fonts == [["STIX Two Math", "loaded"]]
 
 
-def test_what_has_not_changed_is_not_executed_again_and_a_failing_cell_ends_the_build(
-    site: Site,
-) -> None:
+def test_what_has_not_changed_is_not_executed_again_and_a_failing_cell_ends_the_build(site):
     first, second = (site.work / "executed" / path.name for path in site.notebooks)
     times = [path.stat().st_mtime_ns for path in (first, second)]
     write_notebook(site.notebooks[1], ["# 2. Weights", ("one", "print(6 * 7)")])

@@ -1,7 +1,5 @@
 """A small notebook whose jobs end in every way, and the processes of a sweep."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Extraction over a cluster: the same bytes as alone, past a damaged clip and a lost worker."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

@@ -1,7 +1,5 @@
 """What is refused before anything starts, and what each job is called and runs."""
 
-from __future__ import annotations
-
 import shlex
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 RSTAN_SWEEP_JOBS: jobs of the sweep whose workers are killed; 24 for the long one (8).
 """
 
-from __future__ import annotations
-
 import json
 import os
 import random
