@@ -14,6 +14,11 @@ HEIGHT, WIDTH = 48, 64
 STEPS = {"push": (2, 0), "jump": (0, -2), "pick": (0, 2)}  # apart also when mirrored
 
 
+def contents(root: Path) -> dict[str, bytes]:
+    """Every file under a folder, by its path."""
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+
 def clip_arrays(action: str, seed: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
     """Frames uint8 (F, H, W, 3) of a bright square on a textured ground, and its masks."""
     rng = np.random.default_rng(seed)
@@ -38,15 +43,9 @@ def texture(height: int = 120, width: int = 160, seed: int = 0) -> np.ndarray:
 
 
 def write_avi(path: Path, frames: np.ndarray) -> Path:
-    """An MPEG-4 AVI like JHMDB's."""
+    """An MPEG-4 AVI like JHMDB's, with its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=30)
-        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode())
-    return path
+    return write_video(path, frames)
 
 
 def write_video(

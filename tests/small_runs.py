@@ -29,17 +29,34 @@ def content(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def train_command(place: Path, run: str, *more: str, **changed: Any) -> list[str]:
-    """Arguments of `train`, into place/run, of clips in place/clips and networks in `place`.
+def small_options(place: Path, **changed: Any) -> dict[str, Any]:
+    """A training's options, of clips in place/clips and networks in `place`.
 
-    changed: further options, or others, by their names with underscores.
+    changed: further options, or others.
     """
-    options = {
-        "root": place / "clips", "cache": place / "cache", "out": place / run,
+    folders = {
+        "root": place / "clips", "cache": place / "cache",
         "appearance_weights": place / "appearance.safetensors",
-        "motion_weights": place / "motion.safetensors", "profile": "tiny", "size": 64,
-        "stored_frames": 4, "frames": 3, "test_frames": 4, "iterations": 4, "validation": 0.25,
-        "device": "cpu", **changed,
+        "motion_weights": place / "motion.safetensors",
     }  # fmt: skip
-    words = [str(x) for key, x in options.items() for x in (f"--{key.replace('_', '-')}", x)]
-    return ["train", *words, "--quiet", *more]
+    return {
+        **{name: str(path) for name, path in folders.items()}, "size": 64, "stored_frames": 4,
+        "frames": 3, "test_frames": 4, "iterations": 4, "validation": 0.25, "device": "cpu",
+        **changed,
+    }  # fmt: skip
+
+
+def as_words(options: dict[str, Any]) -> list[str]:
+    """Options as a command line has them."""
+    return [str(x) for key, x in options.items() for x in (f"--{key.replace('_', '-')}", x)]
+
+
+def as_pairs(options: dict[str, Any]) -> list[str]:
+    """Options as a notebook's parameters, or a sweep's."""
+    return [word for key, x in options.items() for word in ("-p", f"{key}={x}")]
+
+
+def train_command(place: Path, run: str, *more: str, **changed: Any) -> list[str]:
+    """Arguments of `train` with `small_options`, into place/run."""
+    options = {"out": place / run, "profile": "tiny", **changed}
+    return ["train", *as_words(small_options(place, **options)), "--quiet", *more]

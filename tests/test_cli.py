@@ -10,6 +10,7 @@ import pytest
 
 from rstan_lite import __version__, cli
 from rstan_lite.system.errors import DataError
+from tests.classroom.made import write
 
 COMMANDS = (
     "doctor", "puppets", "tune", "extract", "train", "evaluate", "fuse", "predict", "idt", "ledger",
@@ -133,10 +134,7 @@ def test_how_a_command_ends(capsys, monkeypatch):
 
 
 def test_a_name_that_the_output_cannot_show_is_printed_all_the_same(tmp_path):
-    notebook = tmp_path / "\u65e5\u672c.ipynb"
-    notebook.write_text(
-        '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "utf-8"
-    )
+    notebook = write(tmp_path / "\u65e5\u672c.ipynb")
     done = subprocess.run(
         [sys.executable, "-m", "rstan_lite", "copies", "teacher", "out", notebook.name],
         cwd=tmp_path,

@@ -1,21 +1,19 @@
 """Running notebooks: parameters arrive, failures say where, what ran is kept."""
 
-import argparse
 import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from rstan_lite.classroom import run_notebook
-from rstan_lite.cli import classroom as cli
+from rstan_lite.cli import main
 from rstan_lite.system.errors import ConfigError, NotebookError
-from rstan_lite.system.settings import pairs
 from tests.classroom.made import CELL, code, printed, write
+from tests.sweep.small import until
 
 SIZES = "\nsizes: tuple[int, ...] = (1,)\nnames: list[str] | None = None\nbound: float = 1.0"
 SHOW = "import os\nprint(split, repr(name), rate, deep, sizes, names, bound, os.getcwd())"
@@ -76,38 +74,25 @@ def test_what_is_absent_or_unknown_is_said_before_anything_runs(tmp_path, monkey
 
 def test_bad_outputs_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "n.ipynb", "1")
-    with pytest.raises(NotebookError, match="the notebook itself"):
-        run_notebook(path, {}, path)
-    with pytest.raises(NotebookError, match=r"ends in \.ipynb"):
-        run_notebook(path, {}, tmp_path / "o.html")
-    (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(NotebookError, match="a folder to write to"):
-        run_notebook(path, {}, tmp_path / "file" / "o.ipynb")
-
-
-def _parse(*arguments: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    cli.add_parsers(parser.add_subparsers())
-    return parser.parse_args(["run", *arguments])
+    (tmp_path / "file").touch()
+    for output, said in (
+        (path, "the notebook itself"),
+        (tmp_path / "o.html", r"ends in \.ipynb"),
+        (tmp_path / "file" / "o.ipynb", "a folder to write to"),
+    ):
+        with pytest.raises(NotebookError, match=said):
+            run_notebook(path, {}, output)
 
 
 def test_command_writes_beside_the_parameter_out(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "n.ipynb", "print(out)", parameters=CELL + "\nout: str = 'runs/n'")
-    arguments = _parse("n.ipynb", "--list")
-    assert arguments.func(arguments) == 0
+    assert main(["run", "n.ipynb", "--list"]) == 0
     assert capsys.readouterr().out.splitlines()[0] == "split: int = 1  # which split"
-    arguments = _parse("n.ipynb", "-p", "out=my runs/x", "-p", "split=2")
-    assert arguments.func(arguments) == 0
+    assert main(["run", "n.ipynb", "-p", "out=my runs/x", "-p", "split=2"]) == 0
     assert printed(tmp_path / "my runs" / "x" / "n.ipynb") == "my runs/x\n"
     assert (tmp_path / "my runs" / "x" / "n.html").stat().st_size > 1000
     assert "Page: my runs/x/n.html" in capsys.readouterr().out
-
-
-def test_command_refuses_bad_pairs() -> None:
-    for given in (["split"], ["=3"], ["a=1", "a=2"]):
-        with pytest.raises(ConfigError):
-            pairs("-p", given, "NAME=VALUE")
 
 
 def test_a_terminal_has_a_bar_that_names_the_section_and_a_log_has_none(
@@ -142,9 +127,7 @@ def test_the_running_cell_is_interrupted_and_no_other_runs(tmp_path: Path) -> No
     with subprocess.Popen(
         command, cwd=tmp_path, stderr=subprocess.PIPE, encoding="utf-8"
     ) as process:
-        end = time.monotonic() + 60
-        while not (tmp_path / "begun").exists() and time.monotonic() < end:
-            time.sleep(0.05)
+        until((tmp_path / "begun").exists)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130

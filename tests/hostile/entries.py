@@ -1,6 +1,5 @@
 """The package's public entry points, each with the good file that it reads."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,23 +46,13 @@ class Entry:
     weight: int = 4
 
 
-def _jhmdb(layout: str, name: str) -> str:
-    folder = "ReCompress_Videos" if layout == "avi" else "Rename_Images"
-    end = ".avi" if layout == "avi" else "/00002.png"
-    return f"{folder}/push/{name}{end}"
-
-
 CLIP = "src0_push_f_nm_np1_fr_med_1"
+VIDEO = f"ReCompress_Videos/push/{CLIP}.avi"
+FRAME = f"Rename_Images/push/{CLIP}/00002.png"
 
 
 def _clips(name: str) -> Callable[[Path, Path], object]:
-    def call(case: Path, file: Path) -> object:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            data = open_clips(name, case, missing="skip", validation=0.2)
-            return data.identity()
-
-    return call
+    return lambda case, file: open_clips(name, case, missing="skip", validation=0.2).identity()
 
 
 def _frames(case: Path, file: Path) -> object:
@@ -116,8 +105,7 @@ def _predict(case: Path, file: Path) -> object:
 
 
 def _predict_run(case: Path, file: Path) -> object:
-    video = case.parent / "world" / "avi" / _jhmdb("avi", CLIP)
-    return predict(video, case, case / "out", device="cpu")
+    return predict(case.parent / "world" / "avi" / VIDEO, case, case / "out", device="cpu")
 
 
 def _resume(case: Path, file: Path) -> object:
@@ -142,11 +130,11 @@ ENTRIES: dict[str, Entry] = {
         "testTrainMulti_7030_splits/wave_test_split1.txt", _clips("hmdb51"), ("lines",), "hmdb51"
     ),
     "puppets.json": Entry("puppets.json", _clips("puppets"), ("json",), "avi"),
-    "video": Entry(f"avi/{_jhmdb('avi', CLIP)}", lambda c, f: read_frames(f), weight=12),
+    "video": Entry(f"avi/{VIDEO}", lambda c, f: read_frames(f), weight=12),
     "phone": Entry("phone.mp4", _sampled, weight=8),
     "matroska": Entry("clip.mkv", _sampled, weight=8),
-    "clip of a video": Entry(_jhmdb("avi", CLIP), _frames, tree="avi"),
-    "frame": Entry(_jhmdb("png", CLIP), lambda c, f: read_images(f.parent), (), "png", 8),
+    "clip of a video": Entry(VIDEO, _frames, tree="avi"),
+    "frame": Entry(FRAME, lambda c, f: read_images(f.parent), (), "png", 8),
     "silhouettes": Entry(
         f"avi/puppet_mask/push/{CLIP}/puppet_mask.mat", lambda c, f: read_masks(f, (6, 48, 64)),
         weight=12,
@@ -170,7 +158,7 @@ ENTRIES: dict[str, Entry] = {
     "zip": Entry("a.zip", _archive, weight=8),
     "tar": Entry("a.tar.gz", _archive, weight=8),
     "rar": Entry("a.rar", _archive, weight=4),
-    "predict": Entry(f"avi/{_jhmdb('avi', CLIP)}", _predict, weight=1),
+    "predict": Entry(f"avi/{VIDEO}", _predict, weight=1),
     "predict with a run": Entry("checkpoint.json", _predict_run, ("json",), "run", 1),
 }  # fmt: skip
 

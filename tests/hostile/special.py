@@ -39,16 +39,12 @@ def _sparse(file: Path, data: bytes) -> None:
         out.truncate(2**36)
 
 
-def _device(file: Path, data: bytes) -> None:
-    file.symlink_to("/dev/zero")
-
-
 # What may stand where any file is expected.
 ANYWHERE: dict[str, Place] = {
     "nothing": lambda file, data: None,
     "folder": lambda file, data: file.mkdir(),
     "pipe": lambda file, data: os.mkfifo(file),
-    "device": _device,
+    "device": lambda file, data: file.symlink_to("/dev/zero"),
     "link to nothing": lambda file, data: file.symlink_to("nowhere"),
     "link to itself": lambda file, data: file.symlink_to(file.name),
     "64 GiB of holes": _sparse,
@@ -166,34 +162,31 @@ def _npz(**arrays: Any) -> Place:
     return lambda file, _: np.savez(file, **arrays)
 
 
-def _pickled(file: Path, data: bytes) -> None:
-    np.savez(file, names=np.array([Bomb(file)], dtype=object), scores=np.zeros((1, 1), np.float32))
+def _npy_head(*shape: int) -> bytes:
+    head, of = io.BytesIO(), {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(head, of)
+    return head.getvalue()
 
 
 def _npz_bomb(file: Path, data: bytes) -> None:
     """2 MB that become 2 GB."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        head = io.BytesIO()
-        np.lib.format.write_array_header_1_0(
-            head, {"descr": "<f4", "fortran_order": False, "shape": (2**20, 2**9)}
-        )
-        with archive.open("scores.npy", "w", force_zip64=True) as out:
-            out.write(head.getvalue())
-            for _ in range(128):
-                out.write(bytes(2**24))
+    archive = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
+    with archive, archive.open("scores.npy", "w", force_zip64=True) as out:
+        out.write(_npy_head(2**20, 2**9))
+        for _ in range(128):
+            out.write(bytes(2**24))
 
 
 def _npz_lie(file: Path, data: bytes) -> None:
-    head = io.BytesIO()
-    shape = {"descr": "<f4", "fortran_order": False, "shape": (10**6, 10**6)}
-    np.lib.format.write_array_header_1_0(head, shape)
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("scores.npy", head.getvalue() + bytes(64))
+        archive.writestr("scores.npy", _npy_head(10**6, 10**6) + bytes(64))
 
 
 _TEXTS = {"names": np.array(["a", "b"]), "classes": np.array(["x", "y"])}
 NPZ: dict[str, Place] = {
-    "code in it": _pickled,
+    "code in it": lambda file, _: np.savez(
+        file, names=np.array([Bomb(file)], dtype=object), scores=np.zeros((1, 1), np.float32)
+    ),
     "a pickle": lambda file, _: file.write_bytes(pickle.dumps(Bomb(file))),
     "2 GB in 2 MB": _npz_bomb,
     "10**12 scores": _npz_lie,

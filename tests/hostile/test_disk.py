@@ -1,7 +1,6 @@
 """Full disks, folders that can't be read or written, links that lead nowhere: nothing half done."""
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -18,6 +17,7 @@ from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.features.store import Store
 from rstan_lite.show.frames import write_animation
 from rstan_lite.system.errors import RstanError
+from tests.classroom.made import words, write
 from tests.fetch.made import write_zip
 
 resource = pytest.importorskip("resource")  # its limits stand for a full disk
@@ -34,9 +34,7 @@ def _store(out: Path) -> None:
 def _copies(out: Path) -> None:
     source = out.parent / "n.ipynb"
     if not source.exists():
-        cell = {"cell_type": "markdown", "source": "x" * 20_000, "metadata": {}}
-        content = {"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [cell]}
-        source.write_text(json.dumps(content), encoding="utf-8")
+        write(source, words("x" * 20_000))
     write_copies("teacher", [source], out)
 
 
@@ -55,7 +53,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "copies": _copies,
     "archive": _archive,
 }
-every_writer = pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
+every_writer = pytest.mark.parametrize("make", WRITERS.values(), ids=WRITERS)
 
 
 @pytest.fixture
@@ -84,22 +82,22 @@ def small_files(size: int) -> Iterator[None]:
 
 
 @every_writer
-def test_a_disk_that_takes_no_more_than_the_beginning(out, write):
-    write(out.parent / "once")  # what it needs is made, and it can be written at all
+def test_a_disk_that_takes_no_more_than_the_beginning(out, make):
+    make(out.parent / "once")  # what it needs is made, and it can be written at all
     assert files(out.parent / "once")
     with small_files(4096), pytest.raises(RstanError) as caught:
-        write(out)
+        make(out)
     assert str(out) in caught.value.where or out.parent.name in caught.value.where
     assert files(out) == []
-    write(out)  # with room, the same call goes on
+    make(out)  # with room, the same call goes on
     assert files(out)
 
 
 @every_writer
-def test_a_file_where_the_folder_should_be(out, write):
+def test_a_file_where_the_folder_should_be(out, make):
     out.write_text("somebody's", encoding="utf-8")
     with pytest.raises(RstanError):
-        write(out)
+        make(out)
     assert out.read_text(encoding="utf-8") == "somebody's"
 
 
@@ -117,12 +115,12 @@ def unprivileged() -> Iterator[None]:
 
 
 @every_writer
-def test_a_folder_that_can_not_be_written(out, write):
-    write(out.parent / "once")
+def test_a_folder_that_can_not_be_written(out, make):
+    make(out.parent / "once")
     _open_to_all(out)
     out.mkdir(mode=0o555)
     with unprivileged(), pytest.raises(RstanError):
-        write(out)
+        make(out)
     assert files(out) == []
 
 

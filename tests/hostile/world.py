@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
 from rstan_lite.data.jhmdb import JHMDB
-from rstan_lite.features.backbones import STREAMS, FeatureNet, backbone
+from rstan_lite.features.backbones import STREAMS
 from rstan_lite.features.inputs import inputs_store
 from rstan_lite.features.networks import split_name
 from rstan_lite.features.store import Store
@@ -22,6 +21,7 @@ from rstan_lite.training import run_folder as runs
 from rstan_lite.training.profiles import resolve
 from rstan_lite.training.run_folder import Description, save_model
 from rstan_lite.training.train import train
+from tests.classroom import made
 from tests.clips import (
     clip_arrays,
     write_dataset,
@@ -31,6 +31,7 @@ from tests.clips import (
     write_video,
 )
 from tests.fetch.made import write_rar, write_tar, write_zip
+from tests.small_runs import write_networks
 from tests.training.synthetic import SMALL, make_parts
 
 CLASSES = ("jump", "pick", "push")
@@ -55,13 +56,9 @@ def build(root: Path) -> None:
     fill_inputs(inputs, data, [clip], workers=1)
     store = Store(root / "store", {"content": "features", "size": 7})
     store.write(clip, {"cubes": torch.rand(3, 9, 4).half(), "vectors": torch.rand(3, 4).half()})
-    networks = {}
-    for stream in STREAMS:
-        net = FeatureNet(backbone("puppetnet"), stream)
-        path = root / "nets" / "tuned" / f"{stream}-0.safetensors"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({k: v.contiguous() for k, v in net.state_dict().items()}, path)
-        networks[stream] = str(path)
+    (root / "nets" / "tuned").mkdir(parents=True)
+    written = write_networks(root / "nets" / "tuned")
+    networks = {s: str(path.rename(path.with_stem(f"{s}-0"))) for s, path in written.items()}
     card = {"backbone": "puppetnet", "split": split_name(data), "best": {"validation_accuracy": 1}}
     (root / "nets" / "tuned" / "motion-0.json").write_text(json.dumps(card), encoding="utf-8")
     torch.save({"fc.weight": torch.rand(3, 4), "fc.bias": torch.rand(3)}, root / "state.pth")
@@ -70,21 +67,15 @@ def build(root: Path) -> None:
         write(root / name, *MEMBERS)
     solved = "def f():\n    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION\n"
     declared = 'split: int = 1  # of three\nout: str = "runs"\nlr: float = 0.1\n'
-    cells = [
-        _cell("p", "parameters", declared),
-        _cell("blank-1", "blank", solved),
-        _cell("check-1", "check", "assert f() == 1"),
-    ]
-    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    (root / "n.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    made.write(
+        root / "n.ipynb",
+        made.code(declared, "p", "parameters"),
+        made.code(solved, "blank-1", "blank"),
+        made.code("assert f() == 1", "check-1", "check"),
+    )
     config = resolve("tiny", {**SMALL, "iterations": 4, "batch_size": 4})
     train(config, root / "stopped", make_parts(8, 2, 2), progress=False, stop_after=1)
     shutil.copy(root / "stopped" / "log.csv", root / "log.csv")
-
-
-def _cell(name: str, tag: str, source: str) -> dict[str, object]:
-    own = {"cell_type": "code", "id": name, "metadata": {"tags": [tag]}, "source": source}
-    return {**own, "outputs": [], "execution_count": None}
 
 
 def _run(folder: Path, root: Path, networks: dict[str, str]) -> None:

@@ -1,12 +1,13 @@
 """SVMs and their probabilities; the command `idt`, from clips to a run folder to be fused."""
 
 import csv
-import json
 import shutil
 
 import numpy as np
 import pytest
+from clips import clip_arrays, write_avi
 from sklearn.svm import LinearSVC
+from small_runs import content
 
 from rstan_lite import cli
 from rstan_lite.data.jhmdb import JHMDB
@@ -41,12 +42,18 @@ def finished(puppets, cache, tmp_path_factory):
     return out
 
 
+def with_other_clip(small_root, root, frames):
+    """A copy of the small data set in which one clip has these frames; the clip's path."""
+    shutil.copytree(small_root, root)
+    return write_avi(root / "ReCompress_Videos/jump/src2_jump_f_nm_np1_fr_med_5.avi", frames)
+
+
 def command(root, cache, out):
     return ["idt", "--root", str(root), "--cache", str(cache), "--out", str(out), *OPTIONS]
 
 
 def test_a_run_folder_holds_what_its_predictions_say(finished, puppets):
-    metrics = json.loads((finished / "metrics.json").read_text(encoding="utf-8"))
+    metrics = content(finished / "metrics.json")
     data = JHMDB(puppets, validation=0.3)
     for part, clips in (("test", data.test), ("validation", data.validation)):
         end = "" if part == "test" else "_validation"
@@ -94,30 +101,19 @@ def test_a_damaged_configuration_is_named(puppets, tmp_path, capsys):
 
 
 def test_a_clip_without_trajectories_is_reported(small_root, tmp_path, capsys):
-    from clips import clip_arrays, write_avi
-
-    root = tmp_path / "still"
-    shutil.copytree(small_root, root)
-    name = "src2_jump_f_nm_np1_fr_med_5"
+    root, out = tmp_path / "still", tmp_path / "run"
     still = np.repeat(clip_arrays("jump", 0, 1)[0], 15, axis=0)
-    write_avi(root / "ReCompress_Videos" / "jump" / f"{name}.avi", still)
-    out = tmp_path / "run"
+    name = with_other_clip(small_root, root, still).stem
     line = command(root, tmp_path / "cache", out)
     assert cli.main([*line, "--components", "2", "--samples", "200"]) == 0
     assert f"1 clips without a trajectory, as zero vectors: {name}" in capsys.readouterr().out
-    assert json.loads((out / "metrics.json").read_text(encoding="utf-8"))[
-        "clips_without_trajectories"
-    ] == [name]
+    assert content(out / "metrics.json")["clips_without_trajectories"] == [name]
     assert np.isfinite(read_predictions(out / "predictions.npz").scores).all()
 
 
 def test_a_clip_of_one_frame_is_named_and_the_others_are_stored(small_root, tmp_path, capsys):
-    from clips import clip_arrays, write_avi
-
     root = tmp_path / "short"
-    shutil.copytree(small_root, root)
-    path = root / "ReCompress_Videos" / "jump" / "src2_jump_f_nm_np1_fr_med_5.avi"
-    write_avi(path, clip_arrays("jump", 0, 1)[0])
+    path = with_other_clip(small_root, root, clip_arrays("jump", 0, 1)[0])
     assert cli.main(command(root, tmp_path / "cache", tmp_path / "run")) == 2
     error = capsys.readouterr().err
     assert f"{path}: found 1 frames; expected at least 4" in error

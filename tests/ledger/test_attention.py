@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_runs import write_networks
+from small_runs import small_options, write_networks
 
 from rstan_lite.lab.ledger.error_analysis import attended, row_sums
 from rstan_lite.lab.ledger.ledger_runs import Plan, make, read
@@ -18,15 +18,9 @@ from rstan_lite.training import run_folder as runs
 def ledger(tmp_path_factory, small_root):
     """One seed of a model with fused attention, and of LSTMs whose scores are averaged."""
     folder = tmp_path_factory.mktemp("a ledger")
-    networks = write_networks(folder)
-    options = {
-        "dataset": "jhmdb", "root": str(small_root), "cache": str(folder / "cache"),
-        "appearance_weights": str(networks["appearance"]), "device": "cpu", "size": 64,
-        "motion_weights": str(networks["motion"]), "stored_frames": 4, "frames": 3,
-        "test_frames": 4, "iterations": 4, "validation": 0.25,
-    }  # fmt: skip
-    rows = rows_of(["am-max", "lstm"])
-    plan = Plan(folder / "ledger", rows, (2,), "tiny", options)
+    write_networks(folder)
+    options = small_options(folder, dataset="jhmdb", root=str(small_root))
+    plan = Plan(folder / "ledger", rows_of(["am-max", "lstm"]), (2,), "tiny", options)
     make(plan)
     return read(plan)
 

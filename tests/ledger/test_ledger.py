@@ -284,8 +284,7 @@ def test_command(plans, tmp_path, capsys):
     written = capsys.readouterr().out
     for name in ("pooled.md", "pooled.csv", "claims.csv", "claims.png"):
         assert str(out / name) in written
-    with (out / "pooled.csv").open(newline="") as file:
-        found = {row["row"]: row for row in csv.DictReader(file)}
+    found = {row["row"]: row for row in rows(out / "pooled.csv")}
     assert (found["aa-ce"]["split_1"], found["aa-ce"]["mean"]) == ("65.0", "67.5")
     assert main(["ledger", "--pool", *folders]) != 0
     assert "--out" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from clips import STEPS
-from small_runs import train_command
+from small_runs import as_words, small_options
 
 import rstan_lite
 from rstan_lite.data.own_clips import OwnClips
@@ -39,10 +39,9 @@ def run(monkeypatch, tmp_path):
 
 def options(place: Path) -> list[str]:
     """What makes a training small enough for a test."""
-    words = train_command(place, "unused", dataset="folder")
-    leave = {"--root", "--out", "--profile", "--appearance-weights"}
-    pairs = zip(words[1:-1:2], words[2:-1:2], strict=True)
-    return [word for pair in pairs if pair[0] not in leave for word in pair]
+    given = small_options(place, dataset="folder")
+    del given["root"], given["appearance_weights"]
+    return as_words(given)
 
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.py")), ids=lambda path: path.stem)

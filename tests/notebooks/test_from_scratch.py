@@ -1,7 +1,6 @@
 """rstan_from_scratch: the reader's one file computes and learns what the package does."""
 
-import ast
-import importlib.util
+import importlib
 import re
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from rstan_lite.training.batches import ClipFeatures, epoch_rows, training_batch
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.loop import fit
 from rstan_lite.training.train import build_model
+from tests.test_packaging import imported
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 FILE = FOLDER / "rstan_from_scratch.py"
@@ -37,12 +37,9 @@ VARIANTS = {
 
 @pytest.fixture(scope="module")
 def mine() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("rstan_from_scratch", FILE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(FOLDER)
+        return importlib.import_module(FILE.stem)
 
 
 def renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -68,10 +65,7 @@ def numbers(text: str) -> list[int]:
 def test_is_short_and_leans_on_torch_alone() -> None:
     text = FILE.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 120
-    imports = [node for node in ast.parse(text).body if isinstance(node, ast.Import)]
-    froms = [node for node in ast.parse(text).body if isinstance(node, ast.ImportFrom)]
-    names = {alias.name for node in imports for alias in node.names}
-    assert (names | {str(node.module).split(".")[0] for node in froms}) == {"sys", "torch"}
+    assert imported(text) == {"sys", "torch"}
     said = [number for line in re.findall(r"Eq\. ([\d, -]+)", text) for number in numbers(line)]
     assert set(said) == set(range(2, 20))
 

@@ -20,12 +20,8 @@ EXERCISE = ("blank", "check", "hidden")  # tags of its cells, in this order
 BUILD, FILE = "build", "file"  # the reader's class and its training; a piece of the one file
 TAGS = {"install", "parameters", "by-hand", *EXERCISE, "results", COMPARED, BUILD, FILE}
 LONGEST, MOST_CELLS, MEDIAN_AT_MOST = 10, 42, 9
-LONGEST_OF = {
-    "blank": 14,
-    "check": 12,
-    BUILD: 26,
-    FILE: 40,
-}  # a class, or a training loop, cannot be cut in two
+# a class, or a training loop, cannot be cut in two
+LONGEST_OF = {"blank": 14, "check": 12, BUILD: 26, FILE: 40}
 
 every = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 lessons = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
@@ -104,11 +100,9 @@ def test_stored_without_outputs_but_those_that_are_compared(path: Path) -> None:
 
 
 @every
-def test_code_is_tidy_python_within_the_line(path: Path) -> None:
+def test_code_names_its_equation_and_leaves_nothing_to_do(path: Path) -> None:
     for cell in code(path):
-        ast.parse(cell.source)
-        assert max(map(len, cell.source.splitlines())) <= 100, cell.source
-        assert not re.search(r"\bimport \*|TODO|FIXME|^[!%]", cell.source, re.MULTILINE)
+        assert not re.search(r"TODO|FIXME|^[!%]", cell.source, re.MULTILINE)
         number = re.fullmatch(r"eq-(\d\d).*", cell.id)  # it stands beside the line
         assert not number or re.search(rf"#.*\bEq\. {int(number[1])}\b", cell.source), cell.id
 

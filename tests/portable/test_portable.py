@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from clips import STEPS
-from small_runs import train_command, write_networks
+from small_runs import as_pairs, small_options, train_command, write_networks
 
 from tests.classroom.made import write
 
@@ -70,17 +70,15 @@ def test_what_unix_alone_has_is_hidden(place: Path) -> None:
 
 def test_commands_and_the_processes_that_they_spawn(place: Path) -> None:
     """`doctor`, which imports every module, a training, prediction, notebook and sweep."""
-    train = train_command(place, "run", dataset="jhmdb")
     video = next((place / "clips" / "ReCompress_Videos").rglob("*.avi"))
-    options = dict(zip(train[1:-1:2], train[2:-1:2], strict=True))
-    grid = [f"{k[2:].replace('-', '_')}={v}" for k, v in options.items() if k != "--out"]
+    grid = as_pairs(small_options(place, dataset="jhmdb", profile="tiny"))
     write(place / "n.ipynb", "import rstan_lite.cli", parameters="out: str = ''")
     commands = [
         ["doctor"],
-        train,
+        train_command(place, "run", dataset="jhmdb"),
         ["predict", str(video), "--run", "run", "--out", "out", "--device", "cpu"],
         ["run", "n.ipynb", "-p", "out=lesson", "--no-html"],
-        ["sweep", "train", *given(grid), "--seeds", "0", "--workers", "1", "--out", "sweep"],
+        ["sweep", "train", *grid, "--seeds", "0", "--workers", "1", "--out", "sweep"],
     ]
     said = python(place, "commands.py", json.dumps(commands))
     assert "1 of 1 jobs done, 0 failed" in said
@@ -88,7 +86,3 @@ def test_commands_and_the_processes_that_they_spawn(place: Path) -> None:
     (answer,) = (place / "out").glob("*-prediction.json")
     assert set(json.loads(answer.read_bytes())["classes"]) == set(STEPS)
     assert (place / "lesson" / "n.ipynb").is_file()
-
-
-def given(pairs: list[str]) -> list[str]:
-    return [word for pair in pairs for word in ("-p", pair)]

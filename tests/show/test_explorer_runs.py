@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import shutil
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,11 +87,7 @@ def test_runs_that_do_not_fit_are_refused(place: Path, tmp_path: Path) -> None:
         open_checkpoints({})
     with pytest.raises(CheckpointError):
         open_checkpoints({"none": tmp_path})
-    other = tmp_path / "other"
-    other.mkdir()
-    for file in (place / "with").iterdir():
-        if file.is_file():
-            (other / file.name).write_bytes(file.read_bytes())
+    other = shutil.copytree(place / "with", tmp_path / "other")
     config = json.loads((other / "config.json").read_text(encoding="utf-8"))
     (other / "config.json").write_text(json.dumps(config | {"test_frames": 3}), encoding="utf-8")
     with pytest.raises(ConfigError, match="test_frames: found 3; expected 4"):

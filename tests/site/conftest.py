@@ -2,12 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import nbformat
 import pytest
 
 from rstan_lite.show.style import describe, keep, new_figure
+from tests.classroom.made import code, words, write
 
 DRAW = """\
 from rstan_lite.show.style import describe, new_figure
@@ -26,19 +26,20 @@ import sys
 from pathlib import Path
 print("read from", Path.cwd() / "clips.npz")
 print("noise of a library", file=sys.stderr)"""
+FORMULA = "e_k &= \\mathbf v^\\top \\tanh(\\mathbf a) \\tag{2}"
 FIRST = [
-    "# 1. Scores\n\nThe score $e_k$ of a place, with $\\bm{v}$ learnt:",
-    "$$\n\\begin{aligned} e_k &= \\mathbf v^\\top \\tanh(\\mathbf a) \\tag{2} \\end{aligned}\n$$",
-    ("setup", "from rstan_lite import show\n\nshow.symbols('alpha', 'beta', 'gamma_alpha')"),
-    "## By hand",
-    ("eq-02", "def scores_by_hand(a):\n    return a"),
-    ("fig-bars", DRAW),
-    ("explore-bars", "show.explore(draw, gamma=show.slider(0.0, 3.0, 0.5, 1.0, 'height'))"),
-    ("explore-both", BOTH),
-    ("noise", NOISE),
-    ("blank-1", "answer = 42"),
+    words("# 1. Scores\n\nThe score $e_k$ of a place, with $\\bm{v}$ learnt:", "title"),
+    words(f"$$\n\\begin{{aligned}} {FORMULA} \\end{{aligned}}\n$$", "formula"),
+    code("from rstan_lite import show\n\nshow.symbols('alpha', 'beta', 'gamma_alpha')", "setup"),
+    words("## By hand"),
+    code("def scores_by_hand(a):\n    return a", "eq-02"),
+    code(DRAW, "fig-bars"),
+    code("show.explore(draw, gamma=show.slider(0.0, 3.0, 0.5, 1.0, 'height'))", "explore-bars"),
+    code(BOTH, "explore-both"),
+    code(NOISE, "noise"),
+    code("answer = 42", "blank-1", "blank", hidden=True),
 ]
-SECOND = ["# 2. Weights\n\nAfter [the scores](01_scores.ipynb).", ("one", "1 + 1")]
+SECOND = [words("# 2. Weights\n\nAfter [the scores](01_scores.ipynb)."), code("1 + 1", "one")]
 LEDGER = (
     "# Ledger: puppets\n\nMade of /some/where/puppets.\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n"
 )
@@ -66,20 +67,6 @@ class Site(NamedTuple):
         return build(out, work, self.notebooks, [ENTRY], MODULES, (), self.ledger)
 
 
-def write_notebook(path: Path, cells: list[Any]) -> Path:
-    """Write Markdown where a cell is a text, code where it is a pair of id and text."""
-    made = []
-    for cell in cells:
-        if isinstance(cell, str):
-            made.append(nbformat.v4.new_markdown_cell(cell))
-        else:
-            made.append(nbformat.v4.new_code_cell(cell[1], id=cell[0]))
-            if cell[0].startswith("blank"):
-                made[-1].metadata = {"jupyter": {"source_hidden": True}, "tags": ["blank"]}
-    nbformat.write(nbformat.v4.new_notebook(cells=made), path)
-    return path
-
-
 def write_ledger(folder: Path) -> Path:
     """Files like those of `rstan-lite ledger`."""
     folder.mkdir()
@@ -95,10 +82,7 @@ def write_ledger(folder: Path) -> Path:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """The small site, made."""
     home = tmp_path_factory.mktemp("some where")  # a path with a space
-    notebooks = [
-        write_notebook(home / "01_scores.ipynb", FIRST),
-        write_notebook(home / "02_weights.ipynb", SECOND),
-    ]
+    notebooks = [write(home / "01_scores.ipynb", *FIRST), write(home / "02_weights.ipynb", *SECOND)]
     made = Site(home / "site", home / "work", notebooks, write_ledger(home / "ledger"))
     made.work.mkdir()
     assert made.build() == 0

@@ -7,6 +7,7 @@ import nbformat
 import pytest
 
 from rstan_lite.system.errors import DataError, NotebookError
+from tests.classroom.made import code, write
 from website.__main__ import DOCUMENTS, ROOT
 from website.docstrings import as_rst
 from website.execute import DRAWN_BEFORE, package_hash
@@ -58,10 +59,8 @@ def test_words_change_no_output_but_code_does(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_what_a_page_can_not_show_is_an_error(tmp_path: Path, data, anchors, words: str) -> None:
-    cell = nbformat.v4.new_code_cell("show()", id="some")
-    cell.outputs = [nbformat.v4.new_output("display_data", data=data)]
-    path = tmp_path / "n.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    shown = nbformat.v4.new_output("display_data", data=data)
+    path = write(tmp_path / "n.ipynb", code("show()", "some", outputs=[shown]))
     with pytest.raises(NotebookError, match=words):
         write_notebook(path, tmp_path / "out.ipynb", anchors)
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from rstan_lite.system.errors import NotebookError
-from tests.site.conftest import Site, write_notebook
+from tests.classroom.made import code, words, write
+from tests.site.conftest import Site
 from tests.site.crawl import Seen, crawl
 
 SCORES = "notebooks/01_scores.html"
@@ -96,11 +97,11 @@ def test_a_notebook_page_shows_what_it_should(tab: Any) -> None:
 def test_what_has_not_changed_is_not_executed_again_and_a_failing_cell_ends_the_build(site):
     first, second = (site.work / "executed" / path.name for path in site.notebooks)
     times = [path.stat().st_mtime_ns for path in (first, second)]
-    write_notebook(site.notebooks[1], ["# 2. Weights", ("one", "print(6 * 7)")])
+    write(site.notebooks[1], words("# 2. Weights"), code("print(6 * 7)", "one"))
     assert site.build() == 0
     assert first.stat().st_mtime_ns == times[0]
     assert second.stat().st_mtime_ns > times[1]
     assert "42" in (site.out / "notebooks" / "02_weights.html").read_text(encoding="utf-8")
-    write_notebook(site.notebooks[1], ["# 2. Weights", ("one", "1 / 0")])
+    write(site.notebooks[1], words("# 2. Weights"), code("1 / 0", "one"))
     with pytest.raises(NotebookError, match=r"02_weights.*ZeroDivisionError"):
         site.build()

@@ -7,6 +7,7 @@ import nbformat
 import pytest
 
 from rstan_lite.system.errors import NotebookError
+from tests.classroom import made
 from website.slides import NOTEBOOKS, lessons_of_the_day, sentences, write
 
 README = (NOTEBOOKS / "README.md").read_text(encoding="utf-8")
@@ -27,16 +28,15 @@ def test_the_day_and_its_sentences_are_those_of_the_timetable() -> None:
 def test_a_lesson_has_its_aims_figures_and_summary(tmp_path: Path) -> None:
     data = {"image/png": PIXEL}
     picture = nbformat.v4.new_output("display_data", data, metadata={"image/png": {"alt": "Bars."}})
-    cells = [
-        nbformat.v4.new_markdown_cell(AIMS),
-        nbformat.v4.new_markdown_cell("## 1. Sharpness\n\n$$x = 1 \\tag{6}$$\n\nSee the bars."),
-        nbformat.v4.new_code_cell("draw()", outputs=[picture, picture]),
-        nbformat.v4.new_markdown_cell("## Exercises"),
-        nbformat.v4.new_code_cell("draw()", outputs=[picture]),
-        nbformat.v4.new_markdown_cell("## Summary\n\n- A weight sums to 1."),
-    ]
-    executed = tmp_path / "05_temporal_attention.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), executed)
+    executed = made.write(
+        tmp_path / "05_temporal_attention.ipynb",
+        made.words(AIMS, "aims"),
+        made.words("## 1. Sharpness\n\n$$x = 1 \\tag{6}$$\n\nSee the bars.", "first"),
+        made.code("draw()", "bars", outputs=[picture, picture]),
+        made.words("## Exercises", "exercises"),
+        made.code("draw()", "solved", outputs=[picture]),
+        made.words("## Summary\n\n- A weight sums to 1."),
+    )
     text = write([executed], tmp_path / "made", README).read_text(encoding="utf-8")
     slides = re.findall(r"<section.*?</section>", text, re.DOTALL)
     assert len(slides) == 5  # the first one, the aims, two figures, the summary

@@ -8,7 +8,7 @@ import pytest
 from rstan_lite.cli import build_parser, main
 from rstan_lite.cli.training import from_arguments
 from rstan_lite.lab.paper_rows import SHARPNESS
-from rstan_lite.lab.sweep.sweep_plan import describe, job_name, plan, split_values, train_config
+from rstan_lite.lab.sweep.sweep_plan import describe, job_name, plan, train_config
 from rstan_lite.system.errors import ConfigError, NotebookError
 from tests.classroom.made import write
 
@@ -20,12 +20,8 @@ def notebook(tmp_path: Path) -> str:
     return str(write(tmp_path / "n.ipynb", "print(split)", parameters=CELL))
 
 
-def test_values_between_commas_but_not_inside_brackets() -> None:
-    assert split_values("1, 2,[3,4],[5,6]") == ["1", "2", "[3,4]", "[5,6]"]
-
-
 def test_a_grid_is_the_product_of_its_values(notebook: str, tmp_path: Path) -> None:
-    jobs = plan(describe(notebook, ["split=1,2", "sizes=[1,2],[3]"]), tmp_path)
+    jobs = plan(describe(notebook, ["split=1, 2", "sizes=[1,2],[3]"]), tmp_path)
     assert [job.parameters for job in jobs] == [
         {"split": split, "sizes": sizes} for split in (1, 2) for sizes in ([1, 2], [3])
     ]
@@ -65,6 +61,7 @@ def test_a_trains_command_is_its_configuration(tmp_path: Path) -> None:
         ("train", "cache=a,b", "which are the same run"),
         ("train", "seed=1 seed=2", "seed twice"),
         ("train", "seed", "NAME=V1,V2"),
+        ("train", "=3", "NAME=V1,V2"),
         ("n.ipynb", "spilt=1", "unknown parameter spilt"),
         ("n.ipynb", "split=1,two", "split: found 'two'; expected a value of type int"),
         ("n.ipynb", "out=x", "a folder of its own"),

@@ -16,7 +16,7 @@ import pandas as pd
 import psutil
 import pytest
 from distributed import LocalCluster
-from small_runs import write_networks
+from small_runs import as_pairs, small_options, write_networks
 
 from rstan_lite.cli import main
 from rstan_lite.lab.sweep import sweeping
@@ -87,15 +87,11 @@ def test_killed_workers_lose_nothing_and_failures_are_rows(scheduler, tmp_path, 
     assert said in again.lines(out)
 
 
-def listen() -> None:
-    """Hear Ctrl-C, whatever the process that runs the tests was told to ignore."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 def rows(out: Path) -> int:
     return len(list(out.glob("*/row.json")))
 
 
+@pytest.mark.usefixtures("signals")
 def test_a_sweep_that_is_stopped_or_killed_goes_on(tmp_path: Path) -> None:
     """Ctrl-C, then SIGKILL, each in the middle of a job: nothing goes on, and nothing is lost."""
     out, path = tmp_path / "out", notebook(tmp_path)
@@ -104,7 +100,7 @@ def test_a_sweep_that_is_stopped_or_killed_goes_on(tmp_path: Path) -> None:
     for end, code in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
         had = rows(out)
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
-        process = subprocess.Popen(words, **pipes, preexec_fn=listen)
+        process = subprocess.Popen(words, **pipes)
         main = psutil.Process(process.pid)
         until(lambda had=had: rows(out) > had)
         until(lambda main=main: job_processes(main))
@@ -186,13 +182,11 @@ def test_columns_of_two_kinds_become_text() -> None:
 
 
 def test_training_over_a_grid_shares_features_and_leaves_runs(small_root, tmp_path, capsys):
-    pairs = {"dataset": "jhmdb", "root": small_root, "cache": tmp_path / "cache", "size": 64,
-             "stored_frames": 4, "test_frames": 4, "frames": 3, "iterations": 2, "d_h": 8,
-             "d_att": 4, "profile": "tiny", "variant": "lstm,silhouettes-ce"}  # fmt: skip
-    for stream, path in write_networks(tmp_path).items():
-        pairs[f"{stream}_weights"] = path
-    words = [word for name, value in pairs.items() for word in ("-p", f"{name}={value}")]
-    command = ["sweep", "train", *words, "--out", str(tmp_path / "out"), "--workers", "1"]
+    write_networks(tmp_path)
+    (tmp_path / "clips").symlink_to(small_root)
+    small = {"dataset": "jhmdb", "profile": "tiny", "iterations": 2, "d_h": 8, "d_att": 4}
+    pairs = as_pairs(small_options(tmp_path, **small, variant="lstm,silhouettes-ce"))
+    command = ["sweep", "train", *pairs, "--out", str(tmp_path / "out"), "--workers", "1"]
     assert main([*command, "--seeds", "0"]) == 0
     table = pd.read_parquet(tmp_path / "out" / "results.parquet")
     assert sorted(table["variant"]) == ["lstm", "silhouettes-ce"]
