@@ -77,7 +77,7 @@ site: .venv/.installed
 	$(BIN)/python -m website --out build/site $(if $(LEDGER),--ledger '$(LEDGER)')
 
 site-check: .venv/.installed
-	$(BIN)/python -m tests.site build/site
+	$(BIN)/python -m tests.site.crawl build/site
 
 reference: .venv/.installed
 	$(BIN)/python -m website --reference --out build/reference

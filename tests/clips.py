@@ -12,6 +12,7 @@ from scipy.io import savemat
 
 HEIGHT, WIDTH = 48, 64
 STEPS = {"push": (2, 0), "jump": (0, -2), "pick": (0, 2)}  # apart also when mirrored
+SPEED, SIDE, LEFT, TOP = 3, 48, 20, 30  # of a textured square
 
 
 def contents(root: Path) -> dict[str, bytes]:
@@ -40,6 +41,28 @@ def texture(height: int = 120, width: int = 160, seed: int = 0) -> np.ndarray:
     smooth = cv2.GaussianBlur(noise, (0, 0), 2)
     smooth = (smooth - smooth.min()) / np.ptp(smooth) * 255
     return np.repeat(smooth[..., None], 3, axis=2).astype(np.uint8)
+
+
+def square_clip(frames: int = 20, pan: int = 0) -> np.ndarray:
+    """A textured square that moves right by SPEED px a frame, (frames, 120, 200, 3).
+
+    pan: px a frame by which the camera moves right.
+    """
+    ground, square = texture(120, 200 + pan * frames, 1), texture(SIDE, SIDE, 2)
+    clip = []
+    for t in range(frames):
+        frame = ground[:, pan * t : pan * t + 200].copy()
+        left = LEFT + (SPEED - pan) * t
+        frame[TOP : TOP + SIDE, left : left + SIDE] = square
+        clip.append(frame)
+    return np.stack(clip)
+
+
+def inside_square(points: np.ndarray, start: np.ndarray, pan: int = 0) -> np.ndarray:
+    """Which trajectories, in the clip's pixels, begin 10 px or more inside the square."""
+    corner = np.stack([LEFT + (SPEED - pan) * start, np.full(len(start), TOP)], axis=1)
+    offset = points[:, 0] - corner
+    return ((offset > 10) & (offset < SIDE - 10)).all(axis=1)
 
 
 def write_avi(path: Path, frames: np.ndarray) -> Path:
@@ -93,13 +116,8 @@ def write_dataset(root: Path, per_class: int = 6, frames: int = 14, images: bool
         for i in range(per_class):
             name = f"src{i // 2}_{action}_f_nm_np1_fr_med_{i}"
             video, masks = clip_arrays(action, 100 * i + len(action), frames + i % 3)
-            if images:
-                folder = root / "Rename_Images" / action / name
-                folder.mkdir(parents=True)
-                for t, frame in enumerate(video):
-                    cv2.imwrite(str(folder / f"{t + 1:05d}.png"), frame[..., ::-1])
-            else:
-                write_avi(root / "ReCompress_Videos" / action / f"{name}.avi", video)
+            folder = root / ("Rename_Images" if images else "ReCompress_Videos") / action
+            _write_clip(folder / name, video, "{:05d}.png" if images else "")
             mask = root / "puppet_mask" / action / name / "puppet_mask.mat"
             mask.parent.mkdir(parents=True)
             savemat(mask, {"part_mask": masks.transpose(1, 2, 0)}, do_compression=True)
@@ -128,7 +146,8 @@ def write_ucf101(root: Path, frames: int = 8, images: str = "") -> Path:
             for part in (1, 2):
                 name = f"v_{spelled}_g{group:02d}_c{part:02d}"
                 video = clip_arrays(list(STEPS)[label - 1], 10 * group + part, frames)[0]
-                _write_clip(root, "UCF-101", action, name, video, images)
+                folder = root / ("frames" if images else "UCF-101") / action
+                _write_clip(folder / name, video, images and "frame{}" + images)
                 if group == 4:
                     listed["test"] += f"{action}/{name}.avi\r\n"
                 else:
@@ -154,20 +173,19 @@ def write_hmdb51(root: Path, frames: int = 8, images: str = "") -> Path:
             source = "Film_1" if i < 2 else f"Film_{number}{i // 2}_(x)!"
             name = f"{source}_{action}_u_nm_np1_fr_goo_{i}"
             video = clip_arrays(list(STEPS)[number], 10 * i + number, frames)[0]
-            _write_clip(root, "hmdb51_org", action, name, video, images)
+            folder = root / ("frames" if images else "hmdb51_org") / action
+            _write_clip(folder / name, video, images and "frame{}" + images)
             rows.append(f"{name}.avi {(1, 1, 1, 1, 1, 0, 2, 2)[i]} \n")
         for split in (1, 2, 3):
             (lists / f"{action}_test_split{split}.txt").write_text("".join(rows), encoding="utf-8")
     return root
 
 
-def _write_clip(
-    root: Path, videos: str, action: str, name: str, video: np.ndarray, images: str
-) -> None:
+def _write_clip(path: Path, video: np.ndarray, images: str) -> None:
+    """An AVI, or a folder of images of such names; one not padded: frame10 must not follow 1."""
     if not images:
-        write_avi(root / videos / action / f"{name}.avi", video)
+        write_avi(path.with_name(f"{path.name}.avi"), video)
         return
-    folder = root / "frames" / action / name
-    folder.mkdir(parents=True)
-    for t, frame in enumerate(video, start=1):  # not padded: frame10 must not follow frame1
-        cv2.imwrite(str(folder / f"frame{t}{images}"), frame[..., ::-1])
+    path.mkdir(parents=True)
+    for t, frame in enumerate(video, start=1):
+        cv2.imwrite(str(path / images.format(t)), frame[..., ::-1])

@@ -79,6 +79,22 @@ def signals():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.fixture
+def refused(capsys):
+    """A function: a command line ends with exit code 2, and its complaint has these words."""
+
+    def check(line, *words):
+        from rstan_lite.cli import main
+
+        assert main(line) == 2
+        said = capsys.readouterr().err
+        assert "error: " in said
+        assert not [word for word in words if word not in said], said
+        return said
+
+    return check
+
+
 @pytest.fixture(scope="session")
 def small_root(tmp_path_factory):
     """A data set in JHMDB's layout: 18 clips of 3 classes. Not to be changed by a test."""

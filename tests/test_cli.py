@@ -36,11 +36,11 @@ def test_help_of_every_command_imports_neither_torch_nor_jupyter():
     assert done.returncode == 0, done.stderr
 
 
-def test_the_home_folders_sign_is_read_where_a_shell_leaves_it(tmp_path, monkeypatch, capsys):
+def test_the_home_folders_sign_is_read_where_a_shell_leaves_it(tmp_path, monkeypatch, refused):
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(tmp_path))
-    assert cli.main(["predict", "~/none.mp4", "--run=~/run"]) == 2
-    assert f"{tmp_path / 'none.mp4'}: found no such file" in capsys.readouterr().err
+    said = f"{tmp_path / 'none.mp4'}: found no such file"
+    refused(["predict", "~/none.mp4", "--run=~/run"], said)
 
 
 def test_help_names_every_command(capsys):
@@ -85,8 +85,8 @@ def test_a_complaint_is_one_line_and_exit_code_2_in_a_process_of_its_own():
         (["train", "--streams", "sound"], ("appearance, motion",)),
         (["trian"], ("COMMAND: found 'trian'", "Did you mean train")),
         (
-            ["tune", "--root", "x", "--backbone", "resnet18", "--weights", "no.pth"],
-            ("no.pth", "no such file"),
+            ["tune", "--root=x", "--backbone=resnet18", "--weights=no.pth"],
+            ("no.pth: found no",),
         ),
         (["predict", "no such video", "--run", "no such run"], ("no such video",)),
         (["evaluate", "no such run"], ("no such run",)),
@@ -98,23 +98,18 @@ def test_a_complaint_is_one_line_and_exit_code_2_in_a_process_of_its_own():
         (["puppets", "p", "--classes", "fly"], ("fly",)),
     ],
 )
-def test_complaints_name_what_is_wrong(argv, words, capsys, tmp_path, monkeypatch):
+def test_complaints_name_what_is_wrong(argv, words, refused, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert cli.main(argv) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ")
-    for word in words:
-        assert word in error
+    assert refused(argv, *words).startswith("error: ")
 
 
-def test_an_absent_gpu_is_a_complaint(capsys, tmp_path, monkeypatch):
+def test_an_absent_gpu_is_a_complaint(refused, tmp_path, monkeypatch):
     import torch
 
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["train", "--device", "cuda", "--out", "run"]) == 2
-    assert "--device cuda" in capsys.readouterr().err
+    refused(["train", "--device", "cuda", "--out", "run"], "--device cuda")
     assert list(tmp_path.iterdir()) == []  # nothing was begun
 
 

@@ -37,25 +37,21 @@ def test_the_tour_is_the_checkouts_notebook_on_generated_clips(called: Called) -
     assert called == [(ROOT / "notebooks" / "00_tour.ipynb", expected)]
 
 
-def test_a_copy_of_jhmdb_is_looked_for_before_the_work(called: Called, tmp_path: Path, capsys: Any):
+def test_a_copy_of_jhmdb_is_looked_for_before_the_work(called, tmp_path, refused):
     assert main(["tour", "--root", str(tmp_path)]) == 0
     values = {"dataset": "jhmdb", "root": str(tmp_path), "out": "runs/tour-jhmdb"}
     assert called.pop()[1] == values
     other = ["run", "a.ipynb", "-p", "dataset=jhmdb", "-p", "root=none"]
     for words in (["tour", "--root", "none"], other):
-        assert main(words) == 2
-        said = capsys.readouterr().err
-        assert (
-            said == "error: none: found no such folder; expected the folder of the jhmdb clips.\n"
-        )
+        said = "error: none: found no such folder; expected the folder of the jhmdb clips.\n"
+        assert refused(words) == said
     assert main(["run", "a.ipynb", "-p", "dataset=puppets", "-p", "root=none"]) == 0  # it is made
     assert len(called) == 1
 
 
-def test_without_a_checkout_the_tour_says_what_it_needs(called, tmp_path, monkeypatch, capsys):
+def test_without_a_checkout_the_tour_says_what_it_needs(called, tmp_path, monkeypatch, refused):
     monkeypatch.setattr(copies, "OWN", (tmp_path,))
-    assert main(["tour"]) == 2
-    assert "found no 00_tour.ipynb; expected a checkout" in capsys.readouterr().err
+    refused(["tour"], "found no 00_tour.ipynb; expected a checkout")
 
 
 def test_lab_opens_copies_for_students_or_teachers_and_renews_them(tmp_path, monkeypatch, capsys):

@@ -5,8 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.hostile.runner import report, run_cases
-from tests.hostile.worker import cases
+from tests.hostile.worker import cases, report, run_cases
 from tests.hostile.world import build
 
 

@@ -96,10 +96,6 @@ def _archive(case: Path, file: Path) -> object:
     return extract(file, case / "target", "clips", progress=False)
 
 
-def _fuse(case: Path, file: Path) -> object:
-    return fuse([case.parent / "world" / "run", file])
-
-
 def _predict(case: Path, file: Path) -> object:
     return predict(file, case.parent / "world" / "run", case / "out", device="cpu")
 
@@ -151,7 +147,7 @@ ENTRIES: dict[str, Entry] = {
     "metrics": Entry("run/metrics.json", lambda c, f: runs.read_metrics(f.parent), ("json",)),
     "scores .npz": Entry("run/predictions.npz", lambda c, f: read_scores(f), weight=6),
     "scores .csv": Entry("scores.csv", lambda c, f: read_scores(f), ("lines",), weight=6),
-    "fuse": Entry("scores.csv", _fuse, ("lines",)),
+    "fuse": Entry("scores.csv", lambda c, f: fuse([c.parent / "world" / "run", f]), ("lines",)),
     "log.csv": Entry("log.csv", lambda c, f: read_log(f), ("lines",), weight=2),
     "resumed training": Entry("resume.pt", _resume, (), "stopped", 3),
     "notebook": Entry("n.ipynb", _notebook, ("json",), weight=8),

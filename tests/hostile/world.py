@@ -21,15 +21,8 @@ from rstan_lite.training import run_folder as runs
 from rstan_lite.training.profiles import resolve
 from rstan_lite.training.run_folder import Description, save_model
 from rstan_lite.training.train import train
+from tests import clips
 from tests.classroom import made
-from tests.clips import (
-    clip_arrays,
-    write_dataset,
-    write_hmdb51,
-    write_turned,
-    write_ucf101,
-    write_video,
-)
 from tests.fetch.made import write_rar, write_tar, write_zip
 from tests.small_runs import write_networks
 from tests.training.synthetic import SMALL, make_parts
@@ -42,14 +35,14 @@ MEMBERS = (("clips/a/one.avi", b"1" * 300), ("clips/b/two.avi", b"2" * 40))
 def build(root: Path) -> None:
     """Write everything under root, once."""
     torch.manual_seed(0)
-    write_dataset(root / "avi", per_class=2, frames=5)
+    clips.write_dataset(root / "avi", per_class=2, frames=5)
     (root / "avi" / "puppets.json").write_text(json.dumps({"seed": 1}), encoding="utf-8")
-    write_dataset(root / "png", per_class=2, frames=3, images=True)
-    write_ucf101(root / "ucf101", frames=2)
-    write_hmdb51(root / "hmdb51", frames=2)
-    frames = clip_arrays("push", 0, 5)[0]
-    write_turned(root / "phone.mp4", frames.transpose(0, 2, 1, 3), (0, 1, -1, 0))
-    write_video(root / "clip.mkv", frames)
+    clips.write_dataset(root / "png", per_class=2, frames=3, images=True)
+    clips.write_ucf101(root / "ucf101", frames=2)
+    clips.write_hmdb51(root / "hmdb51", frames=2)
+    frames = clips.clip_arrays("push", 0, 5)[0]
+    clips.write_turned(root / "phone.mp4", frames.transpose(0, 2, 1, 3), (0, 1, -1, 0))
+    clips.write_video(root / "clip.mkv", frames)
     data = JHMDB(root / "avi", validation=0)
     clip = data.test[0]
     inputs = inputs_store(data, root / "cache", frames=3)

@@ -85,19 +85,17 @@ def test_a_second_run_from_the_same_store_has_the_same_scores(finished, puppets,
     np.testing.assert_allclose(fused.predictions.scores, one.scores, atol=1e-6)
 
 
-def test_a_finished_run_only_reports_and_another_is_refused(finished, puppets, tmp_path, capsys):
+def test_a_finished_run_only_reports(finished, puppets, tmp_path, capsys):
     assert cli.main(command(puppets, tmp_path / "unused", finished)) == 0
     assert "test accuracy" in capsys.readouterr().out
     assert not (tmp_path / "unused").exists()
-    assert cli.main([*command(puppets, tmp_path, finished), "--seed", "1"]) == 2
-    assert "Give another --out folder" in capsys.readouterr().err
 
 
-def test_a_damaged_configuration_is_named(puppets, tmp_path, capsys):
-    (tmp_path / "begun").mkdir()
-    (tmp_path / "begun" / "config.json").write_text("{half", encoding="utf-8")
-    assert cli.main(command(puppets, tmp_path, tmp_path / "begun")) == 2
-    assert "expected a run's config.json" in capsys.readouterr().err
+def test_another_run_or_a_damaged_one_is_refused(finished, puppets, tmp_path, refused):
+    other = [*command(puppets, tmp_path, finished), "--seed", "1"]
+    refused(other, "Give another --out folder")
+    (tmp_path / "config.json").write_text("{half", encoding="utf-8")
+    refused(command(puppets, tmp_path, tmp_path), "expected a run's config.json")
 
 
 def test_a_clip_without_trajectories_is_reported(small_root, tmp_path, capsys):
@@ -111,12 +109,11 @@ def test_a_clip_without_trajectories_is_reported(small_root, tmp_path, capsys):
     assert np.isfinite(read_predictions(out / "predictions.npz").scores).all()
 
 
-def test_a_clip_of_one_frame_is_named_and_the_others_are_stored(small_root, tmp_path, capsys):
+def test_a_clip_of_one_frame_is_named_and_the_others_are_stored(small_root, tmp_path, refused):
     root = tmp_path / "short"
     path = with_other_clip(small_root, root, clip_arrays("jump", 0, 1)[0])
-    assert cli.main(command(root, tmp_path / "cache", tmp_path / "run")) == 2
-    error = capsys.readouterr().err
-    assert f"{path}: found 1 frames; expected at least 4" in error
+    line = command(root, tmp_path / "cache", tmp_path / "run")
+    refused(line, f"{path}: found 1 frames; expected at least 4")
     data = JHMDB(root)
     store = descriptor_store(data, tmp_path / "cache", TrackSettings(scales=2))
     everything = data.train + data.validation + data.test
@@ -140,19 +137,16 @@ def test_a_clip_of_one_frame_is_named_and_the_others_are_stored(small_root, tmp_
         (["--root", "no such folder"], ("no such folder",)),
     ],
 )
-def test_complaints(options, words, tmp_path, capsys):
+def test_complaints(options, words, tmp_path, refused):
     line = ["idt", "--root", str(tmp_path), "--out", str(tmp_path / "run"), *options]
-    assert cli.main(line) == 2
-    error = capsys.readouterr().err
-    for word in words:
-        assert word in error
+    refused(line, *words)
     assert not (tmp_path / "run").exists()
 
 
-def test_missing_libraries_are_said_before_any_work(monkeypatch, puppets, tmp_path, capsys):
+def test_missing_libraries_are_said_before_any_work(monkeypatch, puppets, tmp_path, refused):
     monkeypatch.setitem(encoding.LIBRARIES, "scikit-image", "no_such_module")
-    assert cli.main(command(puppets, tmp_path / "cache", tmp_path / "run")) == 2
-    assert "pip install scikit-image (the extra idt)" in capsys.readouterr().err
+    line = command(puppets, tmp_path / "cache", tmp_path / "run")
+    refused(line, "no scikit-image", "pip install scikit-image (the extra idt)")
     assert list(tmp_path.iterdir()) == []
 
 

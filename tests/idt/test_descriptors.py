@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from idt.moving import square_clip
+from clips import square_clip
 
 from rstan_lite.lab.idt import descriptors
 from rstan_lite.lab.idt.descriptors import NAMES, SIZES

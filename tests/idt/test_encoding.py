@@ -5,7 +5,6 @@ import warnings
 import numpy as np
 import pytest
 
-from rstan_lite.lab.idt import encoding
 from rstan_lite.lab.idt.encoding import Codebook, EncodingSettings, sample_rows
 from rstan_lite.system.errors import ConfigError, DataError
 
@@ -79,11 +78,8 @@ def test_rows_are_drawn_evenly_and_not_twice():
     assert all((one == two).all() for one, two in zip(rows, again, strict=True))
 
 
-def test_complaints(codebook, sample, monkeypatch):
+def test_complaints(sample):
     with pytest.raises(DataError, match="found 2 of them; expected at least 4"):
         Codebook.fit(sample[:2], SETTINGS)
     with pytest.raises(ConfigError, match="components"):
         EncodingSettings(components=0)
-    monkeypatch.setitem(encoding.LIBRARIES, "scikit-image", "no_such_module")
-    with pytest.raises(ConfigError, match=r"no scikit-image.*pip install scikit-image"):
-        codebook.encode(sample)

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from clips import texture
-from idt.moving import SPEED, inside_square, square_clip
+from clips import SPEED, inside_square, square_clip, texture
 
 from rstan_lite.lab.idt.trajectories import (
     TrackSettings,

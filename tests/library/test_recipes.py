@@ -1,8 +1,11 @@
-"""Each recipe of `docs/recipes` runs as it stands, and is short."""
+"""Each recipe of `docs/recipes` runs as it stands; what `docs/public.md` says is so."""
 
 import csv
+import doctest
+import re
 import runpy
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -138,3 +141,29 @@ def test_to_onnx(run, place, tmp_path, capsys):
     run("to_onnx.py", place / "run", tmp_path / "model.onnx")
     said = capsys.readouterr().out
     assert float(said.rpartition(":")[2]) < 1e-5
+
+
+PUBLIC = Path(__file__).resolve().parents[2] / "docs" / "public.md"
+SAID = PUBLIC.read_text(encoding="utf-8")
+NAMES = sorted(set(re.findall(r"`(rstan_lite\.[\w.]+)`", SAID)) - {"rstan_lite.show"})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_public_name_is_there_and_says_what_it_does(name):
+    home, _, last = name.rpartition(".")
+    try:
+        found = getattr(import_module(home), last)
+    except ModuleNotFoundError:  # `losses` is reached by a name of the package, as the page does
+        package, _, module = home.rpartition(".")
+        found = getattr(getattr(import_module(package), module), last)
+    assert (found.__doc__ or "").strip()
+
+
+def test_the_examples_give_what_the_page_says():
+    plain = re.sub(r"^```.*$", "", SAID, flags=re.MULTILINE)
+    test = doctest.DocTestParser().get_doctest(plain, {}, PUBLIC.name, str(PUBLIC), 0)
+    assert len(test.examples) > 25
+    torch.manual_seed(0)
+    said: list[str] = []
+    doctest.DocTestRunner().run(test, out=said.append)
+    assert said == []

@@ -112,10 +112,9 @@ def test_frames_and_masks_turn_together(place, small_root):
         ("python:builtins.list:0:1", "found a list; expected python:module.function"),
     ],
 )
-def test_a_name_that_is_no_network_is_said(name, found, place, tmp_path, capsys):
+def test_a_name_that_is_no_network_is_said(name, found, place, tmp_path, refused):
     options = {"backbone": name, "motion_backbone": "puppetnet", "out": tmp_path / "run"}
-    assert main(train_command(place, "own", dataset="folder", **options)) == 2
-    assert found in capsys.readouterr().err
+    refused(train_command(place, "own", dataset="folder", **options), found)
 
 
 def test_the_plain_network_is_exported_with_its_numbers(place):

@@ -74,8 +74,6 @@ def test_an_entry_points_at_what_there_is(entry: dict[str, Any]) -> None:
     ]
     assert entry["by_hand"] in defined
     assert f"Eq. {entry['equation']}" in cell.source
-    assert callable(found(entry["package"]))
-    assert callable(getattr(oracle, entry["oracle"]))
     tests = ast.parse((ROOT / "tests/model/test_equations.py").read_text(encoding="utf-8"))
     (test,) = (node for node in tests.body if getattr(node, "name", "") == entry["test"])
     assert entry["oracle"] in _reached(tests, test), "the test does not call this oracle function"

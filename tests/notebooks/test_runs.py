@@ -19,14 +19,7 @@ from typing import Any
 import nbformat
 import numpy as np
 import pytest
-from measured import (
-    PROPERTY,
-    Measured,
-    check_attempt,
-    offline,
-    run_measured,
-    with_attempt,
-)
+from measured import PROPERTY, Measured, check_attempt, offline, run_measured, with_attempt
 from PIL import Image
 
 from rstan_lite.classroom.lesson_config import lesson_config

@@ -1,12 +1,18 @@
-"""Look at every page of a site in Chromium, from files, as a reader without internet would."""
+"""Look at every page of a site in Chromium, from files, as a reader without internet would.
+
+`python -m tests.site.crawl [FOLDER]` looks at a whole one.
+"""
 
 import re
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urldefrag, urlsplit
+
+from tests.chromium import NoChromiumError, launched
 
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 LOOK = (Path(__file__).parent / "look.js").read_text(encoding="utf-8")
@@ -137,3 +143,23 @@ def _look(page: Any, address: str, where: str, seen: Seen) -> dict[str, Any]:
             wrong += [f"{scheme}, at {size['width']}: contrast {it}" for it in found["pale"]]
     seen.wrong += [f"{where}: {it}" for it in wrong]
     return parts
+
+
+def main() -> int:
+    """Crawl a whole site; exit code 1 where anything is wrong."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("build/site")
+    if not (folder / "index.html").exists():
+        print(f"error: no index.html in {folder}: `make site` makes it.", file=sys.stderr)
+        return 2
+    try:
+        with launched() as browser:
+            seen = crawl(browser, folder)
+    except NoChromiumError as missing:
+        print(f"error: {missing}", file=sys.stderr)
+        return 2
+    print(seen)
+    return int(bool(seen.wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Sweeps with real schedulers, workers and jobs, all in processes of their own; some are killed.
+"""Sweeps and extractions with real schedulers and workers in processes of their own; some die.
 
 RSTAN_SWEEP_JOBS: jobs of the sweep whose workers are killed; 24 for the long one (8).
 """
@@ -6,25 +6,30 @@ RSTAN_SWEEP_JOBS: jobs of the sweep whose workers are killed; 24 for the long on
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
+from clips import contents
 from distributed import LocalCluster
-from small_runs import as_pairs, small_options, write_networks
+from small_runs import as_pairs, as_words, small_options, write_networks
 
 from rstan_lite.cli import main
 from rstan_lite.lab.sweep import sweeping
 from rstan_lite.lab.sweep.job_process import Limits, run_job
 from rstan_lite.lab.sweep.sweep_plan import Description, Job, describe, plan, read_row
-from rstan_lite.lab.sweep.sweeping import connect, frame, read_table, sweep
-from rstan_lite.system.errors import ConfigError
+from rstan_lite.lab.sweep.sweeping import connect, extract, frame, read_table, sweep
+from rstan_lite.system.errors import ConfigError, DataError
 from rstan_lite.training import run_folder as runs
+from rstan_lite.training.parts import load_parts
+from rstan_lite.training.profiles import resolve
 from tests.classroom.made import printed, write
 from tests.sweep.small import job_processes, notebook, until
 
@@ -219,3 +224,44 @@ def test_a_job_that_fails_is_tried_again_when_asked(tmp_path: Path) -> None:
     (job,) = plan(given, tmp_path / "twice")
     assert run_job(job, Limits(), retries=1)["status"] == "done"
     assert (tmp_path / "tries").read_text(encoding="utf-8") == "xx"
+
+
+def test_the_same_bytes_past_a_damaged_clip_and_a_lost_worker(small_root, tmp_path, refused):
+    shutil.copytree(small_root, tmp_path / "clips")
+    clip = sorted((tmp_path / "clips").rglob("*.avi"))[0]
+    clip.write_bytes(clip.read_bytes()[:2000])
+    write_networks(tmp_path)
+    over, options = tmp_path / "over", small_options(tmp_path, dataset="jhmdb")
+    here = {**options, "profile": "tiny", "cache": tmp_path / "alone"}
+    complaint = refused(["extract", *as_words(here)])
+    alone = contents(tmp_path / "alone")
+    assert sum(name.endswith(".safetensors") for name in alone) > 3 * 17
+
+    for name in sorted(n for n in alone if n.startswith("motion-"))[::3]:  # what is stored stays
+        (over / name).parent.mkdir(parents=True, exist_ok=True)
+        (over / name).write_bytes(alone[name])
+    before = {path: path.stat().st_mtime_ns for path in over.rglob("*") if path.is_file()}
+    config = resolve("tiny", {**options, "cache": str(over)})
+    made = len(before)
+    with connect(None, 2) as client:
+        (one, _) = client.scheduler_info()["workers"]
+
+        def kill_one() -> None:
+            until(lambda: len(contents(over)) > made + 3)
+            os.kill(client.run(os.getpid)[one], signal.SIGKILL)
+
+        killer = threading.Thread(target=kill_one)
+        killer.start()
+        assert extract(client, config, progress=False) == 18
+        killer.join()
+    assert contents(over) == alone
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    with pytest.raises(DataError) as raised:
+        load_parts(config)
+    assert str(raised.value) in complaint
+
+
+def test_a_scheduler_that_does_not_answer_is_a_complaint(tmp_path, refused):
+    words = ["--scheduler", str(tmp_path / "no.json"), "--cache", str(tmp_path / "none")]
+    refused(["extract", "--profile", "tiny", *words], "--scheduler: found")
+    assert not (tmp_path / "none").exists()
