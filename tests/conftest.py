@@ -47,25 +47,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(config.stash[CACHE], ignore_errors=True)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what each notebook took; the numbers come as properties of tests of any process."""
-    rows = [
-        value
-        for reports in terminalreporter.stats.values()
-        for report in reports
-        for name, value in getattr(report, "user_properties", ())
-        if name == "notebook budget" and getattr(report, "when", "") == "call"
-    ]
-    if rows:
-        terminalreporter.section("notebooks: time and memory")
-        line = "{:<28}{:<18}{:>8}{:>13}{:>10}{:>8}".format
-        terminalreporter.write_line(
-            line("notebook", "parameters", "wall s", "processor s", "waited s", "MiB")
-        )
-        for notebook, which, *numbers in sorted(rows):
-            terminalreporter.write_line(line(notebook, which, *(f"{x:.0f}" for x in numbers)))
-
-
 @pytest.fixture
 def signals():
     """Ctrl-C as Python handles it, here and in processes that are started: a runner may ignore it.

@@ -1,4 +1,4 @@
-"""Run a notebook in processes of its own, without network, and measure what it takes."""
+"""Run notebooks and Python in processes of their own, without network, and measure them."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import nbformat
 import psutil
@@ -19,7 +19,6 @@ from rstan_lite.classroom.copies import make_copy
 ROOT = Path(__file__).parents[1]
 OFFLINE = Path(__file__).parent / "offline"
 ATTEMPT = "student-attempt"  # the id of the cell that tries the student copy's exercises
-PROPERTY = "notebook budget"
 MOST = 600  # seconds after which a run is given up
 
 
@@ -39,6 +38,12 @@ class Measured(NamedTuple):
         of both in less. A command that hangs waits.
         """
         return min(self.wall, self.cpu + self.idle)
+
+
+def python(*words: object, **how: Any) -> subprocess.CompletedProcess[str]:
+    """How a Python of its own ended, and what it printed; how: more for `subprocess.run`."""
+    how = {"capture_output": True, "encoding": "utf-8", "timeout": MOST, **how}
+    return subprocess.run([sys.executable, *map(str, words)], **how)
 
 
 def offline(**more: str) -> dict[str, str]:

@@ -2,11 +2,10 @@
 
 import os
 import re
-import subprocess
-import sys
 from unittest.mock import Mock
 
 import pytest
+from measured import python
 
 from rstan_lite import __version__, cli
 from rstan_lite.system.errors import DataError
@@ -30,9 +29,7 @@ def test_help_of_every_command_imports_neither_torch_nor_jupyter():
         "         'distributed', 'pandas'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=60
-    )
+    done = python("-c", code)
     assert done.returncode == 0, done.stderr
 
 
@@ -67,8 +64,7 @@ def test_a_shell_can_complete_commands_and_options(shell, capsys):
 
 
 def test_a_complaint_is_one_line_and_exit_code_2_in_a_process_of_its_own():
-    command = [sys.executable, "-m", "rstan_lite.cli", "train", "--profile", "corse"]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
+    done = python("-m", "rstan_lite.cli", "train", "--profile", "corse")
     assert done.returncode == 2
     assert done.stderr.strip() == (
         "error: --profile: found 'corse'; expected one of tiny, course, paper. Did you mean course?"
@@ -130,14 +126,9 @@ def test_how_a_command_ends(capsys, monkeypatch):
 
 def test_a_name_that_the_output_cannot_show_is_printed_all_the_same(tmp_path):
     notebook = write(tmp_path / "\u65e5\u672c.ipynb")
-    done = subprocess.run(
-        [sys.executable, "-m", "rstan_lite", "copies", "teacher", "out", notebook.name],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"},
-        capture_output=True,
-        encoding="cp1252",
-        timeout=60,
-    )
+    how = {"env": os.environ | {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}, "cwd": tmp_path}
+    words = ["-m", "rstan_lite", "copies", "teacher", "out", notebook.name]
+    done = python(*words, **how, encoding="cp1252")
     assert done.returncode == 0, done.stderr
     assert r"\u65e5\u672c.ipynb" in done.stdout
     assert (tmp_path / "out" / notebook.name).is_file()

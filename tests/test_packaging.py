@@ -31,24 +31,17 @@ MODULES = machine.MODULES | {"pyyaml": "yaml", "scikit-image": "skimage"}
 # Modules that come with a distribution named in the requirements.
 COMPANIONS = {
     "IPython": "ipykernel",
-    "bs4": "nbconvert",
     "dask": "distributed",
     "docutils": "sphinx",
     "huggingface_hub": "timm",
     "jinja2": "nbconvert",
     "jupyter_client": "ipykernel",
-    "mpl_toolkits": "matplotlib",
-    "nbclient": "papermill",
-    "PIL": "matplotlib",
-    "traitlets": "ipykernel",
 }
 
 
 def requirements(*extras: str) -> set[Requirement]:
-    lines = list(PROJECT["dependencies"])
-    for extra in extras:
-        lines += EXTRAS[extra]
-    return {Requirement(line) for line in lines}
+    lines = [PROJECT["dependencies"], *map(EXTRAS.get, extras)]
+    return {Requirement(line) for part in lines for line in part}
 
 
 def names(*extras: str) -> set[str]:

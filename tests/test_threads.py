@@ -2,12 +2,10 @@
 
 import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
+from measured import ROOT, python
 
 from rstan_lite.system import threads
 
@@ -65,8 +63,6 @@ def test_larger_work_takes_a_thread_for_each_core(bare, monkeypatch):
 def test_a_command_prepares_before_torch_is_loaded() -> None:
     names = (*threads.NUMBERS, *threads.WAITING, threads.CHOSEN)
     environment = {name: value for name, value in os.environ.items() if name not in names}
-    words = [sys.executable, "-c", SEEN, "run", "--help"]
     for more, expected in (({}, [1, "PASSIVE"]), ({"OMP_NUM_THREADS": "2"}, [2, "PASSIVE"])):
-        how = {"env": environment | more, "cwd": Path(__file__).parent.parent}
-        done = subprocess.run(words, **how, capture_output=True, encoding="utf-8")
+        done = python("-c", SEEN, "run", "--help", env=environment | more, cwd=ROOT)
         assert json.loads(done.stdout.rpartition("seen ")[2]) == expected, done.stderr

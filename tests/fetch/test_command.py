@@ -2,8 +2,6 @@
 
 import hashlib
 import shutil
-import subprocess
-import sys
 import zipfile
 from dataclasses import replace
 from functools import partial
@@ -11,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from clips import write_dataset, write_hmdb51, write_ucf101
+from measured import python
 
 from data_scripts.fetch import command
 from data_scripts.fetch.command import main
@@ -212,9 +211,7 @@ def test_without_a_program_for_rar_nothing_is_downloaded(tmp_path, monkeypatch, 
 @pytest.mark.parametrize("name", SOURCES)
 def test_the_scripts_show_their_options(name):
     script = Path(__file__).parents[2] / "data_scripts" / f"get_{name}.py"
-    done = subprocess.run(
-        [sys.executable, str(script), "--help"], capture_output=True, encoding="utf-8", check=True
-    )
+    done = python(script, "--help", check=True)
     assert "--adopt" in done.stdout
     assert f"folder that becomes {name.upper()}'s" in done.stdout
     assert ("--form" in done.stdout) == (name == "jhmdb")

@@ -5,8 +5,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.hostile.entries import build
 from tests.hostile.worker import cases, report, run_cases
-from tests.hostile.world import build
 
 
 def main() -> int:

@@ -24,9 +24,8 @@ from rstan_lite.training.config import TrainConfig, from_mapping, read_config
 from rstan_lite.training.run_folder import Predictions
 from tests.fetch.made import has_tool
 from tests.hostile import worker
-from tests.hostile.entries import ENTRIES
+from tests.hostile.entries import ENTRIES, build
 from tests.hostile.special import CANARY, Bomb
-from tests.hostile.world import build
 
 DRAWN = 40
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="limits and /proc are Linux's")

@@ -1,13 +1,12 @@
 """The package as a library: four names, a finished run as an object, torch's own data sets."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from measured import python
 from small_runs import train_command
 from torch.utils.data import DataLoader
 from torchvision import tv_tensors
@@ -33,8 +32,7 @@ def test_four_names_stand_at_the_top_and_load_nothing_before_their_use():
     assert set(rstan_lite.__all__) <= set(dir(rstan_lite))
     with pytest.raises(AttributeError, match="no attribute 'RTSAN'"):
         _ = rstan_lite.RTSAN
-    code = "import rstan_lite, sys; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    python("-c", "import rstan_lite, sys; assert 'torch' not in sys.modules", check=True)
 
 
 @pytest.mark.parametrize("kind", [str, Path])

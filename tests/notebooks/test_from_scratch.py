@@ -2,8 +2,6 @@
 
 import importlib
 import re
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -11,6 +9,7 @@ import nbformat
 import numpy as np
 import pytest
 import torch
+from measured import python
 from torch import Tensor
 
 from rstan_lite.model import RSTAN, RSTANConfig, actor_attention_loss, main_loss
@@ -155,8 +154,7 @@ def test_runs_by_itself_on_toys_or_a_file_and_finds_the_actor(mine, tmp_path):
     torch.manual_seed(1)
     torch.save(([mine.toy_clips(8) for _ in range(2)], mine.toy_clips(10)), tmp_path / "clips.pt")
     for arguments, right, on in (([], 90, 40), ([str(tmp_path / "clips.pt")], 0, 1)):
-        command = [sys.executable, "-I", str(FILE), *arguments]
-        done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
+        done = python("-I", FILE, *arguments, check=True)
         said = [int(share) for share in re.findall(r"(\d+)%", done.stdout)]
         assert said[0] >= right
         assert said[1] >= on  # of nine places: an even map has 11

@@ -6,17 +6,15 @@ macOS: paths, locks and signals are those of the system that runs it.
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from clips import STEPS
+from measured import ROOT, python
 from small_runs import as_pairs, small_options, train_command, write_networks
 
 from tests.classroom.made import write
 
-ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 HIDDEN = """
 import multiprocessing, os, signal
@@ -49,23 +47,17 @@ def place(tmp_path_factory: pytest.TempPathFactory, small_root: Path) -> Path:
     return folder
 
 
-def python(place: Path, *words: str) -> str:
+def without_unix(place: Path, *words: str) -> str:
     """What a Python without Unix printed; it must end well."""
     paths = os.pathsep.join(map(str, (HERE, ROOT)))
-    done = subprocess.run(
-        [sys.executable, *words],
-        cwd=place,
-        env=os.environ | {"PYTHONPATH": paths, "RSTAN_CACHE": str(place / "cache")},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=900,
-    )
+    env = os.environ | {"PYTHONPATH": paths, "RSTAN_CACHE": str(place / "cache")}
+    done = python(*words, cwd=place, env=env, timeout=900)
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
     return done.stdout
 
 
 def test_what_unix_alone_has_is_hidden(place: Path) -> None:
-    python(place, "hidden.py")
+    without_unix(place, "hidden.py")
 
 
 def test_commands_and_the_processes_that_they_spawn(place: Path) -> None:
@@ -80,7 +72,7 @@ def test_commands_and_the_processes_that_they_spawn(place: Path) -> None:
         ["run", "n.ipynb", "-p", "out=lesson", "--no-html"],
         ["sweep", "train", *grid, "--seeds", "0", "--workers", "1", "--out", "sweep"],
     ]
-    said = python(place, "commands.py", json.dumps(commands))
+    said = without_unix(place, "commands.py", json.dumps(commands))
     assert "1 of 1 jobs done, 0 failed" in said
     assert json.loads((place / "run" / "metrics.json").read_bytes())["n_test"] == 6
     (answer,) = (place / "out").glob("*-prediction.json")

@@ -4,13 +4,12 @@ import json
 import os
 import platform
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from clips import contents
+from measured import ROOT, python
 from scipy.io import loadmat
 
 from rstan_lite.data.jhmdb import JHMDB
@@ -18,7 +17,6 @@ from rstan_lite.data.video import read_frames
 from rstan_lite.puppets import CLASSES, dataset, generate
 from rstan_lite.system.errors import ConfigError, DataError, StoreError
 
-REPOSITORY = Path(__file__).parents[2]
 SIZE = (96, 128)
 SOME = ("clap", "run", "walk")
 
@@ -90,13 +88,9 @@ def test_same_seed_same_bytes_whatever_the_workers_and_the_company(small, tmp_pa
 def test_same_bytes_on_an_older_processor(small: Path, tmp_path: Path) -> None:
     """OpenCV without its AVX code, as on a machine that lacks it, paints the same pixels."""
     root = tmp_path / "old"
-    subprocess.run(
-        [sys.executable, "-m", "rstan_lite.cli", "puppets", root, "--classes", "run",
-         "--clips-per-class", "3", "--seed", "3", "--workers", "1", "--size", *map(str, SIZE),
-         "--quiet"],
-        check=True, capture_output=True,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "OPENCV_CPU_DISABLE": "AVX2,FMA3,AVX"},
-    )  # fmt: skip
+    words = ["--classes=run", "--clips-per-class=3", "--seed=3", "--workers=1", "--quiet", "--size"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "OPENCV_CPU_DISABLE": "AVX2,FMA3,AVX"}
+    python("-m", "rstan_lite.cli", "puppets", root, *words, *SIZE, env=env, check=True)
     for path in (root / "ReCompress_Videos").rglob("*.avi"):
         assert path.read_bytes() == (small / path.relative_to(root)).read_bytes()
 
