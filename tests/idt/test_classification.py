@@ -31,14 +31,9 @@ def puppets(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("idt-cache")
-
-
-@pytest.fixture(scope="module")
-def finished(puppets, cache, tmp_path_factory):
+def finished(puppets, tmp_path_factory):
     out = tmp_path_factory.mktemp("idt") / "run"
-    assert cli.main(command(puppets, cache, out)) == 0
+    assert cli.main(command(puppets, out.parent, out)) == 0
     return out
 
 
@@ -76,9 +71,9 @@ def test_a_run_folder_holds_what_its_predictions_say(finished, puppets):
     assert metrics["versions"]["scikit-learn"]
 
 
-def test_a_second_run_from_the_same_store_has_the_same_scores(finished, puppets, cache, tmp_path):
+def test_a_second_run_from_the_same_store_has_the_same_scores(finished, puppets, tmp_path):
     again = tmp_path / "again"
-    assert cli.main(command(puppets, cache, again)) == 0
+    assert cli.main(command(puppets, finished.parent, again)) == 0
     one, other = (read_predictions(out / "predictions.npz") for out in (finished, again))
     np.testing.assert_array_equal(one.scores, other.scores)
     fused = fuse([finished, again], "validation")
