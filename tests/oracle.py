@@ -239,14 +239,10 @@ def forward_video(params, cubes, vectors, config, real):
                     alpha = {}
                     for s in streams:
                         p = params[s]
-                        scores = []
-                        for k in range(places):
-                            cv = cubes[s][n, k]
-                            scores.append(
-                                eq02_location_score(
-                                    h[s], cv, p["A_h"], p["A_cv"], p["v_a"], p["b_a"]
-                                )
-                            )
+                        scores = [
+                            eq02_location_score(h[s], cv, p["A_h"], p["A_cv"], p["v_a"], p["b_a"])
+                            for cv in cubes[s][n]
+                        ]
                         alpha[s] = eq03_location_weights(scores, config.gamma_alpha)
                     alpha_com = fuse(config, alpha, eq14_fused_locations)
                     for s in streams:
@@ -255,11 +251,10 @@ def forward_video(params, cubes, vectors, config, real):
                 beta = {}
                 for s in streams:
                     p = params[s]
-                    scores = []
-                    for feature in features[s]:
-                        scores.append(
-                            eq05_frame_score(h[s], feature, p["B_h"], p["B_L"], p["v_b"], p["b_b"])
-                        )
+                    scores = [
+                        eq05_frame_score(h[s], feature, p["B_h"], p["B_L"], p["v_b"], p["b_b"])
+                        for feature in features[s]
+                    ]
                     beta[s] = eq06_frame_weights(scores, config.gamma_beta)
                 beta_com = fuse(config, beta, eq15_fused_frames)
                 for s in streams:

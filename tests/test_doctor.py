@@ -70,9 +70,8 @@ def test_probe_survives_a_slow_python() -> None:
 
 def test_gpu() -> None:
     card = ["H200", 2**31, 2**32, True]
-    assert machine.check_gpu(GOOD | {"gpus": [card]}, True) == Check(
-        "GPU", "ok", "H200, 2.0 of 4.0 GiB free"
-    )
+    found = Check("GPU", "ok", "H200, 2.0 of 4.0 GiB free")
+    assert machine.check_gpu(GOOD | {"gpus": [card]}, True) == found
     assert machine.check_gpu(GOOD | {"gpus": [[*card[:3], False]]}, True).state == "warn"
     assert "CPU build" in machine.check_gpu(GOOD | {"cuda_build": None}, True).advice
     assert "12.8" in machine.check_gpu(GOOD | {"cuda_build": "12.8"}, True).advice
@@ -222,11 +221,9 @@ def test_installed_weights() -> None:
 def test_tuned(tmp_path: Path) -> None:
     assert doctor.check_tuned(str(tmp_path)).state == "warn"
     (tmp_path / "tuned").mkdir()
-    path = tmp_path / "tuned" / "motion-1.safetensors"
-    save_file({"x": np.zeros(2, np.float32)}, path)
-    assert doctor.check_tuned(str(tmp_path)) == Check(
-        "Tuned networks", "ok", "motion-1.safetensors"
-    )
+    name = "motion-1.safetensors"
+    save_file({"x": np.zeros(2, np.float32)}, tmp_path / "tuned" / name)
+    assert doctor.check_tuned(str(tmp_path)) == Check("Tuned networks", "ok", name)
 
 
 def test_table() -> None:
@@ -238,10 +235,8 @@ def test_table() -> None:
 
 def test_command_without_torch_or_libraries(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(machine, "probe_torch", lambda: {"error": "ImportError: torch"})
-    lost = "ModuleNotFoundError: No module named 'scipy'"
-    monkeypatch.setattr(
-        machine, "probe_libraries", lambda names: dict.fromkeys(names, "") | {"scipy": lost}
-    )
+    lost = {"scipy": "ModuleNotFoundError: No module named 'scipy'"}
+    monkeypatch.setattr(machine, "probe_libraries", lambda names: dict.fromkeys(names, "") | lost)
     monkeypatch.setenv("RSTAN_JHMDB", str(tmp_path))
     assert main(["doctor", "--json"]) == 1
     states = {row["name"]: row["state"] for row in json.loads(capsys.readouterr().out)}

@@ -39,9 +39,8 @@ def page(chromium: Any, lab: Lab) -> Iterator[Any]:
     tab = chromium.new_page()
     tab.goto(lab.page("explorer.ipynb"))
     run_all(tab)
-    tab.wait_for_selector(
-        f".{TEXT_CLASS} p, [data-mime-type*='error'], .jp-mod-error", timeout=CELLS
-    )
+    ends = f".{TEXT_CLASS} p, [data-mime-type*='error'], .jp-mod-error"
+    tab.wait_for_selector(ends, timeout=CELLS)
     yield tab
     tab.close()
 

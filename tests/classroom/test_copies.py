@@ -49,9 +49,8 @@ def test_what_a_copy_has(kind: str, filled: str, notebook: Path) -> None:
     text, table, blank_, check, *hidden = make_copy(notebook, kind)["cells"]
     student = kind == "student"
     assert text["source"] == LINKS.replace("[README](../README.md)", "README")
-    assert (table["outputs"], table["execution_count"]) == (
-        ([], None) if student else ([OUTPUT], 1)
-    )
+    kept = ([], None) if student else ([OUTPUT], 1)
+    assert (table["outputs"], table["execution_count"]) == kept
     assert blank_["source"] == filled
     assert check == load_notebook(notebook)["cells"][3]
     assert [cell["id"] for cell in hidden] == ([] if student else ["hidden-1"])

@@ -168,9 +168,8 @@ def test_ucf101_from_an_address(tmp_path, capsys):
     assert "HandstandPushups 8" in said
     assert "UCF101 split 1  UCF-101: 18 training and 6 test clips\n" in said
     assert "3 of the 101 classes" in " ".join(said.split())
-    assert (
-        open_clips("ucf101", tmp_path / "got").identity() == open_clips("ucf101", root).identity()
-    )
+    got, own = (open_clips("ucf101", folder) for folder in (tmp_path / "got", root))
+    assert got.identity() == own.identity()
 
 
 @has_tool

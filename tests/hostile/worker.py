@@ -23,6 +23,7 @@ from tests.hostile.entries import ENTRIES, Entry, kinds
 from tests.hostile.special import ANYWHERE, CANARY, SPECIAL
 
 MEMORY = 3 * 2**30  # bytes of address space that a case may take beside what the worker has
+WALL = 120.0  # seconds that a case may take on a busy machine: one that reads a pipe never ends
 GROWTH = 2**30  # bytes by which a case may raise the worker's largest resident memory
 # The entries whose call writes into the case's folder.
 WRITE = {"store's key", "zip", "tar", "rar", "predict", "predict with a run", "resumed training"}
@@ -130,9 +131,6 @@ def limit() -> None:
     os.dup2(nowhere, 2)
     most = psutil.Process().memory_info().vms + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
-
-
-WALL = 120.0  # seconds that a case may take on a busy machine: one that reads a pipe never ends
 
 
 def run_cases(world: Path, chosen: Iterable[str | int]) -> Iterator[dict[str, Any]]:

@@ -98,9 +98,8 @@ def ledger(tmp_path, **seeds):
         mine = seeds[row.name.replace("-", "_")]
         answers = ANSWERS[list(mine)]
         failed = {s: "not run" for s in (0, 1) if s not in mine}
-        entries[row.name] = Entry(
-            row, mine, answers == LABELS, answers, (None,) * len(mine), failed
-        )
+        right, shares = answers == LABELS, (None,) * len(mine)
+        entries[row.name] = Entry(row, mine, right, answers, shares, failed)
     return Ledger(plan, entries, tuple("vwxyz"), tuple("vwxyz"), LABELS, ABC, {}, {})
 
 

@@ -79,9 +79,8 @@ def write_run(plan, row, seed, right, names, share=None):
     scores = np.where(np.array(right)[:, None], [0.9, 0.1], [0.1, 0.9]).astype(np.float32)
     if not row.fused:
         runs.write_config(folder, plan.config(row, seed))
-    runs.write_predictions(
-        folder / runs.PREDICTIONS["test"], Predictions(tuple(names), labels, scores, ("a", "b"))
-    )
+    predictions = Predictions(tuple(names), labels, scores, ("a", "b"))
+    runs.write_predictions(folder / runs.PREDICTIONS["test"], predictions)
     metrics = {
         "n_train": 9, "n_validation": 2, "n_test": len(names), "missing_clips": ["gone"],
         "versions": {"torch": "9"}, "attention_on_silhouette": share,
@@ -192,16 +191,13 @@ def test_make_goes_on_past_a_failure_and_does_nothing_twice(tmp_path, monkeypatc
     monkeypatch.setattr(Plan, "config", config)
     make(broken, lambda row, seed, complaint: said.append((row.name, bool(complaint))))
     assert said == [("appearance-st", False), ("motion-st", True), ("st", True)]
-    assert (
-        (broken.folder("motion-st", 0) / FAILURE)
-        .read_text(encoding="utf-8")
-        .startswith("motion.safetensors")
-    )
+    failure = broken.folder("motion-st", 0) / FAILURE
+    assert failure.read_text(encoding="utf-8").startswith("motion.safetensors")
     monkeypatch.setattr(Plan, "config", real)
     make(broken)
     entries = read(broken).entries
     assert all(entry.seeds == (0,) for entry in entries.values())
-    assert not (broken.folder("motion-st", 0) / FAILURE).exists()
+    assert not failure.exists()
     files = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
     before = [path.stat().st_mtime_ns for path in files]
     make(broken)

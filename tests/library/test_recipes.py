@@ -86,13 +86,10 @@ def test_own_attention(run, place, tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(rstan, "frame_scores", rstan.frame_scores)  # put back afterwards
     run("own_attention.py", place / "run", tmp_path / "out")
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
-        "additive", "dot-product",
-    ]  # fmt: skip
-    scores = [
-        read_predictions(tmp_path / "out" / name / "predictions.npz").scores
-        for name in ("additive", "dot-product")
-    ]
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert names == ["additive", "dot-product"]
+    files = [tmp_path / "out" / name / "predictions.npz" for name in names]
+    scores = [read_predictions(file).scores for file in files]
     assert np.abs(scores[0] - scores[1]).max() > 1e-6
 
 
@@ -128,9 +125,8 @@ def test_own_scores(run, place, tmp_path, capsys):
 
 
 def test_attention_maps(run, place, tmp_path):
-    run(
-        "attention_maps.py", place / "run", place / "clips" / "push" / "push0.avi", tmp_path / "out"
-    )
+    video = place / "clips" / "push" / "push0.avi"
+    run("attention_maps.py", place / "run", video, tmp_path / "out")
     with np.load(tmp_path / "out" / "attention.npz") as arrays:
         assert arrays["fused"].shape == (4, 4, 4)
     assert list((tmp_path / "out").glob("push0*.mp4"))

@@ -149,9 +149,8 @@ def test_nothing_but_exercises_and_what_is_built_on_them_follows_the_first_blank
     """What is built needs the reader's equation, so a blank stops it, and it alone."""
     kinds = [next((t for t in (*EXERCISE, BUILD) if t in tags(c)), "other") for c in code(path)]
     assert "other" not in kinds[kinds.index("blank") :], "a student copy would fail in it"
-    assert sum(kind in EXERCISE for kind in kinds) == len(
-        [cell for cell in code(path) if re.match(r"(blank|check|hidden)-", cell.id)]
-    )
+    named = [cell for cell in code(path) if re.match(r"(blank|check|hidden)-", cell.id)]
+    assert sum(kind in EXERCISE for kind in kinds) == len(named)
 
 
 @lessons

@@ -46,16 +46,13 @@ def among(action: str, rivals: tuple[int, int]) -> Clip:
 @pytest.mark.parametrize("name", CLASSES)
 def test_bodies_stay_whole(name: str) -> None:
     """Bones keep their length, soles stay above the ground, speeds stay human, in every action."""
+    limbs = {"hip": ("knee", skeleton.THIGH), "knee": ("ankle", skeleton.SHIN)}
+    limbs |= {"shoulder": ("elbow", UPPER_ARM), "elbow": ("wrist", FOREARM)}
     for seed in range(3):
         s = perform(name, seed).skeleton
         bones = [("pelvis", "neck", skeleton.SPINE)]
         for side in "rl":
-            bones += [
-                (f"{side}_hip", f"{side}_knee", skeleton.THIGH),
-                (f"{side}_knee", f"{side}_ankle", skeleton.SHIN),
-                (f"{side}_shoulder", f"{side}_elbow", UPPER_ARM),
-                (f"{side}_elbow", f"{side}_wrist", FOREARM),
-            ]
+            bones += [(f"{side}_{a}", f"{side}_{b}", length) for a, (b, length) in limbs.items()]
             assert s[f"{side}_ankle"][:, 1].min() > ANKLE - 0.035
         for a, b, length in bones:
             np.testing.assert_allclose(np.linalg.norm(s[a] - s[b], axis=1), length, atol=1e-6)

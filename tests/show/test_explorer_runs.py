@@ -168,9 +168,8 @@ def test_a_preset_sets_clip_checkpoint_and_step(stage: Stage, tmp_path: Path) ->
     for preset in PRESETS:
         made.figure.value = preset.name
         chosen = made.title.value, made.checkpoint.value, made.step.value
-        assert chosen == setting_of(
-            stage, preset, BOTH if preset.kind == "checkpoints" else "without"
-        )
+        checkpoint = BOTH if preset.kind == "checkpoints" else "without"
+        assert chosen == setting_of(stage, preset, checkpoint)
         assert said(made).startswith(preset.name)
         assert f"{preset.name} has set clip, checkpoint and step" in said(made, "status")
     made.step.value = 1 if made.step.value > 1 else 2
