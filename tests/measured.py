@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,6 +44,17 @@ def python(*words: object, **how: Any) -> subprocess.CompletedProcess[str]:
     """How a Python of its own ended, and what it printed; how: more for `subprocess.run`."""
     how = {"capture_output": True, "encoding": "utf-8", "timeout": MOST, **how}
     return subprocess.run([sys.executable, *map(str, words)], **how)
+
+
+def until(condition: Callable[[], object], seconds: float = 120) -> object:
+    """What a condition gives once it holds; AssertionError where it does not in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"not within {seconds} s")
 
 
 def offline(**more: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from measured import until
 
 from rstan_lite.classroom import run_notebook
 from rstan_lite.classroom.notebook_parameters import (
@@ -20,7 +21,6 @@ from rstan_lite.cli import main
 from rstan_lite.system.errors import ConfigError, NotebookError
 from rstan_lite.system.settings import parsed
 from tests.classroom.made import CELL, code, printed, write
-from tests.sweep.small import until
 
 SIZES = "\nsizes: tuple[int, ...] = (1,)\nnames: list[str] | None = None\nbound: float = 1.0"
 SHOW = "import os\nprint(split, repr(name), rate, deep, sizes, names, bound, os.getcwd())"

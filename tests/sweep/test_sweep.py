@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +20,7 @@ import psutil
 import pytest
 from clips import contents
 from distributed import LocalCluster
+from measured import until
 from small_runs import as_pairs, as_words, small_options, write_networks
 
 from rstan_lite.cli import main
@@ -31,10 +33,37 @@ from rstan_lite.training import run_folder as runs
 from rstan_lite.training.parts import load_parts
 from rstan_lite.training.profiles import resolve
 from tests.classroom.made import printed, write
-from tests.sweep.small import job_processes, notebook, until
 
 JOBS = int(os.environ.get("RSTAN_SWEEP_JOBS", "8"))
 FAILURES, KILLS = JOBS // 8, max(2, JOBS * 5 // 24)
+CHILD = "rstan_lite.lab.sweep.job_process"
+CELL = """number: int = 1  # of the job; every eighth fails
+how: str = "well"  # how it ends
+out: str = "runs/n"  # its folder"""
+BODY = """import json, os, time
+from pathlib import Path
+assert number % 8 != 7, "planned"
+while how == "stuck": time.sleep(0.1)
+waste = b"x" * (1200 << 20 if how == "fat" else 0)
+if how == "crash": os.kill(os.getppid(), 11)
+text = json.dumps({"test_accuracy": number / 100, "per_class": {"run": 0.5}, "versions": {"a": 1}})
+Path(out).mkdir(parents=True, exist_ok=True)
+(Path(out) / "metrics.json").write_text(text)"""
+
+
+def notebook(folder: Path) -> str:
+    return str(write(folder / "small.ipynb", BODY, parameters=CELL))
+
+
+def job_processes(root: psutil.Process) -> list[psutil.Process]:
+    """The processes of jobs under a process."""
+    found = []
+    with suppress(psutil.Error):
+        for process in root.children(recursive=True):
+            with suppress(psutil.Error):  # ended meanwhile
+                if CHILD in process.cmdline():
+                    found.append(process)
+    return found
 
 
 @pytest.fixture
