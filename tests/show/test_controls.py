@@ -34,13 +34,9 @@ def said(box) -> str:
     return html.unescape(re.sub("<[^>]+>", "", text.value))
 
 
-def picture_of(box):
-    (page,) = (child for child in box.children if type(child) is widgets.Box)
-    return page.children[0]
-
-
 def png(box) -> bytes:
-    return bytes(picture_of(box).value)  # the widget keeps a view of it
+    (page,) = (child for child in box.children if type(child) is widgets.Box)
+    return bytes(page.children[0].value)  # the widget keeps a view of it
 
 
 def test_controls_have_labels_and_a_move_changes_picture_and_text() -> None:
