@@ -20,9 +20,7 @@ T, P, CLASSES = 5, 9, ("golf", "sit", "wave")
 
 def attention(rng: np.random.Generator, window: int) -> tuple[np.ndarray, ...]:
     """Alpha, beta, frames and valid of one stream that looks at so many frames a step."""
-    frames = (
-        np.arange(T)[:, None] + np.arange(window) if window < T else np.tile(np.arange(T), (T, 1))
-    )
+    frames = np.arange(window) + np.arange(T)[:, None] * (window < T)  # or all, at each step
     valid = frames < T
     alpha = rng.dirichlet(np.ones(P), frames.shape) * valid[..., None]
     beta = rng.random(frames.shape) * valid

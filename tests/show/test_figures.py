@@ -218,9 +218,8 @@ def test_keep_writes_a_png_with_its_description(tmp_path: Path) -> None:
 
 def test_result_table_gives_means_and_spread() -> None:
     runs = [{"test_accuracy": a, "n_test": 80, "attention_on_silhouette": 0.4} for a in (0.5, 0.7)]
-    table = show.result_table(
-        {"plain": {"test_accuracy": 0.5, "n_test": 80}, "full": {"runs": runs}}, caption="puppets"
-    )
+    models = {"plain": {"test_accuracy": 0.5, "n_test": 80}, "full": {"runs": runs}}
+    table = show.result_table(models, caption="puppets")
     assert table.columns == RESULT_COLUMNS
     assert table.rows[0] == ("plain", "50.0", "none", "80", "1")
     assert table.rows[1] == ("full", "60.0 ± 14.1", "40.0 ± 0.0", "80", "2")
