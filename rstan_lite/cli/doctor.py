@@ -93,7 +93,7 @@ def examine(
                 checks += check_clips(name, root)
             elif name == "jhmdb":
                 checks.append(Check("JHMDB", "warn", "not given", JHMDB_HELP))
-        checks.append(check_puppets(puppets or str(Path(cache, "puppets-tour"))))
+        checks.append(check_puppets(puppets or str(Path(cache, "puppets-tour-24"))))
     if ready and torch.state == "ok":
         checks += [check_weights(weights), check_modules()]
     problems = {name: found[name] for name in machine.JUPYTER}

@@ -63,7 +63,7 @@ class Job:
 # more clips of each say more than twenty with a handful. In each clip two others perform other
 # actions, so that attention has something to win.
 TOUR = {
-    "clips_per_class": 16,
+    "clips_per_class": 24,
     "classes": (
         "clap", "climb_stairs", "golf", "jump", "kick_ball", "pick",
         "pullup", "run", "shoot_bow", "sit", "walk", "wave",

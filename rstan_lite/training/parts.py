@@ -28,7 +28,7 @@ from rstan_lite.training.batches import measure_scales
 from rstan_lite.training.config import TrainConfig
 
 PUPPETS = "puppets"
-FOLDER = "puppets-tour"  # generated clips, inside the cache, where no root is given
+FOLDER = "puppets-tour-24"  # generated clips, inside the cache, where no root is given
 CLIPS_A_WORKER = 20  # starting a process costs about what so many clips do
 
 
