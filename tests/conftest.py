@@ -22,13 +22,11 @@ settings.register_profile("project", deadline=None, max_examples=50)
 settings.load_profile("project")
 
 CACHE = pytest.StashKey[str]()
-# The clips and features of the lessons and the tour, made once; else every notebook waits for them.
+# The clips and features of the lessons, made once; else every one of them makes them again.
 FILL = """
 from rstan_lite.classroom.lesson_config import lesson_config
 from rstan_lite.training.parts import load_parts
-from rstan_lite.training.profiles import resolve
 load_parts(lesson_config())
-load_parts(resolve("tiny", {"dataset": "puppets"}))
 """
 
 
