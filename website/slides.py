@@ -94,9 +94,9 @@ def slides_of(executed: Path, sentence: str = "") -> Iterator[str]:
     cells = nbformat.read(executed, as_version=4).cells
     title, _, rest = cells[0].source.partition("\n")
     aims = "\n".join(_BULLETS.findall(rest))
-    title = in_line(re.sub(r"^# (?:\d+\. )?", "", title))
-    yield f'<section class="title"><h1>{title}</h1><p>Afterwards you can</p>{shown(aims)}</section>'
-    heading = text = ""
+    heading, text = re.sub(r"^# (?:\d+\. )?", "", title), ""
+    first = f"<h1>{in_line(heading)}</h1><p>Afterwards you can</p>{shown(aims)}"
+    yield f'<section class="title">{first}</section>'
     for cell in cells[1:]:
         if cell.cell_type == "markdown":
             if start := re.search(r"^## (?:\d+\. )?(.*)", cell.source, re.MULTILINE):
