@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,11 +21,7 @@ MAP_A = ((0.02, 0.30, 0.02), (0.02, 0.50, 0.02), (0.02, 0.08, 0.02))
 MAP_M = ((0.02, 0.08, 0.02), (0.02, 0.15, 0.45), (0.02, 0.22, 0.02))
 MAXIMUM = tuple(tuple(map(max, *rows)) for rows in zip(MAP_A, MAP_M, strict=True))
 PERSON = ((0.0, 1 / 3, 0.0), (0.0, 1 / 3, 0.0), (0.0, 1 / 3, 0.0))
-APART = tuple(
-    tuple((a - m) ** 2 for a, m in zip(*rows, strict=True))
-    for rows in zip(MAXIMUM, PERSON, strict=True)
-)
-EVEN = ((1.0, 1.0, 1.0),) * 3
+APART = tuple(map(tuple, (np.array(MAXIMUM) - PERSON) ** 2))
 
 
 class Part(NamedTuple):
@@ -46,28 +43,30 @@ class Concept(NamedTuple):
 
 
 STATE = Part(1, 1, ((1.0, 1.0, 1.0, 1.0),), BLACK, "state $h_{t-1}$ asks")
+VECTOR = ((0.3, 0.9, 0.5, 0.7),)
+
+
+def _attention(weights: tuple[Row, ...], words: tuple[str, str, str, str], alt: str) -> Concept:
+    """What is weighed, scores, weights and their sum; a softmax of the scores gives the weights."""
+    given = tuple((1.0,) * len(row) for row in weights)
+    scores = tuple(tuple(math.log(100 * weight) for weight in row) for row in weights)
+    tables = zip((given, scores, weights, VECTOR), ("#bbbbbb", *[BLUE] * 3), words, strict=True)
+    parts = (Part(x, 0, *table) for x, table in enumerate(tables))
+    return Concept((*parts, STATE), ((0, 1), (1, 2), (2, 3), (4, 1)), alt)
+
+
 CONCEPTS = {
-    "spatial": Concept(
-        (
-            Part(0, 0, EVEN, "#bbbbbb", "a frame: places $CV$"),
-            Part(1, 0, ((0.5, 0.9, 0.4), (0.3, 1.0, 0.5), (0.4, 0.6, 0.3)), BLUE, "scores, Eq. 2"),
-            Part(2, 0, MAP_A, BLUE, "weights $\\alpha_t$, sum 1, Eq. 3"),
-            Part(3, 0, ((0.3, 0.9, 0.5, 0.7),), BLUE, "$L_t$: places added up, Eq. 4"),
-            STATE,
-        ),
-        ((0, 1), (1, 2), (2, 3), (4, 1)),
+    "spatial": _attention(
+        MAP_A,
+        ("a frame: places $CV$", "scores, Eq. 2", "weights $\\alpha_t$, sum 1, Eq. 3",
+         "$L_t$: places added up, Eq. 4"),
         "Spatial attention: a frame's places and the state give scores (Eq. 2), a softmax makes "
         "weights of them (Eq. 3), and the weights add the places up to one vector (Eq. 4).",
     ),
-    "temporal": Concept(
-        (
-            Part(0, 0, ((0.6, 0.6, 0.6, 0.6, 0.6),), "#bbbbbb", "frames' vectors $L_t(n)$"),
-            Part(1, 0, ((0.3, 0.5, 1.0, 0.7, 0.4),), BLUE, "scores, Eq. 5"),
-            Part(2, 0, ((0.1, 0.15, 0.55, 0.25, 0.1),), BLUE, "weights $\\beta_t$, sum 1, Eq. 6"),
-            Part(3, 0, ((0.3, 0.9, 0.5, 0.7),), BLUE, "context $\\Phi_t$, Eq. 7"),
-            STATE,
-        ),
-        ((0, 1), (1, 2), (2, 3), (4, 1)),
+    "temporal": _attention(
+        ((0.1, 0.15, 0.45, 0.2, 0.1),),
+        ("frames' vectors $L_t(n)$", "scores, Eq. 5", "weights $\\beta_t$, sum 1, Eq. 6",
+         "context $\\Phi_t$, Eq. 7"),
         "Temporal attention: the frames' vectors and the state give scores (Eq. 5), a softmax "
         "makes weights of them (Eq. 6), and the weights add the frames up to the context (Eq. 7).",
     ),
@@ -76,7 +75,7 @@ CONCEPTS = {
             Part(0, 1, MAP_A, BLUE, "appearance looks here"),
             Part(0, 0, MAP_M, ORANGE, "motion looks here"),
             Part(1.2, 0.5, MAXIMUM, GREEN, "the larger weight, Eq. 14"),
-            Part(2.4, 1, ((0.3, 0.9, 0.5, 0.7),), BLUE, "$L_t^a$, Eq. 4"),
+            Part(2.4, 1, VECTOR, BLUE, "$L_t^a$, Eq. 4"),
             Part(2.4, 0, ((0.8, 0.2, 0.6, 0.4),), ORANGE, "$L_t^m$, Eq. 4"),
         ),
         ((0, 2), (1, 2), (2, 3), (2, 4)),
@@ -107,10 +106,9 @@ def concept_figure(kind: str) -> Figure:
     high = max(part.y for part in concept.parts)
     figure, axes = new_axes(9.0, 1.6 + 1.5 * high)
     middles = [_squares(axes, part) for part in concept.parts]
+    look: Any = {"arrowstyle": "-|>", "color": "#444444", "shrinkA": 42, "shrinkB": 42}
     for start, end in concept.arrows:
-        look: Any = {"arrowstyle": "-|>", "color": "#444444", "linewidth": 1.4}
-        near: Any = {"shrinkA": 42, "shrinkB": 42}
-        axes.annotate("", middles[end], middles[start], arrowprops=look | near, zorder=0)
+        axes.annotate("", middles[end], middles[start], arrowprops=look, zorder=0)
     axes.set(xlim=(-1.1, 7.7), ylim=(-0.95, 1.7 * high + 0.7), aspect="equal")
     axes.axis("off")
     return describe(figure, concept.alt)

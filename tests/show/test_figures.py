@@ -23,6 +23,7 @@ from rstan_lite.lab.protocols import sequence_rows
 from rstan_lite.model.rstan import sharpened_softmax
 from rstan_lite.show.charts import RESULT_COLUMNS
 from rstan_lite.show.comparisons import MOST_PAIRS
+from rstan_lite.show.concepts import CONCEPTS
 from rstan_lite.show.weights import sharpened
 
 RNG = np.random.default_rng(0)
@@ -343,3 +344,10 @@ def test_intervals_are_drawn_about_their_shares():
     assert alone.get_color() == "#000000" != point.get_color()
     said = show.alt_text(figure)
     assert "accuracy (%). one: 50.0% (20.0% to 80.0%); all: 60.0%." in said
+
+
+@pytest.mark.parametrize("kind", ["spatial", "temporal"])
+def test_a_drawings_weights_are_the_softmax_of_its_scores(kind):
+    scores, weights = (np.array(part.values) for part in CONCEPTS[kind].parts[1:3])
+    assert weights.sum() == pytest.approx(1)
+    np.testing.assert_allclose(np.exp(scores) / np.exp(scores).sum(), weights)
