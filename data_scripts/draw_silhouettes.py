@@ -1,7 +1,7 @@
 # /// script
 # requires-python = ">=3.11,<3.13"
 # dependencies = [
-#     "av>=12",
+#     "av>=17",
 #     "filelock>=3.16",
 #     "mediapipe==0.10.14",
 #     "numpy>=1.26",

@@ -127,8 +127,9 @@ def upright(frame: av.VideoFrame, side: int = 0, enlarge: bool = False) -> np.nd
     share, is_hdr = side / min(frame.height, frame.width), frame.color_trc == PQ
     if share and (share < 1 or enlarge):  # while the colours are converted: that is cheapest
         size = round(frame.width * share), round(frame.height * share)
-        frame = frame.reformat(*size, "rgb24", interpolation="AREA" if share < 1 else "BILINEAR")
-    picture = frame.to_ndarray(format="rgb24")
+        how = "AREA" if share < 1 else "BILINEAR"
+        frame = frame.reformat(*size, "rgb24", interpolation=how, threads=1)
+    picture = frame.to_ndarray(format="rgb24", threads=1)  # else each frame starts some of its own
     picture = SDR_OF_PQ[picture] if is_hdr else picture
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:

@@ -6,11 +6,12 @@ import struct
 import av
 import cv2
 import numpy as np
+import psutil
 import pytest
 from clips import clip_arrays, write_avi, write_turned, write_video
 
 from rstan_lite.data.jhmdb import JHMDB
-from rstan_lite.data.video import read_frames, read_images
+from rstan_lite.data.video import decode_video, read_frames, read_images, upright
 from rstan_lite.lab.predict import at_one_rate, sample_video
 from rstan_lite.system.errors import DataError
 
@@ -28,6 +29,15 @@ def test_every_frame_is_decoded(avi):
     assert np.abs(frames.astype(int) - true).mean() < 25  # lossy, but the same picture
     square = clip_arrays("push", 0, 15)[1].astype(bool)
     assert frames[square].mean() > 2 * frames[~square].mean()
+
+
+@pytest.mark.parametrize("side", [0, 24])
+def test_frames_start_no_threads_of_their_own(avi, side):
+    """Each had some, which stayed as long as it: hundreds in a process, and slow on few cores."""
+    before = psutil.Process().num_threads()
+    frames = list(decode_video(avi))
+    assert len([upright(frame, side) for frame in frames]) == 15
+    assert psutil.Process().num_threads() < before + len(frames)
 
 
 def test_the_header_is_not_believed(avi):
