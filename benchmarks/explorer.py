@@ -32,7 +32,7 @@ def measure(rounds: int) -> dict[str, dict[str, Any]]:
         for _ in range(MOVES):
             step = next(at) % scene.steps
             if way in views:
-                encoded(render(views[way], step + 1).pixels, "jpeg")
+                encoded(render(views[way], step + 1).pixels)
             else:
                 maps = {row: alpha[step, step][None] for row, alpha in scene.looks[0].alpha.items()}
                 keep(attention_strip(scene.film[step][None], maps, crop=scene.crop))

@@ -13,16 +13,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import nbformat
-
 import rstan_lite
 from rstan_lite.classroom import run_notebook
-
-# What asks a kernel, and what draws the same beforehand.
-DRAWN_BEFORE = {
-    "show.explore(": "show.every_position(",
-    "show.explorer import explorer\n": "show.explorer import beforehand as explorer\n",
-}
 
 
 def execute(notebooks: Sequence[Path], work: Path) -> list[Path]:
@@ -31,7 +23,7 @@ def execute(notebooks: Sequence[Path], work: Path) -> list[Path]:
     Parameters keep their defaults. A copy whose notebook and package are those of the run before is
     taken as it is. Raises NotebookError where a cell fails.
     """
-    executed = work / "executed"
+    executed = work.resolve() / "executed"
     executed.mkdir(parents=True, exist_ok=True)
     package = package_hash(Path(rstan_lite.__file__).parent)
     done = []
@@ -47,8 +39,9 @@ def execute(notebooks: Sequence[Path], work: Path) -> list[Path]:
             print(f"{notebook.name}: as before")
         else:
             stamp.unlink(missing_ok=True)
-            start = time.monotonic()
-            _run(notebook, work, output)
+            start, whole = time.monotonic(), notebook.resolve()
+            with contextlib.chdir(work):  # where the notebook's own relative folders are made
+                run_notebook(whole, None, output, html=False)
             stamp.write_text(json.dumps(now), encoding="utf-8")
             print(f"{notebook.name}: executed in {time.monotonic() - start:.0f} s", flush=True)
         done.append(output)
@@ -74,22 +67,3 @@ def _without_docstrings(path: Path) -> str:
         if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
             del body[0]
     return ast.dump(tree)
-
-
-def _run(notebook: Path, work: Path, output: Path) -> None:
-    """Run a copy whose controls are drawn beforehand, and put the notebook's own lines back."""
-    node = nbformat.read(notebook, as_version=4)
-    sources = [cell.source for cell in node.cells]
-    for cell in node.cells:
-        if cell.cell_type == "code":
-            for asks, before in DRAWN_BEFORE.items():
-                cell.source = cell.source.replace(asks, before)
-    copy = work / "copies" / notebook.name
-    copy.parent.mkdir(exist_ok=True)
-    nbformat.write(node, copy)
-    with contextlib.chdir(work):  # where the notebook's own relative folders are made
-        run_notebook(copy.resolve(), None, output.resolve(), html=False)
-    node = nbformat.read(output, as_version=4)
-    for cell, source in zip(node.cells, sources, strict=True):
-        cell.source = source
-    nbformat.write(node, output)

@@ -39,7 +39,8 @@ def write_notebook(executed: Path, place: Path, anchors: Sequence[str] = ()) -> 
 
     anchors: ids of cells that other pages lead to. Raises NotebookError for one that is no cell,
     for a figure without a text alternative, and for a widget that a page could only leave a line
-    for: `website.execute` draws those beforehand. What cells wrote to stderr is printed, not shown.
+    for: `show.explore` has drawn its own beforehand. What cells wrote to stderr is printed, not
+    shown.
     """
     node = nbformat.read(executed, as_version=4)
     missing = set(anchors) - {cell.id for cell in node.cells}

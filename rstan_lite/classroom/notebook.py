@@ -34,6 +34,7 @@ LIBRARIES = {"papermill": "papermill", "ipykernel": "ipykernel"}
 PAGE_LIBRARIES = {"nbconvert": "nbconvert", "latex2mathml": "latex2mathml"}
 INJECTED_TAG = "injected-parameters"
 ENGINE = "rstan-lite"  # the name that papermill knows the engine below by
+UNATTENDED = "RSTAN_UNATTENDED"  # in a kernel's environment: nobody will move its controls
 # No estimate of the time left: one cell trains for a minute, and fifty take no time at all.
 BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} cells [{elapsed}{postfix}]"
 
@@ -163,7 +164,8 @@ def _register_engine() -> str:
                     watch.kernel = self
 
                 def start_kernel(self, **options: Any) -> Any:
-                    return super().start_kernel(**{"env": environment(), **options})
+                    env = environment() | {UNATTENDED: "1"}
+                    return super().start_kernel(**{"env": env, **options})
 
             with Watch(nb_man.pbar) as watch:
                 options |= {"on_cell_start": watch.start, "on_cell_execute": watch.execute}

@@ -1,8 +1,8 @@
 """An executed notebook as one HTML file that shows everything without internet.
 
 nbconvert's own page fetches MathJax, require.js and the widget manager from elsewhere. Here
-formulas become MathML; images are embedded; scripts are left out; and a line stands for an
-interactive widget, which needs a running kernel.
+formulas become MathML; images are embedded; of scripts those of sliders stay, whose figures are
+drawn beforehand; and a line stands for any other widget, which needs a running kernel.
 """
 
 from __future__ import annotations

@@ -7,19 +7,25 @@ is drawn once for each of their positions and put into the page.
 
 from __future__ import annotations
 
+import io
+import os
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from matplotlib.figure import Figure
+from PIL import Image
 
+from rstan_lite.classroom.notebook import UNATTENDED
 from rstan_lite.show.style import Drawing, keep
 from rstan_lite.system.errors import RstanError
 
+MOST_POSITIONS = 200  # of one figure on a page: some 5 MB
 TEXT_CLASS = "rstan-figure-text"  # the CSS class of the text alternative
 _LOOK: Any = {
     "style": {"description_width": "initial"},
@@ -91,8 +97,12 @@ def explore(draw: Callable[..., Figure | Drawing], **controls: Control) -> Any:
     controls: `slider(...)` or `choice(...)` for each argument that can be changed. Returns an
     ipywidgets box: the controls (Tab reaches them, arrow keys change them), the picture, and its
     text alternative, which changes with it. What draw raises at first is raised here; what it
-    raises later is said, and the controls go back.
+    raises later is said, and the controls go back. `rstan-lite run` has nobody to move them: up to
+    MOST_POSITIONS are drawn beforehand there, by `every_position`.
     """
+    many = prod(len(control.positions()) for control in controls.values()) > MOST_POSITIONS
+    if UNATTENDED in os.environ and not many:
+        return every_position(draw, **controls)
     return Panel(_pictures(draw), {name: one.widget() for name, one in controls.items()}).box()
 
 
@@ -121,9 +131,7 @@ class Panel:
     def draw(self) -> None:
         """Draw for the controls' values."""
         shown = {name: control.value for name, control in self.controls.items()}
-        self.picture.value, alt = self._draw(
-            **shown
-        )  # it takes no alt text: the text below is that
+        self.picture.value, alt = self._draw(**shown)  # whose alt text is the text below
         self.text.value, self.shown = status(alt), shown
 
     def set(self, **values: Any) -> None:
@@ -176,16 +184,15 @@ def _pictures(draw: Callable[..., Figure | Drawing]) -> Callable[..., tuple[byte
 class Positions:
     """The pictures of some controls; Jupyter shows sliders over them without kernel or library.
 
-    labels: of the controls. words: of each control's positions. pictures: a file's content and a
-    text alternative for each combination, the last control's side by side. now: the position of
-    each control that is shown first. kind: of the files. note: a line below.
+    labels: of the controls. words: of each control's positions. pictures: a WebP file's content and
+    a text alternative for each combination, the last control's side by side. now: the position of
+    each control that is shown first. note: a line below.
     """
 
     labels: tuple[str, ...]
     words: tuple[tuple[str, ...], ...]
     pictures: tuple[tuple[bytes, str], ...]
     now: tuple[int, ...]
-    kind: str = "png"
     note: str = ""
 
     def __repr__(self) -> str:
@@ -196,14 +203,12 @@ class Positions:
         from jinja2 import Template
 
         page = Path(__file__).with_name("positions.html.j2").read_text(encoding="utf-8")
-        first = 0
-        for words, now in zip(self.words, self.now, strict=True):
-            first = first * len(words) + now
+        first = [*product(*(range(len(words)) for words in self.words))].index(self.now)
         each = zip(product(*self.words), self.pictures, strict=True)
         return Template(page, autoescape=True).render(
             controls=list(zip(self.labels, self.words, self.now, strict=True)),
             pictures=[(words, b64encode(file).decode(), text) for words, (file, text) in each],
-            first=first, labels=self.labels, kind=self.kind, note=self.note, text_class=TEXT_CLASS,
+            first=first, labels=self.labels, note=self.note, text_class=TEXT_CLASS,
         )  # fmt: skip
 
 
@@ -212,21 +217,17 @@ def every_position(draw: Callable[..., Figure | Drawing], **controls: Control) -
 
     Raises what draw raises.
     """
-    return positions_of(_pictures(draw), controls)
-
-
-def positions_of(
-    picture: Callable[..., tuple[bytes, str]], controls: Mapping[str, Control], kind: str = "png",
-    note: str = "",
-) -> Positions:  # fmt: skip
-    """`every_position` of a function that returns a file's content and its text alternative.
-
-    kind, note: see `Positions`.
-    """
     labels = tuple(control.label for control in controls.values())
     grids = [control.positions() for control in controls.values()]
     words, values = (tuple(tuple(pair[i] for pair in grid) for grid in grids) for i in (0, 1))
     each = zip(values, controls.values(), strict=True)
     now = tuple(options.index(control.value) for options, control in each)
-    made = (picture(**dict(zip(controls, one, strict=True))) for one in product(*values))
-    return Positions(labels, words, tuple(made), now, kind, note)
+    made = (_webp(draw(**dict(zip(controls, one, strict=True)))) for one in product(*values))
+    return Positions(labels, words, tuple(made), now)
+
+
+def _webp(figure: Figure | Drawing) -> tuple[bytes, str]:
+    """A fifth of a PNG's size: a page holds dozens of these."""
+    kept, buffer = keep(figure), io.BytesIO()
+    Image.open(io.BytesIO(kept.png)).convert("RGB").save(buffer, "webp", quality=80)
+    return buffer.getvalue(), kept.alt

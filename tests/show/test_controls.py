@@ -4,13 +4,18 @@ import html
 import json
 import re
 from base64 import b64decode
+from dataclasses import replace
+from io import BytesIO
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from rstan_lite import show
-from rstan_lite.show.style import describe, new_figure, styled
-from rstan_lite.show.widgets import TEXT_CLASS, positions_of
+from rstan_lite.classroom.notebook import UNATTENDED
+from rstan_lite.show.style import Drawing, describe, new_figure, styled
+from rstan_lite.show.widgets import TEXT_CLASS
 
 widgets = pytest.importorskip("ipywidgets")
 
@@ -65,6 +70,16 @@ def test_what_draw_raises_is_said_and_the_control_goes_back() -> None:
     assert said(box) == "gamma < 2.0, by max"
 
 
+def test_where_nobody_moves_controls_what_they_show_is_drawn_unless_it_is_too_much(monkeypatch):
+    monkeypatch.setenv(UNATTENDED, "1")
+    levels = {"gamma": show.slider(0.0, 1.0, 0.5, 0.5, "sharpness")}
+    assert [alt for _, alt in show.explore(shown, **levels).pictures] == [
+        f"gamma < {gamma}" for gamma in (0.0, 0.5, 1.0)
+    ]
+    monkeypatch.setattr("rstan_lite.show.widgets.MOST_POSITIONS", 2)
+    assert isinstance(show.explore(shown, **levels), widgets.VBox)
+
+
 def test_what_can_not_be_drawn_at_first_is_raised() -> None:
     with pytest.raises(ValueError, match="large"):
         show.explore(draw, gamma=show.slider(0.0, 4.0, 0.5, 3.0, "sharpness"))
@@ -88,7 +103,8 @@ def test_a_slider_has_each_value_from_end_to_end_and_its_own_first() -> None:
     assert positions.words == (tuple(f"{i / 10:g}" for i in range(11)),)
     assert positions.words[0][positions.now[0]] == "0.3"
     assert positions.pictures[3][1] == "gamma < 0.3"  # to the bit: not 0.30000000000000004
-    assert positions.pictures[3][0] == show.keep(shown(0.3)).png
+    with Image.open(BytesIO(positions.pictures[3][0])) as picture:
+        assert (picture.format, picture.size) == ("WEBP", (120, 120))
     assert repr(positions) == "sharpness: 0.3, of 11 positions"
 
 
@@ -102,20 +118,20 @@ def test_a_choice_has_its_options_by_their_words() -> None:
     ]
     assert "how &amp; why <input" in text
     assert 'max="1" value="1" aria-valuetext="all"' in text
-    assert 'src="data:image/png;base64,iVBOR' in text
+    assert 'src="data:image/webp;base64,UklGR' in text
     assert "<b>" not in text
-    assert all(content.startswith(b"\x89PNG") for _, content, _ in pictures(positions))
+    assert all(content[8:12] == b"WEBP" for _, content, _ in pictures(positions))
 
 
-def named(**values: object) -> tuple[bytes, str]:
-    """A picture of no pixels, whose text says where it stands."""
+def named(**values: object) -> Drawing:
+    """A picture whose only pixel and text say where it stands."""
     text = ", ".join(f"{name} {value}" for name, value in values.items())
-    return text.encode(), text
+    return Drawing(np.full((1, 1, 3), 80 * int(values["t"]), np.uint8), text)
 
 
 def test_several_controls_have_a_picture_for_each_combination() -> None:
     controls = {"way": show.choice(("a", "b"), "b", "way"), "t": show.slider(1, 3, 1, 2, "step")}
-    made = positions_of(named, controls, "jpeg", "More <i>in</i> Jupyter.")
+    made = replace(show.every_position(named, **controls), note="More <i>in</i> Jupyter.")
     assert [(words, text) for words, _, text in pictures(made)] == [
         ([way, str(t)], f"way {way}, t {t}") for way in "ab" for t in (1, 2, 3)
     ]
@@ -123,6 +139,7 @@ def test_several_controls_have_a_picture_for_each_combination() -> None:
     assert text.count("<input") == text.count("<output") == 2
     assert 'alt="way: b, step: 2"' in text
     assert ">way b, t 2</figcaption>" in text
-    assert "data:image/jpeg;base64,d2F5IGIsIHQgMg==" in text
+    shades = [np.array(Image.open(BytesIO(content)))[0, 0, 0] for content, _ in made.pictures]
+    assert np.allclose(shades, [80, 160, 240] * 2, atol=4)
     assert "<em>More &lt;i&gt;in&lt;/i&gt; Jupyter.</em>" in text
     assert repr(made) == "way: b, of 2 positions; step: 2, of 3 positions"

@@ -15,6 +15,7 @@ import torch
 from clips import clip_arrays, write_avi, write_dataset
 from small_runs import train_command, write_networks
 
+from rstan_lite.classroom.notebook import UNATTENDED
 from rstan_lite.cli import main
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.lab.attention import scenes
@@ -24,7 +25,7 @@ from rstan_lite.show.explorer import (
     BOTH,
     PRESETS,
     Stage,
-    beforehand,
+    explorer,
     one_of_each,
     open_checkpoints,
     render,
@@ -155,7 +156,8 @@ def test_moving_a_control_changes_picture_and_words(stage: Stage, tmp_path: Path
 
 def test_beforehand_has_the_first_view_at_each_step_of_some_clips(stage, tmp_path, monkeypatch):
     monkeypatch.setattr(widget, "PICTURES", 2 * stage.steps + 1)
-    made, steps = beforehand(stage, tmp_path), range(1, stage.steps + 1)
+    monkeypatch.setenv(UNATTENDED, "1")
+    made, steps = explorer(stage, tmp_path), range(1, stage.steps + 1)
     assert made.words == (tuple(stage.titles[:2]), tuple(map(str, steps)))
     expected = [render(view_of(stage, name), t).alt for name in stage.titles[:2] for t in steps]
     assert [text for _, text in made.pictures] == expected

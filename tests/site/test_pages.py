@@ -11,7 +11,7 @@ from tests.classroom.made import code, words, write
 from website import cheat_sheet, slides
 from website.__main__ import DOCUMENTS, ROOT
 from website.docstrings import as_rst
-from website.execute import DRAWN_BEFORE, package_hash
+from website.execute import package_hash
 from website.pages import anonymous, write_ledger, write_notebook
 from website.slides import NOTEBOOKS, lessons_of_the_day, sentences
 
@@ -65,14 +65,6 @@ def test_what_a_page_can_not_show_is_an_error(tmp_path: Path, data, anchors, wor
     path = write(tmp_path / "n.ipynb", code("show()", "some", outputs=[shown]))
     with pytest.raises(NotebookError, match=words):
         write_notebook(path, tmp_path / "out.ipynb", anchors)
-
-
-def test_every_widget_of_the_notebooks_is_drawn_beforehand() -> None:
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        for cell in nbformat.read(path, as_version=4).cells:
-            asks = any(asks in f"{cell.source}\n" for asks in DRAWN_BEFORE)
-            widget = cell.cell_type == "code" and cell.id.startswith("explore")
-            assert asks == widget, f"{path.name}, cell {cell.id}"
 
 
 def test_a_folder_without_a_ledger_is_an_error(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from rstan_lite.classroom.page import write_page
 from rstan_lite.show.style import describe, keep, new_figure
 from rstan_lite.system.errors import NotebookError
 from tests.classroom.made import code, words, write
@@ -128,8 +129,12 @@ def test_search_finds_by_files_alone(tab: Any) -> None:
     assert any(SCORES in address for address in found)
 
 
-def test_each_of_two_controls_moves_by_keyboard_without_a_kernel(tab: Any) -> None:
-    tab.goto(SCORES)
+@pytest.mark.parametrize("made_by", ["the site", "rstan-lite run"])
+def test_each_of_two_controls_moves_by_keyboard_without_a_kernel(made_by, tab, site, tmp_path):
+    page = (site.out / SCORES).resolve()
+    if made_by == "rstan-lite run":  # it executes, as the site does, and then writes this page
+        page = write_page(site.work / "executed" / "01_scores.ipynb", tmp_path / "page.html")
+    tab.goto(page.as_uri())
     figure = tab.locator(".rstan-positions").nth(1)
     text, image = figure.locator("figcaption"), figure.locator("img")
     seen = [image.get_attribute("src")]

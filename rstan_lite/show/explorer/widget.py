@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+from dataclasses import replace
 from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -62,8 +64,11 @@ def explorer(stage: Stage, folder: str | Path) -> Any:
     """Show a stage's scenes beside controls, and draw anew whenever one of them moves.
 
     folder: where exported files go. Returns an ipywidgets box. Every control has a label and works
-    from the keyboard. Below the picture stands its text alternative, which changes with it.
+    from the keyboard. Below the picture stands its text alternative, which changes with it. In
+    `rstan-lite run` it is drawn `beforehand`.
     """
+    if widgets.UNATTENDED in os.environ:
+        return beforehand(stage)
     return panel_of(stage, Path(folder))[1]
 
 
@@ -85,7 +90,7 @@ def panel_of(stage: Stage, folder: Path) -> tuple[widgets.Panel, Any]:
     @lru_cache(512)
     def picture(step: int, **of: str) -> tuple[bytes, str]:
         drawn = render(view(**of), step)
-        return encoded(drawn.pixels, "jpeg"), drawn.alt
+        return encoded(drawn.pixels), drawn.alt
 
     def take_preset() -> None:
         preset = BY_NAME.get(controls["figure"].value)
@@ -128,21 +133,14 @@ def panel_of(stage: Stage, folder: Path) -> tuple[widgets.Panel, Any]:
     return panel, panel.box(*below)
 
 
-def beforehand(stage: Stage, folder: str | Path) -> widgets.Positions:
-    """What `explorer` shows at first, drawn at the steps of the first clips, see `positions_of`.
-
-    folder: unused, as nothing is exported; so that one call can stand in the place of the other.
-    """
+def beforehand(stage: Stage) -> widgets.Positions:
+    """What `explorer` shows at first, drawn at the steps of the first clips."""
     titles = stage.titles[: max(1, PICTURES // stage.steps)]
     view = cache(partial(view_of, stage))
-
-    def picture(clip: str, step: int) -> tuple[bytes, str]:
-        drawn = render(view(clip), step)
-        return encoded(drawn.pixels, "webp"), drawn.alt
-
     steps = widgets.Choice(range(1, stage.steps + 1), 1, "time step")
     controls = {"clip": widgets.Choice(titles, titles[0], "clip"), "step": steps}
-    return widgets.positions_of(picture, controls, "webp", LATER)
+    made = widgets.every_position(lambda clip, step: render(view(clip), step), **controls)
+    return replace(made, note=LATER)
 
 
 def export(view: View, path: str | Path, step: int = 1) -> Path:
@@ -170,9 +168,8 @@ def export_name(view: View, ending: str, step: int = 1) -> str:
     return safe.lstrip(".")[:120] + ending
 
 
-def encoded(pixels: NDArray[np.uint8], kind: str) -> bytes:
-    """A picture as "jpeg", quick to make, or as "webp", a quarter of its size in ten times that."""
+def encoded(pixels: NDArray[np.uint8]) -> bytes:
+    """A picture as JPEG, which is quick to make."""
     buffer = io.BytesIO()
-    options = {"jpeg": {"quality": 95, "subsampling": 0}, "webp": {"quality": 80}}[kind]
-    Image.fromarray(pixels).save(buffer, kind, **options)
+    Image.fromarray(pixels).save(buffer, "jpeg", quality=95, subsampling=0)
     return buffer.getvalue()
