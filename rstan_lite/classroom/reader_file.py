@@ -60,14 +60,18 @@ def keep(*names: str) -> None:
 
 
 def need(*names: str) -> None:
-    """See to it that ./my_rstan.py defines these names, and can be imported afresh.
+    """See to it that ./my_rstan.py defines these names and all that they use, and imports afresh.
 
     Raises NotebookError for a name that no lesson makes, and for a file that is not Python.
     """
     if unknown := [name for name in names if name not in finished()]:
         raise NotebookError(str(MINE), ", ".join(unknown), ", ".join(finished()))
-    mine = _read()
-    missing = [name for name in names if name not in mine]
+    mine, wanted = _read(), list(names)
+    for name in wanted:  # which grows by what each of its names uses
+        tree = ast.parse((finished() | mine)[name])
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        wanted += [one for one in finished() if one in used and one not in wanted]
+    missing = [name for name in wanted if name not in mine]
     _merge({name: finished()[name] for name in missing}, replace=False)
     sys.modules.pop(MODULE, None)  # an earlier lesson's, in the same kernel
     importlib.invalidate_caches()

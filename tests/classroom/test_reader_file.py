@@ -63,6 +63,8 @@ def test_whoever_comes_in_later_gets_the_finished_classes(place, cells, monkeypa
         copies.write_copies("student", copies.lessons(), "notebooks")
     cells()
     finished.cache_clear()
+    need("RSTAN")  # with all that it uses
+    importlib.import_module("my_rstan").RSTAN({"motion": (5, 4)}, classes=3)
     need("SpatialTemporalLSTM", "SpatialLSTM", "LSTM", *finished())
     module = importlib.import_module("my_rstan")  # each class stands after the one it extends
     logits, betas = module.SpatialTemporalLSTM(4, 3, d_h=5, d_att=2)(torch.randn(2, 6, 9, 4))
