@@ -35,7 +35,7 @@ TOUR_SECONDS, TOUR_MEBIBYTES = 240, 3072  # of a whole run; the small one here n
 SEED = 1  # every lesson has a seed; nbval runs them at 0
 ACTIONS = ("jump", "pullup", "sit", "wave")
 MODELS = ["two-stream LSTM", "+ attention", "+ fusion by max", "+ silhouettes"]
-FIGURES = {"clip", "target", "step", "training", "attention", "fusion", "frames", "confusion"}
+FIGURES = {"clip", "step", "training", "attention"}
 CUT_OFF = """() => [...document.querySelectorAll("main *")].filter((e) =>
     e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === "hidden"
 ).map((e) => e.className)"""
