@@ -84,6 +84,11 @@ def test_a_complaint_is_one_line_and_exit_code_2_in_a_process_of_its_own():
             ["tune", "--root=x", "--backbone=resnet18", "--weights=no.pth"],
             ("no.pth: found no",),
         ),
+        (["tune", "--root=x", "--batch", "0"], ("--batch: found 0",)),
+        (["tune", "--root=x", "--epochs", "0"], ("--epochs: found 0",)),
+        (["tune", "--root=x", "--seed=-1"], ("--seed: found -1",)),
+        (["tune", "--root=x", "--workers=-1"], ("--workers: found -1",)),
+        (["idt", "--root=x", "--workers=-1"], ("--workers: found -1",)),
         (["predict", "no such video", "--run", "no such run"], ("no such video",)),
         (["evaluate", "no such run"], ("no such run",)),
         (["evaluate", "no such run", "--part", "train"], ("test, validation",)),
@@ -97,6 +102,13 @@ def test_a_complaint_is_one_line_and_exit_code_2_in_a_process_of_its_own():
 def test_complaints_name_what_is_wrong(argv, words, refused, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert refused(argv, *words).startswith("error: ")
+
+
+def test_a_cache_that_can_not_be_written_says_how_to_choose_another(refused, tmp_path, monkeypatch):
+    (tmp_path / "home").write_text("", encoding="utf-8")
+    monkeypatch.setenv("RSTAN_CACHE", str(tmp_path / "home" / "cache"))
+    line = ["train", "--profile", "tiny", "--device", "cpu", "--out", str(tmp_path / "run")]
+    refused(line, "home", "Choose another folder with --cache DIR, or with RSTAN_CACHE.")
 
 
 def test_an_absent_gpu_is_a_complaint(refused, tmp_path, monkeypatch):

@@ -98,6 +98,8 @@ def test_memory_and_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert machine.check_memory().state == "warn"
     for folder in (tmp_path, tmp_path / "not" / "yet"):
         assert machine.check_disk(folder).found.endswith(str(folder.resolve()))
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    assert "RSTAN_CACHE" in machine.check_disk(tmp_path / "file" / "cache").advice
     monkeypatch.setattr(machine, "DISK_NEEDED", 1e9)
     assert machine.check_disk(tmp_path).state == "warn"
 

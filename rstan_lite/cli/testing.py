@@ -8,7 +8,7 @@ from typing import Any
 
 from rstan_lite.cli.training import add_fields, damage_lines, given, report, values_of
 from rstan_lite.system.errors import ConfigError
-from rstan_lite.system.settings import default_cache, parsed
+from rstan_lite.system.settings import check_count, default_cache, parsed
 
 # of TrainConfig's options, those of iDT-FV
 SHARED = ("split", "missing", "damaged", "validation", "cache")
@@ -142,6 +142,7 @@ def _idt(arguments: argparse.Namespace) -> int:
     from rstan_lite.lab.idt.encoding import EncodingSettings
     from rstan_lite.lab.idt.trajectories import TrackSettings
 
+    check_count("--workers", arguments.workers, 0)
     shared = values_of(arguments, SHARED)
     cache = shared.pop("cache") or default_cache()
     hint = "Give numbers, comma separated."

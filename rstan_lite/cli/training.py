@@ -161,9 +161,11 @@ def _predict(arguments: argparse.Namespace) -> int:
 
 
 def _tune(arguments: argparse.Namespace) -> int:
+    from rstan_lite.data.clips import ClipDataset
     from rstan_lite.features.flow import estimator
     from rstan_lite.features.inputs import inputs_store
     from rstan_lite.features.networks import SHIPPED, shipped, split_name
+    from rstan_lite.features.store import digest, fingerprint
     from rstan_lite.lab.network_tuning import DEFAULTS, check, check_validation, tune, tuned_path
     from rstan_lite.lab.tuning_images import TuneSettings, fill_inputs
     from rstan_lite.system.devices import choose_device
@@ -171,6 +173,8 @@ def _tune(arguments: argparse.Namespace) -> int:
 
     config = TrainConfig(**values_of(arguments, TUNED))
     check_validation(config.validation)
+    for name, value in given(arguments, "workers", "seed", "frames", "epochs", "batch").items():
+        check_count(f"--{name}", value, int(name not in ("workers", "seed")))
     chosen = []
     for stream in config.streams:
         settings = DEFAULTS[stream]
@@ -190,6 +194,8 @@ def _tune(arguments: argparse.Namespace) -> int:
     flow = estimator(config.flow, config.flow_weights, device.type)
     store = inputs_store(data, cache, arguments.frames, flow, config.camera)
     fill_inputs(store, data, data.train + data.validation, arguments.workers)
+    if data.TITLE == ClipDataset.TITLE:  # people's own: other clips may have these names as well
+        split["bytes"] = digest([fingerprint(clip.path) for clip in data.train + data.validation])
     if data.damaged:
         split |= {"damaged": data.damaged}
         print("\n".join(damage_lines(data.damaged)))

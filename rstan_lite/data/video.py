@@ -94,7 +94,7 @@ def open_packets(path: Path) -> Iterator[Iterator[av.Packet]]:
     except DataError:
         raise
     except Exception as error:  # of the decoder, of the disk, or for lack of memory
-        found = f"what does not decode ({error})"
+        found = f"what does not decode ({getattr(error, 'strerror', '') or error})"
         raise DataError(path, found, "a video that decodes to its end", AGAIN) from error
 
 

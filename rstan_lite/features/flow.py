@@ -142,9 +142,9 @@ def camera_motion(flow: np.ndarray, model: str) -> np.ndarray:
     Returns float32 (H, W, 2), or (2,) for "median", which serves where the fit fails.
     """
     median = np.median(flow.reshape(-1, 2)[::7], axis=0).astype(np.float32)
-    if model == "median":
-        return median
     height, width = flow.shape[:2]
+    if model == "median" or max(height, width) < 17:  # else the grid below has one point
+        return median
     y, x = np.mgrid[4:height:12, 4:width:12]
     start = np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32)
     end = start + flow[y.ravel(), x.ravel()]

@@ -109,17 +109,10 @@ def _key(store: InputStore, split: dict[str, Any], settings: TuneSettings) -> di
 
 @for_work(LARGE)
 def tune(
-    store: InputStore,
-    train: list[Clip],
-    validation: list[Clip],
-    classes: Sequence[str],
-    split: dict[str, Any],
-    settings: TuneSettings,
-    path: Path,
-    device: str = "cpu",
-    workers: int = 1,
-    save_seconds: float = 60.0,
-) -> dict[str, Any]:
+    store: InputStore, train: list[Clip], validation: list[Clip], classes: Sequence[str],
+    split: dict[str, Any], settings: TuneSettings, path: Path, device: str = "cpu",
+    workers: int = 1, save_seconds: float = 60.0,
+) -> dict[str, Any]:  # fmt: skip
     """Train a stream's network and keep the weights of its best epoch on the validation clips.
 
     store: the clips' inputs. train, validation: of the training list. split: what names them, see
@@ -166,6 +159,8 @@ def _run(state: Tuner, states: Versions, validation: list[Clip], save_seconds: f
             true = torch.tensor([clip.label for clip in validation])
             row["validation_accuracy"] = float((scores.argmax(1) == true).float().mean())
             row["validation_loss"] = float(functional.nll_loss(scores.clamp_min(1e-9).log(), true))
+        if not np.isfinite([*row.values()]).all():
+            raise ConfigError("--lr", str(settings.lr), "a smaller one: the loss is not finite")
         state.note(row)
         bar.update()
         bar.set_postfix({name: round(value, 3) for name, value in row.items() if name != "epoch"})
@@ -228,14 +223,9 @@ class Tuner:
     """All that a tuning is made of, so that it can be saved after an epoch and taken up."""
 
     def __init__(
-        self,
-        store: InputStore,
-        train: list[Clip],
-        classes: int,
-        settings: TuneSettings,
-        device: str,
-        workers: int = 0,
-    ):
+        self, store: InputStore, train: list[Clip], classes: int, settings: TuneSettings,
+        device: str, workers: int = 0,
+    ):  # fmt: skip
         torch.manual_seed(settings.seed)
         net = TunedNet(backbone(settings.backbone), settings, classes)
         load_start(net, settings.weights)

@@ -28,6 +28,7 @@ from rstan_lite.lab.protocols import Checkpoint, check_networks, open_checkpoint
 from rstan_lite.model.output import RSTANOutput, last_step
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import ConfigError, DataError
+from rstan_lite.system.files import alone
 from rstan_lite.system.reading import check_regular, read_json
 from rstan_lite.system.threads import LARGE, for_work
 from rstan_lite.training import run_folder
@@ -69,14 +70,9 @@ class VideoInputs:
 
 @for_work(LARGE)
 def predict(
-    video: Path,
-    run: Path,
-    out: Path,
-    top: int = 5,
-    device: str = "auto",
-    draw: Draw | None = None,
-    ending: str = ".mp4",
-) -> dict[str, Any]:
+    video: Path, run: Path, out: Path, top: int = 5, device: str = "auto",
+    draw: Draw | None = None, ending: str = ".mp4",
+) -> dict[str, Any]:  # fmt: skip
     """Name the action of a video, and find the attention over its frames.
 
     video: any file that FFmpeg reads, of two frames or more. run: a finished run, whose networks
@@ -95,26 +91,28 @@ def predict(
     choose_device(device)  # complains, as the next line does, before the networks are loaded
     check_regular(video, DataError, "a video")
     checkpoint = open_checkpoint(run, device)
-    inputs, probabilities, maps = answer(video, checkpoint)
-    stem, frames = free_stem(video, out), len(inputs.order)
-    overlays: dict[str, Path] = {}
-    if draw is not None and maps:
-        overlays = {name: out / f"{stem}-{name}{ending}" for name in maps}
-        config = checkpoint.config
-        seen = view(config.views[0], inputs.tensors["frames"].shape[1:3], config.size)
-        nearest = np.abs(np.arange(frames)[:, None] - inputs.numbers[None]).argmin(1)  # (F,)
-        draw(_played(video, inputs.order), maps, nearest, seen, overlays, inputs.rate)
-    path = out / f"{stem}-prediction.json"
-    written = {
-        "video": str(video),
-        "decoded_frames": frames,
-        "attended_frames": inputs.order[inputs.numbers].tolist(),
-        "run": str(run),
-        "classes": probabilities,
-        "overlays": {name: str(path) for name, path in overlays.items()},
-        "versions": run_folder.versions(),
-    }
-    run_folder.write_json(path, written)
+    stem = free_stem(video, out)
+    with alone(out, f"an answer for a video {stem}", lock=f".{stem}.lock"):
+        inputs, probabilities, maps = answer(video, checkpoint)
+        frames = len(inputs.order)
+        overlays: dict[str, Path] = {}
+        if draw is not None and maps:
+            overlays = {name: out / f"{stem}-{name}{ending}" for name in maps}
+            config = checkpoint.config
+            seen = view(config.views[0], inputs.tensors["frames"].shape[1:3], config.size)
+            nearest = np.abs(np.arange(frames)[:, None] - inputs.numbers[None]).argmin(1)  # (F,)
+            draw(_played(video, inputs.order), maps, nearest, seen, overlays, inputs.rate)
+        path = out / f"{stem}-prediction.json"
+        written = {
+            "video": str(video),
+            "decoded_frames": frames,
+            "attended_frames": inputs.order[inputs.numbers].tolist(),
+            "run": str(run),
+            "classes": probabilities,
+            "overlays": {name: str(path) for name, path in overlays.items()},
+            "versions": run_folder.versions(),
+        }
+        run_folder.write_json(path, written)
     best = dict(list(probabilities.items())[:top])
     return {"classes": best, "predictions": str(path), "overlays": written["overlays"]}
 
@@ -189,11 +187,9 @@ def clip_inputs(frames: np.ndarray, masks: np.ndarray | None, config: TrainConfi
 
 
 def _inputs(
-    frames: Mapping[int, np.ndarray] | np.ndarray,
-    order: np.ndarray,
-    rate: float,
+    frames: Mapping[int, np.ndarray] | np.ndarray, order: np.ndarray, rate: float,
     config: TrainConfig,
-) -> VideoInputs:
+) -> VideoInputs:  # fmt: skip
     index, needed = _chosen(len(order), config)
     flow = estimator(config.flow, config.flow_weights, choose_device(config.device).type)
     tensors = sparse_inputs(frames, index, needed, flow, config.camera)
@@ -236,10 +232,8 @@ def run_model(run: Checkpoint, features: ClipFeatures) -> RSTANOutput:
     device = choose_device(run.config.device)
     batch = next(ordered_batches(features, 1, run.config.test_frames, device))
     with torch.autocast(device.type, torch.bfloat16, enabled=run.config.precision == "bf16"):
-        head = run.description.head
-        output: RSTANOutput = run.model(
-            batch.cubes, batch.vectors, head=head, return_attention=True
-        )
+        how: dict[str, Any] = {"head": run.description.head, "return_attention": True}
+        output: RSTANOutput = run.model(batch.cubes, batch.vectors, **how)
     return output
 
 
@@ -367,12 +361,9 @@ def needed_pairs(n_frames: int, index: np.ndarray, pairs: int) -> np.ndarray:
 
 
 def sparse_inputs(
-    frames: Mapping[int, np.ndarray] | np.ndarray,
-    index: np.ndarray,
-    needed: np.ndarray,
-    flow: Estimator,
-    camera: str,
-) -> dict[str, Tensor]:
+    frames: Mapping[int, np.ndarray] | np.ndarray, index: np.ndarray, needed: np.ndarray,
+    flow: Estimator, camera: str,
+) -> dict[str, Tensor]:  # fmt: skip
     """`pick_inputs` with flow of the needed pairs alone, for a video of any length.
 
     frames: (H, W, 3) by number, at least those of index and of the pairs. needed: `needed_pairs`.

@@ -178,7 +178,8 @@ def _read_csv(path: Path) -> Predictions:
         numbers = texts.replace({",": "." if excel else ",", "%": ""}, regex=True)
         scores = numbers.to_numpy(np.float32)
     except (OSError, ValueError) as error:
-        raise CheckpointError(path, f"an unreadable file ({error})"[:300], expected) from error
+        said = str(error).strip()[:280]  # pandas ends some in a new line
+        raise CheckpointError(path, f"an unreadable file ({said})", expected) from error
     names = tuple(table[0][1:])
     return Predictions(names, np.full(len(names), UNKNOWN), scores, tuple(classes))
 

@@ -17,6 +17,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from rstan_lite.system.errors import BusyError, StoreError
+from rstan_lite.system.settings import OTHER_CACHE, default_cache
 
 LOCK = ".lock"
 _PART = re.compile(r"\..+\.(?P<pid>\d+)@(?P<host>.*)\.part")
@@ -47,13 +48,19 @@ def write_atomically(path: Path, content: bytes | memoryview, keep: Path | None 
         if not isinstance(error, OSError):
             raise
         found, expected = f"a file that can't be written ({error})", "a writable folder"
-        hint = ""
+        hint = cache_hint(path)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             there = next(folder for folder in path.absolute().parents if folder.exists())
             found = f"a full disk ({shutil.disk_usage(there).free >> 20} MiB free)"
             expected = f"room for {len(content) >> 10} KiB and the clips after it"
             hint = "Make room and run the same command: it goes on where it stopped."
         raise StoreError(path, found, expected, hint) from error
+
+
+def cache_hint(path: Path) -> str:
+    """How to choose another cache, where a path lies in the default one."""
+    inside = path.absolute().is_relative_to(Path(default_cache()).absolute())
+    return OTHER_CACHE if inside else ""
 
 
 def _flush(folder: Path) -> None:
@@ -92,7 +99,7 @@ def alone(folder: Path, work: str, lock: str = LOCK) -> Iterator[None]:
         path.touch()
     except OSError as error:
         found = f"a folder that can't be written ({error.strerror})"
-        raise StoreError(folder, found, "a writable folder") from error
+        raise StoreError(folder, found, "a writable folder", cache_hint(folder)) from error
     held = FileLock(path, timeout=0)
     try:
         held.acquire()

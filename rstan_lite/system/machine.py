@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from rstan_lite.system.settings import OTHER_CACHE
 from rstan_lite.system.tables import aligned
 from rstan_lite.system.threads import NUMBERS, asked
 
@@ -206,12 +207,14 @@ def check_memory() -> Check:
 
 
 def check_disk(folder: str | os.PathLike[str]) -> Check:
-    """Room for stores in a folder, which need not be there yet."""
+    """Room for stores in a folder, which need not be there yet; whether it can be written."""
     place = Path(folder).resolve()
     there = next(path for path in (place, *place.parents) if path.exists())
     free = shutil.disk_usage(there).free / 2**30
     enough = free >= DISK_NEEDED
     advice = "" if enough else f"Features of JHMDB take a few GiB: free {DISK_NEEDED:.0f}."
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        return Check("Disk", "warn", f"{there} can't be written", OTHER_CACHE)
     found = f"{free:.1f} GiB free in {place}"
     return Check("Disk", "ok" if enough else "warn", found, advice)
 

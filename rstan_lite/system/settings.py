@@ -15,6 +15,7 @@ from platformdirs import user_cache_dir
 
 from rstan_lite.system.errors import ConfigError, RstanError
 
+OTHER_CACHE = "Choose another folder with --cache DIR, or with RSTAN_CACHE."
 LONGEST = 36  # characters of a value in a printed table
 TYPES = "bool, int, float, str, list[X], tuple[X, ...], X | None"
 _BOOLS = dict.fromkeys(("true", "yes", "on", "1"), True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.stats import binomtest
-from sklearn.metrics import confusion_matrix
 from torch import Tensor
 
 from rstan_lite.features.pipeline import ClipFeatures
@@ -117,8 +116,8 @@ def per_class(scores: Tensor, labels: Tensor, classes: Sequence[str]) -> dict[st
 
 def confusion(scores: Tensor, labels: Tensor) -> Tensor:
     """(C, C) counts: row the true class, column the predicted one."""
-    classes = np.arange(scores.shape[1])
-    return torch.from_numpy(confusion_matrix(labels, scores.argmax(1), labels=classes))
+    n = scores.shape[1]
+    return torch.bincount(n * labels + scores.argmax(1), minlength=n * n).reshape(n, n)
 
 
 def silhouette_sums(alpha: Tensor, target: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from clips import clip_arrays, write_avi
 from small_runs import content
 
 from rstan_lite.cli import main
@@ -74,6 +75,30 @@ def test_without_a_clip_to_choose_an_epoch_on_nothing_begins(small_root, inputs,
     settings, path = TuneSettings("motion", "puppetnet", "none"), tmp_path / "a.safetensors"
     with pytest.raises(ConfigError, match="no clip held out"):
         tune(inputs, data.train, [], data.classes, split_name(data), settings, path)
+
+
+def test_a_rate_at_which_the_loss_is_not_finite_is_named_and_leaves_no_network(
+    data, inputs, tmp_path
+):
+    path = tmp_path / "a.safetensors"
+    with pytest.raises(ConfigError, match="--lr: found nan"):
+        tune_here(data, inputs, path, epochs=1, lr=float("nan"))
+    assert not path.exists()
+
+
+def test_own_clips_of_the_same_names_are_not_taken_for_those_tuned_on(tmp_path, capsys):
+    words = ["tune", "--dataset", "folder", "--epochs", "1", "--size", "64", "--workers", "0"]
+    for seed in (0, 1):
+        for action in ("push", "jump"):
+            for i in range(4):
+                frames = clip_arrays(action, 10 * seed + i, 6)[0]
+                write_avi(tmp_path / str(seed) / action / f"{i}.avi", frames)
+        root = ["--root", str(tmp_path / str(seed)), "--cache", str(tmp_path / "cache")]
+        assert main([*words, *root]) == 0
+        assert len([*(tmp_path / "cache" / "tuned").glob("*.safetensors")]) == seed + 1
+        assert main([*words, *root]) == 0  # again: it only reports
+        first, again = capsys.readouterr().out.splitlines()
+        assert first == again
 
 
 def test_crops_follow_the_actor_through_the_clip(data, inputs):

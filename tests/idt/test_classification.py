@@ -127,6 +127,7 @@ def test_a_clip_of_one_frame_is_named_and_the_others_are_stored(small_root, tmp_
         (["--components", "many"], ("--components", "numbers")),
         (["--components", "0"], ("--components", "positive")),
         (["--costs", "-1"], ("--costs", "positive")),
+        (["--costs", "nan"], ("--costs", "positive")),
         (["--validation", "0"], ("--validation", "choose")),
         (["--camera", "affine"], ("camera", "homography, none")),
         (["--root", "no such folder"], ("no such folder",)),

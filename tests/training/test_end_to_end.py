@@ -343,6 +343,8 @@ def test_predict_complaints(trained: Path, place: Path, tmp_path: Path, capsys):
     run = ["--run", str(trained), "--out", str(tmp_path)]
     assert main(["predict", str(video), *run]) == 2
     assert "one frame" in capsys.readouterr().err
+    assert main(["predict", str(video), "--run", str(trained), "--out", str(video)]) == 2
+    assert "folder that can't be written" in capsys.readouterr().err  # before the video is decoded
     assert main(["predict", str(tmp_path / "absent.avi"), *run]) == 2
     assert "no such file" in capsys.readouterr().err
     assert main(["predict", str(video), "--run", str(tmp_path)]) == 2

@@ -21,6 +21,7 @@ def test_accuracy_of_all_and_of_classes_and_confusion_by_hand():
     found = per_class(SCORES, LABELS, ("run", "walk", "jump"))
     assert found == {"run": 1.0, "walk": pytest.approx(2 / 3), "jump": None}
     assert confusion(SCORES, LABELS).tolist() == [[1, 0, 0], [1, 2, 0], [0, 0, 0]]  # true by row
+    assert confusion(SCORES[:0], LABELS[:0]).tolist() == [[0, 0, 0]] * 3
 
 
 def test_share_of_attention_on_the_silhouette_by_hand():

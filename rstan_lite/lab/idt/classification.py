@@ -97,7 +97,7 @@ class IdtConfig:
             raise ConfigError("--validation", "0", "clips to choose the settings on")
         for name in ("components", "costs"):
             values = getattr(self, name)
-            if not values or min(values) <= 0:
+            if not values or not all(0 < value < np.inf for value in values):
                 raise ConfigError(f"--{name}", repr(values), "one positive number or more")
 
 
