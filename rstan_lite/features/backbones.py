@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from importlib import import_module
 from math import isqrt
 from typing import Any
 
@@ -113,19 +114,17 @@ def backbone(name: str) -> Backbone:
         expected = f"one of {', '.join(PRESETS)}, or {forms}"
         raise ConfigError("backbone", repr(name), expected)
     # pixels, pairs and step belong to the network, whichever nodes are read
-    known = PRESETS.get(network) or Backbone(origin + network, "", "")
-    if origin == TIMM:
-        known = replace(known, pixels=_timm_pixels(network))
+    known = None if origin else PRESETS.get(network)
+    known = known or Backbone(origin + network, "", "", pixels=_pixels(origin, network))
     pooling = int(nodes[2]) if len(nodes) == 3 else 1
     return replace(known, cube=nodes[0], vector=nodes[1], cube_pool=pooling, homogeneous=False)
 
 
 def build(spec: Backbone) -> nn.Module:
     """The whole network without weights, for RGB images (a vision transformer's of 224 pixels)."""
-    if spec.name == "puppetnet":
-        return PuppetNet()
-    if spec.name == BNINCEPTION:
-        return BNInception()
+    here = {"puppetnet": PuppetNet, BNINCEPTION: BNInception}
+    if spec.name in here:
+        return here[spec.name]()
     if spec.name.startswith(OWN):
         module, _, function = spec.name.removeprefix(OWN).rpartition(".")
         expected = "python:module.function, which returns a torch.nn.Module for RGB (B, 3, H, W)"
@@ -145,18 +144,20 @@ def build(spec: Backbone) -> nn.Module:
 
 def _timm() -> Any:
     require_libraries("networks of timm", {"timm": "timm"}, "pretrained")
-    import timm
-
-    return timm
+    return import_module("timm")
 
 
-def _timm_pixels(network: str) -> Pixels:
-    """The values that a network of timm's takes, by its own configuration."""
-    timm = _timm()
-    if not timm.is_model(network):
-        raise ConfigError("backbone", f"'timm:{network}'", "a network of timm.list_models()")
-    found = timm.get_pretrained_cfg(network)
-    return Pixels(tuple(found.mean), tuple(found.std)) if found else TORCHVISION
+def _pixels(origin: str, network: str) -> Pixels:
+    """The values that a network takes: by timm's configuration, or torchvision's transforms."""
+    from torchvision.models import get_model_weights, list_models
+
+    ours = not origin and network in list_models()
+    found: Any = get_model_weights(network).DEFAULT.transforms() if ours else None
+    if origin == TIMM:
+        if not _timm().is_model(network):
+            raise ConfigError("backbone", f"'timm:{network}'", "a network of timm.list_models()")
+        found = _timm().get_pretrained_cfg(network)
+    return Pixels(tuple(found.mean), tuple(found.std)) if hasattr(found, "mean") else TORCHVISION
 
 
 def _size(network: str, found: int, expected: str) -> ConfigError:
@@ -238,11 +239,9 @@ class FeatureNet(nn.Module):
             network = to_motion(network, self.inputs)
         # timm knows which of its modules can't be traced
         extraction = _timm().models if spec.name.startswith(TIMM) else feature_extraction
-        nodes = list({spec.cube, spec.vector})
+        nodes, cut = list({spec.cube, spec.vector}), extraction.create_feature_extractor
         try:
-            self.trunk = network
-            if spec.cube:
-                self.trunk = extraction.create_feature_extractor(network, nodes)
+            self.trunk = cut(network, nodes) if spec.cube else network
         except ValueError as error:
             found = f"nodes {spec.cube!r}, {spec.vector!r} ({error})"
             raise ConfigError("backbone", found, "nodes of the network") from error

@@ -93,7 +93,7 @@ class FeatureSettings:
             if others:
                 said = f"cubes of {places} places in the view {name}"
                 want = "as many places in both streams: attention is fused place by place (Eq. 14)"
-                hint = "Choose other sizes of the networks' inputs."
+                hint = f"Change --size (now {self.size}) or --motion-size ({self.motion_size})."
                 raise ConfigError("features", said, want, hint)
         return found
 

@@ -80,7 +80,7 @@ def find_network(
     found = f"no {stream} network of {backbone} tuned on the training part of {part}"
     hint = f"Make it: `rstan-lite tune --root {dataset.root}{named} --split {dataset.split}{fold} "
     hint += f"--streams {stream} --backbone {backbone}`; or name a file with --{stream}-weights; "
-    hint += "or take the small networks of the package: --profile tiny."
+    hint += "or take the small networks of the package: --profile tiny without --backbone."
     raise CheckpointError(folder, found, "one, or a weights file", hint)
 
 

@@ -14,6 +14,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from rstan_lite.data.clips import Clip
+from rstan_lite.data.splits import check_name
 from rstan_lite.system.errors import DataError, StoreError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import check_regular, disk_errors, read_json, sha256
@@ -69,6 +70,7 @@ class Store:
         return cls(Path(cache) / f"{kind}-{digest(key)}", key)
 
     def path(self, clip: Clip) -> Path:
+        check_name(str(clip.path), clip.name)  # a reader of one's own may give any
         return self.folder / clip.action / f"{clip.name}.safetensors"
 
     def missing(self, clips: list[Clip], prints: Callable[[Path], str] = fingerprint) -> list[Clip]:

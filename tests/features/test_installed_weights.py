@@ -95,9 +95,10 @@ def test_a_motion_network_starts_from_the_same_file() -> None:
     assert nets["motion"].sizes(192) == (36, 1280, 320)
 
 
-def test_any_network_of_timm_by_its_nodes() -> None:
-    found = backbone("timm:resnet10t:layer4:global_pool")
+def test_any_network_by_its_nodes_takes_pixels_as_its_own_weights_say() -> None:
+    found = backbone("timm:resnet18:layer4:global_pool")  # torchvision has one of this name, too
     assert found.pixels.mean == pytest.approx((0.485, 0.456, 0.406))
+    assert backbone("efficientnet_v2_l:features:avgpool").pixels.mean == (0.5, 0.5, 0.5)
     with torch.device("meta"):
         assert FeatureNet(found, "appearance").sizes() == (49, 512, 512)
     with pytest.raises(ConfigError, match=r"timm:resnet10x.*timm.list_models"):

@@ -13,7 +13,7 @@ from rstan_lite.data.jhmdb import Clip
 from rstan_lite.features.inputs import Images
 from rstan_lite.features.store import Store
 from rstan_lite.lab.tuning_images import pack
-from rstan_lite.system.errors import StoreError
+from rstan_lite.system.errors import DataError, StoreError
 
 
 @pytest.fixture
@@ -60,6 +60,11 @@ def test_other_key_is_refused_and_nothing_is_lost(stored, clip):
     with pytest.raises(StoreError, match=r'key\.json: found .*"size": 224.*expected .*"size": 192'):
         Store(stored.folder, {"size": 192, "view": "centre"})
     assert stored.missing([clip]) == []
+
+
+def test_a_name_that_leads_out_of_the_store_is_refused(stored, clip):
+    with pytest.raises(DataError, match="expected a plain clip name"):
+        stored.path(replace(clip, name="../../wave"))
 
 
 def test_damaged_file(stored, clip):
