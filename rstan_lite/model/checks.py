@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from rstan_lite.system.errors import ConfigError, DataError
 from rstan_lite.system.settings import check_choice, check_count, check_names, check_real
 
-STREAMS = ("appearance", "motion")
 CHOICES = {
     "attention": ("none", "current", "window", "all"),
     "fusion": ("none", "mean", "max"),
@@ -22,7 +21,7 @@ CHOICES = {
 
 def check_config(config: Any) -> None:
     """Raise ConfigError, naming the field, unless an RSTANConfig describes a network."""
-    check_names("streams", config.streams, STREAMS)
+    check_names("streams", config.streams)
     fields = ("d_fc", "heads") if config.attention == "none" else ("d_fc", "d_cv", "heads")
     for field in fields:
         found = getattr(config, field)
@@ -35,10 +34,10 @@ def check_config(config: Any) -> None:
                 raise ConfigError(field, f"sizes for {sorted(found)}", expected)
         for name, number in found.items():
             check_count(f"{field}[{name!r}]", number)
-    for name in config.heads:
-        if not isinstance(name, str) or not name.isidentifier() or hasattr(nn.ModuleDict, name):
-            expected = "names of letters, digits and underscores that torch.nn.ModuleDict lacks"
-            raise ConfigError("heads", f"a head named {name!r}", expected)
+    for field, one in [(f, one) for f in ("streams", "heads") for one in getattr(config, f)]:
+        if not isinstance(one, str) or not one.isidentifier() or hasattr(nn.ParameterDict(), one):
+            expected = "names of letters, digits and underscores that torch.nn.ParameterDict lacks"
+            raise ConfigError(field, f"one named {one!r}", expected)
     for field in ("d_h", "d_att", "window"):
         check_count(field, getattr(config, field))
     for field, choices in CHOICES.items():

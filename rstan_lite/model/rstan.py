@@ -33,7 +33,7 @@ class RSTANConfig:
     Each profile chooses its own sizes and window, see `training/profiles.toml`.
     """
 
-    streams: tuple[str, ...]  # one or both of "appearance" and "motion"
+    streams: tuple[str, ...]  # their names: "appearance", "motion", or others
     d_cv: Mapping[str, int]  # length of a place's vector, by stream; not read without attention
     d_fc: Mapping[str, int]  # length of a frame's vector, by stream
     heads: Mapping[str, int]  # number of classes, by data set; several make a multi-task model
@@ -319,7 +319,7 @@ class RSTAN(nn.Module):
         h = {s: self._drop(states) for s, states in found.hidden.items()}
         each: dict[str, Tensor] | None = None
         if isinstance(classifier.b, Tensor):
-            logits = classify(list(h.values()), list(classifier.W.values()), classifier.b)  # Eq. 16
+            logits = classify([*h.values()], [classifier.W[s] for s in h], classifier.b)  # Eq. 16
         else:
             each = {s: classify([h[s]], [classifier.W[s]], classifier.b[s]) for s in h}
             logits = average_scores(list(each.values()))

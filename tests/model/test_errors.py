@@ -27,7 +27,7 @@ GOOD = {
     ("field", "value", "where"),
     [
         ("streams", (), "streams"),
-        ("streams", ("rgb",), "streams"),
+        ("streams", ("rgb",), "d_fc"),
         ("streams", ("motion", "motion"), "streams"),
         ("streams", "motion", "streams"),
         ("d_cv", {"appearance": 3}, "d_cv"),

@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from rstan_lite.model import RSTAN, STREAMS, RSTANConfig, actor_attention_loss, main_loss
+from rstan_lite.model import RSTAN, RSTANConfig, actor_attention_loss, main_loss
 from rstan_lite.model.checks import CHOICES
 from rstan_lite.model.fast import operations
 from rstan_lite.model.fast.places import LARGEST, PlaceScores, hold
 from rstan_lite.system.errors import ConfigError
 
+STREAMS = ("appearance", "motion")
 CHOSEN = CHOICES["attention"], CHOICES["fusion"], (False, True)
 VARIANTS = list(itertools.product(*CHOSEN, (None, (4, 2)), (STREAMS, STREAMS[:1])))
 

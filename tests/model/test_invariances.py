@@ -5,9 +5,10 @@ import math
 import pytest
 import torch
 
-from rstan_lite.model import RSTAN, STREAMS, RSTANConfig, last_step, main_loss
+from rstan_lite.model import RSTAN, RSTANConfig, last_step, main_loss
 from rstan_lite.model.checks import CHOICES
 
+STREAMS = ("appearance", "motion")
 ATTENDING = tuple(name for name in CHOICES["attention"] if name != "none")
 
 

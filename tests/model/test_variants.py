@@ -11,6 +11,7 @@ from torch.func import functional_call
 
 from rstan_lite.model import actor_attention_loss, main_loss, total_loss
 from rstan_lite.model.checks import CHOICES
+from rstan_lite.system.errors import ConfigError
 
 STREAM_SETS = (("appearance",), ("motion",), ("appearance", "motion"))
 CHOSEN = [CHOICES[field] for field in ("attention", "fusion", "classifier")]
@@ -47,7 +48,7 @@ def compare(case, output, expected) -> None:
     for s in streams:
         same(output.attention.alpha_stream[s], expected.alpha[s])
         same(output.attention.beta_stream[s], expected.beta[s])
-    if case.config.fusion == "none" and len(streams) == 2:
+    if case.config.fusion == "none" and len(streams) > 1:
         assert output.attention.alpha is None
         assert output.attention.beta is None
         for s in streams:
@@ -65,6 +66,15 @@ def test_every_variant_equals_the_oracle(case, variant):
     options = dict(zip(names, variant, strict=True))
     seed = len(options["attention"]) + 10 * len(options["fusion"])
     agree(case, seed=seed, lengths=(4, 2), **options)
+
+
+@pytest.mark.parametrize("fusion", ["max", "none"])
+def test_streams_may_have_any_names_and_be_three(case, fusion):
+    d_cv, d_fc = {"pose": 3, "depth": 2, "rgb": 4}, {"pose": 2, "depth": 5, "rgb": 3}
+    agree(case, streams=("pose", "depth", "rgb"), d_cv=d_cv, d_fc=d_fc, fusion=fusion)
+    for name in ("keys", "a.b", "setdefault"):
+        with pytest.raises(ConfigError, match=f"streams: found one named '{name}'"):
+            case(streams=(name,), d_cv={name: 3}, d_fc={name: 3})
 
 
 def like(*values) -> dict:
