@@ -5,7 +5,6 @@ RUN is a finished run: its settings and features serve again.
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 from rstan_lite.model import rstan
 from rstan_lite.training.config import read_config
@@ -18,8 +17,8 @@ def dot_product(h, L, B_h, B_L, v_b, b_b):
     return (keys @ query[..., None])[..., 0] / len(v_b) ** 0.5
 
 
-config, out = read_config(Path(sys.argv[1]) / "config.json"), Path(sys.argv[2])
+config, out = read_config(f"{sys.argv[1]}/config.json"), sys.argv[2]
 config = replace(config, recurrence="plain")  # the fast loop has Eq. 5 in it
 for name, scores in (("additive", rstan.frame_scores), ("dot-product", dot_product)):
     rstan.frame_scores = scores  # every training and every prediction calls this function
-    print(name, train(config, out / name, progress=False)["test_accuracy"])
+    print(name, train(config, f"{out}/{name}", progress=False)["test_accuracy"])

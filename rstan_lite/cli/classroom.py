@@ -74,7 +74,7 @@ def add_parsers(subparsers: Any) -> None:
     for parser in (copies, course):
         add = parser.add_argument
         add("folder", metavar="FOLDER", help="where to write them; it is made")
-        add("notebooks", nargs="*", metavar="NOTEBOOK", help="which (all lessons)")
+        add("notebooks", nargs="*", default=(), metavar="NOTEBOOK", help="which (all lessons)")
         add("--overwrite", action="store_true", help="replace files, but no source handed in")
     course.add_argument(
         "--try", action="store_true", dest="trial",

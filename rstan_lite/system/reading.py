@@ -39,7 +39,7 @@ def disk_errors(kind: type[RstanError], where: str | Path, expected: str) -> Ite
 
 
 def check_regular(
-    path: Path, kind: type[RstanError], expected: str, hint: str = "", most: int | None = None
+    path: str | Path, kind: type[RstanError], expected: str, hint: str = "", most: int | None = None
 ) -> None:
     """Raise `kind` for what is no regular file, which to open may wait for ever, or too large.
 
@@ -47,7 +47,7 @@ def check_regular(
     """
     with disk_errors(kind, path, expected):
         try:
-            found = path.stat()
+            found = Path(path).stat()
         except FileNotFoundError:
             raise kind(path, "no such file", expected, hint) from None
     if not stat.S_ISREG(found.st_mode):
@@ -67,17 +67,17 @@ def check_root(dataset: object, root: object) -> None:
 
 
 def read_text(
-    path: Path, kind: type[RstanError], expected: str, hint: str = "", most: int = MOST
+    path: str | Path, kind: type[RstanError], expected: str, hint: str = "", most: int = MOST
 ) -> str:
     """The text of a UTF-8 file, with or without a byte order mark; `kind` where there is none."""
     check_regular(path, kind, expected, hint, most)
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise kind(path, f"an unreadable file ({error})", expected, hint) from error
 
 
-def read_json(path: Path, kind: type[RstanError], expected: str, hint: str = "") -> Any:
+def read_json(path: str | Path, kind: type[RstanError], expected: str, hint: str = "") -> Any:
     """The value in a JSON file; `kind` where it is damaged or nested too deeply to be read."""
     text = read_text(path, kind, expected, hint)
     try:

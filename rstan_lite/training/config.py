@@ -180,7 +180,7 @@ def from_mapping(values: Mapping[str, Any], where: str = "options") -> TrainConf
     return TrainConfig(**given)
 
 
-def read_config(path: Path) -> TrainConfig:
+def read_config(path: str | Path) -> TrainConfig:
     """The configuration that a run folder's config.json holds; ConfigError if damaged."""
     values = read_json(path, ConfigError, "a run's config.json")
     if not isinstance(values, dict):

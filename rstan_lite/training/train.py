@@ -47,7 +47,7 @@ def build_model(
 
 
 def train(
-    config: TrainConfig, out: Path, parts: Parts | None = None, *,
+    config: TrainConfig, out: str | Path, parts: Parts | None = None, *,
     on_epoch: Callable[[EpochLog], None] | None = None, progress: bool = True,
     stop_after: int | None = None,
 ) -> dict[str, Any] | None:  # fmt: skip
@@ -59,6 +59,7 @@ def train(
     Raises ConfigError where `out` holds a run of other settings, BusyError where another process
     works there, Interrupted (saved: the same call goes on), and what its steps raise.
     """
+    out = Path(out)
     with ExitStack() as stack:
         # Look at the folder, and prepare the features: from the store, or from the clips.
         begun = _as_begun(out, config)
