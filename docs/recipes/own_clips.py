@@ -4,9 +4,11 @@ import sys
 
 from rstan_lite import load
 from rstan_lite.cli.main import main
+from rstan_lite.lab.library.trained_model import TrainedModel
 
 clips, run, *more = sys.argv[1:]
 command = ["train", "--dataset", "folder", "--root", clips, "--profile", "tiny", "--out", run]
 if main([*command, *more]):
     sys.exit(1)
-print("classes:", *load(run).classes)
+load(run).save_pretrained(f"{run}-to-share")  # opens on any machine
+print("classes:", *TrainedModel.from_pretrained(f"{run}-to-share").classes)

@@ -15,6 +15,7 @@ from clips import STEPS
 from small_runs import as_words, small_options
 
 import rstan_lite
+from rstan_lite.data.datasets import open_clips
 from rstan_lite.data.own_clips import OwnClips
 from rstan_lite.lab.scores import read_predictions
 from rstan_lite.model import RSTANConfig
@@ -71,6 +72,17 @@ def test_own_split(run, place, tmp_path):
     data = OwnClips(clips, validation=0)
     assert {clip.name for clip in data.test} == {"jump3", "pick3", "push3"}
     assert len(data.train) == 9
+
+
+def test_own_reader(run, place, tmp_path, capsys):
+    files = sorted((place / "clips").glob("*/*.avi"))
+    rows = [[f, f.parent.name, "test" if f.stem[-1] == "3" else "train"] for f in files]
+    with (tmp_path / "list.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["file", "class", "part"], *rows])
+    run("own_reader.py", tmp_path)
+    assert "frames (8, 3, 48, 64)" in capsys.readouterr().out
+    data = open_clips("own_reader:Listed", tmp_path, validation=0)
+    assert (data.classes, len(data.train), len(data.test)) == (tuple(STEPS), 9, 3)
 
 
 def test_own_network(run, place, tmp_path):
@@ -141,11 +153,13 @@ def test_to_onnx(run, place, tmp_path, capsys):
 
 PUBLIC = Path(__file__).resolve().parents[2] / "docs" / "public.md"
 SAID = PUBLIC.read_text(encoding="utf-8")
+SHOWN = [line for line in SAID.splitlines() if line.startswith((">>>", "..."))]
+EXAMPLES = "\n".join([*SHOWN, *(path.read_text(encoding="utf-8") for path in RECIPES.glob("*.py"))])
 NAMES = sorted(set(re.findall(r"`(rstan_lite\.[\w.]+)`", SAID)) - {"rstan_lite.show"})
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_public_name_is_there_and_says_what_it_does(name):
+def test_a_public_name_is_there_says_what_it_does_and_has_an_example(name):
     home, _, last = name.rpartition(".")
     try:
         found = getattr(import_module(home), last)
@@ -153,6 +167,7 @@ def test_a_public_name_is_there_and_says_what_it_does(name):
         package, _, module = home.rpartition(".")
         found = getattr(getattr(import_module(package), module), last)
     assert (found.__doc__ or "").strip()
+    assert re.search(rf"import .*\b{last}\b|\b{last}\(", EXAMPLES)
 
 
 def test_the_examples_give_what_the_page_says():

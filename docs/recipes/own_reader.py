@@ -1,0 +1,36 @@
+"""Read clips from a list of your own: python own_reader.py CLIPS
+
+CLIPS/list.csv has the header `file,class,part`, and a line a video: its part is train or test.
+"""
+
+import csv
+import sys
+from pathlib import Path
+
+from rstan_lite.data.clips import Clip, ClipDataset
+from rstan_lite.data.datasets import open_clips
+from rstan_lite.data.splits import TEST, TRAIN
+from rstan_lite.lab.library.torch_datasets import ClipFrames
+
+
+class Listed(ClipDataset):
+    has_silhouettes, VIDEOS = False, ""
+
+    def _find_layout(self):
+        with open(self.root / "list.csv", newline="", encoding="utf-8") as file:
+            self._rows = {Path(row["file"]).stem: row for row in csv.DictReader(file)}
+        return ""  # the folder of the clips, below the root
+
+    def _lists(self):  # a clip's name is also the name of its file of features
+        parts = {row["class"]: {} for row in self._rows.values()}
+        for name, row in self._rows.items():
+            parts[row["class"]][name] = TRAIN if row["part"] == "train" else TEST
+        return parts
+
+    def _clip(self, name, action, label):
+        return Clip(name, action, label, self.root / self._rows[name]["file"], None, source=name)
+
+
+if __name__ == "__main__":
+    frames, masks, label = ClipFrames(open_clips("own_reader:Listed", sys.argv[1]), steps=8)[0]
+    print("class", label, "frames", tuple(frames.shape))
