@@ -19,7 +19,6 @@ from rstan_lite.show.frames import Frames, common_peak, overlay
 from rstan_lite.show.strips import attention_strip, heat_bar
 from rstan_lite.show.style import describe, heat_panels, listed, new_figure, panel, styled
 
-FUSIONS = ("none", "mean", "max")
 EVEN: Any = {"color": style.BLACK, "linewidth": 1.0, "linestyle": (0, (3, 2))}  # of even weights
 WIDTH = 1.25  # inches that one frame of a step is wide
 MOST_TICKS = 10  # of an axis of steps or frames: more would touch
@@ -176,23 +175,16 @@ def fused_bars(appearance: NDArray, motion: NDArray, *, what: str = "place") -> 
     )
 
 
-def fusion_figure(
-    frames: Frames, maps: Mapping[str, NDArray], fusion: str = "max", **around: Any
-) -> Figure:
-    """Show the streams' maps over frames, and what a fusion makes of them (Eq. 14).
+def fusion_figure(frames: Frames, maps: Mapping[str, NDArray], **around: Any) -> Figure:
+    """Show the streams' maps over frames, and below them their mean and their maximum (Eq. 14).
 
-    frames: (n, H, W, 3) uint8. maps: stream -> (n, P). fusion: "none" (both rows alone), "mean" or
-    "max"; the scale is the same for all. around: more of `attention_strip`.
+    frames: (n, H, W, 3) uint8. maps: stream -> (n, P). around: more of `attention_strip`.
     """
-    if fusion not in FUSIONS:
-        raise ValueError(f"fusion {fusion!r}; it is one of {', '.join(FUSIONS)}")
     stack = np.stack([np.asarray(one, float) for one in maps.values()])  # (S, n, P)
-    rows, peak = dict(maps), common_peak(stack.reshape(-1, stack.shape[-1]))
-    if fusion != "none":
-        rows[f"fused ({fusion})"] = stack.max(0) if fusion == "max" else stack.mean(0)
-    figure = attention_strip(frames, rows, peak=peak, title=f"fusion: {fusion}", **around)
+    rows = {**maps, "mean": stack.mean(0), "maximum": stack.max(0)}
+    figure = attention_strip(frames, rows, title="two streams, and two ways to fuse them", **around)
     sums = {k: ", ".join(f"{s:.3f}" for s in np.asarray(row).sum(-1)) for k, row in rows.items()}
-    return describe(figure, f"Fusion {fusion}. Sums of the maps over their places: {listed(sums)}.")
+    return describe(figure, f"Fusion. Sums of the maps over their places: {listed(sums)}.")
 
 
 def by_frame(
