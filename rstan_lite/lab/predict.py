@@ -94,8 +94,7 @@ def predict(
     stem = free_stem(video, out)
     with alone(out, f"an answer for a video {stem}", lock=f".{stem}.lock"):
         inputs, probabilities, maps = answer(video, checkpoint)
-        frames = len(inputs.order)
-        overlays: dict[str, Path] = {}
+        frames, overlays = len(inputs.order), dict[str, Path]()
         if draw is not None and maps:
             overlays = {name: out / f"{stem}-{name}{ending}" for name in maps}
             config = checkpoint.config

@@ -19,7 +19,6 @@ from rstan_lite.system.errors import RstanError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-
 # For Popen: the process does not see Ctrl-C, which a terminal sends to all; its starter ends it.
 OWN_SESSION: dict[str, Any] = {"start_new_session": True}
 if sys.platform == "win32":
@@ -75,6 +74,8 @@ def run_command(body: Callable[[], int]) -> int:
                 child.kill()
             os._exit(128 + number)
         asked = True
+        if sys.platform != "win32":  # torch's handler complains of workers that the signal ended
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         raise Interrupted(number)
 
     with _Handlers(receive):

@@ -107,6 +107,22 @@ def test_a_command_says_how_to_go_on(capsys, number, code):
     )
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a process of Windows hears nothing of others")
+def test_workers_that_the_same_signal_ended_are_no_complaint(capsys):
+    """As a scheduler stops a job: torch's handler raises for each of them."""
+
+    def body() -> int:
+        signal.signal(signal.SIGCHLD, lambda *_: pytest.fail("a worker was killed by a signal"))
+        try:
+            send(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGCHLD)
+        return 0
+
+    assert interruption.run_command(body) == 143
+    assert capsys.readouterr().err.count("\n") == 2
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_complaint_is_not_cut_short(capsys, number):
     class SlowError(DataError):
