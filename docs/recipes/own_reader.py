@@ -18,13 +18,13 @@ class Listed(ClipDataset):
 
     def _find_layout(self):
         with open(self.root / "list.csv", newline="", encoding="utf-8") as file:
-            self._rows = {Path(row["file"]).stem: row for row in csv.DictReader(file)}
+            self._rows = {f"{i}-{Path(r['file']).stem}": r for i, r in enumerate(csv.DictReader(file))}
         return ""  # the folder of the clips, below the root
 
     def _lists(self):  # a clip's name is also the name of its file of features
         parts = {row["class"]: {} for row in self._rows.values()}
         for name, row in self._rows.items():
-            parts[row["class"]][name] = TRAIN if row["part"] == "train" else TEST
+            parts[row["class"]][name] = {"train": TRAIN, "test": TEST}[row["part"]]
         return parts
 
     def _clip(self, name, action, label):

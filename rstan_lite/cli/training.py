@@ -161,7 +161,6 @@ def _predict(arguments: argparse.Namespace) -> int:
 
 
 def _tune(arguments: argparse.Namespace) -> int:
-    from rstan_lite.data.clips import ClipDataset
     from rstan_lite.features.flow import estimator
     from rstan_lite.features.inputs import inputs_store
     from rstan_lite.features.networks import SHIPPED, shipped, split_name
@@ -194,7 +193,7 @@ def _tune(arguments: argparse.Namespace) -> int:
     flow = estimator(config.flow, config.flow_weights, device.type)
     store = inputs_store(data, cache, arguments.frames, flow, config.camera)
     fill_inputs(store, data, data.train + data.validation, arguments.workers)
-    if data.TITLE == ClipDataset.TITLE:  # people's own: other clips may have these names as well
+    if data.NAME in ("", "folder"):  # people's own: other clips may have these names as well
         split["bytes"] = digest([fingerprint(clip.path) for clip in data.train + data.validation])
     if data.damaged:
         split |= {"damaged": data.damaged}

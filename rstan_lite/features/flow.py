@@ -143,9 +143,9 @@ def camera_motion(flow: np.ndarray, model: str) -> np.ndarray:
     """
     median = np.median(flow.reshape(-1, 2)[::7], axis=0).astype(np.float32)
     height, width = flow.shape[:2]
-    if model == "median" or max(height, width) < 17:  # else the grid below has one point
-        return median
     y, x = np.mgrid[4:height:12, 4:width:12]
+    if model == "median" or y.size < 2:  # a small frame has one point of the grid, or none
+        return median
     start = np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32)
     end = start + flow[y.ravel(), x.ravel()]
     cv2.setRNGSeed(0)  # RANSAC draws from a generator of the process: the same clip, the same flow

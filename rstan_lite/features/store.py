@@ -70,7 +70,8 @@ class Store:
         return cls(Path(cache) / f"{kind}-{digest(key)}", key)
 
     def path(self, clip: Clip) -> Path:
-        check_name(str(clip.path), clip.name)  # a reader of one's own may give any
+        for name in (clip.action, clip.name):  # a reader of one's own may give any
+            check_name(str(clip.path), name)
         return self.folder / clip.action / f"{clip.name}.safetensors"
 
     def missing(self, clips: list[Clip], prints: Callable[[Path], str] = fingerprint) -> list[Clip]:

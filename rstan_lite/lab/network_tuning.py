@@ -160,7 +160,7 @@ def _run(state: Tuner, states: Versions, validation: list[Clip], save_seconds: f
             row["validation_accuracy"] = float((scores.argmax(1) == true).float().mean())
             row["validation_loss"] = float(functional.nll_loss(scores.clamp_min(1e-9).log(), true))
         if not np.isfinite([*row.values()]).all():
-            raise ConfigError("--lr", str(settings.lr), "a smaller one: the loss is not finite")
+            raise ConfigError("--lr", str(settings.lr), "one with a finite loss: a smaller one")
         state.note(row)
         bar.update()
         bar.set_postfix({name: round(value, 3) for name, value in row.items() if name != "epoch"})

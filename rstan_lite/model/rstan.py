@@ -45,7 +45,7 @@ class RSTANConfig:
     gamma_beta: float = 1.0  # sharpness of Eq. 6, over frames
     fusion: str = "max"  # Eq. 14-15 by "max" or "mean", or "none"; changes nothing for one stream
     classifier: str = "joint"  # Eq. 16; "score" gives every stream its softmax and averages them
-    renormalize: bool = False  # divide fused weights by their sum: "max" sums to between 1 and 2
+    renormalize: bool = False  # divide fused weights by their sum: "max" sums to 1 or more
     dropout: float = 0.0  # of x, of Phi and of h before the classifier, while training
     recurrence: str = "plain"  # this file's loop; "fast": that of `fast/`; "auto": the quicker
 

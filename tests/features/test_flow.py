@@ -58,8 +58,8 @@ def test_zoom_needs_the_similarity():
     assert np.abs(left[:30]).max() < 0.1
     assert left[60, 75, 0] == pytest.approx(5, abs=0.3)
     assert np.abs(zoom - camera_motion(zoom, "median"))[:30].max() > 1
-    least = zoom[:16, :16]  # where one point of the grid lies
-    assert (camera_motion(least, "similarity") == camera_motion(least, "median")).all()
+    for least in (zoom[:16, :16], zoom[:4, :40]):  # where one point of the grid lies, or none
+        assert (camera_motion(least, "similarity") == camera_motion(least, "median")).all()
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -62,9 +62,10 @@ def test_other_key_is_refused_and_nothing_is_lost(stored, clip):
     assert stored.missing([clip]) == []
 
 
-def test_a_name_that_leads_out_of_the_store_is_refused(stored, clip):
+@pytest.mark.parametrize("part", ["name", "action"])
+def test_a_name_that_leads_out_of_the_store_is_refused(stored, clip, part):
     with pytest.raises(DataError, match="expected a plain clip name"):
-        stored.path(replace(clip, name="../../wave"))
+        stored.path(replace(clip, **{part: "../../wave"}))
 
 
 def test_damaged_file(stored, clip):

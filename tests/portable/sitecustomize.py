@@ -25,7 +25,7 @@ CALLS = {
     ),
 }  # fmt: skip
 # system/interruption.py asks which system it runs on before it blocks a signal
-ASKED = {"SIG_BLOCK", "SIG_SETMASK", "pthread_sigmask"}
+ASKED = {"SIG_BLOCK", "SIG_SETMASK", "pthread_sigmask", "SIGCHLD"}
 PLACES = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 SYSTEM = os.path.join("rstan_lite", "system", "interruption.py")
 
