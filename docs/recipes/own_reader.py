@@ -17,8 +17,8 @@ class Listed(ClipDataset):
     has_silhouettes, VIDEOS = False, ""
 
     def _find_layout(self):
-        with open(self.root / "list.csv", newline="", encoding="utf-8") as file:
-            self._rows = {f"{i}-{Path(r['file']).stem}": r for i, r in enumerate(csv.DictReader(file))}
+        with open(self.root / "list.csv", newline="", encoding="utf-8") as f:
+            self._rows = {f"{i}-{Path(r['file']).stem}": r for i, r in enumerate(csv.DictReader(f))}
         return ""  # the folder of the clips, below the root
 
     def _lists(self):  # a clip's name is also the name of its file of features
