@@ -33,7 +33,7 @@ DOCUMENTS = (
     "docs/running.md", "docs/larger-machines.md",
     "docs/results.md", "docs/selection.md", "docs/ledger-jhmdb-tuned/pooled.md",
     "docs/ledger-jhmdb-course/pooled.md",
-    "docs/ledger-jhmdb/ledger.md",
+    "docs/ledger-jhmdb-split-1/ledger.md",
     "docs/ledger-jhmdb-folds/pooled.md", "docs/ledger-puppets/ledger.md", "docs/limits.md",
     "docs/security.md", "docs/install.md", "docs/doors.md", "benchmarks/README.md",
     "tests/README.md", "CONTRIBUTING.md", "CHANGELOG.md",
