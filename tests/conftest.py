@@ -22,12 +22,6 @@ settings.register_profile("project", deadline=None, max_examples=50)
 settings.load_profile("project")
 
 CACHE = pytest.StashKey[str]()
-# The clips and features of the lessons, made once; else every one of them makes them again.
-FILL = """
-from rstan_lite.classroom.lesson_config import lesson_config
-from rstan_lite.training.parts import load_parts
-load_parts(lesson_config())
-"""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     config.stash[CACHE] = os.environ["RSTAN_CACHE"] = tempfile.mkdtemp(prefix="rstan cache ")
     if any(name.endswith(".ipynb") for name in config.args):
-        subprocess.run([sys.executable, "-c", FILL], check=True)
+        subprocess.run([sys.executable, Path(__file__).with_name("lesson_features.py")], check=True)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
