@@ -29,9 +29,9 @@ from tests.site.crawl import DESK, LOOK, PHONE
 FOLDER = Path(__file__).parents[2] / "notebooks"
 TOUR, *LESSONS = sorted(FOLDER.glob("*.ipynb"))
 CAPSTONE = FOLDER / "rstan_from_scratch.ipynb"  # without exercises that are checked
-# Of a lesson; 60 s on two free cores. Beside the other process of a test run, a processor whose
-# cores are two threads of one takes half as long again.
-SECONDS, MEBIBYTES = 90, 2048
+# Of a lesson; the budget is 60 s on two free cores. Beside the other process of a test run, on two
+# threads of one core, lesson 10 took twice what it takes alone: 61 s.
+SECONDS, MEBIBYTES = 75, 2048
 TOUR_SECONDS, TOUR_MEBIBYTES = 240, 3072  # of a whole run; the small one here needs far less
 SEED = 1  # every lesson has a seed; nbval runs them at 0
 ACTIONS = ("jump", "pullup", "sit", "wave")
