@@ -60,6 +60,7 @@ def row_of_claims(record: dict[str, str]) -> dict[str, str]:
     found = {"paper": record["paper"], "here, points": record["difference"]}
     found["95 % interval"] = f"{record['low']} to {record['high']}"
     found["verdict"] = record["verdict"]
+    found["clips needed"] = record.get("clips_needed", "")
     return found | {"by Holm": record.get("verdict_holm", "")}
 
 

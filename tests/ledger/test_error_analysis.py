@@ -157,6 +157,15 @@ def test_verdicts(low, high, verdict):
     assert Difference((), 0, low, high, 0.5).verdict == verdict
 
 
+def test_the_clips_needed_show_a_gain_four_times_in_five():
+    """An error of 3 points with 268 clips; a true gain of 2 points, drawn 20,000 times."""
+    half = 1.96 * 0.03
+    needed = Difference((), 0, -half, half, 1).clips_needed(0.02, 268)
+    error = 0.03 * (268 / needed) ** 0.5
+    drawn = np.random.default_rng(0).normal(0.02, error, 20_000)
+    assert (drawn - 1.96 * error > 0).mean() == pytest.approx(0.8, abs=0.01)
+
+
 def test_holm_by_hand():
     """0.01 * 4 and 0.015 * 3 stay within 0.05; 0.04 * 2 does not, so 0.045 is out."""
     found = [

@@ -126,6 +126,7 @@ def test_what_is_written(plan):
     (claim,) = rows(paths["claims.csv"])
     assert (claim["better"], claim["worse"], claim["by_seed"]) == ("aa-ce", "am-max", "30.00 40.00")
     assert (claim["difference"], claim["paper"], claim["verdict"]) == ("35.0", "2.8", "shown")
+    assert int(claim["clips_needed"]) > 40
     text = paths["ledger.md"].read_text(encoding="utf-8")
     assert "| II | S-T + A-M (max) + A-A (CE) | 70.2 | 75.0 ± 7.1 | 2 | 40 | 75 % |" in text
     assert "40 test clips (1 that the lists name lack)" in text

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
 
 NO_NUMBER = "drawn in a figure, without a number"
 
@@ -50,7 +51,7 @@ CLAIMS = (
 )
 
 DRAWS = 10_000
-LEVEL = 0.95
+LEVEL, POWER = 0.95, 0.8
 SHOWN, NOT_SHOWN, CONTRADICTED = "shown", "not shown", "contradicted"
 
 
@@ -74,6 +75,16 @@ class Difference:
         if self.low > 0:
             return SHOWN
         return CONTRADICTED if self.high < 0 else NOT_SHOWN
+
+    def clips_needed(self, gain: float, clips: int) -> int:
+        """Test clips with which a true gain, a share of 1 above 0, is shown with chance POWER.
+
+        clips: how many the interval stands on. It is taken for a normal distribution's that narrows
+        with the root of the clips, with as many clips of a video and as many seeds as now.
+        """
+        wide = norm.ppf((1 + LEVEL) / 2)
+        error = (self.high - self.low) / 2 / wide
+        return math.ceil(clips * ((wide + norm.ppf(POWER)) * error / gain) ** 2)
 
 
 def holm(found: Sequence[Difference]) -> list[str]:

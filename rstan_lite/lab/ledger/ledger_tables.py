@@ -22,8 +22,10 @@ from rstan_lite.system.files import write_atomically
 _HOW = (
     "Difference of the test accuracies of two rows, seed by seed on the same clips. The interval "
     "is a bootstrap over seeds and over the videos that clips are cut from. A claim is shown where "
-    "the interval lies above zero, contradicted where it lies below, else not shown. The last "
-    "column has the verdicts that remain after Holm's correction for the number of claims."
+    "the interval lies above zero, contradicted where it lies below, else not shown. `by Holm` has "
+    "the verdicts that remain after the correction for the number of claims. `clips needed` says "
+    "with how many test clips the paper's own difference is shown four times in five, at this "
+    "spread."
 )
 
 
@@ -151,6 +153,7 @@ def _below(found: Ledger | Pool) -> list[str]:
             f"{row['claim']} ({row['place']})", _number(row["paper"], "{:+.1f}"),
             f"{row['difference']:+.1f}", f"{row['low']:+.1f} to {row['high']:+.1f}",
             ", ".join(gains), f"**{row['verdict']}**", row["verdict_holm"],
+            _number(row["clips_needed"], "{}"),
         ))  # fmt: skip
     heads = (
         "claim",
@@ -160,6 +163,7 @@ def _below(found: Ledger | Pool) -> list[str]:
         "by seed",
         "verdict",
         "by Holm",
+        "clips needed",
     )
     lines = ["", *tables.markdown(("table", "model", "paper", "why it was not run"), not_run)]
     return [*lines, "", "## Claims", "", _HOW, "", *tables.markdown(heads, rows), ""]
@@ -167,17 +171,19 @@ def _below(found: Ledger | Pool) -> list[str]:
 
 def _claims(found: Ledger | Pool) -> list[dict[str, Any]]:
     """The columns of `claims.csv`: differences in points, verdicts without and with Holm's."""
-    claims = judged(found)
-    return [
-        {
+    claims, rows = judged(found), []
+    clips = sum(len(ledger.clips) for ledger in getattr(found, "ledgers", [found]))
+    for (claim, it), after in zip(claims, holm([it for _, it in claims]), strict=True):
+        gain = paper_gain(claim)
+        rows.append({
             "claim": claim.text, "place": claim.place, "better": claim.better,
-            "worse": claim.worse, "paper": paper_gain(claim), "difference": 100 * it.mean,
+            "worse": claim.worse, "paper": gain, "difference": 100 * it.mean,
             "low": 100 * it.low, "high": 100 * it.high,
-            "by_seed": " ".join(f"{100 * gain:.2f}" for gain in it.by_seed),
+            "by_seed": " ".join(f"{100 * one:.2f}" for one in it.by_seed),
             "p": f"{it.p:.4f}", "verdict": it.verdict, "verdict_holm": after,
-        }
-        for (claim, it), after in zip(claims, holm([it for _, it in claims]), strict=True)
-    ]  # fmt: skip
+            "clips_needed": it.clips_needed(gain / 100, clips) if gain else None,
+        })  # fmt: skip
+    return rows
 
 
 def _made_of(ledger: Ledger) -> str:
