@@ -54,10 +54,8 @@ class ClassFolders(ClipDataset):
         found, official = (counts[TRAIN], counts[TEST]), self.OFFICIAL[self.split - 1]
         if found != official:
             where = f"{self.root / self.LISTS}, split {self.split}"
-            said = (
-                f"{len(lists)} of the {self.CLASSES} classes of {self.TITLE}, {found} training and "
-            )
-            said += f"test clips; {official} are official. Results on them are not results on "
+            said = f"{len(lists)} of the {self.CLASSES} classes of {self.TITLE}, {found} training "
+            said += f"and test clips; {official} are official. Results on them are not results on "
             warnings.warn(f"{where}: {said}{self.TITLE}.", stacklevel=3)
         return lists
 

@@ -15,14 +15,9 @@ DATASETS = ("puppets", "jhmdb", "ucf101", "hmdb51", "folder")
 
 
 def open_clips(
-    name: str,
-    root: str | Path,
-    split: int = 1,
-    missing: str = "error",
-    validation: float = 0.1,
-    damaged: str = "error",
-    fold: int = 0,
-) -> ClipDataset:
+    name: str, root: str | Path, split: int = 1, missing: str = "error", validation: float = 0.1,
+    damaged: str = "error", fold: int = 0,
+) -> ClipDataset:  # fmt: skip
     """Open a data set: a name in DATASETS, or `module:Class`, a subclass of ClipDataset.
 
     For the other options see `ClipDataset`. Puppets must have been generated.

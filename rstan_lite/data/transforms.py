@@ -47,8 +47,9 @@ class Geometry:
         return out[:, ::-1] if self.mirror else out
 
     def frame(self, frame: np.ndarray) -> np.ndarray:
-        """frame: uint8 (H, W, 3). Returns uint8 (size, size, 3)."""
-        return self._apply(frame, cv2.INTER_AREA)
+        """frame: uint8 (H, W, C). Returns uint8 (size, size, C)."""
+        parts = (frame[..., i : i + 4] for i in range(0, frame.shape[2], 4))  # OpenCV's most
+        return np.dstack([self._apply(part, cv2.INTER_AREA) for part in parts])
 
     def flow(self, stack: np.ndarray) -> np.ndarray:
         """A stack of 8-bit flow, uint8 (H, W, 2 * L), as (size, size, 2 * L); mirroring negates x.

@@ -167,9 +167,12 @@ def first_convolution(network: nn.Module) -> tuple[str, nn.Conv2d]:
 def to_motion(network: nn.Module, inputs: int) -> nn.Module:
     """Cross-modality initialisation (TSN): the RGB network with a first convolution for flow.
 
-    Its weights are averaged over R, G and B and repeated over `inputs` channels.
+    Its weights are averaged over R, G and B and repeated over `inputs` channels. A network whose
+    first convolution takes as many is one for flow already, and stays as it is.
     """
     name, first = first_convolution(network)
+    if first.in_channels == inputs:
+        return network
     alike: Any = {name: getattr(first, name) for name in ("kernel_size", "stride", "padding")}
     # its own type: timm's pads as TensorFlow does
     new = type(first)(inputs, first.out_channels, bias=first.bias is not None, **alike)

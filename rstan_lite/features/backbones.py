@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from rstan_lite.features.architectures import BNINCEPTION, BNInception, PuppetNet, to_motion
+from rstan_lite.features import architectures
+from rstan_lite.features.architectures import BNINCEPTION
 from rstan_lite.features.flow import PAIRS, ZERO
 from rstan_lite.system.errors import ConfigError
-from rstan_lite.system.settings import check_choice, imported, require_libraries
+from rstan_lite.system.settings import imported, require_libraries
 
 STREAMS = ("appearance", "motion")
 TIMM, OWN = "timm:", "python:"  # where a network comes from, if not from torchvision or here
@@ -61,9 +62,15 @@ class Backbone:
     pixels: Pixels = TORCHVISION
     step: int = 1
 
+    @property
+    def module(self) -> str:
+        """The module of a function of yours, else an empty text."""
+        own = self.name.removeprefix(OWN) if self.name.startswith(OWN) else ""
+        return own.rpartition(".")[0]
+
     def content(self, stream: str) -> dict[str, Any]:
         """What is unusual about the network's input, for the keys of what is made with it."""
-        if stream == "appearance":
+        if stream != "motion":
             return {} if self.pixels == TORCHVISION else {"pixels": asdict(self.pixels)}
         usual = {"pairs": PAIRS, "flow_unit": TORCHVISION.flow_unit}
         here = {"pairs": self.pairs, "flow_unit": self.pixels.flow_unit}
@@ -122,7 +129,7 @@ def backbone(name: str) -> Backbone:
 
 def build(spec: Backbone) -> nn.Module:
     """The whole network without weights, for RGB images (a vision transformer's of 224 pixels)."""
-    here = {"puppetnet": PuppetNet, BNINCEPTION: BNInception}
+    here = {"puppetnet": architectures.PuppetNet, BNINCEPTION: architectures.BNInception}
     if spec.name in here:
         return here[spec.name]()
     if spec.name.startswith(OWN):
@@ -219,7 +226,8 @@ def _unlike(node: str, found: str, expected: str) -> ConfigError:
 class FeatureNet(nn.Module):
     """A stream's network, cut at its two nodes.
 
-    stream: "appearance" (uint8 RGB images) or "motion" (uint8 flow stacks).
+    stream: "appearance" (uint8 RGB images), "motion" (uint8 flow stacks), or one whose images have
+    as many channels as the network's first convolution takes.
     side: of the images in pixels; most networks take other sides as well.
     Inside `torch.device("meta")` no random numbers are drawn: for shapes, or if weights are read.
     """
@@ -231,12 +239,12 @@ class FeatureNet(nn.Module):
         super().__init__()
         from torchvision.models import feature_extraction
 
-        check_choice("stream", stream, STREAMS)
         self.spec, self.stream, self.side = spec, stream, side
-        self.inputs = 3 if stream == "appearance" else 2 * spec.pairs
         network = build(spec)
         if stream == "motion":
-            network = to_motion(network, self.inputs)
+            network = architectures.to_motion(network, 2 * spec.pairs)
+        first = architectures.first_convolution
+        self.inputs = 3 if stream == "appearance" else first(network)[1].in_channels
         # timm knows which of its modules can't be traced
         extraction = _timm().models if spec.name.startswith(TIMM) else feature_extraction
         nodes, cut = list({spec.cube, spec.vector}), extraction.create_feature_extractor
@@ -245,7 +253,7 @@ class FeatureNet(nn.Module):
         except ValueError as error:
             found = f"nodes {spec.cube!r}, {spec.vector!r} ({error})"
             raise ConfigError("backbone", found, "nodes of the network") from error
-        mean, std = spec.pixels.mean, spec.pixels.std
+        mean, std = (spec.pixels.mean, spec.pixels.std) if self.inputs == 3 else ((0.0,), (1.0,))
         if stream == "motion":
             mean, std = (ZERO / 255,), (spec.pixels.flow_unit / 255,)
         for name, values in (("mean", mean), ("std", std)):
@@ -255,14 +263,17 @@ class FeatureNet(nn.Module):
     def normalise(self, images: Tensor) -> Tensor:
         """uint8 (B, s, s, channels) to float (B, channels, s, s), channels last in memory."""
         x = images.permute(0, 3, 1, 2).to(self.mean.dtype).div_(255)
-        if self.stream == "appearance" and self.spec.pixels.bgr:
+        if self.inputs == 3 and self.spec.pixels.bgr:
             x = x.flip(1)
         return x.sub_(self.mean).div_(self.std)
 
     def vector_and_cube(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The nodes' (B, d_fc) and (B, d_cv, K, K); ConfigError for a side that does not fit."""
-        side = images.shape[1]
+        side, channels = images.shape[1], images.shape[3]
         self._check_side(side)
+        if channels != self.inputs:
+            found = f"{channels} channels ({self.stream})"
+            raise ConfigError(f"images of {self.spec.name}", found, f"{self.inputs}")
         return self._read(self.trunk(self.normalise(images)), side)
 
     def _check_side(self, side: int) -> None:

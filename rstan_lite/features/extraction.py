@@ -21,10 +21,11 @@ from rstan_lite.data.transforms import view, view_side
 from rstan_lite.features.backbones import FeatureNet, backbone
 from rstan_lite.features.inputs import InputStore, coded_flow, pick_inputs, stream_images
 from rstan_lite.features.networks import load_imagenet, tuned_trunk
-from rstan_lite.features.store import Store, fingerprint
+from rstan_lite.features.store import Store, code_print, fingerprint
 from rstan_lite.system.errors import ConfigError, DataError, RstanError
 from rstan_lite.system.files import clear_parts
 from rstan_lite.system.interruption import starting_processes
+from rstan_lite.system.settings import imported, pairs
 from rstan_lite.system.tables import progress_bar
 from rstan_lite.system.tensor_files import load_weights, read_state
 from rstan_lite.system.threads import LARGE, for_work
@@ -48,6 +49,7 @@ class FeatureSettings:
     backbone, size: network and side of its input in pixels; motion_*: of the motion stream.
     views: the stored views of a training clip; the first also serves tests. frames: S stored
     frames a clip. flow, flow_weights: see `flow.estimator`. camera: see `flow.flow_sequence`.
+    inputs, input_networks: NAME=VALUE, of further streams, as TrainConfig has them.
     """
 
     weights: Mapping[str, str | Path]
@@ -60,6 +62,8 @@ class FeatureSettings:
     flow: str = "dis"
     flow_weights: str | Path = ""
     camera: str = "similarity"
+    inputs: tuple[str, ...] = ()
+    input_networks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         sides = {name: view_side(name, self.size) for name in self.views}
@@ -68,11 +72,22 @@ class FeatureSettings:
 
     def backbone_of(self, stream: str) -> str:
         """The name of a stream's network."""
-        return (self.motion_backbone if stream == "motion" else "") or self.backbone
+        own = pairs("--input-networks", self.input_networks)
+        return {"motion": self.motion_backbone, **own}.get(stream) or self.backbone
 
     def size_of(self, stream: str) -> int:
         """The side of a stream's images in pixels."""
         return (self.motion_size if stream == "motion" else 0) or self.size
+
+    def function_of(self, stream: str) -> str:
+        """The module:function that makes a stream's images; empty for frames and flow."""
+        return pairs("--inputs", self.inputs).get(stream, "")
+
+    def code_of(self, *streams: str) -> dict[str, str]:
+        """The user's modules that make streams' features, each with a hash of its file."""
+        modules = {self.function_of(stream).partition(":")[0] for stream in streams}
+        modules |= {backbone(self.backbone_of(stream)).module for stream in streams}
+        return {module: code_print(module) for module in sorted(modules - {""})}
 
     def network(self, stream: str) -> FeatureNet:
         """A stream's network without weights."""
@@ -92,7 +107,7 @@ class FeatureSettings:
             found[name], *others = set(places.values())
             if others:
                 said = f"cubes of {places} places in the view {name}"
-                want = "as many places in both streams: attention is fused place by place (Eq. 14)"
+                want = "as many places in all streams: attention is fused place by place (Eq. 14)"
                 hint = f"Change --size (now {self.size}) or --motion-size ({self.motion_size})."
                 raise ConfigError("features", said, want, hint)
         return found
@@ -163,15 +178,19 @@ class Extraction:
 
     def compute(self, clip: Clip, made: Made) -> Made:
         """The clip's inputs at the frames that are wanted of it."""
-        if "index" in made.tensors:
-            return made
-        arrays = {name: tensor.numpy() for name, tensor in made.tensors.items()}
-        frames, flow = arrays["frames"], arrays.get("flow")
-        if flow is None:
-            flow = coded_flow(frames, self.inputs.flow, self.inputs.camera)
-        wanted = {(one.extent, one.frames): one for _, one in self.todo[clip]}.values()
-        index = np.sort(np.concatenate([one.index(len(frames)) for one in wanted]))
-        return Made(made.clip_print, pick_inputs(frames, arrays.get("masks"), index, flow))
+        tensors = made.tensors
+        if "index" not in tensors:
+            arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+            frames, flow = arrays["frames"], arrays.get("flow")
+            if flow is None:
+                flow = coded_flow(frames, self.inputs.flow, self.inputs.camera)
+            wanted = {(one.extent, one.frames): one for _, one in self.todo[clip]}.values()
+            index = np.sort(np.concatenate([one.index(len(frames)) for one in wanted]))
+            tensors = pick_inputs(frames, arrays.get("masks"), index, flow)
+        for stream in dict(self.todo[clip]):
+            if function := self.settings.function_of(stream):
+                tensors[stream] = own_images(stream, function, tensors, clip.path, tensors["index"])
+        return Made(made.clip_print, tensors)
 
     @cached_property
     def networks(self) -> dict[str, FeatureNet]:
@@ -232,6 +251,26 @@ class Extraction:
         remote = remote if self.inputs.flow.forks else 1
         steps = order[:remote], order[remote:]
         over_clips(list(self.todo), *steps, workers, self.title, self.dataset, progress)
+
+
+def own_images(
+    stream: str, function: str, inputs: Mapping[str, Tensor], path: Path, index: Tensor | np.ndarray
+) -> Tensor:
+    """The images uint8 (n, h, w, C) that a function of the user's makes of a clip's frames.
+
+    function: module:name. It takes inputs["frames"] (n, H, W, 3), the clip's path, and the frames'
+    places in it, index (n,). Raises ConfigError for one that is not there, or gives other arrays.
+    """
+    where, (module, _, name) = f"--inputs {stream}={function}", function.partition(":")
+    frames, call = inputs["frames"].numpy().copy(), imported(where, module, name, "module:function")
+    made, (n, height, width) = call(frames, path, np.asarray(index)), frames.shape[:3]
+    expected = f"uint8 ({n}, h, w, channels), with h to w as {height} to {width} of the frames"
+    if not isinstance(made, np.ndarray):
+        raise ConfigError(where, f"a {type(made).__name__}", expected)
+    right = made.dtype == np.uint8 and made.ndim == 4 and len(made) == n and made.size > 0
+    if not right or abs(made.shape[1] * width - made.shape[2] * height) > max(height, width):
+        raise ConfigError(where, f"{made.dtype} {made.shape}", expected)
+    return torch.from_numpy(np.ascontiguousarray(made))
 
 
 def over_clips(

@@ -103,11 +103,12 @@ def stream_images(
 ) -> Tensor:  # fmt: skip
     """A clip's images for a stream in a view, uint8 (len(frames), size, size, channels).
 
-    read: gives the clip's "frames", "flow" and "index" (see `InputStore`). name: of the view.
+    read: gives the clip's "frames", "flow" and "index" (see `InputStore`), or a further stream's
+    `own_images` by its name. name: of the view.
     frames: which of the S stored frames. pairs: of flow, those that the motion network takes.
     """
-    if stream == "appearance":
-        pictures = read("frames")
+    if stream != "motion":
+        pictures = read("frames" if stream == "appearance" else stream)
         geometry = view(name, pictures.shape[1:3], size)
         images = [geometry.frame(np.asarray(pictures[i])) for i in frames]
     else:

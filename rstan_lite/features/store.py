@@ -18,6 +18,7 @@ from rstan_lite.data.splits import check_name
 from rstan_lite.system.errors import DataError, StoreError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import check_regular, disk_errors, read_json, sha256
+from rstan_lite.system.settings import imported
 
 MEND = "Remove it and run `rstan-lite extract` again: only this clip is made anew."
 TENSORS = "a clip's stored tensors"
@@ -36,6 +37,12 @@ def fingerprint(path: Path) -> str:
         for file in files:
             check_regular(file, DataError, "a clip's file")
         return sha256(files)[:16]
+
+
+def code_print(name: str) -> str:
+    """A hash of the file of an importable module; "" for one without. Raises ConfigError."""
+    file = imported(name, name, "__dict__", "a module that can be imported").get("__file__")
+    return fingerprint(Path(file)) if file else ""
 
 
 def _masks_print(clip: Clip, prints: Callable[[Path], str]) -> str:

@@ -18,7 +18,7 @@ from rstan_lite.training.config import TrainConfig, differences, read_config
 
 PATTERN = "{split}"  # stands for the split's number in a run's name
 # What runs of one table may differ in: a network is tuned anew for each split.
-FREE = ("split", "seed", "appearance_weights", "motion_weights")
+FREE = ("split", "seed", "appearance_weights", "motion_weights", "input_weights")
 
 
 def find_runs(given: Sequence[str], splits: Sequence[int] | None = None) -> list[Path]:

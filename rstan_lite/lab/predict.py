@@ -20,7 +20,7 @@ from rstan_lite.data.sampling import equally_spaced
 from rstan_lite.data.transforms import Geometry, view
 from rstan_lite.data.video import check_one_size, decode_video, open_packets, upright
 from rstan_lite.features.backbones import backbone
-from rstan_lite.features.extraction import image_features, load_network
+from rstan_lite.features.extraction import image_features, load_network, own_images
 from rstan_lite.features.flow import Estimator, estimator, stack_indices
 from rstan_lite.features.inputs import MIN_SIDE, coded_flow, stream_images
 from rstan_lite.features.pipeline import ClipFeatures
@@ -30,6 +30,7 @@ from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import ConfigError, DataError
 from rstan_lite.system.files import alone
 from rstan_lite.system.reading import check_regular, read_json
+from rstan_lite.system.settings import pairs
 from rstan_lite.system.threads import LARGE, for_work
 from rstan_lite.training import run_folder
 from rstan_lite.training.batches import ordered_batches
@@ -42,6 +43,7 @@ RATE = 25.0  # frames a second, where a file does not say when its frames are sh
 # What features depend on, beside SAME and the networks' files.
 MADE = (
     "flow", "flow_weights", "camera", "streams", "backbone", "motion_backbone", "motion_size",
+    "inputs", "input_networks",
 )  # fmt: skip
 SAME = ("stored_frames", "test_frames", "views", "size")  # so that runs share steps and places
 LINES = 240  # px, short side of the clips of every data set; for runs that do not record theirs
@@ -169,17 +171,19 @@ def read_inputs(video: Path, config: TrainConfig, description: Description) -> V
 
     kept, order, rate = sample_video(video, choose, side, enlarge=known)
     try:
-        return _inputs(kept, order, rate, config)
+        return _inputs(kept, order, rate, config, video)
     except DataError as error:  # of frames alone
         raise DataError(video, error.found, error.expected, error.hint) from error
 
 
-def clip_inputs(frames: np.ndarray, masks: np.ndarray | None, config: TrainConfig) -> VideoInputs:
+def clip_inputs(
+    frames: np.ndarray, masks: np.ndarray | None, config: TrainConfig, path: Path
+) -> VideoInputs:
     """The inputs of a run's networks from a data set's clip, and its silhouettes (T, H, W).
 
     frames: uint8 RGB (F, H, W, 3). masks: uint8 (F, H, W), or None where they are not known.
     """
-    inputs = _inputs(frames, np.arange(len(frames)), RATE, config)
+    inputs = _inputs(frames, np.arange(len(frames)), RATE, config, path)
     if masks is not None:
         inputs.tensors["masks"] = torch.from_numpy(masks[inputs.numbers])
     return inputs
@@ -187,11 +191,13 @@ def clip_inputs(frames: np.ndarray, masks: np.ndarray | None, config: TrainConfi
 
 def _inputs(
     frames: Mapping[int, np.ndarray] | np.ndarray, order: np.ndarray, rate: float,
-    config: TrainConfig,
+    config: TrainConfig, path: Path,
 ) -> VideoInputs:  # fmt: skip
     index, needed = _chosen(len(order), config)
     flow = estimator(config.flow, config.flow_weights, choose_device(config.device).type)
     tensors = sparse_inputs(frames, index, needed, flow, config.camera)
+    for stream, function in pairs("--inputs", config.inputs).items():
+        tensors[stream] = own_images(stream, function, tensors, path, order[index])
     return VideoInputs(tensors, index, order, rate)
 
 
@@ -210,7 +216,7 @@ def video_features(inputs: VideoInputs, run: Checkpoint) -> ClipFeatures:
     networks are others than its description says.
     """
     config = run.config
-    settings = feature_settings(config, check_networks(run.description.networks))
+    settings = feature_settings(config, check_networks(run.description))
     device, steps = choose_device(config.device), range(len(inputs.numbers))
     cubes, vectors = {}, {}
     for stream in config.streams:

@@ -6,6 +6,7 @@ A protocol judges a clip by one sequence of frames, or by the average of several
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from rstan_lite.data.sampling import EXTENTS, FRAMES, ClipSequence
 from rstan_lite.data.transforms import CORNERS, read_view, view, view_side
 from rstan_lite.features.extraction import FeatureSettings
 from rstan_lite.features.pipeline import ClipFeatures, look_up, missing_sequences
+from rstan_lite.features.store import code_print
 from rstan_lite.lab.scores import read_predictions
 from rstan_lite.model import RSTAN
 from rstan_lite.system.devices import choose_device
@@ -126,7 +128,7 @@ def evaluate_run(
     missing: Sequence[str] = ()
     damaged: dict[str, Any] = {}
     if features is None:
-        networks, dataset = check_networks(description.networks), open_dataset(config)
+        networks, dataset = check_networks(description), open_dataset(config)
         seen = networks_seen(networks, dataset, config.dataset, (part,))
         warn_of_seen(seen)
         missing = dataset.missing
@@ -182,14 +184,21 @@ def _warn_of_others(folder: Path, part: str, names: Sequence[str]) -> None:
         )
 
 
-def check_networks(networks: Mapping[str, tuple[str, str]]) -> dict[str, str]:
-    """Files of a run's networks, by stream with their hashes; CheckpointError where one changed."""
-    for path, expected in networks.values():
+def check_networks(run: Description) -> dict[str, str]:
+    """Files of a run's networks, by stream; CheckpointError where one changed.
+
+    Warns of a changed module of the user's: what it makes may still be the same.
+    """
+    for module, code in run.code.items():
+        if code_print(module) != code:
+            said = f"the module {module} is another than when the run was trained"
+            warnings.warn(f"{said}: its features may be others.", stacklevel=2)
+    for path, expected in run.networks.values():
         check_regular(Path(path), CheckpointError, "the network that the run was trained on")
         if (found := weights_hash(path)) != expected:
             wanted = f"those that the run was trained on ({expected})"
             raise CheckpointError(path, f"other weights ({found})", wanted)
-    return {stream: path for stream, (path, _) in networks.items()}
+    return {stream: path for stream, (path, _) in run.networks.items()}
 
 
 def sequences_of(
@@ -231,7 +240,7 @@ def table_of_sequences(
     """
     check_choice("--part", part, PARTS)
     run = open_checkpoint(folder, "cpu", root)
-    settings = feature_settings(run.config, check_networks(run.description.networks))
+    settings = feature_settings(run.config, check_networks(run.description))
     dataset = open_dataset(run.config)
     if not (clips := getattr(dataset, part)):
         raise ConfigError("--part", f"{part}, without clips", "a part that has some")
@@ -243,7 +252,7 @@ def table_of_sequences(
 def run_settings(folder: Path) -> FeatureSettings:
     """What a finished run's features are made with; CheckpointError where a network changed."""
     run = open_checkpoint(folder, "cpu")
-    return feature_settings(run.config, check_networks(run.description.networks))
+    return feature_settings(run.config, check_networks(run.description))
 
 
 @dataclass(frozen=True)

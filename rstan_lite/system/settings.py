@@ -112,7 +112,7 @@ def require_libraries(title: str, modules: Mapping[str, str], extra: str) -> Non
 
 def shown(value: Any) -> str:
     """A value as the command line takes it; `none` for an empty text."""
-    return ",".join(value) if isinstance(value, tuple) else (str(value) if value != "" else "none")
+    return (",".join(value) if isinstance(value, tuple) else str(value)) or "none"
 
 
 def short(value: Any) -> str:
@@ -121,7 +121,7 @@ def short(value: Any) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
-def pairs(option: str, given: Iterable[str], example: str) -> dict[str, str]:
+def pairs(option: str, given: Iterable[str], example: str = "NAME=VALUE") -> dict[str, str]:
     """Of each `NAME=TEXT` the text by name; ConfigError for one without a name, or a name twice."""
     found: dict[str, str] = {}
     for pair in given:
@@ -193,5 +193,5 @@ def option_words(values: Mapping[str, Any]) -> list[str]:
             words.append(f"--{flag}" if value else f"--no-{flag}")
         else:
             text = shown(tuple(value) if isinstance(value, list) else value)
-            words += [f"--{flag}", "" if value == "" else text]
+            words += [f"--{flag}", text if value or value == 0 else ""]
     return words

@@ -17,6 +17,7 @@ from rstan_lite.system.reading import read_json
 from rstan_lite.system.settings import check_class
 
 STREAMS = ("appearance", "motion")
+NO_STREAMS = (*STREAMS, "fused", "target", "frames", "flow", "index", "masks")  # have other uses
 FLOW = ("dis", "tvl1", "raft_small", "raft_large")
 
 
@@ -53,6 +54,9 @@ class TrainConfig:
     motion_backbone: str = _option("puppetnet", "network of the motion stream (none: the same)")
     motion_size: int = _option(112, "its input, pixels (0: the same)", low=0, high=512)
     stored_frames: int = _option(16, "frames S stored a clip, equally spaced", low=1, high=128)
+    inputs: tuple[str, ...] = _option((), "further streams, NAME=module:function of yours")
+    input_networks: tuple[str, ...] = _option((), "NAME=network of them (none: as --backbone)")
+    input_weights: tuple[str, ...] = _option((), "NAME=weights file of them (none: as of frames)")
     views: tuple[str, ...] = _option(
         ("centre", "centre-mirror"), "stored views of a training clip; the first serves tests"
     )
@@ -60,7 +64,7 @@ class TrainConfig:
     scale: str = _option("rms", "divide features by their root mean square", ("rms", "none"))
 
     # -- model (Section III-B and III-C)
-    streams: tuple[str, ...] = _option(STREAMS, "streams, comma separated", STREAMS)
+    streams: tuple[str, ...] = _option(STREAMS, f"some of {', '.join(STREAMS)}, and of --inputs")
     d_h: int = _option(256, "size of the LSTM's hidden state", low=1)
     d_att: int = _option(256, "width of the attention", low=1)
     attention: str = _option("window", "attended frames", ("none", "current", "window", "all"))
@@ -120,11 +124,26 @@ class TrainConfig:
         if self.fusion != "none" and self.classifier == "score":
             expected = "--classifier joint with fused attention, or --fusion none"
             raise ConfigError("--classifier", f"score with --fusion {self.fusion}", expected)
+        self._check_inputs()
         for name in ("frames", "test_frames"):
             if (frames := getattr(self, name)) > self.stored_frames:
                 expected = f"at most the {self.stored_frames} stored frames of a clip"
                 hint = "Raise --stored-frames (the features are then computed anew)."
                 raise ConfigError(f"--{name.replace('_', '-')}", f"{frames}", expected, hint)
+
+    def _check_inputs(self) -> None:
+        """Streams are known ones, or named once in --inputs with a function."""
+        own = settings.pairs("--inputs", self.inputs)
+        settings.check_names("--streams", self.streams, (*STREAMS, *own))
+        for name, function in own.items():
+            check_class(f"--inputs {name}", function, ("module:function",))
+            if not name.isidentifier() or name in NO_STREAMS:
+                raise ConfigError("--inputs", repr(name), "a plain name that has no other use")
+        for option in ("inputs", "input_networks", "input_weights"):
+            where = "--" + option.replace("_", "-")
+            for name in settings.pairs(where, getattr(self, option)):
+                if name not in self.streams or name not in own:
+                    raise ConfigError(where, name, "a stream that --inputs and --streams name")
 
     @property
     def head(self) -> str:
@@ -157,7 +176,7 @@ def _check(spec: Field[Any], value: Any) -> None:
     """One value against its field's type, choices and range."""
     where, kind, meta = "--" + spec.name.replace("_", "-"), _TYPES[spec.name], spec.metadata
     low, high = meta.get("low"), meta.get("high")
-    if kind is tuple:
+    if kind is tuple and value != spec.default:
         settings.check_names(where, value, meta["choices"])
     elif kind is int:
         settings.check_count(where, value, low, high)

@@ -167,21 +167,14 @@ def _row(state: Progress, model: RSTAN, validation: ClipFeatures, config: TrainC
     """Validate, and put the epoch into one row."""
     sums, frames = state.sums, config.test_frames
     held_out = evaluate(model, validation, config.head, frames, precision=config.precision)
+    n, rate = sums.batches, learning_rate(config, state.iteration - 1)
     return EpochLog(
-        epoch=state.epoch + 1,
-        iteration=state.iteration,
-        lr=learning_rate(config, state.iteration - 1),
-        main_loss=sums.main[0] / sums.batches,
-        aa_loss=sums.actor / sums.batches,
-        gradient_norm=sums.norm / sums.batches,
-        clipped=sums.clipped / sums.batches,
-        train_accuracy=sums.right[0] / sums.clips[0],
-        validation_loss=held_out.loss,
-        validation_accuracy=held_out.accuracy,
-        attention_share=held_out.attention_share,
+        state.epoch + 1, state.iteration, rate, sums.main[0] / n, sums.actor / n, sums.norm / n,
+        sums.clipped / n, sums.right[0] / sums.clips[0], held_out.loss, held_out.accuracy,
+        held_out.attention_share,
         second_loss=sums.main[1] / sums.batches if sums.clips[1] else None,
         second_accuracy=sums.right[1] / sums.clips[1] if sums.clips[1] else None,
-    )
+    )  # fmt: skip
 
 
 def _not_finite(

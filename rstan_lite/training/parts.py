@@ -21,7 +21,7 @@ from rstan_lite.features.pipeline import PARTS, ClipFeatures, prepare_parts
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError
 from rstan_lite.system.reading import disk_errors
-from rstan_lite.system.settings import default_cache, one_of
+from rstan_lite.system.settings import default_cache, one_of, pairs
 from rstan_lite.system.tensor_files import weights_hash
 from rstan_lite.system.threads import cores
 from rstan_lite.training.batches import measure_scales
@@ -39,7 +39,7 @@ class Parts:
     missing: clips that the lists name in vain. damaged: by part, and what was found in them.
     networks: each stream's weights file, and its hash. seen: see `networks_seen`.
     second: training clips of a second data set; second_shared: those that the first one judges by.
-    short_side, data: of the first data set, see `Description`.
+    short_side, data: of the first data set, see `Description`. code: see `FeatureSettings.code_of`.
     """
 
     train: ClipFeatures
@@ -55,6 +55,7 @@ class Parts:
     seen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     short_side: int = 0
     data: str = ""
+    code: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_parts(config: TrainConfig, progress: bool = True) -> Parts:
@@ -78,6 +79,7 @@ def load_parts(config: TrainConfig, progress: bool = True) -> Parts:
         seen=networks_seen(networks, dataset, config.dataset),  # now: without damaged clips
         short_side=dataset.short_side(),
         data=dataset.identity(),
+        code=feature_settings(config, networks).code_of(*config.streams),
     )
 
 
@@ -110,13 +112,15 @@ def find_sources(config: TrainConfig, progress: bool = True) -> Sources:
     dataset = open_dataset(config, progress)
     other, shared = _open_second(config, dataset, progress)
     named = {"appearance": config.appearance_weights, "motion": config.motion_weights}
-    networks = {}
+    named |= pairs("--input-weights", config.input_weights)
+    networks = dict.fromkeys(config.streams, "")
+    settings = feature_settings(config, networks)
     for stream in config.streams:
-        name = (config.motion_backbone if stream == "motion" else "") or config.backbone
-        backbone(name)  # a name that there isn't is said before its weights are looked for
-        found = find_network(dataset, name, stream, cache_folder(config), named[stream])
-        networks[stream] = str(found)
-    feature_settings(config, networks).places_of(config.views)  # complains before the work
+        settings.code_of(stream)  # what there isn't is said before weights are looked for
+        backbone(name := settings.backbone_of(stream))
+        cache, given = cache_folder(config), named.get(stream, "")
+        networks[stream] = str(find_network(dataset, name, stream, cache, given))
+    settings.places_of(config.views)  # complains before the work
     return Sources(dataset, other, networks, shared)
 
 

@@ -7,7 +7,7 @@ import io
 import json
 import platform
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import MOST, check_regular, disk_errors, read_json
 from rstan_lite.system.settings import check_count
+from rstan_lite.system.state_versions import Versions
 from rstan_lite.system.tensor_files import load_weights, read_state
-from rstan_lite.training.checkpoint import RESUME, EpochLog, Versions
+from rstan_lite.training.checkpoint import RESUME, EpochLog
 from rstan_lite.training.config import TrainConfig, differences, read_config
 
 CONFIG, METRICS, CONFUSION, LOG = "config.json", "metrics.json", "confusion.csv", "log.csv"
@@ -115,7 +116,7 @@ class Description:
     those of a second data set. scales: see ClipFeatures.
     networks: each stream's weights file and its hash. best_epoch: the epoch that was chosen.
     short_side: of the training clips' frames in pixels, at which a video's flow is computed; 0:
-    not known. data: the data set's identity.
+    not known. data: the data set's identity. code: see `FeatureSettings.code_of`.
     """
 
     model: dict[str, Any]
@@ -129,6 +130,7 @@ class Description:
     second_classes: tuple[str, ...] = ()
     short_side: int = 0
     data: str = ""
+    code: dict[str, str] = field(default_factory=dict)
 
 
 def save_model(folder: Path, model: RSTAN, description: Description) -> None:

@@ -20,15 +20,16 @@ from rstan_lite.model import RSTAN, RSTANConfig
 from rstan_lite.system.devices import choose_device, peak_gpu_memory, peak_memory
 from rstan_lite.system.errors import DataError
 from rstan_lite.system.files import alone, clear_parts
+from rstan_lite.system.state_versions import Versions
 from rstan_lite.system.tensor_files import weights_hash
 from rstan_lite.system.threads import for_work
 from rstan_lite.training import evaluation as judging
 from rstan_lite.training import run_folder
-from rstan_lite.training.checkpoint import RESUME, EpochLog, Progress, Versions
+from rstan_lite.training.checkpoint import RESUME, EpochLog, Progress
 from rstan_lite.training.config import TrainConfig, read_config
 from rstan_lite.training.evaluation import Evaluation, evaluate
 from rstan_lite.training.loop import Task, fit
-from rstan_lite.training.parts import Parts, load_parts, scaled, warn_of_seen
+from rstan_lite.training.parts import Parts, feature_settings, load_parts, scaled, warn_of_seen
 
 
 def build_model(
@@ -156,7 +157,7 @@ def _introduce(config: TrainConfig, parts: Parts, how: str) -> None:
 
 def _identity(parts: Parts) -> str:
     """Text that two runs share only if they train on the same clips, through the same networks."""
-    hashes = [found for _, found in parts.networks.values()]
+    hashes = [*(found for _, found in parts.networks.values()), *parts.code.values()]
     names = [*parts.train.names, "", *parts.validation.names, "", *hashes]
     if parts.second is not None:
         names += ["", *parts.second.names]
@@ -170,18 +171,11 @@ def write_results(
     """Finish a run's folder. results: of "validation" and "test". Returns what metrics.json has."""
     test, versions, device = results["test"], run_folder.versions(), next(model.parameters()).device
     about = run_folder.Description(
-        model=asdict(model.config),
-        head=config.head,
-        classes=parts.train.classes,
-        scales=dict(parts.train.scales),
-        networks=dict(parts.networks),
-        best_epoch=trained.best_epoch,
-        versions=versions,
-        second_head=config.second_head,
-        second_classes=parts.second.classes if parts.second is not None else (),
-        short_side=parts.short_side,
-        data=parts.data,
-    )
+        asdict(model.config), config.head, parts.train.classes, dict(parts.train.scales),
+        dict(parts.networks), trained.best_epoch, versions, config.second_head,
+        parts.second.classes if parts.second is not None else (), parts.short_side, parts.data,
+        dict(parts.code),
+    )  # fmt: skip
     run_folder.save_model(out, model, about)
     run_folder.write_log(out / run_folder.LOG, trained.log)
     for part, features in (("validation", parts.validation), ("test", parts.test)):
@@ -257,9 +251,11 @@ def _second(config: TrainConfig, parts: Parts, trained: Progress) -> dict[str, A
 
 def _networks(config: TrainConfig, parts: Parts) -> dict[str, dict[str, Any]]:
     """By stream: what made the features, and whether it has seen clips that are judged."""
-    presets = {"motion": config.motion_backbone or config.backbone, "appearance": config.backbone}
-    return {
-        stream: {"backbone": presets[stream], "hash": digest, "file": path}
-        | dict(parts.seen.get(stream, {}))
-        for stream, (path, digest) in parts.networks.items()
-    }
+    settings = feature_settings(config, dict.fromkeys(config.streams, ""))
+    found: dict[str, dict[str, Any]] = {}
+    for stream, (path, digest) in parts.networks.items():
+        found[stream] = {"backbone": settings.backbone_of(stream), "hash": digest, "file": path}
+        if function := settings.function_of(stream):
+            found[stream]["function"] = function
+        found[stream] |= parts.seen.get(stream, {})
+    return found

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -212,3 +214,83 @@ def test_streams_may_have_other_networks_but_not_other_grids(data, inputs, cache
     other = settings_for(networks, size=112, motion_size=100)  # 7 x 7 places both
     found = prepare_parts(data, ("test",), other, cache, workers=1)["test"]
     assert {s: found.cubes[s].shape[3] for s in STREAMS} == {"appearance": 49, "motion": 49}
+
+
+OWN = """
+import numpy as np
+import torch
+from torch import nn
+
+
+def six(frames, path, index):
+    assert path.is_file() and list(index) == sorted(index)
+    return np.concatenate([frames, 255 - frames], -1)[:, ::2, ::2]
+
+
+def network():
+    return nn.Sequential(nn.Conv2d(6, 8, 3, 16, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
+
+
+listed, one, tall = (lambda f, *_: list(f)), (lambda f, *_: f[:1]), (lambda f, *_: f[:, :9])
+flat, real = (lambda f, *_: f[..., 0]), (lambda f, *_: f / 2)
+"""
+
+
+@pytest.fixture
+def own(monkeypatch, tmp_path, networks):
+    """A module `own_pictures`, and settings whose third stream a function of it makes."""
+    (tmp_path / "own_pictures.py").write_text(OWN, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_pictures", raising=False)
+    weights = tmp_path / "own.safetensors"
+    torch.manual_seed(0)
+    save_file(import_module("own_pictures").network().state_dict(), weights)
+    own_network = "pose=python:own_pictures.network:1:2"
+
+    def made(function: str, network: str = own_network):
+        files = {**networks, "pose": weights if network else networks["appearance"]}
+        asked = {"inputs": (f"pose={function}",), "input_networks": (network,) if network else ()}
+        return settings_for(files, **asked)
+
+    return made
+
+
+def test_a_stream_of_ones_own_is_the_network_on_the_functions_pictures(
+    data, inputs, cache, own, tmp_path
+):
+    settings, clip = own("own_pictures:six"), data.test[1]
+    found = prepare_parts(data, ("test",), settings, cache, workers=1)["test"]
+    frames = inputs.read(clip, "frames").numpy()
+    pictures = np.concatenate([frames, 255 - frames], -1)[:, ::2, ::2]
+    geometry = view("centre", pictures.shape[1:3], 96)
+    seen = [np.dstack([geometry.frame(p[..., :3]), geometry.frame(p[..., 3:])]) for p in pictures]
+    net = extraction.load_network(settings, "pose")
+    with torch.no_grad():
+        alone = net.trunk(torch.from_numpy(np.stack(seen)).permute(0, 3, 1, 2) / 255)
+    stored = found.vectors["pose"][1][0].float()
+    torch.testing.assert_close(stored, alone["2"].flatten(1), atol=2e-3, rtol=2e-3)
+    assert sum(1 for _ in cache.glob("pose-*")) == 1
+    with (tmp_path / "own_pictures.py").open("a", encoding="utf-8") as file:
+        file.write("\n\nsame = six\n")  # another text of the module may mean other pictures
+    prepare_parts(data, ("test",), settings, cache, workers=1)
+    assert sum(1 for _ in cache.glob("pose-*")) == 2
+
+
+@pytest.mark.parametrize(
+    ("function", "network", "words"),
+    [
+        ("own_pictures:absent", "pose=python:own_pictures.network:1:2", "no attribute 'absent'"),
+        ("nowhere:six", "", "No module named 'nowhere'"),
+        ("own_pictures:six", "", r"images of puppetnet: found 6 channels \(pose\); expected 3"),
+        ("own_pictures:listed", "", "found a list; expected uint8"),
+        ("own_pictures:one", "", r"found uint8 \(1, 48, 64, 3\); expected uint8 \(5, h, w"),
+        ("own_pictures:tall", "", r"\(5, 9, 64, 3\); .*48 to 64 of the frames"),
+        ("own_pictures:flat", "", r"uint8 \(5, 48, 64\)"),
+        ("own_pictures:real", "", r"float64 \(5, 48, 64, 3\)"),
+    ],
+)
+def test_pictures_that_do_not_fit_are_named_with_their_function(
+    data, inputs, tmp_path, own, function, network, words
+):
+    with pytest.raises(ConfigError, match=words):
+        prepare_parts(data, ("test",), own(function, network), tmp_path / "cache", workers=1)

@@ -17,6 +17,7 @@ from small_runs import as_words, small_options
 import rstan_lite
 from rstan_lite.data.datasets import open_clips
 from rstan_lite.data.own_clips import OwnClips
+from rstan_lite.lab.model_card import CARD
 from rstan_lite.lab.scores import read_predictions
 from rstan_lite.model import RSTANConfig
 
@@ -91,6 +92,24 @@ def test_own_network(run, place, tmp_path):
     assert model.config.backbone == "python:own_network.make:0:2"
     assert model.network.config.d_cv["appearance"] == 32
     assert set(model.predict(place / "clips" / "push" / "push0.avi")) == set(STEPS)
+
+
+def test_own_stream(run, place, tmp_path):
+    weights = ["--appearance-weights", str(place / "appearance.safetensors")]
+    run("own_stream.py", place / "clips", tmp_path / "run", *options(place), *weights)
+    model = rstan_lite.load(tmp_path / "run")
+    assert model.network.config.streams == ("appearance", "motion", "edges")
+    look = model.attend(place / "clips" / "push" / "push0.avi")
+    assert set(look.maps) == {"appearance", "motion", "edges", "fused"}
+    card = (tmp_path / "run" / CARD).read_text(encoding="utf-8")
+    assert "on images that `own_stream:edges` makes" in card
+    model.save_pretrained(tmp_path / "saved")
+    found = tmp_path / "saved" / "checkpoint.json"
+    text = found.read_text(encoding="utf-8")
+    found.write_text(re.sub(r'("own_stream": )"\w+"', r'\1"another"', text), encoding="utf-8")
+    with pytest.warns(UserWarning, match="own_stream is another than when the run was trained"):
+        again = rstan_lite.load(tmp_path / "saved").predict(place / "clips" / "push" / "push0.avi")
+    assert again == model.predict(place / "clips" / "push" / "push0.avi")
 
 
 def test_own_attention(run, place, tmp_path, capsys, monkeypatch):

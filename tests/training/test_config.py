@@ -69,6 +69,11 @@ def test_milestone_keeps_its_place_when_iterations_change():
         (("--dataset", "kinetics"), ("--dataset", "puppets, jhmdb")),
         (("--streams", "appearance,sound"), ("--streams", "appearance, motion")),
         (("--streams", ""), ("--streams", "nothing")),
+        (("--inputs", "edges"), ("--inputs", "'edges'", "NAME=VALUE")),
+        (("--inputs", "edges=own:edges"), ("--inputs", "edges")),  # not among --streams
+        (("--inputs", "edges=own.edges"), ("--inputs edges", "module:function")),
+        (("--inputs", "fused=own:edges", "--streams", "fused"), ("--inputs", "'fused'")),
+        (("--input-weights", "motion=file"), ("--input-weights", "found motion")),
         (("--d-h", "many"), ("--d-h", "'many'", "int")),
         (("--lr", "nan"), ("--lr", "nan")),
         (("--split", "4"), ("--split", "from 1 to 3")),

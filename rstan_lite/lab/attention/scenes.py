@@ -188,7 +188,7 @@ class Stage:
                 masks = self.dataset.silhouettes(clip, frames)
 
             def read(one: Checkpoint) -> predict.VideoInputs:
-                return predict.clip_inputs(frames, masks, one.config)
+                return predict.clip_inputs(frames, masks, one.config, clip.path)
 
             self._scenes[title] = scene_of(read, self.checkpoints, title, clip.action)
         return self._scenes[title]

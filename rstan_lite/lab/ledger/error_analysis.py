@@ -258,7 +258,7 @@ def _open(
     if seed not in entry.seeds:
         raise CheckpointError(folder, "no finished run", f"one of the seeds {list(entry.seeds)}")
     run = open_checkpoint(folder, root=root, cache=cache)
-    networks, dataset = check_networks(run.description.networks), open_dataset(run.config)
+    networks, dataset = check_networks(run.description), open_dataset(run.config)
     features = load_part(run.config, "test", networks, dataset)
     place = {name: i for i, name in enumerate(features.names)}
     if gone := sum(name not in place for name in ledger.clips):

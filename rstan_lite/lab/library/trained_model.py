@@ -104,6 +104,7 @@ class TrainedModel(ModelHubMixin):
             networks[stream] = (name, digest)
         places = "root", "second_root", "cache", "appearance_weights", "motion_weights"
         here: dict[str, Any] = dict.fromkeys(places, "")  # of this machine: nobody else's
+        here["input_weights"] = ()
         if self.config.flow_weights:
             here["flow_weights"] = f"flow{Path(self.config.flow_weights).suffix}"
             _copy(Path(self.config.flow_weights), save_directory / here["flow_weights"])

@@ -34,7 +34,7 @@ from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError, RstanError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import check_root, read_json
-from rstan_lite.system.settings import require_libraries
+from rstan_lite.system.settings import pairs, require_libraries
 from rstan_lite.system.tables import progress_bar
 from rstan_lite.training import parts
 from rstan_lite.training.config import TrainConfig
@@ -60,7 +60,8 @@ FOLDERS = ("root", "second_root", "cache", "appearance_weights", "motion_weights
 DATA = (
     "dataset", "root", "split", "missing", "validation", "fold", "cache", "streams",
     "backbone", "appearance_weights", "size", "motion_backbone", "motion_weights", "motion_size",
-    "flow", "flow_weights", "camera", "stored_frames", "views",
+    "flow", "flow_weights", "camera", "inputs", "input_networks", "input_weights", "stored_frames",
+    "views",
     "second_dataset", "second_root", "second_split",
 )  # fmt: skip
 RECORD = "sweep.json"  # in a sweep's folder: what it is of
@@ -319,6 +320,8 @@ def extract(client: Client, config: TrainConfig, progress: bool = True) -> int:
 
     given = {name: getattr(config, name) for name in FOLDERS}
     absolute: dict[str, Any] = {k: str(Path(v).absolute()) for k, v in given.items() if v}
+    files = pairs("--input-weights", config.input_weights).items()
+    absolute["input_weights"] = tuple(f"{k}={Path(v).absolute()}" for k, v in files)
     config = replace(config, **absolute)  # a worker may run in another folder
     sources = parts.find_sources(config)
     own: list[Any] = [(config, sources.dataset, PARTS)]
