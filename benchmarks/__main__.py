@@ -121,6 +121,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each timing")
     parser.add_argument("--threads", type=int, default=2, help="threads on the CPU")
     parser.add_argument("--per-core", type=int, default=1, help="busy processes a core, of `busy`")
+    names = "tiny,course"  # the tour takes minutes
+    parser.add_argument("--busy", default=names, help=f"commands of `busy`: {names},tour")
     parser.add_argument("--parts", default=",".join(PARTS), help="of: " + ", ".join(PARTS))
     sizes = ",".join([*PAPER, *SMALL])
     parser.add_argument("--sizes", default=sizes, help=f"sizes of `speed`, of: {sizes}")
@@ -149,7 +151,9 @@ def main() -> int:
         "inputs": lambda: measure(Path(arguments.root) if arguments.root else None),
         "startup": lambda: startup(arguments.rounds),
         "explorer": lambda: explorer(arguments.rounds),
-        "busy": lambda: busy.measure(arguments.rounds, arguments.per_core),
+        "busy": lambda: busy.measure(
+            arguments.rounds, arguments.per_core, arguments.busy.split(",")
+        ),
     }
     for part in parts:
         found = work[part]()

@@ -1,7 +1,8 @@
-"""Trainings beside other work: how much longer they take if every core is busy.
+"""Trainings and the tour beside other work: how much longer they take if every core is busy.
 
-Each round trains once alone and once beside as many busy processes per core as asked, in turn, so
-that both meet the same other load of the machine. Clips and features are made before.
+Each round runs once alone and once beside as many busy processes per core as asked, in turn, so
+that both meet the same other load of the machine. Clips and features of trainings are made before;
+a tour makes its own.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,12 @@ import psutil
 
 from rstan_lite.system.threads import cores, environment
 
-PROFILES = {"tiny": (), "course": ("--backbone", "puppetnet", "--iterations", "60")}
+TRAIN = ("train", "--dataset", "puppets", "--quiet", "--out", "{out}", "--profile")
+COMMANDS = {
+    "tiny": (*TRAIN, "tiny"),
+    "course": (*TRAIN, "course", "--backbone", "puppetnet", "--iterations", "60"),
+    "tour": ("tour", "-p", "out={out}"),
+}
 WAYS = ("alone", "busy")
 
 
@@ -36,37 +42,37 @@ def busy(processes: int) -> Iterator[None]:
             process.wait()
 
 
-def train(profile: str, out: Path) -> float:
-    """Seconds of a command that trains on generated clips."""
-    words = ["train", "--dataset", "puppets", "--profile", profile, "--out", str(out), "--quiet"]
+def run(name: str, out: Path) -> float:
+    """Seconds of one of the COMMANDS, which writes into a folder."""
+    words = [word.format(out=out) for word in COMMANDS[name]]
+    command = [sys.executable, "-m", "rstan_lite", *words]
+    own = {"RSTAN_CACHE": str(out / "cache")} if name == "tour" else {}
     start = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-m", "rstan_lite", *words, *PROFILES[profile]],
-        check=True,
-        capture_output=True,
-        env=environment(),
-    )
+    done = subprocess.run(command, capture_output=True, env=environment() | own, encoding="utf-8")
+    if done.returncode:
+        sys.exit(f"{name} ended with {done.returncode}: {done.stderr[-2000:]}")
     return time.perf_counter() - start
 
 
-def measure(rounds: int, per_core: int = 1) -> dict[str, dict[str, Any]]:
-    """For each profile: seconds of both ways by round, medians, their ratio, and the load before.
+def measure(rounds: int, per_core: int, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """For each command: seconds of both ways by round, medians, their ratio, and the load before.
 
-    per_core: busy processes for each core.
+    per_core: busy processes for each core. names: of COMMANDS.
     """
     found: dict[str, dict[str, Any]] = {}
-    for profile in PROFILES:
+    for name in names:
         seconds: dict[str, list[float]] = {way: [] for way in WAYS}
         with tempfile.TemporaryDirectory() as folder:
-            train(profile, Path(folder) / "first")  # makes clips and features
+            if name != "tour":
+                run(name, Path(folder) / "first")  # makes clips and features
             load = psutil.getloadavg()[0]
             for i in range(rounds):
                 for way in WAYS if i % 2 == 0 else reversed(WAYS):
                     with busy(per_core * cores() if way == "busy" else 0):
-                        seconds[way].append(train(profile, Path(folder) / f"{way}-{i}"))
+                        seconds[way].append(run(name, Path(folder) / f"{way}-{i}"))
         middle = {way: statistics.median(seconds[way]) for way in WAYS}
         ratios = [b / a for a, b in zip(seconds["alone"], seconds["busy"], strict=True)]
-        found[profile] = {
+        found[name] = {
             "seconds": seconds,
             "medians": middle,
             "ratio": statistics.median(ratios),
@@ -74,7 +80,5 @@ def measure(rounds: int, per_core: int = 1) -> dict[str, dict[str, Any]]:
             "load": load,
         }
         said = ", ".join(f"{way} {value:.1f} s" for way, value in middle.items())
-        print(
-            f"{profile}: {said}, x{found[profile]['ratio']:.2f}; load before {load:.1f}", flush=True
-        )
+        print(f"{name}: {said}, x{found[name]['ratio']:.2f}; load before {load:.1f}", flush=True)
     return found

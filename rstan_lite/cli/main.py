@@ -66,13 +66,14 @@ def _run(argv: Sequence[str] | None) -> int:
         require_libraries("--completion", {"shtab": "shtab"}, "completion")
         print(import_module("shtab").complete(parser, arguments.completion))
         return 0
-    if arguments.command is None:
+    if arguments.command is None and not unknown:
         parser.print_help()
         return 0
     if arguments.command == "lab":
         arguments.others = unknown
     elif unknown:
-        raise _unknown(unknown, arguments.command, subparsers.choices[arguments.command])
+        choices = subparsers.choices
+        raise _unknown(unknown, arguments.command or "", choices.get(arguments.command, parser))
     return int(arguments.func(arguments) or 0)
 
 
@@ -81,4 +82,4 @@ def _unknown(unknown: list[str], command: str, parser: argparse.ArgumentParser) 
     options = [o for o in parser._option_string_actions if o.startswith("--")]
     name = unknown[0].partition("=")[0]
     hint = nearest(name, options)
-    return ConfigError(f"rstan-lite {command}", f"the option {name}", one_of(options), hint)
+    return ConfigError(f"rstan-lite {command}".strip(), f"the option {name}", one_of(options), hint)

@@ -3,11 +3,12 @@
 import json
 from dataclasses import replace
 
+import psutil
 import pytest
 import torch
 from training.synthetic import make_parts
 
-from benchmarks import explorer, gpu
+from benchmarks import busy, explorer, gpu
 from benchmarks.cases import Bench, Sizes
 
 TINY = Sizes(2, 4, 6, 5, "window", places=4, d_h=8, d_att=4, classes=3)
@@ -33,6 +34,18 @@ def test_the_explorers_moves_are_drawn_and_compared(monkeypatch):
     assert set(found) == {"matplotlib", "everything", "Fig. 7"}
     assert found["matplotlib"]["ratio"] == 1
     assert all(row["cpu_seconds"] > 0 for row in found.values())
+
+
+def test_commands_beside_busy_processes(monkeypatch):
+    monkeypatch.setattr(busy, "COMMANDS", {"short": ("--version",), "wrong": ("--versoin",)})
+    found = busy.measure(2, 1, ["short"])["short"]
+    assert set(found["medians"]) == {"alone", "busy"}
+    assert all(len(seconds) == 2 and min(seconds) > 0 for seconds in found["seconds"].values())
+    assert found["ratio"] > 0
+    assert found["processes"] == busy.cores()
+    assert not psutil.Process().children()
+    with pytest.raises(SystemExit, match=r"wrong ended with 2: .*--versoin"):
+        busy.measure(1, 1, ["wrong"])
 
 
 OF_GPU = Sizes(2, 3, 6, 5, "window", places=9, d_h=8, d_att=4, classes=21)
