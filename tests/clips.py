@@ -4,6 +4,7 @@ import struct
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -77,8 +78,11 @@ def write_video(
     times: Sequence[float] | None = None,
     options: dict[str, str] | None = None,
     rate: int = 30,
+    pixel: Fraction = Fraction(0),
 ) -> Path:
     """A video: MPEG-4 in an AVI, else H.264. times: of each frame, in seconds, at any rate.
+
+    pixel: its width over its height; 0: not said.
 
     The same frames give the same bytes: else Matroska's random IDs differ, now and then in length.
     """
@@ -86,6 +90,7 @@ def write_video(
         codec = "mpeg4" if path.suffix == ".avi" else "libx264"
         stream = container.add_stream(codec, rate=rate, options=options or {})
         stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], "yuv420p"
+        stream.codec_context.sample_aspect_ratio = pixel
         if times is not None:
             stream.codec_context.time_base = Fraction(1, 1000)
         for i, picture in enumerate(frames):
@@ -97,9 +102,33 @@ def write_video(
     return path
 
 
-def write_turned(path: Path, frames: Sequence[np.ndarray], matrix: tuple[int, ...]) -> Path:
+def write_cut(path: Path, frames: np.ndarray) -> Path:
+    """Frames from number 6 on, cut out of a video by stream copy at an open key frame.
+
+    A stream of one small picture stands first.
+    """
+    options = {"x264-params": "keyint=6:min-keyint=6:open-gop=1:bframes=3:b-adapt=0:scenecut=0"}
+    whole = write_video(path.with_name(f"whole{path.suffix}"), frames, options=options)
+    with av.open(str(whole)) as source, av.open(str(path), "w") as box:
+        preview = box.add_stream("libx264", rate=30)
+        preview.height, preview.width, preview.pix_fmt = 32, 32, "yuv420p"
+        stream, started = box.add_stream_from_template(source.streams.video[0]), 0
+        small = av.VideoFrame.from_ndarray(np.ascontiguousarray(frames[0, :32, :32]))
+        box.mux([*preview.encode(small), *preview.encode()])
+        for packet in source.demux(video=0):
+            started += packet.is_keyframe
+            if started > 1 and packet.dts is not None:
+                packet.stream = stream
+                box.mux(packet)
+    whole.unlink()
+    return path
+
+
+def write_turned(
+    path: Path, frames: Sequence[np.ndarray], matrix: tuple[int, ...], **how: Any
+) -> Path:
     """An MP4 whose display matrix (a, b, c, d) turns its frames, as a phone writes it."""
-    raw = bytearray(write_video(path, frames).read_bytes())
+    raw = bytearray(write_video(path, frames, **how).read_bytes())
     a, b, c, d = (number << 16 for number in matrix)
     struct.pack_into(">9i", raw, raw.index(b"tkhd") + 44, a, b, 0, c, d, 0, 0, 0, 1 << 30)
     path.write_bytes(raw)

@@ -104,7 +104,8 @@ def _clips_in(action: Path) -> Iterator[tuple[str, tuple[Path, str]]]:
     seen: dict[str, Path] = {}
     for path in _videos_below(action):
         name = path.name if path.is_dir() else path.stem
-        check_name(str(path), name)
+        for one in (action.name, name):
+            check_name(str(path), one)
         if name in seen:
             raise DataError(path, f"a second clip {name}, beside {seen[name]}", "names that differ")
         seen[name] = path
@@ -114,13 +115,10 @@ def _clips_in(action: Path) -> Iterator[tuple[str, tuple[Path, str]]]:
 
 def _videos_below(folder: Path) -> Iterator[Path]:
     for path in sorted(p for p in folder.iterdir() if p.name[0] not in "._"):
-        if not path.is_dir():
-            if path.suffix.lower() in VIDEOS:
-                yield path
-        elif any(p.suffix.lower() in SUFFIXES for p in path.iterdir()):
-            yield path
-        else:
+        if path.is_dir() and not any(p.suffix.lower() in SUFFIXES for p in path.iterdir()):
             yield from _videos_below(path)
+        elif path.is_dir() or path.suffix.lower() in VIDEOS:
+            yield path
 
 
 # -- lists
@@ -158,12 +156,11 @@ def _unique(path: Path, rows: Iterable[_Row]) -> dict[tuple[str, str], tuple[str
 def _table(path: Path) -> Iterator[_Row]:
     """Rows of a CSV file with a header; the separator may be a comma, semicolon or tab."""
     text = read_text(path, DataError, "a table with the columns clip, class, part").lstrip("\ufeff")
-    head = text.partition("\n")[0]
-    reader = csv.DictReader(io.StringIO(text), delimiter=max(",;\t", key=head.count))
-    columns = [name.strip().lower() for name in reader.fieldnames or ()]
+    separator = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.DictReader(io.StringIO(text), delimiter=separator)
+    reader.fieldnames = columns = [name.strip().lower() for name in reader.fieldnames or ()]
     if missing := {"clip", "class", "part"} - set(columns):
         raise DataError(path, f"columns {', '.join(columns)}", f"also {', '.join(sorted(missing))}")
-    reader.fieldnames = columns
     for row in reader:
         where = f"{path}, line {reader.line_num}"
         clip, action, part, source = (

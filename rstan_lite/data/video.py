@@ -50,11 +50,11 @@ def read_frames(path: str | Path) -> np.ndarray:
     """
     path, frames, used = Path(path), [], 0
     for frame in decode_video(path):
-        used += 3 * frame.width * frame.height
+        frames.append(upright(frame))
+        used += frames[-1].nbytes
         if used > MAX_BYTES:
             found = f"more than {MAX_BYTES >> 20} MiB of decoded frames"
             raise DataError(path, found, "a short clip", "Cut the video first.")
-        frames.append(upright(frame))
     check_one_size(path, frames)
     return np.stack(frames)
 
@@ -68,6 +68,7 @@ def decode_video(path: Path) -> Generator[av.VideoFrame]:
                 if frame.is_corrupt:
                     raise ValueError(f"frame {count} is damaged")
                 count += 1
+                frame.opaque = packet.stream.sample_aspect_ratio  # for `upright`
                 yield frame
     if not count:
         raise DataError(path, "0 frames", "at least one frame", AGAIN)
@@ -118,15 +119,17 @@ def _playable(packets: Iterable[av.Packet], listed: int) -> Iterator[av.Packet]:
 
 
 def upright(frame: av.VideoFrame, side: int = 0, enlarge: bool = False) -> np.ndarray:
-    """A frame as it is to be shown, uint8 RGB (H, W, 3): turned as a phone's display matrix says.
+    """A frame as players show it, uint8 RGB (H, W, 3): upright by its matrix, its pixels square.
 
     side: length that the short side is shrunk to, in pixels; 0: as it is. enlarge: shorter ones are
     brought to it as well.
     The matrix moves a pixel from (x, y) to (a x + c y, b x + d y): a quarter turn swaps the axes.
     """
-    share, is_hdr = side / min(frame.height, frame.width), frame.color_trc == PQ
-    if share and (share < 1 or enlarge):  # while the colours are converted: that is cheapest
-        size = round(frame.width * share), round(frame.height * share)
+    pixel = min(max(float(cast("float", frame.opaque) or 1), 1 / 4), 4)  # width over height
+    width, height, is_hdr = round(frame.width * pixel) or 1, frame.height, frame.color_trc == PQ
+    share = min(side / min(height, width) or 1, float("inf") if enlarge else 1)
+    size = round(width * share), round(height * share)
+    if size != (frame.width, frame.height):  # while the colours are converted: that is cheapest
         how = "AREA" if share < 1 else "BILINEAR"
         frame = frame.reformat(*size, "rgb24", interpolation=how, threads=1)
     picture = frame.to_ndarray(format="rgb24", threads=1)  # else each frame starts some of its own

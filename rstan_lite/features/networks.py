@@ -19,6 +19,7 @@ from rstan_lite.data.clips import ClipDataset
 from rstan_lite.data.splits import part_name
 from rstan_lite.features.architectures import BNINCEPTION, BNINCEPTION_URL, first_convolution
 from rstan_lite.features.backbones import STREAMS, Backbone, FeatureNet, build
+from rstan_lite.features.store import digest
 from rstan_lite.system.errors import CheckpointError
 from rstan_lite.system.reading import check_regular, read_json
 from rstan_lite.system.settings import require_libraries
@@ -40,10 +41,13 @@ def shipped(stream: str) -> Path:
 
 def split_name(dataset: ClipDataset) -> dict[str, Any]:
     """What names a training part: networks tuned on it must not be tested on other splits."""
-    fold = {"fold": dataset.fold} if dataset.fold else {}  # else as before there were folds
-    held = sorted(clip.name for clip in dataset.validation)
-    named = {"dataset": dataset.identity(), "split": dataset.split}
-    return {**named, "train": len(dataset.train), "validation": held, **fold}
+    named: dict[str, Any] = {"dataset": dataset.identity(), "split": dataset.split}
+    named |= {"train": len(dataset.train), "validation": sorted(c.name for c in dataset.validation)}
+    if dataset.NAME in ("", "folder"):  # people's own: other clips may have these names as well
+        paths = {c.name: (c.path, *c.path.glob("*")) for c in dataset.train + dataset.validation}
+        files = {name: [p.stat().st_size for p in ps if p.is_file()] for name, ps in paths.items()}
+        named["sizes"] = digest({name: sum(sizes) for name, sizes in files.items()})
+    return named | ({"fold": dataset.fold} if dataset.fold else {})  # as before there were folds
 
 
 def find_network(
@@ -93,7 +97,8 @@ def _unseen(dataset: ClipDataset, card: dict[str, Any]) -> bool:
     tuned, here = card["split"], split_name(dataset)
     if {clip.name for clip in dataset.test} & set(card.get("trained_on", {}).get("clips", ())):
         return False  # its folds were cut in another way
-    same = all(tuned.get(name) == here.get(name) for name in ("dataset", "split", "fold"))
+    known = ("dataset", "split", "fold", *{"sizes"} & tuned.keys())  # older cards lack sizes
+    same = all(tuned.get(name) == here.get(name) for name in known)
     return same and set(here["validation"]) <= set(tuned["validation"])
 
 

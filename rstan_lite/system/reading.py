@@ -74,6 +74,7 @@ def read_text(
     try:
         return Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
+        hint = hint or "Save it as UTF-8." * isinstance(error, UnicodeError)
         raise kind(path, f"an unreadable file ({error})", expected, hint) from error
 
 

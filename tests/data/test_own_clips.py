@@ -1,5 +1,7 @@
 """Clips of your own: folders, lists, masks, and readers from outside of the package."""
 
+import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ from small_runs import train_command, write_networks
 from rstan_lite.cli.main import main
 from rstan_lite.data.datasets import open_clips
 from rstan_lite.data.own_clips import OwnClips
+from rstan_lite.features.networks import find_network, split_name
 from rstan_lite.system.errors import ConfigError, DataError
 
 FRAMES = 8
@@ -109,15 +112,24 @@ def test_masks_may_be_mat_npz_or_png_and_of_some_clips(root):
         ("split.csv", "clip,class,part\n009,push,train\n", "1 of the 1 clips of split 1 missing"),
         ("split.csv", "clip,class,part\n000,push,train\n001,push,test\n", "on both sides"),
         ("split.csv", "clip,class,part\n", "an empty list"),
+        ("split.csv", "clip,class,part\n", "Save it as UTF-8"),
         ("train.txt", "push/000.mp4\n", "'push/000.mp4'; expected '<class>/<clip> <label>'"),
     ],
 )  # fmt: skip
 def test_bad_lists_are_refused_with_their_place(root, file, text, found):
-    (root / file).write_text(text, encoding="utf-8")
+    (root / file).write_text(text, encoding="utf-16" if "UTF" in found else "utf-8")
     (root / "test.txt").write_text("pick/000 2\n", encoding="utf-8")
     with pytest.raises(DataError, match=found) as caught:
         OwnClips(root, validation=0.0)
     assert str(root) in str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize("name", [b"caf\xe9", b"a\nb", b"x" * 210])
+def test_a_class_whose_name_nothing_can_store_is_refused(root, name):
+    (root / "push").rename(root / os.fsdecode(name))
+    with pytest.raises(DataError, match=r"a plain clip name|at most 200"):
+        OwnClips(root)
 
 
 def test_classes_of_one_source_each_cannot_be_tested(root):
@@ -197,3 +209,29 @@ def test_a_reader_from_outside_is_named_by_its_module(root, tmp_path, monkeypatc
 def test_a_name_that_is_no_reader_is_said(root, name, found):
     with pytest.raises(ConfigError, match=found):
         open_clips(name, root)
+
+
+@pytest.mark.parametrize("images", [False, True])
+def test_a_network_of_other_clips_with_these_names_is_not_taken(root, tmp_path, images):
+    if images:
+        for path in list(root.rglob("*.AVI")):
+            path.with_suffix("").mkdir()
+            path.rename(path.with_suffix("") / "1.png")
+    data = OwnClips(root)
+    path = tmp_path / "cache" / "tuned" / "motion-1.safetensors"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"")
+
+    def found():
+        return find_network(data, "puppetnet", "motion", tmp_path / "cache") == path
+
+    for old in (False, True):  # a card of before sizes were written
+        split = split_name(data)
+        if old:
+            del split["sizes"]
+        card = {"backbone": "puppetnet", "split": split, "best": {"validation_accuracy": 1}}
+        path.with_suffix(".json").write_text(json.dumps(card), encoding="utf-8")
+        assert found()
+        clip = data.train[0].path / "1.png" if images else data.train[0].path
+        clip.write_bytes(clip.read_bytes() + b"0")
+        assert found() == old

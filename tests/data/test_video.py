@@ -2,13 +2,14 @@
 
 import shutil
 import struct
+from fractions import Fraction
 
 import av
 import cv2
 import numpy as np
 import psutil
 import pytest
-from clips import clip_arrays, write_avi, write_turned, write_video
+from clips import clip_arrays, write_avi, write_cut, write_turned, write_video
 
 from rstan_lite.data.jhmdb import JHMDB
 from rstan_lite.data.video import decode_video, read_frames, read_images, upright
@@ -136,17 +137,9 @@ def test_a_container_under_another_ending(tmp_path):
 
 def test_a_cut_at_an_open_key_frame_is_read_from_there(tmp_path):
     """Frames that are shown before the key frame refer to what the cut took away."""
-    options = {"x264-params": "keyint=6:min-keyint=6:open-gop=1:bframes=3:b-adapt=0:scenecut=0"}
-    whole, path = write_video(tmp_path / "whole.mkv", MADE, options=options), tmp_path / "cut.mkv"
-    with av.open(str(whole)) as source, av.open(str(path), "w") as box:
-        stream, started = box.add_stream_from_template(source.streams.video[0]), 0
-        for packet in source.demux(video=0):
-            started += packet.is_keyframe
-            if started > 1 and packet.dts is not None:
-                packet.stream = stream
-                box.mux(packet)
+    path = write_cut(tmp_path / "cut.mkv", MADE)
     with av.open(str(path)) as box:
-        first, *others = (packet.pts for packet in box.demux(video=0) if packet.size)
+        first, *others = (packet.pts for packet in box.demux(video=1) if packet.size)
     assert min(others) < first  # the cut has such frames
     assert near(read_frames(path), MADE[6:])
 
@@ -167,6 +160,16 @@ def test_frames_are_brought_to_a_size(tmp_path):
         assert kept[0].shape == (height, height * 64 // 48, 3)
         expected = cv2.resize(MADE[0], kept[0].shape[1::-1], interpolation=cv2.INTER_AREA)
         assert near(kept[0], expected)
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mkv", ".avi"])
+def test_pixels_that_are_not_square_are_shown_as_players_do(tmp_path, ending):
+    """A camera of HDV or AVCHD stores 1440 pixels of 1920."""
+    narrow = [cv2.resize(frame, (48, 48)) for frame in MADE]
+    path = write_video(tmp_path / f"camera{ending}", narrow, pixel=Fraction(4, 3))
+    assert near(read_frames(path), MADE)
+    kept, _, _ = sample_video(path, lambda n: [0], 24)
+    assert near(kept[0], cv2.resize(MADE[0], (32, 24), interpolation=cv2.INTER_AREA))
 
 
 @pytest.mark.parametrize("ending", [".mp4", ".mkv", ".avi"])
