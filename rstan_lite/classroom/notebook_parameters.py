@@ -48,8 +48,9 @@ def load_notebook(path: str | PathLike[str]) -> dict[str, Any]:
             lines = cell["source"]
             cell["source"] = lines if isinstance(lines, str) else "".join(lines)
             cell["cell_type"]
-    except (TypeError, KeyError):
-        found = "JSON without a list of cells"
+        content["metadata"].keys()
+    except (TypeError, KeyError, AttributeError):
+        found = "JSON without a list of cells and metadata"
         raise NotebookError(path, found, "a notebook of format 4") from None
     return dict(content)
 

@@ -3,7 +3,6 @@
 import contextlib
 import io
 import os
-import resource
 import shutil
 import traceback
 import warnings
@@ -126,6 +125,8 @@ def _place(error: BaseException) -> str:
 
 def limit() -> None:
     """Begin the process: without a place to print to, and with so much memory."""
+    import resource  # Windows has none
+
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
