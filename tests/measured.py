@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import nbformat
 import psutil
+import pytest
 
 from rstan_lite.classroom import notebook_parameters
 from rstan_lite.classroom.copies import make_copy
@@ -20,6 +21,9 @@ ROOT = Path(__file__).parents[1]
 OFFLINE = Path(__file__).parent / "offline"
 ATTEMPT = "student-attempt"  # the id of the cell that tries the student copy's exercises
 MOST = 600  # seconds after which a run is given up
+sends_signals = pytest.mark.skipif(
+    sys.platform == "win32", reason="a process of Windows hears nothing of others"
+)
 
 
 class Measured(NamedTuple):

@@ -65,7 +65,8 @@ def test_probes_survive_broken_libraries(tmp_path: Path) -> None:
 
 
 def test_probe_survives_a_slow_python() -> None:
-    assert machine.probe_torch(timeout=0.001) == {"error": "no end within 0.001 s"}
+    late = "no end within 0.001 s: it hangs, or this machine is very busy"
+    assert machine.probe_torch(timeout=0.001) == {"error": late}
 
 
 def test_gpu() -> None:

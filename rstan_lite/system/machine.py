@@ -31,6 +31,7 @@ MODULES = {  # of distributions whose module has another name
 }
 JUPYTER = ("ipykernel", "ipywidgets", "jupyterlab", "latex2mathml", "nbconvert", "papermill")
 MEMORY_NEEDED = 3.0  # GiB, what the tour stays under
+PATIENCE = 600.0  # s: on a busy machine all imports take minutes
 DISK_NEEDED = 5.0  # GiB, room for features of JHMDB and for runs
 NOTEBOOKS = "Notebooks need them: pip install -e '.[notebooks]'. Training does not."
 REINSTALL = "Install again: pip install -e . (or make .venv/.installed) in the checkout."
@@ -95,14 +96,14 @@ def as_table(checks: Sequence[Check]) -> str:
     return "\n".join([*aligned(rows), "", summary])
 
 
-def probe_torch(python: str = sys.executable, timeout: float = 180.0) -> dict[str, Any]:
+def probe_torch(python: str = sys.executable, timeout: float = PATIENCE) -> dict[str, Any]:
     """What torch says of itself in a process of its own; {"error": why} where it says nothing."""
     said, why = _probe(python, _TORCH_PROBE, [], timeout)
     return {"error": why} if why else dict(said[-1])
 
 
 def probe_libraries(
-    modules: Sequence[str], python: str = sys.executable, timeout: float = 180.0
+    modules: Sequence[str], python: str = sys.executable, timeout: float = PATIENCE
 ) -> dict[str, str]:
     """Why each module can't be imported, "" where it can, as a process of its own found out."""
     said, why = _probe(python, _LIBRARY_PROBE, modules, timeout)
@@ -125,7 +126,8 @@ def _probe(
             complaint = done.stderr.decode(errors="replace").strip().splitlines()
             why = complaint[-1][:300] if complaint else f"it ended with {done.returncode}"
     except subprocess.TimeoutExpired as error:
-        printed, why = error.stdout or b"", f"no end within {timeout:g} s"
+        printed = error.stdout or b""
+        why = f"no end within {timeout:g} s: it hangs, or this machine is very busy"
     lines = printed.decode(errors="replace").splitlines()
     return [json.loads(line[5:]) for line in lines if line.startswith("said ")], why
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from measured import until
+from measured import sends_signals, until
 
 from rstan_lite.classroom import run_notebook
 from rstan_lite.classroom.notebook_parameters import (
@@ -127,6 +127,7 @@ except KeyboardInterrupt:
 """
 
 
+@sends_signals
 @pytest.mark.usefixtures("signals")
 def test_the_running_cell_is_interrupted_and_no_other_runs(tmp_path: Path) -> None:
     path = write(tmp_path / "n.ipynb", WORK, "Path('next').touch()")

@@ -3,13 +3,11 @@
 import hashlib
 import json
 import os
-import pty
 import random
 import re
 import signal
 import subprocess
 import sys
-import termios
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +19,8 @@ from small_runs import write_networks
 from rstan_lite.cli import main
 from rstan_lite.puppets import generate
 from rstan_lite.system.errors import ConfigError
+
+pty, termios = map(pytest.importorskip, ("pty", "termios"))  # Windows has neither
 
 CLASSES = ["run", "wave"]
 PUPPETS = {"clips_per_class": 4, "classes": CLASSES, "workers": 1, "size": (64, 80),

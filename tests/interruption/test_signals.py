@@ -6,6 +6,7 @@ import sys
 import threading
 
 import pytest
+from measured import sends_signals
 
 from rstan_lite.system import interruption
 from rstan_lite.system.errors import DataError
@@ -107,7 +108,7 @@ def test_a_command_says_how_to_go_on(capsys, number, code):
     )
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a process of Windows hears nothing of others")
+@sends_signals
 def test_workers_that_the_same_signal_ended_are_no_complaint(capsys):
     """As a scheduler stops a job: torch's handler raises for each of them."""
 
@@ -156,6 +157,7 @@ def test_a_second_signal_ends_the_process_at_once():
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
+@sends_signals
 def test_processes_that_are_started_do_not_see_ctrl_c():
     code = "import time; print('up', flush=True); time.sleep(1); print('done')"
     with interruption.starting_processes():

@@ -4,6 +4,7 @@ It shows that the package asks for nothing that other systems lack. It is no tri
 macOS: paths, locks and signals are those of the system that runs it.
 """
 
+import ast
 import json
 import os
 from pathlib import Path
@@ -13,12 +14,11 @@ from clips import STEPS
 from measured import ROOT, python
 from small_runs import as_pairs, small_options, train_command, write_networks
 
-from tests.classroom.made import write
-
 HERE = Path(__file__).parent
+UNIX = {"fcntl", "resource", "pwd", "grp", "termios", "pty", "tty", "syslog"}
 HIDDEN = """
 import multiprocessing, os, signal
-for name in ("fcntl", "resource", "pwd", "grp", "termios"):
+for name in {}:
     try:
         __import__(name)
     except ImportError:
@@ -42,7 +42,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, small_root: Path) -> Path:
     folder = tmp_path_factory.mktemp("portable")
     (folder / "clips").symlink_to(small_root, target_is_directory=True)
     write_networks(folder)
-    (folder / "hidden.py").write_text(HIDDEN, encoding="utf-8")
+    (folder / "hidden.py").write_text(HIDDEN.format(UNIX), encoding="utf-8")
     (folder / "commands.py").write_text(COMMANDS, encoding="utf-8")
     return folder
 
@@ -60,16 +60,24 @@ def test_what_unix_alone_has_is_hidden(place: Path) -> None:
     without_unix(place, "hidden.py")
 
 
+@pytest.mark.parametrize("folder", ["rstan_lite", "tests", "benchmarks", "data_scripts", "website"])
+def test_every_file_can_be_imported_elsewhere(folder: str) -> None:
+    """Tests, too: those that need what Unix alone has import it inside, or are left out."""
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            names = [name.name for name in getattr(node, "names", ())]
+            assert not UNIX & {getattr(node, "module", None), *names}, path
+
+
 def test_commands_and_the_processes_that_they_spawn(place: Path) -> None:
     """`doctor`, which imports every module, a training, prediction, notebook and sweep."""
     video = next((place / "clips" / "ReCompress_Videos").rglob("*.avi"))
     grid = as_pairs(small_options(place, dataset="jhmdb", profile="tiny"))
-    write(place / "n.ipynb", "import rstan_lite.cli", parameters="out: str = ''")
     commands = [
         ["doctor"],
         train_command(place, "run", dataset="jhmdb"),
         ["predict", str(video), "--run", "run", "--out", "out", "--device", "cpu"],
-        ["run", "n.ipynb", "-p", "out=lesson", "--no-html"],
+        ["run", str(ROOT / "notebooks" / "03_lstm.ipynb"), "-p", "out=lesson", "--no-html"],
         ["sweep", "train", *grid, "--seeds", "0", "--workers", "1", "--out", "sweep"],
     ]
     said = without_unix(place, "commands.py", json.dumps(commands))
@@ -77,4 +85,4 @@ def test_commands_and_the_processes_that_they_spawn(place: Path) -> None:
     assert json.loads((place / "run" / "metrics.json").read_bytes())["n_test"] == 6
     (answer,) = (place / "out").glob("*-prediction.json")
     assert set(json.loads(answer.read_bytes())["classes"]) == set(STEPS)
-    assert (place / "lesson" / "n.ipynb").is_file()
+    assert (place / "lesson" / "03_lstm.ipynb").is_file()

@@ -20,7 +20,7 @@ import psutil
 import pytest
 from clips import contents
 from distributed import LocalCluster
-from measured import until
+from measured import sends_signals, until
 from small_runs import as_pairs, as_words, small_options, write_networks
 
 from rstan_lite.cli import main
@@ -125,6 +125,7 @@ def rows(out: Path) -> int:
     return len(list(out.glob("*/row.json")))
 
 
+@sends_signals
 @pytest.mark.usefixtures("signals")
 def test_a_sweep_that_is_stopped_or_killed_goes_on(tmp_path: Path) -> None:
     """Ctrl-C, then SIGKILL, each in the middle of a job: nothing goes on, and nothing is lost."""
@@ -255,6 +256,7 @@ def test_a_job_that_fails_is_tried_again_when_asked(tmp_path: Path) -> None:
     assert (tmp_path / "tries").read_text(encoding="utf-8") == "xx"
 
 
+@sends_signals
 def test_the_same_bytes_past_a_damaged_clip_and_a_lost_worker(small_root, tmp_path, refused):
     shutil.copytree(small_root, tmp_path / "clips")
     clip = sorted((tmp_path / "clips").rglob("*.avi"))[0]
