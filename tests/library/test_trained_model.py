@@ -1,6 +1,8 @@
 """The package as a library: four names, a finished run as an object, torch's own data sets."""
 
 import json
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 import torch
 from measured import python
 from small_runs import train_command
+from torch import nn
 from torch.utils.data import DataLoader
 from torchvision import tv_tensors
 from torchvision.transforms import v2
@@ -15,12 +18,14 @@ from torchvision.transforms import v2
 import rstan_lite
 from rstan_lite.cli.main import main
 from rstan_lite.data.datasets import open_clips
+from rstan_lite.lab.library.network_object import use_network
 from rstan_lite.lab.library.torch_datasets import ClipFrames, StoredFeatures
 from rstan_lite.lab.library.trained_model import TrainedModel
 from rstan_lite.model import RSTAN, RSTANConfig, losses
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.training.config import read_config
 from rstan_lite.training.parts import load_parts, scaled
+from rstan_lite.training.train import train
 
 VIDEO = "clips/push/push0.avi"
 
@@ -131,3 +136,43 @@ def test_the_plain_network_is_exported_with_its_numbers(place):
     torch.testing.assert_close(exported(*given).logits, network(*given).logits)
     compiled = torch.compile(network, backend="aot_eager", fullgraph=True)
     torch.testing.assert_close(compiled(*given).logits, network(*given).logits)
+
+
+OBJECT = """
+from torch import nn
+
+
+class Both(nn.Module):
+    def __init__(self, slope=0.0):
+        super().__init__()
+        self.body, self.slope = nn.Conv2d(3, 8, 3, 16, 1), slope
+
+    def forward(self, images):
+        cube = nn.functional.leaky_relu(self.body(images), self.slope)
+        return cube, cube.mean((2, 3))
+"""
+
+
+def test_an_object_becomes_the_network_of_a_stream(place, tmp_path, monkeypatch):
+    (tmp_path / "own_object.py").write_text(OBJECT, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    own, weights = import_module("own_object"), tmp_path / "both.safetensors"
+    config, network = read_config(place / "run" / "config.json"), import_module("own_object").Both()
+    for other, words in (
+        (own.Both(0.5), "another answer of own_object.Both"),
+        (nn.Sequential(network.body), "torch.nn.modules.container.Sequential .*Unexpected key"),
+        (nn.Conv2d(3, 8, 3), "missing 3 required positional arguments"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            use_network(config, "appearance", other, weights)
+    assert not weights.exists()
+    config = use_network(config, "appearance", network, weights)
+    train(config, tmp_path / "run", progress=False)
+    model = rstan_lite.load(tmp_path / "run")
+    assert model.config.backbone == "python:own_object.Both"
+    assert model.network.config.d_fc["appearance"] == 8
+    assert model.attend(place / VIDEO).maps["appearance"].shape == (4, 4, 4)
+    third = replace(config, inputs=("pose=own_object:f",), streams=("pose", "motion"))
+    third = use_network(third, "pose", network, weights, nodes="body:body")
+    assert third.input_networks == ("pose=python:own_object.Both:body:body",)
+    assert third.input_weights == (f"pose={weights}",)
