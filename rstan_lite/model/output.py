@@ -153,5 +153,7 @@ def read_out(
         alpha, alpha_com = ({s: w * places for s, w in a.items()} for a in (alpha, alpha_com))
         beta, beta_com = ({s: w * keep for s, w in b.items()} for b in (beta, beta_com))
     used = [next(iter(weights.values())) if shared else None for weights in (alpha_com, beta_com)]
-    valid = torch.arange(slots, device=device) < sizes[:, None]  # (T, N)
-    return diagonal, Attention(used[0], used[1], alpha, beta, shown, valid)
+    return diagonal, Attention(
+        alpha=used[0], beta=used[1], alpha_stream=alpha, beta_stream=beta, frames=shown,
+        frames_valid=torch.arange(slots, device=device) < sizes[:, None],  # (T, N)
+    )  # fmt: skip

@@ -169,10 +169,11 @@ def _row(state: Progress, model: RSTAN, validation: ClipFeatures, config: TrainC
     held_out = evaluate(model, validation, config.head, frames, precision=config.precision)
     n, rate = sums.batches, learning_rate(config, state.iteration - 1)
     return EpochLog(
-        state.epoch + 1, state.iteration, rate, sums.main[0] / n, sums.actor / n, sums.norm / n,
-        sums.clipped / n, sums.right[0] / sums.clips[0], held_out.loss, held_out.accuracy,
-        held_out.attention_share,
-        second_loss=sums.main[1] / sums.batches if sums.clips[1] else None,
+        epoch=state.epoch + 1, iteration=state.iteration, lr=rate, main_loss=sums.main[0] / n,
+        aa_loss=sums.actor / n, gradient_norm=sums.norm / n, clipped=sums.clipped / n,
+        train_accuracy=sums.right[0] / sums.clips[0], validation_loss=held_out.loss,
+        validation_accuracy=held_out.accuracy, attention_share=held_out.attention_share,
+        second_loss=sums.main[1] / n if sums.clips[1] else None,
         second_accuracy=sums.right[1] / sums.clips[1] if sums.clips[1] else None,
     )  # fmt: skip
 

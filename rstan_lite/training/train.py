@@ -171,10 +171,11 @@ def write_results(
     """Finish a run's folder. results: of "validation" and "test". Returns what metrics.json has."""
     test, versions, device = results["test"], run_folder.versions(), next(model.parameters()).device
     about = run_folder.Description(
-        asdict(model.config), config.head, parts.train.classes, dict(parts.train.scales),
-        dict(parts.networks), trained.best_epoch, versions, config.second_head,
-        parts.second.classes if parts.second is not None else (), parts.short_side, parts.data,
-        dict(parts.code),
+        model=asdict(model.config), head=config.head, classes=parts.train.classes,
+        scales=dict(parts.train.scales), networks=dict(parts.networks), versions=versions,
+        best_epoch=trained.best_epoch, second_head=config.second_head,
+        second_classes=parts.second.classes if parts.second is not None else (),
+        short_side=parts.short_side, data=parts.data, code=dict(parts.code),
     )  # fmt: skip
     run_folder.save_model(out, model, about)
     run_folder.write_log(out / run_folder.LOG, trained.log)
