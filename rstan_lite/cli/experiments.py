@@ -38,6 +38,7 @@ def add_parsers(subparsers: Any) -> None:
     add("--seeds", nargs="+", type=int, default=SEEDS, metavar="N", help="seeds (0 1 2 3 4)")
     add("--report", action="store_true", help="run nothing, write anew what LEDGER holds")
     add("--pool", nargs="+", metavar="LEDGER", help="put ledgers of splits or folds together")
+    add_cluster_options(parser, "--workers")
     add_options(parser, leave_out=("seed",))
     parser.set_defaults(func=_ledger)
 
@@ -81,7 +82,9 @@ def _ledger(arguments: argparse.Namespace) -> int:
         raise ConfigError("--seeds", shown, "whole numbers of at least 0, each once")
     if arguments.pool and arguments.out is None:
         raise ConfigError("--out", "none", "a folder for the pooled tables")
-    from rstan_lite.lab.ledger.ledger_runs import make, open_plan, read
+    scheduler, workers = arguments.scheduler, arguments.cluster_workers
+    check_workers(scheduler, workers)
+    from rstan_lite.lab.ledger.ledger_runs import make, open_plan, read, train_on
     from rstan_lite.lab.ledger.ledger_tables import Pool
 
     options = values_of(arguments)
@@ -101,6 +104,11 @@ def _ledger(arguments: argparse.Namespace) -> int:
             failures += bool(complaint)
             print(f"{row.name}, seed {seed}: {complaint or 'done'}", file=sys.stderr)
 
+        if scheduler is not None or workers is not None:
+            from rstan_lite.lab.sweep.sweeping import connect
+
+            with connect(scheduler, workers) as client:
+                train_on(client, plan)
         make(plan, after)
         found = read(plan)
     for path in write_files(found, out):

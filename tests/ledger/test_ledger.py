@@ -2,7 +2,7 @@
 
 import csv
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +14,12 @@ from rstan_lite.cli import main
 from rstan_lite.cli.experiments import write_files
 from rstan_lite.lab.ledger.claims import CLAIMS, difference
 from rstan_lite.lab.ledger.error_analysis import attended, row_sums
-from rstan_lite.lab.ledger.ledger_runs import CHOSEN, FAILURE, Plan, make, open_plan, read
+from rstan_lite.lab.ledger.ledger_runs import CHOSEN, FAILURE, Plan, make, open_plan, read, train_on
 from rstan_lite.lab.ledger.ledger_tables import Pool, ledger_text, pool_text, write_tables
 from rstan_lite.lab.paper_rows import ROWS, rows_of
 from rstan_lite.lab.scores import read_predictions
+from rstan_lite.lab.sweep.job_process import run_here
+from rstan_lite.lab.sweep.sweep_plan import Job
 from rstan_lite.show.comparisons import claim_figure, row_figure
 from rstan_lite.show.style import alt_text
 from rstan_lite.system.errors import CheckpointError, ConfigError
@@ -208,6 +210,28 @@ def test_make_goes_on_past_a_failure_and_does_nothing_twice(tmp_path, monkeypatc
         for name in ("st", "appearance-st", "motion-st")
     ]
     np.testing.assert_allclose(scores[0], (scores[1] + scores[2]) / 2, atol=1e-6)
+
+
+def test_rows_trained_on_a_cluster_are_not_trained_again(tmp_path, monkeypatch):
+    """Each job, as a worker's process gets it, leaves the run that `make` takes for its own."""
+    parts, done = make_parts(), []
+
+    def run_jobs(client, jobs, limits):
+        done.extend(run_here(Job(**json.loads(json.dumps(asdict(job))))) for job in jobs)
+
+    monkeypatch.setattr("rstan_lite.training.train.load_parts", lambda config, *_: parts)
+    monkeypatch.setattr("rstan_lite.lab.sweep.sweeping.prepare", lambda *_, **__: None)
+    monkeypatch.setattr("rstan_lite.lab.sweep.sweeping.run_jobs", run_jobs)
+    options = {**SMALL, "iterations": 4, "validation": 0.0, "frames": 3}
+    plan = Plan(tmp_path, rows_of(["st"]), (0, 1), options=options)
+    train_on(None, plan)
+    jobs = [f"{stream}-st-seed{seed}" for seed in (0, 1) for stream in ("appearance", "motion")]
+    assert [(row["job"], row["status"]) for row in done] == [(job, "done") for job in jobs]
+    monkeypatch.setattr("rstan_lite.training.train.load_parts", None)  # nothing is left to train
+    make(plan)
+    assert all(entry.seeds == (0, 1) for entry in read(plan).entries.values())
+    train_on(None, plan)
+    assert len(done) == 4
 
 
 def test_complaints_of_the_command(refused, tmp_path):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,10 +17,14 @@ from rstan_lite.lab.scores import fuse, read_predictions, save_fused
 from rstan_lite.system.errors import CheckpointError, RstanError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import read_json
+from rstan_lite.system.settings import default_cache
 from rstan_lite.training import run_folder
 from rstan_lite.training.config import TrainConfig
 from rstan_lite.training.profiles import resolve
 from rstan_lite.training.run_folder import Predictions
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 FILE = "plan.json"
 FAILURE = "failure.txt"  # in the folder of a run that could not be made: why
@@ -156,6 +162,27 @@ class Ledger:
         """Of two rows, over the seeds that both have; None where they share none."""
         found = self.paired(better, worse)
         return None if found is None else difference(*found[1:], self.sources)
+
+
+def train_on(client: Client, plan: Plan) -> None:
+    """Train what is missing on a Dask cluster. `make` then finds it, and tries again what failed.
+
+    Plan and workers share the folders, and their paths.
+    """
+    from rstan_lite.lab.sweep.job_process import Limits
+    from rstan_lite.lab.sweep.sweep_plan import Job
+    from rstan_lite.lab.sweep.sweeping import prepare, run_jobs
+
+    cache = str(Path(default_cache()).absolute())
+    jobs = []
+    for seed, row in product(plan.seeds, plan.rows):
+        folder = plan.folder(row.name, seed).absolute()
+        if not row.fused and run_folder.read_metrics(folder) is None:
+            given = asdict(plan.config(row, seed))
+            name = f"{row.name}-seed{seed}"
+            jobs.append(Job(name, str(folder), given, cwd=os.getcwd(), cache=cache))
+    prepare(client, jobs, progress=True)
+    run_jobs(client, jobs, Limits())
 
 
 def make(plan: Plan, after: Callable[[Row, int, str], None] | None = None) -> None:
