@@ -113,7 +113,10 @@ def _train(arguments: argparse.Namespace) -> int:
     out = Path(arguments.out or f"runs/{'-'.join(str(part) for part in parts if part)}")
     if arguments.dry_run:
         from rstan_lite.lab.paper_settings import describe
+        from rstan_lite.training.parts import feature_settings
 
+        networks = dict.fromkeys(config.streams, "")  # shapes alone: no weights are read
+        feature_settings(config, networks).places_of(config.views)
         print(describe(config, out))
         return 0
     from rstan_lite.lab.model_card import write_card

@@ -17,6 +17,7 @@ _DATA = {
     "ucf101": "UCF101 (Soomro et al., 2012), for research use",
     "hmdb51": "HMDB51 (Kuehne et al., ICCV 2011), for research use; JHMDB was cut from it",
 }
+CLASSES = {"jhmdb": 21, "ucf101": 101, "hmdb51": 51}  # with other numbers, they are other clips
 
 
 def write_card(folder: Path, config: TrainConfig, metrics: Mapping[str, Any]) -> None:
@@ -38,10 +39,13 @@ def model_card(config: TrainConfig, metrics: Mapping[str, Any]) -> str:
         for stream, one in metrics["networks"].items()
     )
     folder = Path(config.root).resolve().name
-    own = f"The user's own clips in the folder {folder}"
-    title = folder if config.dataset == "folder" else config.head
+    own, classes = f"The user's own clips in the folder {folder}", len(metrics["per_class"])
+    named = _DATA.get(config.dataset, own)
+    if classes != (official := CLASSES.get(config.dataset, classes)):
+        named = f"{own}: {classes} classes, where {config.dataset} has {official}"
+    title = folder if config.dataset == "folder" or official != classes else config.head
     data = (
-        f"{_DATA.get(config.dataset, own)}. {metrics['n_train']} clips trained, "
+        f"{named}. {metrics['n_train']} clips trained, "
         f"{metrics['n_validation']} chose the epoch, {metrics['n_test']} were tested."
     )
     if missing := metrics["missing_clips"]:

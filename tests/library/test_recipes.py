@@ -146,6 +146,11 @@ def test_own_loops(run, place, capsys, recipe, start):
     assert np.isfinite(found).all()
 
 
+def test_own_features(run, tmp_path, capsys):
+    run("own_features.py", tmp_path / "run")
+    assert float(capsys.readouterr().out.rpartition(" ")[2]) > 0.9
+
+
 def test_own_scores(run, place, tmp_path, capsys):
     found = read_predictions(place / "run" / "predictions.npz")
     with (tmp_path / "scores.csv").open("w", newline="", encoding="utf-8") as file:

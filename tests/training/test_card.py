@@ -46,3 +46,13 @@ def test_what_a_reader_must_know_is_said(run):
     assert "2 clips that the lists name were missing" in text
     assert "No clip was held out" in text
     assert "validation accuracy: none" in text
+
+
+def test_clips_in_the_layout_of_a_data_set_are_not_called_it(run):
+    metrics = content(run[0] / "metrics.json")
+    config = TrainConfig(**SMALL | {"dataset": "hmdb51", "root": "some/mine"})
+    text = card.model_card(config, metrics)
+    assert text.startswith("# RSTAN on mine, split 1")
+    assert "own clips in the folder mine: 4 classes, where hmdb51 has 51." in text
+    metrics["per_class"] = {str(k): 0.5 for k in range(51)}
+    assert card.model_card(config, metrics).startswith("# RSTAN on hmdb51, split 1")

@@ -98,6 +98,18 @@ def test_dry_run_prints_and_touches_nothing(dataset: str, capsys, tmp_path, monk
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--backbone", "vit_small_patch16_224"), "'vit_small_patch16_224'"),
+        (("--backbone", "resnet18:layer9:avgpool"), "nodes 'layer9'"),
+        (("--motion-size", "64"), "as many places"),
+    ],
+)
+def test_dry_run_refuses_the_networks_that_training_refuses(options, words, refused):
+    refused(["train", "--profile", "tiny", "--dry-run", *options], words)
+
+
 def test_a_fold_has_a_run_folder_of_its_own(capsys):
     command = ["train", "--dataset", "puppets", "--profile", "tiny", "--fold", "2", "--dry-run"]
     assert main(command) == 0
