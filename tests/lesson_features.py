@@ -6,7 +6,8 @@ from rstan_lite.training.parts import cache_folder, feature_settings, find_sourc
 
 
 def make_features() -> None:
-    """Fill the cache with what training reads, and with the 22 sequences of lesson 11."""
+    """Fill the cache with what training reads, and with the other clips and crops of lesson 11."""
+    load_parts(lesson_config(validation=0.3))
     config = lesson_config()
     load_parts(config)
     found = find_sources(config)
