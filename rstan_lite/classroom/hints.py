@@ -10,14 +10,9 @@ from torch import Tensor
 
 
 def compare(
-    found: Any,
-    expected: Tensor | float,
-    mistakes: Mapping[str, Tensor | float] | None = None,
-    what: str = "the result",
-    hint: str = "",
-    rtol: float = 1e-4,
-    atol: float = 1e-5,
-) -> None:
+    found: Any, expected: Tensor | float, mistakes: Mapping[str, Tensor | float] | None = None,
+    what: str = "the result", hint: str = "", rtol: float = 1e-4, atol: float = 1e-5,
+) -> None:  # fmt: skip
     """Print that an exercise's answer is right, or raise AssertionError with a hint.
 
     found: what the reader's function returned. expected: a tensor or a number.

@@ -43,12 +43,9 @@ _LINE = re.compile(r"Cell In\s?\[\d+\], line (\d+)")
 
 
 def run_notebook(
-    path: str | PathLike[str],
-    parameters: Mapping[str, Any] | None = None,
-    output: str | PathLike[str] | None = None,
-    html: bool = True,
-    progress: bool = True,
-) -> Path:
+    path: str | PathLike[str], parameters: Mapping[str, Any] | None = None,
+    output: str | PathLike[str] | None = None, html: bool = True, progress: bool = True,
+) -> Path:  # fmt: skip
     """Execute a notebook in the working directory and return the executed copy's path.
 
     parameters: values by name; strings are parsed by the type that the notebook declares.

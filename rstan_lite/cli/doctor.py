@@ -64,11 +64,9 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def examine(
-    roots: Mapping[str, str | None] | None = None,
-    weights: str | None = None,
-    puppets: str | None = None,
-    cache: str | None = None,
-) -> list[Check]:
+    roots: Mapping[str, str | None] | None = None, weights: str | None = None,
+    puppets: str | None = None, cache: str | None = None,
+) -> list[Check]:  # fmt: skip
     """All checks, in the order in which they are shown; roots: folders of data sets, by name."""
     roots, cache = {"jhmdb": None, **(roots or {})}, cache or default_cache()
     said = machine.probe_torch()

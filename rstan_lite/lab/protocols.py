@@ -93,16 +93,11 @@ def test_sequences(protocol: str = "22", frames: int = FRAMES) -> tuple[ClipSequ
 
 
 def evaluate_run(
-    folder: Path,
-    part: str = "test",
-    frames: int | None = None,
-    root: str | None = None,
-    cache: str | None = None,
-    device: str = "auto",
+    folder: Path, part: str = "test", frames: int | None = None, root: str | None = None,
+    cache: str | None = None, device: str = "auto",
     features: ClipFeatures | Mapping[ClipSequence, ClipFeatures] | None = None,
-    protocol: str = "centre",
-    second: bool = False,
-) -> tuple[dict[str, Any], Path]:
+    protocol: str = "centre", second: bool = False,
+) -> tuple[dict[str, Any], Path]:  # fmt: skip
     """Evaluate a run's model and write `evaluation-...-<part>-<frames>.json` and `.npz` beside it.
 
     frames: T; None for the run's own, and for the paper's 32 with protocol "22". root, cache: where

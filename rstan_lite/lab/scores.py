@@ -202,11 +202,9 @@ class Fused:
 
 
 def fuse(
-    sources: Sequence[Path],
-    weights: str | Sequence[float] = "equal",
-    scores: str = "softmax",
+    sources: Sequence[Path], weights: str | Sequence[float] = "equal", scores: str = "softmax",
     clips: str = "same",
-) -> Fused:
+) -> Fused:  # fmt: skip
     """Average the test scores of systems, matched by the names of clips and classes.
 
     sources: run folders, or files of scores of any method, see `scores.read_scores`. weights:

@@ -114,15 +114,10 @@ def split(made: list[Job], number: int, seed: int) -> list[int]:
 
 
 def generate(
-    root: Path | str,
-    clips_per_class: int = 16,
-    classes: Sequence[str] | None = None,
-    seed: int = 0,
-    workers: int = 2,
-    size: tuple[int, int] = (240, 320),
-    progress: bool = True,
+    root: Path | str, clips_per_class: int = 16, classes: Sequence[str] | None = None,
+    seed: int = 0, workers: int = 2, size: tuple[int, int] = (240, 320), progress: bool = True,
     rivals: tuple[int, int] = (0, 0),
-) -> Path:
+) -> Path:  # fmt: skip
     """Write puppet clips into `root` in JHMDB's layout and return `root`.
 
     clips_per_class: at least 2. classes: some of CLASSES, or None for all. seed: from 0; clip i of

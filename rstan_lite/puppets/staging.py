@@ -214,12 +214,9 @@ def _tags(place: Placement, moves: bool, people: int, grain: int) -> tuple[str, 
 
 
 def make_clip(
-    name: str,
-    source_rng: Generator,
-    rng: Generator,
-    size: tuple[int, int] = (240, 320),
+    name: str, source_rng: Generator, rng: Generator, size: tuple[int, int] = (240, 320),
     rivals: tuple[int, int] = (0, 0),
-) -> Clip:
+) -> Clip:  # fmt: skip
     """Stage and film one clip of action `name`, of (H, W) pixels.
 
     source_rng: the source video's stream (equal streams give equal scenes and actors). rng: the

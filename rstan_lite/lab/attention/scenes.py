@@ -134,11 +134,9 @@ def look_of(output: RSTANOutput, name: str) -> Look:
 
 
 def scene_of(
-    read: Callable[[Checkpoint], predict.VideoInputs],
-    checkpoints: Mapping[str, Checkpoint],
-    title: str,
-    action: str = "",
-) -> Scene:
+    read: Callable[[Checkpoint], predict.VideoInputs], checkpoints: Mapping[str, Checkpoint],
+    title: str, action: str = "",
+) -> Scene:  # fmt: skip
     """What checkpoints make of a video. read, errors: see `predict.run_checkpoints`."""
     inputs, outputs = predict.run_checkpoints(read, checkpoints)
     looks = tuple(look_of(output, name) for name, output in outputs.items())

@@ -30,12 +30,9 @@ class ClipFrames(Dataset[tuple[tv_tensors.Video, tv_tensors.Mask, int]]):
     """
 
     def __init__(
-        self,
-        clips: ClipDataset,
-        part: str = "train",
-        steps: int = 8,
+        self, clips: ClipDataset, part: str = "train", steps: int = 8,
         transform: Transform | None = None,
-    ):
+    ):  # fmt: skip
         check_choice("part", part, PARTS)
         check_count("steps", steps)
         self._source, self._steps, self._transform = clips, steps, transform

@@ -92,17 +92,10 @@ class Report:
 
 
 def sweep(
-    description: Description,
-    out: str | Path,
-    *,
-    scheduler: str | None = None,
-    workers: int | None = None,
-    limits: Limits | None = None,
-    retries: int = 0,
-    retry_failed: bool = False,
-    on_row: Callable[[Row], None] | None = None,
-    progress: bool = True,
-) -> Report:
+    description: Description, out: str | Path, *, scheduler: str | None = None,
+    workers: int | None = None, limits: Limits | None = None, retries: int = 0,
+    retry_failed: bool = False, on_row: Callable[[Row], None] | None = None, progress: bool = True,
+) -> Report:  # fmt: skip
     """Run the jobs of a description that `out` has no row of, and keep its table.
 
     scheduler, workers: see `connect`; 0 workers run the few quick jobs of a lesson here,
@@ -263,14 +256,9 @@ def connect(
 
 
 def run_jobs(
-    client: Client,
-    jobs: Sequence[Job],
-    limits: Limits,
-    retries: int = 0,
-    on_row: Callable[[Row], object] | None = None,
-    title: str = "jobs",
-    progress: bool = True,
-) -> list[Row]:
+    client: Client, jobs: Sequence[Job], limits: Limits, retries: int = 0,
+    on_row: Callable[[Row], object] | None = None, title: str = "jobs", progress: bool = True,
+) -> list[Row]:  # fmt: skip
     """Run all jobs on a cluster; their rows, as they end. ConfigError if the scheduler is lost.
 
     retries: of a job that failed. on_row: called with each job's row. Jobs of a lost worker go to

@@ -22,13 +22,9 @@ from rstan_lite.model.fast.places import PlaceScores
 
 
 def backward(
-    setup: Setup,
-    given: Tensors,
-    kept: Kept,
-    d_hidden: Tensor,
-    d_diagonal: Tensor | None,
+    setup: Setup, given: Tensors, kept: Kept, d_hidden: Tensor, d_diagonal: Tensor | None,
     wanted: set[str],
-) -> Tensors:
+) -> Tensors:  # fmt: skip
     """Gradients of the given tensors by name, a list of one a stream.
 
     d_hidden: (T, S, B, d_h).  d_diagonal: (T, S or 1, B, P), or None for zeros.

@@ -56,15 +56,10 @@ def choose_plan(config: Config, device: torch.device, scores_with_gradient: bool
 
 
 def run_fast(
-    config: Config,
-    streams: Mapping[str, nn.Module],
-    cubes: Mapping[str, Tensor],
-    vectors: Mapping[str, Tensor],
-    frames: Sequence[range],
-    frame_mask: Tensor | None,
-    dropout: float,
-    return_attention: bool,
-) -> Recurred:
+    config: Config, streams: Mapping[str, nn.Module], cubes: Mapping[str, Tensor],
+    vectors: Mapping[str, Tensor], frames: Sequence[range], frame_mask: Tensor | None,
+    dropout: float, return_attention: bool,
+) -> Recurred:  # fmt: skip
     """What run_plain computes, from the same arguments; gradients can be taken once.
 
     Dropout of Phi is drawn before the loop, in the plain loop's order: a seed gives the same masks.
