@@ -41,7 +41,7 @@ def world(tmp_path_factory) -> Path:
 
 @needs_linux
 def test_a_hang_is_seen(tmp_path, monkeypatch):
-    monkeypatch.setattr("tests.hostile.worker.WALL", 1.0)  # shorter than the start takes
+    monkeypatch.setattr("tests.hostile.worker.WALL", 0.2)  # shorter than the start takes
     (lost,) = worker.run_cases(tmp_path / "no such world", ["config: text"])
     assert "a hang" in lost["finding"]
 
