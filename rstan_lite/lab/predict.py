@@ -91,7 +91,7 @@ def predict(
     if top < 1:
         raise ConfigError("--top", str(top), "at least 1")
     choose_device(device)  # complains, as the next line does, before the networks are loaded
-    check_regular(video, DataError, "a video")
+    check_regular(video, DataError, "a video file on this machine")
     checkpoint = open_checkpoint(run, device)
     stem = free_stem(video, out)
     with alone(out, f"an answer for a video {stem}", lock=f".{stem}.lock"):
