@@ -73,11 +73,13 @@ def test_commands_and_the_processes_that_they_spawn(place: Path) -> None:
     """`doctor`, which imports every module, a training, prediction, notebook and sweep."""
     video = next((place / "clips" / "ReCompress_Videos").rglob("*.avi"))
     grid = as_pairs(small_options(place, dataset="jhmdb", profile="tiny"))
+    small = ("out=lesson", "dataset=jhmdb", "root=clips", "iterations=5")
+    lesson = [word for pair in small for word in ("-p", pair)]
     commands = [
         ["doctor"],
         train_command(place, "run", dataset="jhmdb"),
         ["predict", str(video), "--run", "run", "--out", "out", "--device", "cpu"],
-        ["run", str(ROOT / "notebooks" / "03_lstm.ipynb"), "-p", "out=lesson", "--no-html"],
+        ["run", str(ROOT / "notebooks" / "03_lstm.ipynb"), *lesson, "--no-html"],
         ["sweep", "train", *grid, "--seeds", "0", "--workers", "1", "--out", "sweep"],
     ]
     said = without_unix(place, "commands.py", json.dumps(commands))
