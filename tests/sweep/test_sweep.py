@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import dask
 import pandas as pd
 import psutil
 import pytest
@@ -70,9 +71,8 @@ def job_processes(root: psutil.Process) -> list[psutil.Process]:
 def scheduler(tmp_path: Path) -> Iterator[str]:
     """The scheduler file of a cluster of two workers with nannies."""
     file = tmp_path / "scheduler.json"
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs="CRITICAL"
-    ) as cluster:
+    options = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": "CRITICAL"}
+    with dask.config.set(sweeping.SETTINGS), LocalCluster(n_workers=2, **options) as cluster:
         file.write_text(json.dumps({"address": cluster.scheduler_address}), encoding="utf-8")
         yield str(file)
 
