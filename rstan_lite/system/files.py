@@ -80,9 +80,17 @@ def clear_parts(folder: Path) -> None:
         with suppress(FileNotFoundError):  # whole by now, or removed by another process
             if found is None:
                 continue
-            ended = found["host"] == platform.node() and not psutil.pid_exists(int(found["pid"]))
+            ended = found["host"] == platform.node() and _has_ended(int(found["pid"]))
             if ended or time.time() - path.stat().st_mtime > _OLD:
                 path.unlink()
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process writes no more: it is gone, or a zombie that nobody has waited for yet."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.Error as error:  # another user's process may not be looked at: it is there
+        return isinstance(error, psutil.NoSuchProcess)
 
 
 @contextmanager
