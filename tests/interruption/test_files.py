@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+from measured import until
 
 from rstan_lite.system import files
 from rstan_lite.system.errors import BusyError, StoreError
@@ -69,6 +70,17 @@ def test_parts_of_dead_processes_are_cleared_and_no_others(tmp_path):
     assert not dead.exists()
     assert not old.exists()
     assert all(path.exists() for path in kept)
+
+
+def test_what_a_zombie_left_is_cleared(tmp_path):
+    """It has ended, but nobody has waited for it: its number is still taken."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as ended:
+        left = tmp_path / f".a.{ended.pid}@{platform.node()}.part"
+        left.touch()
+        clear_parts(tmp_path)
+        assert left.exists()  # it still works
+        ended.kill()
+        until(lambda: clear_parts(tmp_path) or not left.exists())
 
 
 def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path):
