@@ -5,8 +5,6 @@ in part hidden (`hidden`); both print on stdout, because nbgrader takes anything
 failure. All other code cells are locked: graded as they were released.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

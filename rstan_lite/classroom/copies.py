@@ -5,8 +5,6 @@ An exercise is its text, a code cell tagged `blank` that holds the solution betw
 `hidden` that tries other inputs. Nothing here needs nbgrader.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterable, Mapping

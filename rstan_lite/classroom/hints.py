@@ -1,7 +1,5 @@
 """Checks of exercises: right, or a sentence that says what is wrong."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The settings that all lessons share: few clips, small networks, seconds on two cores."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -4,8 +4,6 @@ The bar names the section that runs. Ctrl-C stops the running cell as Jupyter's 
 so that a training in it saves itself and the kernel ends in order.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import re

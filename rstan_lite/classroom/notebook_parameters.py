@@ -5,8 +5,6 @@ executed. Papermill's own `inspect_notebook` checks no types, and leaves out wit
 can't read: `bound: float | None = None`, or a comment with `=`.
 """
 
-from __future__ import annotations
-
 import ast
 import io
 import json

@@ -5,8 +5,6 @@ formulas become MathML; images are embedded; of scripts those of sliders stay, w
 drawn beforehand; and a line stands for any other widget, which needs a running kernel.
 """
 
-from __future__ import annotations
-
 import html as html_text
 import re
 from os import PathLike

@@ -6,8 +6,6 @@ skipped a lesson: what is missing is taken from the lessons' own cells, solution
 that is said.
 """
 
-from __future__ import annotations
-
 import ast
 import importlib
 import linecache

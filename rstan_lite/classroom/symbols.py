@@ -6,8 +6,6 @@ The package puts an axis of B videos in front of those that each video has its o
 steps, N attended frames, K x K = P places, C actions.
 """
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 from typing import NamedTuple

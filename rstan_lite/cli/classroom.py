@@ -1,7 +1,5 @@
 """`rstan-lite run` and `tour` execute notebooks; `lab`, `copies`, `assignments` are for a class."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any

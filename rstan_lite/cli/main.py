@@ -1,7 +1,5 @@
 """`rstan-lite`: one command for each thing the package does. `--help` imports no torch."""
 
-from __future__ import annotations
-
 import argparse
 import io
 import os

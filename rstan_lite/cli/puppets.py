@@ -1,7 +1,5 @@
 """The command `puppets`. Imports neither NumPy nor OpenCV until it is run."""
 
-from __future__ import annotations
-
 import argparse
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The commands `evaluate`, `fuse` and `idt`. Imports torch when one runs."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any

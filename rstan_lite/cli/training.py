@@ -1,7 +1,5 @@
 """The commands `extract`, `tune`, `train` and `predict`. Imports torch when one runs."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace

@@ -1,7 +1,5 @@
 """UCF101 and HMDB51: clips in a folder per class, as videos or frames."""
 
-from __future__ import annotations
-
 import re
 import warnings
 from abc import abstractmethod

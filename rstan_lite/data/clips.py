@@ -1,7 +1,5 @@
 """What every reader of a data set shares: clips by split, frames, a validation part."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 import warnings

@@ -1,7 +1,5 @@
 """The reader of JHMDB (928 clips of 21 actions, three splits, silhouettes), and of puppets."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Clips of your own: a folder for each class, in it videos or folders of frames."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -5,8 +5,6 @@ Each mini-batch then takes T of those S, with a random phase in training and the
 test (`training.batches`).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

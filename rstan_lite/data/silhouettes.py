@@ -1,7 +1,5 @@
 """Silhouettes: JHMDB's mask files, and the target M of Eq. 18."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Split lists: which clips train and which are tested."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

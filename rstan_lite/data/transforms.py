@@ -1,7 +1,5 @@
 """One geometric transform for frames, optical flow and silhouettes alike."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """A clip's frames, from a video file or a folder of images; what is no short clip is refused."""
 
-from __future__ import annotations
-
 import os
 import re
 import warnings

@@ -4,8 +4,6 @@ BN-Inception is TSN's network: Inception with batch normalisation (Ioffe, Szeged
 PuppetNet is a residual network that was trained on puppets.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 from typing import Any
 

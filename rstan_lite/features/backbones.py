@@ -1,7 +1,5 @@
 """Two-stream networks, cut at two nodes into cubes and vectors (Eq. 1)."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from math import isqrt

@@ -1,7 +1,5 @@
 """The steps from a clip on disk to its features in the stores, several clips at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial

@@ -1,7 +1,5 @@
 """Optical flow of a clip, coded in 8 bits and stacked for a motion network."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise

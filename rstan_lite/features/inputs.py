@@ -1,7 +1,5 @@
 """What the two networks take of a clip: frames, flow and silhouettes, stored in little space."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -48,7 +46,7 @@ class InputStore(Store):
             return torch.from_numpy(np.stack([found[i] for i in range(len(found))]))
         return found
 
-    def lazy(self, clip: Clip, name: str) -> Images | Tensor:
+    def lazy(self, clip: Clip, name: str) -> "Images | Tensor":
         """A tensor, of which a packed one is read image by image as it is indexed."""
         if name not in PACKED:
             return super().read(clip, name)
@@ -98,7 +96,7 @@ def pick_inputs(
 
 
 def stream_images(
-    read: Callable[[str], Tensor | Images], stream: str, name: str, size: int,
+    read: Callable[[str], "Tensor | Images"], stream: str, name: str, size: int,
     frames: Sequence[int], pairs: int = PAIRS,
 ) -> Tensor:  # fmt: skip
     """A clip's images for a stream in a view, uint8 (len(frames), size, size, channels).

@@ -4,8 +4,6 @@ JHMDB was cut from HMDB51 and splits its clips anew: HMDB51's split 1 trains on 
 that JHMDB's split 1 tests. A network of one must not serve the other.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module, resources

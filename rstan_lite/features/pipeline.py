@@ -1,7 +1,5 @@
 """From clips on disk to the features that the recurrence reads: extract, then look up."""
 
-from __future__ import annotations
-
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache as cached

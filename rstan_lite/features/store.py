@@ -1,13 +1,11 @@
 """A store on disk: a memory-mapped file of tensors a clip, under a key that says how made."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -72,7 +70,7 @@ class Store:
             raise StoreError(path, f"a store made with {said[0]}", said[1], mend)
 
     @classmethod
-    def under(cls, cache: str | Path, kind: str, key: dict[str, Any]) -> Store:
+    def under(cls, cache: str | Path, kind: str, key: dict[str, Any]) -> Self:
         """The store of a key inside a cache folder, `<cache>/<kind>-<hash of the key>`."""
         return cls(Path(cache) / f"{kind}-{digest(key)}", key)
 

@@ -1,7 +1,5 @@
 """The card of a finished run, after Mitchell et al., Model Cards for Model Reporting, 2019."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Fine-tune a stream's network on a split's training part: what GPCNN and TSN are to the paper."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Sequence
@@ -30,10 +28,10 @@ from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.files import alone, clear_parts, write_atomically
 from rstan_lite.system.interruption import starting_processes
 from rstan_lite.system.reading import check_regular, read_json
-from rstan_lite.system.state_versions import Versions
 from rstan_lite.system.tables import progress_bar
 from rstan_lite.system.tensor_files import load_weights, read_state, weights_hash
 from rstan_lite.system.threads import LARGE, for_work
+from rstan_lite.training.checkpoint import Versions
 
 # What the profile `course` uses. ImageNet's features are worth more than what a few hundred clips
 # can teach: the appearance network first gets its classifier, then moves with small steps. On
@@ -147,7 +145,7 @@ def tune(
     return read_json(card_path, CheckpointError, "the card of a tuned network")
 
 
-def _run(state: Tuner, states: Versions, validation: list[Clip], save_seconds: float) -> None:
+def _run(state: "Tuner", states: Versions, validation: list[Clip], save_seconds: float) -> None:
     """The epochs that are left."""
     settings, saved = state.settings, time.monotonic()
     bar = progress_bar(total=settings.epochs, initial=state.epoch, desc=f"tuning {settings.stream}")

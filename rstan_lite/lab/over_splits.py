@@ -1,7 +1,5 @@
 """One accuracy over a data set's three splits, from a run of each."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields

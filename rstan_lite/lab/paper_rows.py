@@ -3,8 +3,6 @@
 The one table that `sweep ablations` and `ledger` read; its variants are those of `train --variant`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any

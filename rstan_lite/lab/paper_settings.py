@@ -4,8 +4,6 @@ A place such as "Sec. IV-B, second point" counts the points that the section num
 values are in `training/profiles.toml`. Imports no torch.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any

@@ -3,8 +3,6 @@
 A video of any length is decoded in a stream: some of its frames are kept.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace

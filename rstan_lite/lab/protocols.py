@@ -3,8 +3,6 @@
 A protocol judges a clip by one sequence of frames, or by the average of several.
 """
 
-from __future__ import annotations
-
 import sys
 import warnings
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Scores of any system for named clips, and late fusion: their average on the same clips."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """What a stream's network is tuned with and on: settings, stored inputs, random images of clips."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What an RSTAN accepts: every complaint names what was found and what is expected."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What training minimises: Eq. 17-19, and the weighted sum over data sets."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import torch

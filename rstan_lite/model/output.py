@@ -1,11 +1,9 @@
 """What an RSTAN returns: predictions, and the attention weights of every step."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -86,7 +84,7 @@ class Recurred(NamedTuple):
     def stack(
         cls, hidden: Mapping[str, Sequence[Tensor]], maps: Mapping[str, Sequence[Tensor]],
         looks: Sequence[Attended],
-    ) -> Recurred:  # fmt: skip
+    ) -> Self:  # fmt: skip
         """From lists over the steps; looks that are shorter at the clip's end get slots of 0."""
         states = {s: torch.stack(tuple(steps), dim=1) for s, steps in hidden.items()}
         alphas = {s: torch.stack(tuple(steps), dim=1) for s, steps in maps.items()}

@@ -1,7 +1,5 @@
 """What an RSTAN learns, under the paper's symbols: shapes and first values."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import torch

@@ -9,8 +9,6 @@ Letters of shapes: B videos, T steps, N frames that a step looks at, P = K * K p
 S streams, C classes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast

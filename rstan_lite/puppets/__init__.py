@@ -4,8 +4,6 @@
 puppets, never on JHMDB.
 """
 
-from __future__ import annotations
-
 from .actions import CLASSES
 from .dataset import TOUR, VERSION, generate
 

@@ -1,9 +1,8 @@
 """The list of actions: which function performs each, and how it is best filmed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 from numpy.random import Generator
 
@@ -29,7 +28,7 @@ class Action:
     hair: bool = False
 
     @classmethod
-    def of(cls, name: str) -> Action:
+    def of(cls, name: str) -> Self:
         """The action of a name, performed by the function of that name."""
         (perform,) = (vars(room)[name] for room in (gaits, gestures, sports) if name in vars(room))
         staging = {**table("actions")[name]}

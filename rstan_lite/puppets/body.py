@@ -1,9 +1,7 @@
 """Clothes and bodies: turns a skeleton into drawable parts."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.random import Generator
@@ -31,7 +29,7 @@ class Wardrobe:
     girth: float
 
     @classmethod
-    def draw(cls, rng: Generator, long_hair: bool = False) -> Wardrobe:
+    def draw(cls, rng: Generator, long_hair: bool = False) -> Self:
         """Pick clothes, skin, hair and build at random."""
         looks = table("looks")
         clothes = looks["clothes"]

@@ -3,8 +3,6 @@
 An interrupted one is continued, and the same seed gives the same bytes.
 """
 
-from __future__ import annotations
-
 import io
 import itertools
 import json

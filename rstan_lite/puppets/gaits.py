@@ -1,7 +1,5 @@
 """Actions of the whole body over the ground; see `actions.Action` for what they are given."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Actions at one place, chairs and tables; see `actions.Action` for what actions are given."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.random import Generator
 

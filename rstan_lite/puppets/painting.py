@@ -4,8 +4,6 @@ A part is a group of tapered capsules and polygons that moves over the F frames 
 sorted by depth as one. Strokes are what the camera sees of it; the easel paints them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache

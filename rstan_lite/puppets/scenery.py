@@ -3,8 +3,6 @@
 Integer arithmetic gives the same pixels for the same seed on every machine.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

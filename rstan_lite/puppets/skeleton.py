@@ -4,11 +4,9 @@ Lengths are in units of the person's height. The person's frame: x forward, y up
 person's right; the ground is y = 0. Index 0 of a pair is the right side, 1 the left side.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
@@ -52,7 +50,7 @@ class Pose:
     hands_world: bool = False
 
     @classmethod
-    def idle(cls, n_frames: int) -> Pose:
+    def idle(cls, n_frames: int) -> Self:
         """Stand with hanging arms for `n_frames` frames."""
         f, both = n_frames, np.zeros((n_frames, 2, 3))
         hands = both + np.array([[0.04, -0.29, 0.03], [0.04, -0.29, -0.03]])
@@ -188,7 +186,7 @@ class Clock:
     weight: Array
 
     @classmethod
-    def over(cls, n_frames: int, onset: float, end: float) -> Clock:
+    def over(cls, n_frames: int, onset: float, end: float) -> Self:
         """Let the action run from frame `onset` to frame `end` (fractions of a frame allowed)."""
         frame = np.arange(n_frames, dtype=np.float64)
         progress = np.clip((frame - onset) / (end - onset), 0.0, 1.0)
@@ -210,7 +208,7 @@ class Performance:
     def __post_init__(self) -> None:
         self.skeleton = solve(self.pose)
 
-    def with_props(self, *props: Part) -> Performance:
+    def with_props(self, *props: Part) -> Self:
         """The same with further props."""
         self.props += props
         return self

@@ -1,7 +1,5 @@
 """Actions with a ball, a bow, a club or a bat, and the hoop; see `actions.Action`."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.random import Generator
 

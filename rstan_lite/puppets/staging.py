@@ -1,8 +1,7 @@
 """One clip: stages an action in a scene, films it, and knows where the actor is."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
+from typing import Self
 
 import cv2
 import numpy as np
@@ -143,7 +142,7 @@ class Source:
     mirrored: bool
 
     @classmethod
-    def draw(cls, action: Action, rng: Generator) -> Source:
+    def draw(cls, action: Action, rng: Generator) -> Self:
         """Choose a scene and dress an actor."""
         kind = action.scenes[rng.integers(len(action.scenes))]
         seed = int(rng.integers(2**31))

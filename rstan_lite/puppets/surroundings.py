@@ -1,7 +1,5 @@
 """All that is not the actor: trees, cars, birds, clutter, bystanders, and rivals who act too."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 
 import numpy as np

@@ -5,8 +5,6 @@ that `alt_text` returns. `keep` draws it once, writes the PNG and shows it in a 
 loaded when first used, so that drawing on frames does not wait for the plotting libraries.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 
 _HOME = {

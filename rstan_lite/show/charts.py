@@ -1,7 +1,5 @@
 """Lines and tables of numbers: training curves, values over x, results, who is taken for whom."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """One idea of the paper per drawing: what goes in, what is computed, and what comes out."""
 
-from __future__ import annotations
-
 import math
 from typing import Any, NamedTuple
 

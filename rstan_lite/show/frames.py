@@ -3,8 +3,6 @@
 All of it takes and gives arrays: the same functions serve figures and the videos of `predict`.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction

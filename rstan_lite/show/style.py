@@ -4,8 +4,6 @@ Figures are built on `matplotlib.figure.Figure` and not through pyplot: no windo
 and the same picture in a notebook, a script and a test.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

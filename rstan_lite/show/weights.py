@@ -1,7 +1,5 @@
 """Attention as numbers: its sharpness (Eq. 3, 6), its fusion (Eq. 14-15), its course over steps."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

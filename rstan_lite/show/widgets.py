@@ -5,8 +5,6 @@ asks a kernel for each new figure. A page that is only read has none, so what th
 is drawn once for each of their positions and put into the page.
 """
 
-from __future__ import annotations
-
 import io
 import os
 from base64 import b64encode

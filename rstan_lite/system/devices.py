@@ -1,7 +1,5 @@
 """The device that a command computes on, and the memory it took."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The package's own exceptions: every complaint about an input is one of these."""
 
-from __future__ import annotations
-
 from os import PathLike
 
 

@@ -1,7 +1,5 @@
 """Files that appear whole or not at all, and folders that one process at a time works in."""
 
-from __future__ import annotations
-
 import errno
 import os
 import platform

@@ -1,7 +1,5 @@
 """Ctrl-C and SIGTERM: raised where anything may end, kept until all is saved where it may not."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal

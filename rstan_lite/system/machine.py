@@ -4,8 +4,6 @@ Nothing here imports torch or another library that may be broken into this proce
 imported in a process of their own, which they can end.
 """
 
-from __future__ import annotations
-
 import importlib.metadata
 import json
 import os

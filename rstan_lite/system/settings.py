@@ -1,7 +1,5 @@
 """Checks of settings and of the libraries that they need; the cache's place. Imports no torch."""
 
-from __future__ import annotations
-
 import ast
 import difflib
 import importlib.util

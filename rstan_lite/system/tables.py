@@ -1,7 +1,5 @@
 """What is shown of work: tables as aligned text, Markdown and HTML, and progress bars."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Files of tensors: read without running anything, checked, and downloaded if public."""
 
-from __future__ import annotations
-
 import http.client
 import re
 import zipfile

@@ -5,8 +5,6 @@ slower. So small work takes one thread, larger work one per core, and none spins
 settings stay.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The mini-batches that are drawn from clips' features."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any

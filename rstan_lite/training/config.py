@@ -1,7 +1,5 @@
 """Every setting of a training run, with the place each value comes from. Imports no torch."""
 
-from __future__ import annotations
-
 import json
 import typing
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """A model's answers on clips, and what they say: accuracy, confusion, attention on the actor."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The training loop, in plain sight (Section IV-B), and what a mini-batch does (Eq. 17-19)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

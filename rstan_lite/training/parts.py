@@ -3,8 +3,6 @@
 A second data set (Section IV-B) is another list of clips through the same networks and steps.
 """
 
-from __future__ import annotations
-
 import sys
 import warnings
 from collections.abc import Mapping, Sequence

@@ -3,8 +3,6 @@
 `lab/paper_settings.py` says where the paper states those of the profile `paper`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The run folder: what it holds, and how it is begun, continued and read."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json
@@ -22,9 +20,8 @@ from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import MOST, check_regular, disk_errors, read_json
 from rstan_lite.system.settings import check_count
-from rstan_lite.system.state_versions import Versions
 from rstan_lite.system.tensor_files import load_weights, read_state
-from rstan_lite.training.checkpoint import RESUME, EpochLog
+from rstan_lite.training.checkpoint import RESUME, EpochLog, Versions
 from rstan_lite.training.config import TrainConfig, differences, read_config
 
 CONFIG, METRICS, CONFUSION, LOG = "config.json", "metrics.json", "confusion.csv", "log.csv"

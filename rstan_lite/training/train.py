@@ -1,7 +1,5 @@
 """A whole run: features to model to numbers in a folder."""
 
-from __future__ import annotations
-
 import hashlib
 import sys
 from collections.abc import Callable, Mapping
@@ -20,12 +18,11 @@ from rstan_lite.model import RSTAN, RSTANConfig
 from rstan_lite.system.devices import choose_device, peak_gpu_memory, peak_memory
 from rstan_lite.system.errors import DataError
 from rstan_lite.system.files import alone, clear_parts
-from rstan_lite.system.state_versions import Versions
 from rstan_lite.system.tensor_files import weights_hash
 from rstan_lite.system.threads import for_work
 from rstan_lite.training import evaluation as judging
 from rstan_lite.training import run_folder
-from rstan_lite.training.checkpoint import RESUME, EpochLog, Progress
+from rstan_lite.training.checkpoint import RESUME, EpochLog, Progress, Versions
 from rstan_lite.training.config import TrainConfig, read_config
 from rstan_lite.training.evaluation import Evaluation, evaluate
 from rstan_lite.training.loop import Task, fit

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rstan_lite.system.errors import CheckpointError
-from rstan_lite.system.state_versions import Versions
+from rstan_lite.training.checkpoint import Versions
 
 
 def state(number: int) -> dict:

@@ -19,10 +19,10 @@ from rstan_lite.lab.network_tuning import Tuner, tune
 from rstan_lite.lab.tuning_images import TuneSettings, fill_inputs
 from rstan_lite.system.errors import BusyError, ConfigError
 from rstan_lite.system.interruption import Interrupted
-from rstan_lite.system.state_versions import Versions
 from rstan_lite.training import loop
 from rstan_lite.training import run_folder as runs
 from rstan_lite.training import train as whole_run
+from rstan_lite.training.checkpoint import Versions
 from rstan_lite.training.profiles import resolve
 from rstan_lite.training.run_folder import read_log
 from rstan_lite.training.train import train

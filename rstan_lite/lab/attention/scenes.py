@@ -1,7 +1,5 @@
 """A clip's arrays and what checkpoints make of it, from finished runs and clips or video files."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

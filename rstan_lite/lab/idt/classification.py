@@ -1,7 +1,5 @@
 """iDT-FV on a split: linear SVMs on Fisher vectors, and a run folder ready to be fused."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import json
 import time

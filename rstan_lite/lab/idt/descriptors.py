@@ -1,7 +1,5 @@
 """What is seen along a trajectory: its shape, HOG, HOF and MBH in a volume that moves with it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial

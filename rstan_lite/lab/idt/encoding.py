@@ -5,13 +5,11 @@ the settings of Wang & Schmid (ICCV 2013): PCA to half the dimensions, a Gaussia
 diagonal covariances for each kind of descriptor, gradients for means and variances.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -74,7 +72,7 @@ class Codebook:
         return mixture
 
     @classmethod
-    def fit(cls, sample: np.ndarray, settings: EncodingSettings) -> Codebook:
+    def fit(cls, sample: np.ndarray, settings: EncodingSettings) -> Self:
         """The codebook of a random sample of descriptors, (m, d).
 
         Raises DataError for fewer descriptors than components or dimensions.

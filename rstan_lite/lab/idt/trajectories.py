@@ -4,8 +4,6 @@ Wang et al., Dense trajectories and motion boundary descriptors (IJCV 2013), wit
 motion taken out after Wang & Schmid, Action recognition with improved trajectories (ICCV 2013).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast

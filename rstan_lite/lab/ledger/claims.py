@@ -1,7 +1,5 @@
 """What the paper claims of its rows, and what runs say of it: a difference and its uncertainty."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

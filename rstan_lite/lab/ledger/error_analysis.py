@@ -3,8 +3,6 @@
 Arrays (seeds, clips) come from a ledger's runs, which share their clips and their order.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations

@@ -1,7 +1,5 @@
 """Ledgers as Markdown and CSV: one, or those of several splits or folds put together (Table V)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

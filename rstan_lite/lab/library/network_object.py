@@ -1,7 +1,5 @@
 """A network that exists as an object in Python, as the network of a stream."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Clips and stored features as `torch.utils.data.Dataset`, for loops of your own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -4,8 +4,6 @@ The process reads the job from its standard input. When that pipe ends, its work
 process then ends itself and all that it started, so that no job runs beside its own repetition.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import signal

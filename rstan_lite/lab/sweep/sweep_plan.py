@@ -1,7 +1,5 @@
 """What a sweep is: a description of grids, and the jobs that come of it once all is checked."""
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import json
@@ -11,7 +9,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rstan_lite.classroom.notebook_parameters import (
     Parameter,
@@ -60,7 +58,7 @@ class Description:
                 varied = dict(zip(grid, values, strict=True))
                 yield varied, {**self.common, **varied}
 
-    def with_values(self, given: Values) -> Description:
+    def with_values(self, given: Values) -> Self:
         """The same with further values in each grid, in the place of what it has of that name."""
         common = {name: value for name, value in self.common.items() if name not in given}
         grids = tuple({**grid, **given} for grid in self.grids or ({},))

@@ -4,8 +4,6 @@ Frame features L and the tanh of Eq. 2 and Eq. 5 are computed again, step by ste
 matrices that multiply h, Phi and x wait until the loop is over: each is then one product.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """All steps forward: Eq. 2-15 with what is the same at every step taken out of the loop."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 

@@ -3,8 +3,6 @@
 A leading axis S holds the streams; fused weights have one entry there, and broadcast.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -15,8 +15,6 @@ r is computed again in the backward pass and lives only in a block small enough 
 gradient of a, as large as a itself, is summed over steps in place, without its factor 4 v.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch

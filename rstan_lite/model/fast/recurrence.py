@@ -1,7 +1,5 @@
 """The fast recurrence: behind the plain one's interface, and as one differentiable function."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 

@@ -4,8 +4,6 @@ Pillow puts pictures, words and charts on white: a word of matplotlib takes a mi
 and a key that is held down leaves a tenth of a second for all of a page.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 from textwrap import wrap

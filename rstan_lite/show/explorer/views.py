@@ -1,7 +1,5 @@
 """What the explorer is asked to draw: a scene, some of its checkpoints, a figure of the paper."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """The explorer as a widget: controls for clip, view, checkpoint and step, uploads and exports."""
 
-from __future__ import annotations
-
 import io
 import os
 from dataclasses import replace
