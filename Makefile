@@ -104,10 +104,10 @@ test:
 	    tests $(NOTEBOOKS) $(PYTEST)
 
 gpu: .venv/.installed
-	$(BIN)/python -m benchmarks gpu --dataset $(DATASET) $(if $(JHMDB),--root '$(JHMDB)') --out runs/gpu $(GPU)
+	$(BIN)/rstan-lite bench gpu --dataset $(DATASET) $(if $(JHMDB),--root '$(JHMDB)') --out runs/gpu $(GPU)
 
 bench: .venv/.installed
-	$(BIN)/python -m benchmarks --out runs/bench $(if $(JHMDB),--root '$(JHMDB)') $(BENCH)
+	$(BIN)/rstan-lite bench --out runs/bench $(if $(JHMDB),--root '$(JHMDB)') $(BENCH)
 
 fuzz: .venv/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.hostile --out runs/fuzz $(FUZZ)

@@ -116,7 +116,7 @@ def main() -> int:
     """The command line; the exit code."""
     if sys.argv[1:2] == ["gpu"]:
         return gpu.main(sys.argv[2:])
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="rstan-lite bench", description=__doc__)
     parser.add_argument("--out", default="runs/bench", help="folder of the results")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each timing")
     parser.add_argument("--threads", type=int, default=2, help="threads on the CPU")
@@ -129,6 +129,8 @@ def main() -> int:
     parser.add_argument("--root", help="clips of `inputs`, in JHMDB's layout (none: generated)")
     arguments = parser.parse_args()
     parts, out = arguments.parts.split(","), Path(arguments.out)
+    if unknown := sorted(set(parts) - set(PARTS)):
+        parser.error(f"--parts: found {', '.join(unknown)}; expected some of {', '.join(PARTS)}")
     torch.set_num_threads(arguments.threads)
     out.mkdir(parents=True, exist_ok=True)
     path = out / "bench.json"

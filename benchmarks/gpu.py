@@ -236,7 +236,7 @@ def _shown(value: Any) -> str:
 
 def main(argv: Sequence[str]) -> int:
     """Check this machine's GPU: 0, 1 where it disagrees, 2 for a complaint (no GPU is one)."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks gpu", description=__doc__)
+    parser = argparse.ArgumentParser(prog="rstan-lite bench gpu", description=__doc__)
     parser.add_argument("--out", default="runs/gpu", help="folder of the report")
     parser.add_argument("--root", default="", help="JHMDB folder (none: clips are generated)")
     parser.add_argument("--dataset", help="jhmdb or puppets (jhmdb where --root is given)")

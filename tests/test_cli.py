@@ -13,7 +13,7 @@ from tests.classroom.made import write
 
 COMMANDS = (
     "doctor", "puppets", "tune", "extract", "train", "evaluate", "fuse", "predict", "idt", "ledger",
-    "run", "tour", "lab", "copies", "assignments", "sweep",
+    "run", "tour", "lab", "copies", "assignments", "sweep", "bench",
 )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
-"""The commands `ledger` and `sweep`, of many runs. Imports torch and Dask when one runs."""
+"""The commands `ledger`, `sweep` and `bench`. Imports torch and Dask when one runs."""
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -72,6 +73,14 @@ def add_parsers(subparsers: Any) -> None:
     add("--memory", metavar="SIZE", help="of a job's processes: 4GB (no limit)")
     add("--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(func=_sweep)
+
+    parser = subparsers.add_parser(
+        "bench",
+        help="speed, memory and growth beside a plain reference, in a checkout",
+        description="Run the checkout's benchmarks. All options are those of "
+        "`python -m benchmarks`, whose --help lists them. `bench gpu` checks a GPU.",
+    )
+    parser.set_defaults(func=_bench, others=[])
 
 
 def _ledger(arguments: argparse.Namespace) -> int:
@@ -190,3 +199,10 @@ def _parsed(option: str, text: str | None, example: str) -> Any:
     if value <= 0:
         raise ConfigError(option, repr(text), f"more than nothing, for example {example}")
     return value
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    if not Path("benchmarks/__main__.py").is_file():
+        expected = "a checkout of the project: benchmarks are not installed"
+        raise ConfigError("rstan-lite bench", f"no benchmarks in {Path.cwd()}", expected)
+    return subprocess.call([sys.executable, "-m", "benchmarks", *arguments.others])

@@ -16,7 +16,7 @@ from rstan_lite.system.threads import cores, prepare
 
 _COMMANDS = {  # by the file of this folder that holds them
     "doctor": "doctor", "puppets": "puppets", "training": "extract tune train predict",
-    "testing": "evaluate fuse idt", "experiments": "ledger sweep",
+    "testing": "evaluate fuse idt", "experiments": "ledger sweep bench",
     "classroom": "run tour lab copies assignments",
 }  # fmt: skip
 FAMILIES = {command: family for family, names in _COMMANDS.items() for command in names.split()}
@@ -57,7 +57,7 @@ def _run(argv: Sequence[str] | None) -> int:
     command = words[0] if words else "--help"
     if not command.startswith("-"):  # as about an option, not as argparse complains
         check_choice("rstan-lite COMMAND", command, tuple(FAMILIES))
-    prepare(cores() if command == "idt" else 1)  # idt is all BLAS, in large matrices
+    prepare(cores() if command in ("idt", "bench") else 1)  # large matrices
     parser, subparsers = build_parser(command)
     arguments, unknown = parser.parse_known_args(words)
     if arguments.completion:
@@ -67,7 +67,7 @@ def _run(argv: Sequence[str] | None) -> int:
     if arguments.command is None and not unknown:
         parser.print_help()
         return 0
-    if arguments.command == "lab":
+    if "others" in arguments:  # another program's options
         arguments.others = unknown
     elif unknown:
         choices = subparsers.choices

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from inspect import formatannotation
 from pathlib import Path
 from typing import Any
 
@@ -252,7 +253,7 @@ def values_of(arguments: argparse.Namespace, names: Sequence[str] = ()) -> dict[
 
     names: of those to take; all by default.
     """
-    types = {spec.name: str(spec.type) for spec in fields(TrainConfig)}
+    types = {spec.name: formatannotation(spec.type) for spec in fields(TrainConfig)}
     found = {name: value for name, value in vars(arguments).items() if name in (names or types)}
     return {k: parsed("--" + k.replace("_", "-"), types[k], v) for k, v in found.items()}
 

@@ -8,6 +8,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from inspect import formatannotation
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,7 +34,7 @@ LONGEST = 100  # letters of a folder's name, before its digest
 OPTIONS = [
     Parameter("profile", "str", "course", ""),
     Parameter("variant", "str | None", None, ""),
-    *(Parameter(spec.name, str(spec.type), spec.default, "") for spec in fields(TrainConfig)),
+    *(Parameter(f.name, formatannotation(f.type), f.default, "") for f in fields(TrainConfig)),
 ]
 PLACES = {spec.name for spec in fields(TrainConfig) if spec.metadata.get("place")}
 Values = Mapping[str, Sequence[Any]]
