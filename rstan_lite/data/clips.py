@@ -183,9 +183,7 @@ class ClipDataset(ABC):
 
     def settle(self, damaged: Mapping[Clip, DataError]) -> None:
         """Name all damaged clips in a DataError, or take them out of every part, as is asked."""
-        if not damaged:
-            return
-        if not self._skip_damaged:
+        if damaged and not self._skip_damaged:
             hint = "The others are stored. Mend it, or leave it out with --damaged skip."
             first = next(iter(damaged.values()))
             if len(damaged) == 1:

@@ -39,7 +39,7 @@ class OwnClips(ClipDataset):
         if not self.root.is_dir():
             raise DataError(self.root, "no such folder", "a folder with a folder for each class")
         folders = sorted(p for p in self.root.iterdir() if p.is_dir() and p.name[0] not in "._")
-        disk = {p.name: dict(_clips_in(p)) for p in folders if p.name != MASKS}
+        disk = {check_name(str(p), p.name): dict(_clips_in(p)) for p in folders if p.name != MASKS}
         self._disk = {action: clips for action, clips in disk.items() if clips}
         if len(self._disk) < 2:
             found = f"{len(self._disk)} folders with videos ({', '.join(self._disk) or 'none'})"
@@ -101,9 +101,7 @@ def _clips_in(action: Path) -> Iterator[tuple[str, tuple[Path, str]]]:
     """(name, (path, source)) of a class's folder: of images, a clip; another one, a source."""
     seen: dict[str, Path] = {}
     for path in _videos_below(action):
-        name = path.name if path.is_dir() else path.stem
-        for one in (action.name, name):
-            check_name(str(path), one)
+        name = check_name(str(path), path.name if path.is_dir() else path.stem)
         if name in seen:
             raise DataError(path, f"a second clip {name}, beside {seen[name]}", "names that differ")
         seen[name] = path
@@ -141,11 +139,10 @@ _Row = tuple[str, str, str, str, int]  # place in a file, class, clip, source, p
 def _unique(path: Path, rows: Iterable[_Row]) -> dict[tuple[str, str], tuple[str, int]]:
     found: dict[tuple[str, str], tuple[str, int]] = {}
     for where, action, name, source, part in rows:
-        check_name(where, action)
-        check_name(where, name)
-        if (action, name) in found:
+        key = check_name(where, action), check_name(where, name)
+        if key in found:
             raise DataError(where, f"{action}/{name} a second time", "each clip once")
-        found[action, name] = source, part
+        found[key] = source, part
     if not found:
         raise DataError(path, "an empty list", "a line for each clip")
     return found
@@ -182,6 +179,5 @@ def _lines(path: Path, part: int) -> Iterator[_Row]:
 
 def _clip_name(name: str) -> str:
     """A clip's name without its class and ending."""
-    plain = PurePosixPath(name.replace("\\", "/")).name
-    stem, dot, ending = plain.rpartition(".")
-    return stem if dot and f".{ending.lower()}" in VIDEOS else plain
+    path = PurePosixPath(name.replace("\\", "/"))
+    return path.stem if path.suffix.lower() in VIDEOS else path.name

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rstan_lite.data.splits import check_name
 from rstan_lite.data.video import read_images
 from rstan_lite.system.errors import ConfigError, DataError
 from rstan_lite.system.reading import check_regular, read_matlab
@@ -38,7 +39,8 @@ def masks_in(folder: Path) -> Iterator[tuple[tuple[str, str], Path]]:
     """((class, clip), path) of every silhouette file or folder of PNG images below `MASKS`."""
     for path in sorted(folder.glob("*/*")):
         if path.is_dir() or path.suffix in (".mat", ".npz"):
-            yield (path.parent.name, path.name if path.is_dir() else path.stem), path
+            name = path.name if path.is_dir() else path.stem
+            yield (check_name(str(path), path.parent.name), check_name(str(path), name)), path
 
 
 def read_any_masks(path: Path, shape: tuple[int, ...]) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Split lists: which clips train and which are tested."""
 
 import re
+import unicodedata
 from pathlib import Path
 
 from rstan_lite.system.errors import DataError
@@ -60,13 +61,17 @@ def list_lines(path: str | Path, expected: str) -> list[tuple[str, str]]:
     return found
 
 
-def check_name(where: str, name: str) -> None:
-    """Refuse a clip's or class's name that leads out of its folder, or that names no file."""
+def check_name(where: str, name: str) -> str:
+    """A clip's or class's name, its accents composed (Unicode NFC): some systems part them.
+
+    Raises DataError for a name that leads out of its folder, or that names no file.
+    """
     if not name or "/" in name or "\\" in name or name in (".", "..") or not name.isprintable():
         raise DataError(where, repr(name[:120]), "a plain clip name")
     if len(name.encode()) > LONGEST:
         found = f"a name of {len(name.encode())} bytes, {name[:40]!r} ..."
         raise DataError(where, found, f"at most {LONGEST}, which every file system takes")
+    return unicodedata.normalize("NFC", name)
 
 
 def source_video(name: str, action: str) -> str:

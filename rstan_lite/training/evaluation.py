@@ -64,8 +64,7 @@ def evaluate(
             with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
                 output = model(batch.cubes, batch.vectors, head=head)
             scores[batch.rows] = last_step(output.logits).float().softmax(-1)
-            bad = batch.rows[~torch.isfinite(scores[batch.rows]).all(1).cpu()].tolist()
-            if bad:
+            if bad := batch.rows[~torch.isfinite(scores[batch.rows]).all(1).cpu()].tolist():
                 found, expected = "scores that are not finite", "finite features and weights"
                 hint = "Extract its features again; if it is the same with every clip, lower --lr."
                 raise DataError(features.names[bad[0]], found, expected, hint)

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+import unicodedata
 from pathlib import Path
 
 import cv2
@@ -51,6 +52,24 @@ def test_splits_are_draws_that_repeat(root):
     draws = [listed(OwnClips(root, split, validation=0.0), "test") for split in (1, 1, 2, 3)]
     assert draws[0] == draws[1]
     assert len({frozenset(one) for one in draws}) > 1
+
+
+def test_accents_of_names_may_be_composed_or_not(root):
+    """A Mac's copy has them apart, in a list they are typed as one letter."""
+    apart, composed = (unicodedata.normalize(form, "höhe") for form in ("NFD", "NFC"))
+    assert apart != composed
+    action = sorted(STEPS)[0]
+    (root / action).rename(root / apart)
+    (root / apart / "person0" / "000.AVI").rename(root / apart / "person0" / f"{apart}.AVI")
+    mask = root / "masks" / composed / f"{composed}.mat"
+    mask.parent.mkdir(parents=True)
+    savemat(mask, {"part_mask": np.zeros((48, 64, FRAMES), np.uint8)})
+    rows = f"{composed},{composed},train,a\n005,{composed},test,b\n"
+    (root / "split.csv").write_text(f"clip,class,part,source\n{rows}", encoding="utf-8")
+    data = OwnClips(root, validation=0.0)
+    assert (data.classes, data.missing, data.has_silhouettes) == ((composed,), (), True)
+    assert data.frames(data.train[0]).shape == (FRAMES, 48, 64, 3)
+    assert data.train[0].mask_path == mask
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
