@@ -3,6 +3,7 @@
 import json
 import os
 
+import nbformat
 import pytest
 import torch
 from measured import ROOT, python
@@ -43,6 +44,15 @@ def test_the_users_number_stays(name: str, bare: None, monkeypatch: pytest.Monke
     monkeypatch.setenv(name, "2")
     with threads.for_work(threads.LARGE):
         assert torch.get_num_threads() == before
+
+
+def test_a_lesson_prepares_a_kernel_that_no_command_started(bare: None) -> None:
+    """As in VS Code, Colab or a JupyterLab of one's own: its first cell comes before torch."""
+    notebook = nbformat.read(ROOT / "notebooks" / "03_lstm.ipynb", as_version=4)
+    (cell,) = (cell.source for cell in notebook.cells if cell.id == "install")
+    seen = "import os, torch\nprint(torch.get_num_threads(), os.environ['OMP_WAIT_POLICY'])"
+    done = python("-c", f"{cell}\n{seen}")
+    assert done.stdout.split() == ["1", "PASSIVE"], done.stderr
 
 
 @pytest.mark.parametrize("name", threads.WAITING)
