@@ -32,8 +32,8 @@ EXERCISE = ("blank", "check", "hidden")  # tags of its cells, in this order
 BUILD, FILE = "build", "file"  # the reader's class and its training; a piece of the one file
 TAGS = {"install", "parameters", "by-hand", *EXERCISE, "results", COMPARED, BUILD, FILE}
 LONGEST, MOST_CELLS, MEDIAN_AT_MOST = 10, 42, 9
-# a class, or a training loop, cannot be cut in two
-LONGEST_OF = {"install": 12, "blank": 14, "check": 12, BUILD: 26, FILE: 40}  # "install" is folded away
+# a class, or a training loop, cannot be cut in two; "install" is folded away
+LONGEST_OF = {"install": 12, "blank": 14, "check": 12, BUILD: 26, FILE: 40}
 
 every = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 lessons = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
