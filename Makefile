@@ -50,7 +50,7 @@ help:  ## say what can be made
 	@echo "                         (BENCH='--rounds 3 --parts speed': further options)"
 	@echo "make fuzz                damaged and hostile files of every kind, into runs/fuzz (Linux)"
 	@echo "                         (FUZZ='--cases 2000 --seed 0', or '--only CASE' to repeat one)"
-	@echo "make wheel               build the wheel, and try it in an empty environment"
+	@echo "make wheel               build the wheel, and try it in an empty environment (minutes)"
 	@echo "make stick               the wheel and all that it needs, for machines without internet, into STICK=FOLDER"
 	@echo "make doctor              what works on this machine and what to do about the rest"
 	@echo "make clean               take away .venv and caches; runs/ stays"

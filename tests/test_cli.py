@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 from unittest.mock import Mock
 
 import pytest
@@ -61,6 +63,16 @@ def test_a_shell_can_complete_commands_and_options(shell, capsys):
     script = capsys.readouterr().out
     assert all(command in script for command in COMMANDS)
     assert "--lambda-aa" in script
+    for values in (("tiny", "course", "paper"), ("current", "window"), ("puppets", "jhmdb")):
+        assert " ".join(values) in script
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a pipe of a Windows console is closed otherwise")
+def test_a_reader_who_has_seen_enough_is_no_error():
+    line = "-m rstan_lite train --dry-run --profile tiny"
+    command = f"set -o pipefail; '{sys.executable}' {line} | true"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, encoding="utf-8")
+    assert (done.returncode, done.stderr) == (128 + 13, "")
 
 
 def test_a_complaint_is_one_line_and_exit_code_2_in_a_process_of_its_own():

@@ -95,8 +95,9 @@ def write_index(
         "# rstan-lite",
         "",
         "A recurrent network that names the action in a video and shows what it looked at: RSTAN, "
-        "step by step. These pages need no internet. Every figure and number in the notebooks "
-        "was made when the site was, on generated clips unless a notebook says otherwise.",
+        "step by step. These pages need no internet."
+        + " Every figure and number in the notebooks was made when the site was, on generated "
+        "clips unless a notebook says otherwise." * bool(notebooks),
         "",
         *menu("Notebooks", [f"notebooks/{name}" for name in notebooks]),
         *menu("Look up", look_up),

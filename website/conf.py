@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import shutil
 import sys
 from pathlib import Path
@@ -76,6 +77,16 @@ def _docstring(app: Sphinx, what: str, name: str, it: Any, options: Any, lines: 
     lines[:] = as_rst(lines)
 
 
+def _signature(
+    app: Sphinx, what: str, name: str, it: Any, options: Any, signature: str | None, returned: Any
+) -> tuple[str, Any] | None:
+    """A class's own parameters, where a base class takes any."""
+    if what != "class" or not str(signature).startswith("(*args"):
+        return None
+    own = list(inspect.signature(it.__init__).parameters.values())[1:]
+    return str(inspect.Signature(own)), returned
+
+
 def _font(app: Sphinx, exception: Exception | None) -> None:
     if exception is None:
         shutil.copyfile(MATH_FONT, app.outdir / "_static" / MATH_FONT.name)
@@ -85,4 +96,5 @@ def setup(app: Sphinx) -> None:
     """Connect formulas, docstrings and the font of formulas."""
     app.add_html_math_renderer("mathml", (_formula, None), (_formula, None))
     app.connect("autodoc-process-docstring", _docstring)
+    app.connect("autodoc-process-signature", _signature)
     app.connect("build-finished", _font)

@@ -1,6 +1,6 @@
 """A training loop of your own over stored features, with a loss of your own: python own_loop.py RUN
 
-The loss adds the entropy of the attention over places, which makes the maps sharper.
+The loss adds the entropy of the attention over places, which makes the maps sharper. One epoch.
 """
 
 import sys
@@ -27,4 +27,4 @@ for clips in DataLoader(
     entropy = -(alpha * alpha.clamp_min(1e-9).log()).sum(-1).mean()
     loss = losses.main_loss(output, clips["label"]) + 0.1 * entropy
     optimizer.zero_grad(), loss.backward(), optimizer.step()
-    print(f"{loss.item():.2f}")
+    print(f"loss {loss.item():.2f}")

@@ -1,6 +1,6 @@
 """Export a run's network to ONNX, and check its numbers: python to_onnx.py RUN MODEL.onnx
 
-pip install onnx onnxscript onnxruntime
+Needs the extra `onnx`. The model takes any number of videos of T frames, as many as K * K places.
 """
 
 import sys
@@ -14,8 +14,11 @@ model = load(sys.argv[1], device="cpu").network
 sizes, K, T = model.config, 7, 8
 cubes = {s: torch.randn(2, T, K * K, sizes.d_cv[s]) for s in sizes.streams}
 vectors = {s: torch.randn(2, T, sizes.d_fc[s]) for s in sizes.streams}
-torch.onnx.export(model, kwargs={"cubes": cubes, "vectors": vectors}, f=sys.argv[2], dynamo=True)
+inputs = {"cubes": cubes, "vectors": vectors}
+free = {name: {s: {0: torch.export.Dim("B")} for s in part} for name, part in inputs.items()}
+torch.onnx.export(model, kwargs=inputs, f=sys.argv[2], dynamo=True, dynamic_shapes=free)
 session = onnxruntime.InferenceSession(sys.argv[2])
+cubes, vectors = ({s: x[:1] for s, x in part.items()} for part in inputs.values())  # one video
 arrays = [value.numpy() for part in (cubes, vectors) for value in part.values()]
 names = [one.name for one in session.get_inputs()]
 logits = session.run(None, dict(zip(names, arrays, strict=True)))[0]

@@ -57,11 +57,13 @@ def _run(argv: Sequence[str] | None) -> int:
     command = words[0] if words else "--help"
     if not command.startswith("-"):  # as about an option, not as argparse complains
         check_choice("rstan-lite COMMAND", command, tuple(FAMILIES))
+    sys.path.append(os.getcwd())  # where modules of the user's may lie, as with python -m
     prepare(cores() if command in ("idt", "bench") else 1)  # large matrices
     parser, subparsers = build_parser(command)
     arguments, unknown = parser.parse_known_args(words)
     if arguments.completion:
         require_libraries("--completion", {"shtab": "shtab"}, "completion")
+        import_module("rstan_lite.cli.training").name_choices(subparsers.choices)
         print(import_module("shtab").complete(parser, arguments.completion))
         return 0
     if arguments.command is None and not unknown:

@@ -7,6 +7,7 @@ from inspect import formatannotation
 from pathlib import Path
 from typing import Any
 
+from rstan_lite.data.datasets import DATASETS
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.settings import check_count, parsed, shown
 from rstan_lite.training.config import TrainConfig, value_types
@@ -51,7 +52,7 @@ def add_parsers(subparsers: Any) -> None:
     parser = subparsers.add_parser("predict", help="name the action in any video file")
     parser.add_argument("video", metavar="VIDEO", help="a video file")
     parser.add_argument("--run", required=True, metavar="RUN", help="folder of a finished run")
-    parser.add_argument("--out", default=".", help="folder for the answer and the overlay")
+    parser.add_argument("--out", default=".", help="folder for the answer and the overlay (.)")
     parser.add_argument("--top", type=int, default=5, help="classes to print")
     parser.add_argument("--gif", action="store_true", help="write a GIF instead of a video")
     add_fields(parser, ("device",))
@@ -256,6 +257,15 @@ def values_of(arguments: argparse.Namespace, names: Sequence[str] = ()) -> dict[
     types = {spec.name: formatannotation(spec.type) for spec in fields(TrainConfig)}
     found = {name: value for name, value in vars(arguments).items() if name in (names or types)}
     return {k: parsed("--" + k.replace("_", "-"), types[k], v) for k, v in found.items()}
+
+
+def name_choices(commands: Mapping[str, argparse.ArgumentParser]) -> None:
+    """Tell the parsers of trainings which values an option takes, for a shell that completes."""
+    known = {spec.name: spec.metadata["choices"] for spec in fields(TrainConfig)}
+    known |= {"dataset": DATASETS, "profile": PROFILES, "variant": tuple(VARIANTS)}
+    for command in ("train", "extract", "tune", "ledger"):
+        for action in commands[command]._actions:
+            action.choices = known.get(action.dest) or None
 
 
 def given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:

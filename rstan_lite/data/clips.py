@@ -129,7 +129,7 @@ class ClipDataset(ABC):
                 inside = sorted((self.root / self.layout).glob("*/*"))[:NAMED_IN_ERROR]
                 held = ", ".join(str(path.relative_to(self.root)) for path in inside)
                 found += f"; there is {held or f'nothing in a folder of {self.layout}'}"
-            expected = f"every clip that the split lists name, as {self.layout}/<class>/<clip>"
+            expected = f"every clip of the split lists, as {Path(self.layout, '<class>/<clip>')}"
             hint = "Complete the copy, or leave them out with missing='skip' (--missing skip)."
             raise DataError(self.root, found, expected, hint)
         self.missing = tuple(names)

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -63,6 +64,10 @@ class OwnClips(ClipDataset):
         for (action, name), (_, part) in listed.items():
             parts.setdefault(action, {})[name] = part
         if listed:
+            there = {(action, name) for action, clips in self._disk.items() for name in clips}
+            if others := sorted(there - listed.keys()):
+                said = f"{len(others)} clips in no list are left out, as {'/'.join(others[0])}"
+                warnings.warn(f"{self.root}: {said}", stacklevel=4)
             self._check_sources(listed)
             return {action: clips for action, clips in sorted(parts.items()) if clips}
         clips = {

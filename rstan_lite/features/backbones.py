@@ -249,8 +249,9 @@ class FeatureNet(nn.Module):
         try:
             self.trunk = cut(network, nodes) if spec.cube else network
         except ValueError as error:
-            found = f"nodes {spec.cube!r}, {spec.vector!r} ({error})"
-            raise ConfigError("backbone", found, "nodes of the network") from error
+            found, there = f"nodes {spec.cube!r}, {spec.vector!r}", extraction.get_graph_node_names
+            last = ", ".join(there(network)[1][-12:])
+            raise ConfigError("backbone", found, f"nodes of the network: ..., {last}") from error
         mean, std = (spec.pixels.mean, spec.pixels.std) if self.inputs == 3 else ((0.0,), (1.0,))
         if stream == "motion":
             mean, std = (ZERO / 255,), (spec.pixels.flow_unit / 255,)

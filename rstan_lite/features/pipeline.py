@@ -84,8 +84,7 @@ class Rows:
     """
 
     def __init__(self, stores: list[Store], clips: list[Clip], name: str, kept_open: int):
-        self._stores, self._clips, self._name = stores, clips, name
-        self._kept_open = kept_open
+        self._stores, self._clips, self._name, self._kept_open = stores, clips, name, kept_open
         self._one = tuple(stores[0].read(clips[0], name).shape) if clips else ()
         self.shape = (len(clips), len(stores), *self._one)
         self._open: dict[int, list[Tensor]] = {}
@@ -146,8 +145,8 @@ def look_up(
     streams = made.settings.weights
     cubes, vectors = ({s: rows(s, name) for s in streams} for name in ("cubes", "vectors"))
     names, labels = [clip.name for clip in clips], np.array([c.label for c in clips], np.int64)
-    target = rows("target", "target")
-    return ClipFeatures(names, labels, cubes, vectors, target, made.dataset.classes)
+    target, classes = rows("target", "target"), made.dataset.classes
+    return ClipFeatures(names, labels, cubes, vectors, target, classes)
 
 
 def missing_features(

@@ -19,11 +19,11 @@ from rstan_lite.features.extraction import FeatureSettings
 from rstan_lite.features.pipeline import ClipFeatures, look_up, missing_sequences
 from rstan_lite.features.store import code_print
 from rstan_lite.lab.scores import read_predictions
-from rstan_lite.model import RSTAN
+from rstan_lite.model import RSTAN, rstan
 from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.reading import check_regular
-from rstan_lite.system.settings import check_choice, check_count
+from rstan_lite.system.settings import check_choice, check_count, replaced
 from rstan_lite.system.tables import Table
 from rstan_lite.system.tensor_files import weights_hash
 from rstan_lite.system.threads import for_work
@@ -66,7 +66,15 @@ def open_checkpoint(
     device, root, cache: what is to be used now; empty for the run's own.
     """
     folder = Path(folder)
+    if not folder.is_dir():
+        raise CheckpointError(folder, "no such folder", "the folder of a finished run")
     model, description = run_folder.load_model(folder)
+    here = replaced(rstan)
+    for name in sorted(description.replaced.keys() | here.keys()):
+        was, now = (found.get(name, "its own") for found in (description.replaced, here))
+        if was != now:
+            said = f"trained with {was} in the place of {name} in rstan_lite.model.rstan, now {now}"
+            warnings.warn(f"{folder}: {said}: its answers are others.", stacklevel=2)
     config = read_config(folder / run_folder.CONFIG)
     given: dict[str, Any] = {"device": device, "root": root, "cache": cache}
     config = replace(config, **{name: value for name, value in given.items() if value})
@@ -184,7 +192,7 @@ def check_networks(run: Description) -> dict[str, str]:
     """
     for module, code in run.code.items():
         if code_print(module) != code:
-            said = f"the module {module} is another than when the run was trained"
+            said = f"the module {module} has changed since the run was trained"
             warnings.warn(f"{said}: its features may be others.", stacklevel=2)
     for path, expected in run.networks.values():
         check_regular(Path(path), CheckpointError, "the network that the run was trained on")

@@ -78,11 +78,16 @@ def run_command(body: Callable[[], int]) -> int:
 
     with _Handlers(receive):
         try:
-            return body()
+            code = body()
+            sys.stdout.flush()
+            return code
         except RstanError as error:
             with SafePoints():  # whoever tells it to stop meanwhile: it ends anyway
                 print(f"error: {error}", file=sys.stderr, flush=True)
             return 2
+        except BrokenPipeError:  # whoever read the output, as `head`, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 128 + 13
         except KeyboardInterrupt as error:
             asked = True
             advice = getattr(error, "advice", Interrupted.advice)

@@ -7,12 +7,15 @@ import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
+from inspect import isfunction
+from types import ModuleType
 from typing import Any
 
 from platformdirs import user_cache_dir
 
 from rstan_lite.system.errors import ConfigError, RstanError
 
+OURS = ("rstan_lite", "torch", "dataclasses", "typing")  # where the network's functions come from
 OTHER_CACHE = "Choose another folder with --cache DIR, or with RSTAN_CACHE."
 LONGEST = 36  # characters of a value in a printed table
 TYPES = "bool, int, float, str, list[X], tuple[X, ...], X | None"
@@ -95,6 +98,12 @@ def imported(where: str, module: str, name: str, expected: str) -> Any:
     except (ImportError, AttributeError, ValueError) as error:
         hint = "The module must be installed, or lie in a folder that PYTHONPATH names."
         raise ConfigError(where, str(error), expected, hint) from error
+
+
+def replaced(module: ModuleType) -> dict[str, str]:
+    """Functions of a module in whose place a user put others, {name: the other's name}."""
+    found = {name: one for name, one in vars(module).items() if isfunction(one)}
+    return {k: f.__qualname__ for k, f in found.items() if f.__module__.split(".")[0] not in OURS}
 
 
 def require_libraries(title: str, modules: Mapping[str, str], extra: str) -> None:

@@ -55,9 +55,7 @@ class TrainConfig:
     inputs: tuple[str, ...] = _option((), "further streams, NAME=module:function of yours")
     input_networks: tuple[str, ...] = _option((), "NAME=network of them (none: as --backbone)")
     input_weights: tuple[str, ...] = _option((), "NAME=weights file of them (none: as of frames)")
-    views: tuple[str, ...] = _option(
-        ("centre", "centre-mirror"), "stored views of a training clip; the first serves tests"
-    )
+    views: tuple[str, ...] = _option(("centre", "centre-mirror"), "stored; the first serves tests")
     cache: str = _option("", "folder of features ($RSTAN_CACHE or the user's)", place=True)
     scale: str = _option("rms", "divide features by their root mean square", ("rms", "none"))
 
@@ -141,7 +139,7 @@ class TrainConfig:
             where = "--" + option.replace("_", "-")
             for name in settings.pairs(where, getattr(self, option)):
                 if name not in self.streams or name not in own:
-                    raise ConfigError(where, name, "a stream that --inputs and --streams name")
+                    raise ConfigError(where, name, f"{name} in --inputs and in --streams")
 
     @property
     def head(self) -> str:

@@ -54,8 +54,8 @@ def evaluate(
     if n == 0:
         return Evaluation(scores.cpu(), labels, silhouettes.cpu(), None, None, None)
     if steps > features.stored_frames:
-        stored = features.stored_frames
-        raise ConfigError("--frames", str(steps), f"at most the {stored} stored of a clip")
+        expected = f"at most the {features.stored_frames} stored of a clip"
+        raise ConfigError("--frames", str(steps), expected)
     sums: list[Tensor] = []
     was_training = model.training
     model.eval()

@@ -106,11 +106,10 @@ def fit(
         model.parameters(), config.lr, momentum=config.momentum, weight_decay=config.weight_decay
     )
     torch.manual_seed(config.seed)  # dropout; a resumed run's state replaces it
-    every, pause = config.save_every, config.save_seconds
-    saver = Saver(resume, run, model, optimizer, every, pause, on_save)
+    saver = Saver(resume, run, model, optimizer, config.save_every, config.save_seconds, on_save)
     state = saver.progress
-    total, begun = config.iterations, state.iteration
-    bar = progress_bar(total=total, initial=begun, unit="it", desc="train", shown=progress)
+    begun = state.iteration
+    bar = progress_bar(total=config.iterations, initial=begun, desc="train", shown=progress)
     with saver, bar:
         while (state.iteration < config.iterations or state.sums.batches) and (
             state.epoch != stop_after

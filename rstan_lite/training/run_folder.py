@@ -3,9 +3,10 @@
 import csv
 import io
 import json
+import os
 import platform
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, astuple, dataclass, field, fields
+from dataclasses import asdict, astuple, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,10 @@ def check(folder: Path, config: TrainConfig) -> None:
 
 
 def write_config(folder: Path, config: TrainConfig) -> None:
-    """Write config.json, which makes the folder a run's. See `check` for what may be there."""
-    write_atomically(folder / CONFIG, config.to_json().encode())
+    """Write config.json, with whole paths, which makes the folder a run's; see `check`."""
+    places = ("root", "second_root", "flow_weights")
+    known = {name: os.path.abspath(value) for name in places if (value := getattr(config, name))}
+    write_atomically(folder / CONFIG, replace(config, **known).to_json().encode())
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -113,7 +116,8 @@ class Description:
     those of a second data set. scales: see ClipFeatures.
     networks: each stream's weights file and its hash. best_epoch: the epoch that was chosen.
     short_side: of the training clips' frames in pixels, at which a video's flow is computed; 0:
-    not known. data: the data set's identity. code: see `FeatureSettings.code_of`.
+    not known. data: the data set's identity. code: see `FeatureSettings.code_of`. replaced: the
+    network's functions in whose place the user put others, see `settings.replaced`.
     """
 
     model: dict[str, Any]
@@ -128,6 +132,7 @@ class Description:
     short_side: int = 0
     data: str = ""
     code: dict[str, str] = field(default_factory=dict)
+    replaced: dict[str, str] = field(default_factory=dict)
 
 
 def save_model(folder: Path, model: RSTAN, description: Description) -> None:

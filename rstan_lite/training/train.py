@@ -14,16 +14,17 @@ from rstan_lite.data.datasets import open_clips
 from rstan_lite.data.splits import part_name
 from rstan_lite.features.networks import shipped
 from rstan_lite.features.pipeline import ClipFeatures
-from rstan_lite.model import RSTAN, RSTANConfig
+from rstan_lite.model import RSTAN, RSTANConfig, rstan
 from rstan_lite.system.devices import choose_device, peak_gpu_memory, peak_memory
 from rstan_lite.system.errors import DataError
 from rstan_lite.system.files import alone, clear_parts
+from rstan_lite.system.settings import replaced
 from rstan_lite.system.tensor_files import weights_hash
 from rstan_lite.system.threads import for_work
 from rstan_lite.training import evaluation as judging
 from rstan_lite.training import run_folder
 from rstan_lite.training.checkpoint import RESUME, EpochLog, Progress, Versions
-from rstan_lite.training.config import TrainConfig, read_config
+from rstan_lite.training.config import STREAMS, TrainConfig, read_config
 from rstan_lite.training.evaluation import Evaluation, evaluate
 from rstan_lite.training.loop import Task, fit
 from rstan_lite.training.parts import Parts, feature_settings, load_parts, scaled, warn_of_seen
@@ -79,10 +80,8 @@ def train(
         # The model, and the loop, which leaves the best epoch's weights in it.
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
-        second = None
-        if parts.second is not None:  # of Eq. 17 alone
-            own = config.second_head, config.second_batch_size, config.second_weight
-            second = Task(parts.second, *own)
+        own = config.second_head, config.second_batch_size, config.second_weight
+        second = Task(parts.second, *own) if parts.second is not None else None  # Eq. 17 alone
         model = build_model(config, parts.train, parts.second)
         stack.enter_context(for_work(config.batch_size * sum(map(torch.numel, model.parameters()))))
         if progress:
@@ -144,10 +143,10 @@ def _introduce(config: TrainConfig, parts: Parts, how: str) -> None:
     said = ", ".join(f"{len(part)} {name}" for name, part in sizes.items())
     part = part_name(config.split, config.fold)
     print(f"{config.dataset}, {part}: {said} clips; {how}", file=sys.stderr)
-    made = [s for s, (path, _) in parts.networks.items() if Path(path) == shipped(s)]
+    made = [s for s in STREAMS if Path(parts.networks.get(s, ("",))[0]) == shipped(s)]
     if made and config.dataset != "puppets":
-        said = f"trained on generated clips: the network of {', '.join(made)}"
-        print(f"{said}; `rstan-lite tune` makes one of these clips", file=sys.stderr)
+        said = f"trained on generated clips, not on yours: the networks of {', '.join(made)}"
+        print(f"{said}; `rstan-lite tune` trains them on your clips", file=sys.stderr)
     if parts.second is not None:
         print(f"beside it {config.second_head}: {len(parts.second)} clips", file=sys.stderr)
 
@@ -172,7 +171,7 @@ def write_results(
         scales=dict(parts.train.scales), networks=dict(parts.networks), versions=versions,
         best_epoch=trained.best_epoch, second_head=config.second_head,
         second_classes=parts.second.classes if parts.second is not None else (),
-        short_side=parts.short_side, data=parts.data, code=dict(parts.code),
+        short_side=parts.short_side, data=parts.data, code={**parts.code}, replaced=replaced(rstan),
     )  # fmt: skip
     run_folder.save_model(out, model, about)
     run_folder.write_log(out / run_folder.LOG, trained.log)

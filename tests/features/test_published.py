@@ -1,12 +1,13 @@
 """Published weights: where they are looked for, and what is said where they can't be had."""
 
 import hashlib
+from types import SimpleNamespace
 from urllib.error import URLError
 
 import pytest
 import torch
+import torchvision
 
-from rstan_lite.features import networks
 from rstan_lite.features.backbones import FeatureNet, backbone, build
 from rstan_lite.features.networks import load_imagenet, published_file
 from rstan_lite.system.errors import CheckpointError
@@ -65,7 +66,8 @@ def test_a_download_is_taken(hub, monkeypatch):
             file.write(content)
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", download)
-    monkeypatch.setattr(networks, "_url", lambda spec: url)
+    published = SimpleNamespace(DEFAULT=SimpleNamespace(url=url))
+    monkeypatch.setattr(torchvision.models, "get_model_weights", lambda name: published)
     net = FeatureNet(backbone("squeezenet1_0"), "appearance")
     load_imagenet(net, None)
     fire = "features.12.squeeze.weight"

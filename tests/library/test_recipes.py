@@ -5,6 +5,7 @@ import doctest
 import re
 import runpy
 import sys
+import warnings
 from importlib import import_module
 from pathlib import Path
 
@@ -107,7 +108,7 @@ def test_own_stream(run, place, tmp_path):
     found = tmp_path / "saved" / "checkpoint.json"
     text = found.read_text(encoding="utf-8")
     found.write_text(re.sub(r'("own_stream": )"\w+"', r'\1"another"', text), encoding="utf-8")
-    with pytest.warns(UserWarning, match="own_stream is another than when the run was trained"):
+    with pytest.warns(UserWarning, match="own_stream has changed since the run was trained"):
         again = rstan_lite.load(tmp_path / "saved").predict(place / "clips" / "push" / "push0.avi")
     assert again == model.predict(place / "clips" / "push" / "push0.avi")
 
@@ -122,6 +123,15 @@ def test_own_attention(run, place, tmp_path, capsys, monkeypatch):
     files = [tmp_path / "out" / name / "predictions.npz" for name in names]
     scores = [read_predictions(file).scores for file in files]
     assert np.abs(scores[0] - scores[1]).max() > 1e-6
+    # Eq. 5 is a dot product still, and whoever opens the other run is told so
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rstan_lite.load(files[1].parent)
+    with pytest.warns(UserWarning, match="its own in the place of frame_scores .* now dot_product"):
+        rstan_lite.load(files[0].parent)
+    monkeypatch.undo()
+    with pytest.warns(UserWarning, match="dot_product in the place of frame_scores .* now its own"):
+        rstan_lite.load(tmp_path / "out" / "dot-product")
 
 
 def test_own_fusion(run):
@@ -138,7 +148,7 @@ def test_own_fusion(run):
     assert model.gate.grad.abs() > 0
 
 
-@pytest.mark.parametrize(("recipe", "start"), [("own_loop.py", ""), ("own_model.py", "loss ")])
+@pytest.mark.parametrize(("recipe", "start"), [("own_loop.py", "loss "), ("own_model.py", "loss ")])
 def test_own_loops(run, place, capsys, recipe, start):
     run(recipe, place / "run")
     found = [float(line.removeprefix(start)) for line in capsys.readouterr().out.splitlines()]

@@ -36,7 +36,8 @@ def test_docstrings_keep_their_words_and_gain_marks() -> None:
     )
     assert as_rst(text.splitlines()) == [
         "First line with ``code_`` and x\\_ \\* y.", "",
-        "**scores**: (B, N), any \\*shape\\*; one \\| two of them. gamma: 0 or more.", "",
+        "**scores**: (B, N), any \\*shape\\*; one \\| two of them.", "",
+        "**gamma**: 0 or more.", "",
         "Raises ValueError where it must.", "", "::", "", "    r = 1 * x", "",
     ]  # fmt: skip
 

@@ -16,7 +16,7 @@ from rstan_lite.lab.model_card import CARD
 from rstan_lite.lab.predict import answer
 from rstan_lite.lab.protocols import Checkpoint, open_checkpoint
 from rstan_lite.model.output import RSTANOutput
-from rstan_lite.system.errors import CheckpointError, ConfigError
+from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.training.run_folder import CONFIG, save_model
 
@@ -133,8 +133,6 @@ def load(run: str | Path, device: str = "auto") -> TrainedModel:
     Raises CheckpointError for a folder that is no finished run, ConfigError, DeviceError.
     """
     folder = Path(run)
-    if not folder.is_dir():
-        raise CheckpointError(folder, "no such folder", "the folder of a finished run")
     found = open_checkpoint(folder, device)
     config, description = found.config, found.description
     if config.flow_weights:
