@@ -169,7 +169,9 @@ def test_damaged_clips_are_named_together_and_the_others_are_kept(small_root, tm
 
 def test_networks_by_name(data, inputs, cache, tmp_path):
     assert find_network(data, "puppetnet", "motion", cache) == shipped("motion")
-    with pytest.raises(CheckpointError, match=r"rstan-lite tune --dataset jhmdb --root .*--backbone resnet18"):
+    with pytest.raises(
+        CheckpointError, match=r"rstan-lite tune --dataset jhmdb --root .*--backbone resnet18"
+    ):
         find_network(data, "resnet18", "motion", cache)
     with pytest.raises(CheckpointError, match="no such file"):
         find_network(data, "resnet18", "motion", cache, tmp_path / "absent")
