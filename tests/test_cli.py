@@ -11,6 +11,7 @@ from measured import python
 
 from rstan_lite import __version__, cli
 from rstan_lite.system.errors import DataError
+from rstan_lite.system.interruption import run_command
 from tests.classroom.made import write
 
 COMMANDS = (
@@ -69,10 +70,20 @@ def test_a_shell_can_complete_commands_and_options(shell, capsys):
 
 @pytest.mark.skipif(os.name == "nt", reason="a pipe of a Windows console is closed otherwise")
 def test_a_reader_who_has_seen_enough_is_no_error():
-    line = "-m rstan_lite train --dry-run --profile tiny"
-    command = f"set -o pipefail; '{sys.executable}' {line} | true"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, encoding="utf-8")
-    assert (done.returncode, done.stderr) == (128 + 13, "")
+    for line in ("train --dry-run --profile tiny", "--help", "train --help"):
+        command = f"set -o pipefail; '{sys.executable}' -m rstan_lite {line} | true"
+        done = subprocess.run(["bash", "-c", command], capture_output=True, encoding="utf-8")
+        assert done.stderr == "", line
+        # argparse says nothing of a help that nobody reads, if Python writes without a buffer
+        assert done.returncode == 128 + 13 or ("--help" in line and done.returncode == 0), line
+
+
+def test_another_broken_pipe_is_an_error():
+    def body() -> int:
+        raise BrokenPipeError("of a worker")
+
+    with pytest.raises(BrokenPipeError, match="of a worker"):
+        run_command(body)
 
 
 def test_a_complaint_is_one_line_and_exit_code_2_in_a_process_of_its_own():

@@ -1,7 +1,7 @@
 """Replace Eq. 5 by a dot product, train both, and compare: python own_attention.py RUN OUT
 
-RUN is a finished run: its settings and features serve again. Who opens the new run must replace
-Eq. 5 in the same way, and is warned if not.
+RUN is a finished run: its settings and features serve again. Whoever opens the new run must
+replace Eq. 5 in the same way. A warning says so.
 """
 
 import sys

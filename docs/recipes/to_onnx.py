@@ -1,6 +1,6 @@
 """Export a run's network to ONNX, and check its numbers: python to_onnx.py RUN MODEL.onnx
 
-Needs the extra `onnx`. The model takes any number of videos of T frames, as many as K * K places.
+Needs the extra `onnx`. The model takes any number of videos. T frames and K * K places are fixed.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""The commands `ledger`, `sweep` and `bench`. Imports torch and Dask when one runs."""
+"""The commands `ledger`, `sweep` and `bench`. The first two import torch and Dask."""
 
 from __future__ import annotations
 
@@ -77,8 +77,7 @@ def add_parsers(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "bench",
         help="speed, memory and growth beside a plain reference, in a checkout",
-        description="Run the checkout's benchmarks. All options are those of "
-        "`python -m benchmarks`, whose --help lists them. `bench gpu` checks a GPU.",
+        add_help=False,  # the benchmarks' own options are asked for
     )
     parser.set_defaults(func=_bench, others=[])
 

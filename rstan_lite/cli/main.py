@@ -57,8 +57,10 @@ def _run(argv: Sequence[str] | None) -> int:
     command = words[0] if words else "--help"
     if not command.startswith("-"):  # as about an option, not as argparse complains
         check_choice("rstan-lite COMMAND", command, tuple(FAMILIES))
-    sys.path.append(os.getcwd())  # where modules of the user's may lie, as with python -m
-    prepare(cores() if command in ("idt", "bench") else 1)  # large matrices
+    if "" not in sys.path:  # the working folder, where modules of the user's may lie
+        sys.path.append("")
+    if command != "bench":  # which starts commands as a user does
+        prepare(cores() if command == "idt" else 1)  # idt is all BLAS, in large matrices
     parser, subparsers = build_parser(command)
     arguments, unknown = parser.parse_known_args(words)
     if arguments.completion:

@@ -10,7 +10,7 @@ from typing import Any
 from rstan_lite.data.datasets import DATASETS
 from rstan_lite.system.errors import ConfigError
 from rstan_lite.system.settings import check_count, parsed, shown
-from rstan_lite.training.config import TrainConfig, value_types
+from rstan_lite.training.config import TYPES, TrainConfig
 from rstan_lite.training.profiles import PROFILES, VARIANTS, resolve
 
 # Options of TrainConfig that `tune` has as well.
@@ -228,11 +228,10 @@ def add_fields(
 
     default: of all of them; None for each field's own. others: defaults of single ones.
     """
-    types = value_types()
     for spec in fields(TrainConfig):
         if spec.name not in names:
             continue
-        kind, choices = types[spec.name], spec.metadata["choices"]
+        kind, choices = TYPES[spec.name], spec.metadata["choices"]
         own = others.get(spec.name, spec.default)
         text = spec.metadata["help"] + (f": {', '.join(choices)}" if choices else "")
         more: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
@@ -260,12 +259,11 @@ def values_of(arguments: argparse.Namespace, names: Sequence[str] = ()) -> dict[
 
 
 def name_choices(commands: Mapping[str, argparse.ArgumentParser]) -> None:
-    """Tell the parsers of trainings which values an option takes, for a shell that completes."""
+    """Tell the commands' parsers which values a training's options take, for a shell's help."""
     known = {spec.name: spec.metadata["choices"] for spec in fields(TrainConfig)}
     known |= {"dataset": DATASETS, "profile": PROFILES, "variant": tuple(VARIANTS)}
-    for command in ("train", "extract", "tune", "ledger"):
-        for action in commands[command]._actions:
-            action.choices = known.get(action.dest) or None
+    for action in (one for name in commands if name != "idt" for one in commands[name]._actions):
+        action.choices = known.get(action.dest) or action.choices  # idt's --camera is another
 
 
 def given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:

@@ -40,10 +40,11 @@ class OwnClips(ClipDataset):
         if not self.root.is_dir():
             raise DataError(self.root, "no such folder", "a folder with a folder for each class")
         folders = sorted(p for p in self.root.iterdir() if p.is_dir() and p.name[0] not in "._")
-        disk = {check_name(str(p), p.name): dict(_clips_in(p)) for p in folders if p.name != MASKS}
-        self._disk = {action: clips for action, clips in disk.items() if clips}
-        if len(self._disk) < 2:
-            found = f"{len(self._disk)} folders with videos ({', '.join(self._disk) or 'none'})"
+        all_clips = [(p, dict(_clips_in(p))) for p in folders if p.name != MASKS]
+        disk = [(check_name(str(p), p.name), clips) for p, clips in all_clips if clips]
+        self._disk = dict(disk)
+        if len(self._disk) < max(2, len(disk)):  # two of one name, but for the accents' form
+            found = f"{len(disk)} folders with videos ({', '.join(self._disk) or 'none'})"
             expected = "two or more, one for each class: <class>/<video>"
             raise DataError(self.root, found, expected)
         self._masks = dict(masks_in(self.root / MASKS))

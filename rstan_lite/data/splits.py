@@ -66,12 +66,13 @@ def check_name(where: str, name: str) -> str:
 
     Raises DataError for a name that leads out of its folder, or that names no file.
     """
+    name = unicodedata.normalize("NFC", name)
     if not name or "/" in name or "\\" in name or name in (".", "..") or not name.isprintable():
         raise DataError(where, repr(name[:120]), "a plain clip name")
     if len(name.encode()) > LONGEST:
         found = f"a name of {len(name.encode())} bytes, {name[:40]!r} ..."
         raise DataError(where, found, f"at most {LONGEST}, which every file system takes")
-    return unicodedata.normalize("NFC", name)
+    return name
 
 
 def source_video(name: str, action: str) -> str:

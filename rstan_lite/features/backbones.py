@@ -1,5 +1,6 @@
 """Two-stream networks, cut at two nodes into cubes and vectors (Eq. 1)."""
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from math import isqrt
@@ -249,9 +250,10 @@ class FeatureNet(nn.Module):
         try:
             self.trunk = cut(network, nodes) if spec.cube else network
         except ValueError as error:
-            found, there = f"nodes {spec.cube!r}, {spec.vector!r}", extraction.get_graph_node_names
-            last = ", ".join(there(network)[1][-12:])
-            raise ConfigError("backbone", found, f"nodes of the network: ..., {last}") from error
+            found, last = f"nodes {spec.cube!r}, {spec.vector!r} ({error})", ""
+            with suppress(ValueError):  # a network that can't be traced
+                last = ": ..., " + ", ".join(extraction.get_graph_node_names(network)[1][-12:])
+            raise ConfigError("backbone", found, f"nodes of the network{last}") from error
         mean, std = (spec.pixels.mean, spec.pixels.std) if self.inputs == 3 else ((0.0,), (1.0,))
         if stream == "motion":
             mean, std = (ZERO / 255,), (spec.pixels.flow_unit / 255,)

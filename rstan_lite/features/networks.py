@@ -61,7 +61,7 @@ def find_network(
     """
     if given:
         check_regular(Path(given), CheckpointError, f"weights of the {stream} network")
-        return Path(given).absolute()
+        return Path(given)
     fitting = []
     folder = Path(cache) / "tuned"
     for path in sorted(folder.glob(f"{stream}-*.safetensors")):

@@ -30,7 +30,7 @@ def model_card(config: TrainConfig, metrics: Mapping[str, Any]) -> str:
     model = f"{', '.join(config.streams)}; attention: {config.attention}; its fusion: "
     model += f"{config.fusion}; silhouettes in training: {config.aa_kind}"
     if config.aa_kind != "none" and metrics["attention_on_silhouette"] is None:
-        model += " (the clips have no silhouettes, so Eq. 18 asked for nothing)"
+        model += " (the tested clips have no silhouettes)"
     networks = "\n".join(
         f"- {stream}: {one['backbone']}, weights with SHA-256 {one['hash'][:16]}..."
         + (f", on images that `{one['function']}` makes" if "function" in one else "")

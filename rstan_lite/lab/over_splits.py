@@ -10,9 +10,9 @@ from typing import Any
 from rstan_lite.data.splits import part_name
 from rstan_lite.lab.protocols import evaluate_run
 from rstan_lite.system.errors import ConfigError
-from rstan_lite.system.settings import option_words
+from rstan_lite.system.settings import option_words, whole_paths
 from rstan_lite.training import run_folder
-from rstan_lite.training.config import TrainConfig, differences, read_config
+from rstan_lite.training.config import FOLDERS, TrainConfig, differences, read_config
 
 PATTERN = "{split}"  # stands for the split's number in a run's name
 # What runs of one table may differ in: a network is tuned anew for each split.
@@ -33,7 +33,8 @@ def find_runs(given: Sequence[str], splits: Sequence[int] | None = None) -> list
         given = [given[0].replace(PATTERN, str(split)) for split in sorted(wanted)]
     folders = list(map(Path, given))
     done = [folder for folder in folders if (folder / run_folder.METRICS).is_file()]
-    configs = {folder: read_config(folder / run_folder.CONFIG) for folder in done}
+    read = {folder: read_config(folder / run_folder.CONFIG) for folder in done}
+    configs = {folder: whole_paths(config, FOLDERS) for folder, config in read.items()}
     absent = [f"split {k}" for k in sorted(wanted - {config.split for config in configs.values()})]
     absent += [str(folder) for folder in folders if folder not in configs]
     if absent:

@@ -78,16 +78,22 @@ def run_command(body: Callable[[], int]) -> int:
 
     with _Handlers(receive):
         try:
-            code = body()
-            sys.stdout.flush()
-            return code
+            try:
+                return body()
+            finally:
+                if sys.stdout:  # a reader who has seen enough, as `head`, is noticed here
+                    print(end="", flush=True)
         except RstanError as error:
             with SafePoints():  # whoever tells it to stop meanwhile: it ends anyway
                 print(f"error: {error}", file=sys.stderr, flush=True)
             return 2
-        except BrokenPipeError:  # whoever read the output, as `head`, has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 128 + 13
+        except BrokenPipeError:
+            try:
+                print(flush=True)
+            except BrokenPipeError:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                return 128 + 13
+            raise  # another pipe: a worker's
         except KeyboardInterrupt as error:
             asked = True
             advice = getattr(error, "advice", Interrupted.advice)

@@ -31,7 +31,7 @@ JUPYTER = ("ipykernel", "ipywidgets", "jupyterlab", "latex2mathml", "nbconvert",
 MEMORY_NEEDED = 3.0  # GiB, what the tour stays under
 PATIENCE = 600.0  # s: on a busy machine all imports take minutes
 DISK_NEEDED = 5.0  # GiB, room for features of JHMDB and for runs
-NOTEBOOKS = "Notebooks need them: pip install -e '.[notebooks]', or WHEEL[notebooks]. Training not."
+NOTEBOOKS = "Notebooks need them: pip install -e '.[notebooks]', or WHEEL[notebooks]."
 REINSTALL = "Install again: pip install -e . (or make .venv/.installed) in the checkout."
 
 _TORCH_PROBE = """

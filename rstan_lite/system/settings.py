@@ -6,15 +6,18 @@ import importlib.util
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from inspect import isfunction
+from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from platformdirs import user_cache_dir
 
 from rstan_lite.system.errors import ConfigError, RstanError
 
+T = TypeVar("T")
 OURS = ("rstan_lite", "torch", "dataclasses", "typing")  # where the network's functions come from
 OTHER_CACHE = "Choose another folder with --cache DIR, or with RSTAN_CACHE."
 LONGEST = 36  # characters of a value in a printed table
@@ -96,14 +99,25 @@ def imported(where: str, module: str, name: str, expected: str) -> Any:
     try:
         return getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        hint = "The module must be installed, or lie in a folder that PYTHONPATH names."
+        hint = "It must be installed, or lie in the working folder or one that PYTHONPATH names."
         raise ConfigError(where, str(error), expected, hint) from error
 
 
 def replaced(module: ModuleType) -> dict[str, str]:
     """Functions of a module in whose place a user put others, {name: the other's name}."""
     found = {name: one for name, one in vars(module).items() if isfunction(one)}
-    return {k: f.__qualname__ for k, f in found.items() if f.__module__.split(".")[0] not in OURS}
+    homes = {name: (one.__module__ or "").partition(".")[0] for name, one in found.items()}
+    return {name: found[name].__qualname__ for name, home in homes.items() if home not in OURS}
+
+
+def whole_paths(options: T, names: Sequence[str], named: str = "") -> T:
+    """A dataclass of options with paths that hold in any folder. named: its NAME=PATH field."""
+    given = {name: getattr(options, name) for name in names}
+    whole: dict[str, Any] = {k: str(Path(v).absolute()) for k, v in given.items() if v}
+    files = pairs(named, getattr(options, named)).items() if named else ()
+    whole |= {named: tuple(f"{k}={Path(v).absolute()}" for k, v in files)} if files else {}
+    changed: T = replace(cast("Any", options), **whole)
+    return changed
 
 
 def require_libraries(title: str, modules: Mapping[str, str], extra: str) -> None:

@@ -15,6 +15,7 @@ from rstan_lite.system.reading import read_json
 from rstan_lite.system.settings import check_class
 
 STREAMS = ("appearance", "motion")
+FOLDERS = ("root", "second_root", "cache", "appearance_weights", "motion_weights", "flow_weights")
 NO_STREAMS = (*STREAMS, "fused", "target", "frames", "flow", "index", "masks")  # have other uses
 FLOW = ("dis", "tvl1", "raft_small", "raft_large")
 
@@ -55,7 +56,7 @@ class TrainConfig:
     inputs: tuple[str, ...] = _option((), "further streams, NAME=module:function of yours")
     input_networks: tuple[str, ...] = _option((), "NAME=network of them (none: as --backbone)")
     input_weights: tuple[str, ...] = _option((), "NAME=weights file of them (none: as of frames)")
-    views: tuple[str, ...] = _option(("centre", "centre-mirror"), "stored; the first serves tests")
+    views: tuple[str, ...] = _option(("centre", "centre-mirror"), "stored views (first: for tests)")
     cache: str = _option("", "folder of features ($RSTAN_CACHE or the user's)", place=True)
     scale: str = _option("rms", "divide features by their root mean square", ("rms", "none"))
 
@@ -159,18 +160,13 @@ class TrainConfig:
         return json.dumps(asdict(self), indent=2) + "\n"
 
 
-def value_types() -> dict[str, type]:
-    """Type of every option: int, float, str, bool or tuple."""
-    hints = typing.get_type_hints(TrainConfig)
-    return {name: typing.get_origin(hint) or hint for name, hint in hints.items()}
-
-
-_TYPES = value_types()
+# the type of every option: int, float, str, bool or tuple
+TYPES = {k: typing.get_origin(h) or h for k, h in typing.get_type_hints(TrainConfig).items()}
 
 
 def _check(spec: Field[Any], value: Any) -> None:
     """One value against its field's type, choices and range."""
-    where, kind, meta = "--" + spec.name.replace("_", "-"), _TYPES[spec.name], spec.metadata
+    where, kind, meta = "--" + spec.name.replace("_", "-"), TYPES[spec.name], spec.metadata
     low, high = meta.get("low"), meta.get("high")
     if kind is tuple and value != spec.default:
         settings.check_names(where, value, meta["choices"])

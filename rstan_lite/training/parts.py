@@ -124,7 +124,7 @@ def find_sources(config: TrainConfig, progress: bool = True) -> Sources:
 
 def cache_folder(config: TrainConfig) -> Path:
     """Where stores and tuned networks lie."""
-    return Path(config.cache or default_cache())
+    return Path(config.cache or default_cache()).absolute()
 
 
 def open_dataset(config: TrainConfig, progress: bool = True) -> ClipDataset:

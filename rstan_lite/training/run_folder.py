@@ -3,10 +3,9 @@
 import csv
 import io
 import json
-import os
 import platform
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, astuple, dataclass, field, fields, replace
+from dataclasses import asdict, astuple, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +50,8 @@ def check(folder: Path, config: TrainConfig) -> None:
 
 
 def write_config(folder: Path, config: TrainConfig) -> None:
-    """Write config.json, with whole paths, which makes the folder a run's; see `check`."""
-    places = ("root", "second_root", "flow_weights")
-    known = {name: os.path.abspath(value) for name in places if (value := getattr(config, name))}
-    write_atomically(folder / CONFIG, replace(config, **known).to_json().encode())
+    """Write config.json, which makes the folder a run's. See `check` for what may be there."""
+    write_atomically(folder / CONFIG, config.to_json().encode())
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -153,6 +150,7 @@ def load_model(folder: Path) -> tuple[RSTAN, Description]:
         values["classes"] = tuple(values["classes"])
         values["second_classes"] = tuple(values.get("second_classes", ()))
         values["scales"] = {k: (float(a), float(b)) for k, (a, b) in values["scales"].items()}
+        values["replaced"] = dict(values.get("replaced", {}))
         values["networks"] = {k: (str(a), str(b)) for k, (a, b) in values["networks"].items()}
         description = Description(**values)
         _check(description)

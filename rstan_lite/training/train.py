@@ -18,13 +18,13 @@ from rstan_lite.model import RSTAN, RSTANConfig, rstan
 from rstan_lite.system.devices import choose_device, peak_gpu_memory, peak_memory
 from rstan_lite.system.errors import DataError
 from rstan_lite.system.files import alone, clear_parts
-from rstan_lite.system.settings import replaced
+from rstan_lite.system.settings import replaced, whole_paths
 from rstan_lite.system.tensor_files import weights_hash
 from rstan_lite.system.threads import for_work
 from rstan_lite.training import evaluation as judging
 from rstan_lite.training import run_folder
 from rstan_lite.training.checkpoint import RESUME, EpochLog, Progress, Versions
-from rstan_lite.training.config import STREAMS, TrainConfig, read_config
+from rstan_lite.training.config import FOLDERS, STREAMS, TrainConfig, read_config
 from rstan_lite.training.evaluation import Evaluation, evaluate
 from rstan_lite.training.loop import Task, fit
 from rstan_lite.training.parts import Parts, feature_settings, load_parts, scaled, warn_of_seen
@@ -58,7 +58,7 @@ def train(
     Raises ConfigError where `out` holds a run of other settings, BusyError where another process
     works there, Interrupted (saved: the same call goes on), and what its steps raise.
     """
-    out = Path(out)
+    out, config = Path(out), whole_paths(config, FOLDERS, "input_weights")
     with ExitStack() as stack:
         # Look at the folder, and prepare the features: from the store, or from the clips.
         begun = _as_begun(out, config)
@@ -95,9 +95,9 @@ def train(
             return None
 
         # The chosen model on clips that it was not trained on.
-        frames, precision = config.test_frames, config.precision
+        frames, precise = config.test_frames, config.precision
         results = {
-            part: evaluate(model, features, config.head, frames, precision=precision)
+            part: evaluate(model, features, config.head, frames, precision=precise)
             for part, features in (("validation", parts.validation), ("test", parts.test))
         }
         metrics = write_results(config, out, parts, model, trained, results)
@@ -131,9 +131,8 @@ def _as_begun(out: Path, config: TrainConfig) -> TrainConfig:
 
 def _finished(out: Path) -> dict[str, Any] | None:
     """What a finished run measured, without the checkpoints that a kill may have left behind."""
-    done, left = run_folder.read_metrics(out), Versions(out / RESUME)
-    if done is not None and left.exists():
-        left.remove()
+    if (done := run_folder.read_metrics(out)) is not None:
+        Versions(out / RESUME).remove()
     return done
 
 
@@ -154,6 +153,7 @@ def _introduce(config: TrainConfig, parts: Parts, how: str) -> None:
 def _identity(parts: Parts) -> str:
     """Text that two runs share only if they train on the same clips, through the same networks."""
     hashes = [*(found for _, found in parts.networks.values()), *parts.code.values()]
+    hashes += replaced(rstan).values()
     names = [*parts.train.names, "", *parts.validation.names, "", *hashes]
     if parts.second is not None:
         names += ["", *parts.second.names]

@@ -70,6 +70,9 @@ def test_accents_of_names_may_be_composed_or_not(root):
     assert (data.classes, data.missing, data.has_silhouettes) == ((composed,), (), True)
     assert data.frames(data.train[0]).shape == (FRAMES, 48, 64, 3)
     assert data.train[0].mask_path == mask
+    write_avi(root / composed / "person0" / "001.AVI", clip_arrays(action, 1, FRAMES)[0])
+    with pytest.raises(DataError, match="4 folders with videos"):  # a copy of both kinds
+        OwnClips(root)
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
@@ -172,7 +175,8 @@ def test_folders_that_are_no_data_set_are_refused(root, tmp_path):
 def test_one_command_trains_and_its_card_names_the_clips(root, tmp_path, capsys, monkeypatch):
     write_networks(tmp_path)
     monkeypatch.chdir(tmp_path)
-    here = {"root": "clips", "appearance_weights": "appearance.safetensors"}  # not whole paths
+    here = {"root": "clips", "cache": "cache"}  # not whole paths
+    here |= {f"{s}_weights": f"{s}.safetensors" for s in ("appearance", "motion")}
     assert main(train_command(tmp_path, "run", "--figures", dataset="folder", **here)) == 0
     monkeypatch.chdir(root)  # what opens the run later may stand anywhere
     for name in ("curves.png", "confusion.png"):
@@ -187,6 +191,7 @@ def test_one_command_trains_and_its_card_names_the_clips(root, tmp_path, capsys,
     run = str(tmp_path / "run")
     assert main(["predict", str(video), "--run", run, "--out", str(tmp_path / "seen")]) == 0
     assert main(["evaluate", run]) == 0
+    assert not (root / "cache").exists()
     said = capsys.readouterr().out
     assert all(name in said for name in STEPS)
 

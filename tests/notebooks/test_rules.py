@@ -8,6 +8,7 @@ test stands in `long_sentences.csv`, which may shrink and must not grow.
 import ast
 import csv
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -266,6 +267,7 @@ def absent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run_cell(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
+    monkeypatch.setattr(os, "environ", dict(os.environ))  # the cell chooses threads
     exec(compile(CELL, "install", "exec"), {})
 
 

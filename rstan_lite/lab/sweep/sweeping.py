@@ -34,10 +34,10 @@ from rstan_lite.system.devices import choose_device
 from rstan_lite.system.errors import CheckpointError, ConfigError, DataError, RstanError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import check_root, read_json
-from rstan_lite.system.settings import pairs, require_libraries
+from rstan_lite.system.settings import require_libraries, whole_paths
 from rstan_lite.system.tables import progress_bar
 from rstan_lite.training import parts
-from rstan_lite.training.config import TrainConfig
+from rstan_lite.training.config import FOLDERS, TrainConfig
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,6 @@ SETTINGS: dict[str, Any] = {
     "distributed.worker.http.routes": [],
 }
 PIECE = 16  # clips of an extraction that a worker takes at a time: it loads the networks for each
-FOLDERS = ("root", "second_root", "cache", "appearance_weights", "motion_weights", "flow_weights")
 # What features depend on; runs that differ in other options share them.
 DATA = (
     "dataset", "root", "split", "missing", "validation", "fold", "cache", "streams",
@@ -306,11 +305,7 @@ def extract(client: Client, config: TrainConfig, progress: bool = True) -> int:
     """
     from distributed import as_completed
 
-    given = {name: getattr(config, name) for name in FOLDERS}
-    absolute: dict[str, Any] = {k: str(Path(v).absolute()) for k, v in given.items() if v}
-    files = pairs("--input-weights", config.input_weights).items()
-    absolute["input_weights"] = tuple(f"{k}={Path(v).absolute()}" for k, v in files)
-    config = replace(config, **absolute)  # a worker may run in another folder
+    config = whole_paths(config, FOLDERS, "input_weights")  # a worker may run in another folder
     sources = parts.find_sources(config)
     own: list[Any] = [(config, sources.dataset, PARTS)]
     if sources.second is not None:
