@@ -15,7 +15,8 @@ sizes, K, T = model.config, 7, 8
 cubes = {s: torch.randn(2, T, K * K, sizes.d_cv[s]) for s in sizes.streams}
 vectors = {s: torch.randn(2, T, sizes.d_fc[s]) for s in sizes.streams}
 inputs = {"cubes": cubes, "vectors": vectors}
-free = {name: {s: {0: torch.export.Dim("B")} for s in part} for name, part in inputs.items()}
+batch = {0: torch.export.Dim("B")}
+free = {name: dict.fromkeys(part, batch) for name, part in inputs.items()}
 torch.onnx.export(model, kwargs=inputs, f=sys.argv[2], dynamo=True, dynamic_shapes=free)
 session = onnxruntime.InferenceSession(sys.argv[2])
 cubes, vectors = ({s: x[:1] for s, x in part.items()} for part in inputs.values())  # one video

@@ -1,7 +1,6 @@
 """From generated clips to metrics, a prediction with overlays, and a report, by the commands."""
 
 import json
-import os
 import shutil
 import sys
 import tracemalloc
@@ -58,7 +57,7 @@ def test_a_run_whose_data_moved_goes_on(trained: Path, place: Path, tmp_path: Pa
         command = train_command(place, "run", root=root, out=tmp_path / "moved")
         assert main(command) == 0
         assert "test accuracy" in capsys.readouterr().out
-        assert content(tmp_path / "moved" / "config.json")["root"] == os.path.abspath(root)
+        assert content(tmp_path / "moved" / "config.json")["root"] == str(root.absolute())
     assert main(["evaluate", str(tmp_path / "moved"), "--device", "cpu"]) == 0
     write_dataset(tmp_path / "others", per_class=4)
     command = train_command(place, "run", root=tmp_path / "others", out=tmp_path / "moved")
