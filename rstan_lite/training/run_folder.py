@@ -150,7 +150,8 @@ def load_model(folder: Path) -> tuple[RSTAN, Description]:
         values["classes"] = tuple(values["classes"])
         values["second_classes"] = tuple(values.get("second_classes", ()))
         values["scales"] = {k: (float(a), float(b)) for k, (a, b) in values["scales"].items()}
-        values["replaced"] = dict(values.get("replaced", {}))
+        for name in ("code", "replaced"):
+            values[name] = {k: str(v) for k, v in values.get(name, {}).items()}
         values["networks"] = {k: (str(a), str(b)) for k, (a, b) in values["networks"].items()}
         description = Description(**values)
         _check(description)
