@@ -189,7 +189,8 @@ class ClipDataset(ABC):
             if len(damaged) == 1:
                 said = f"{first.hint} {hint}".strip()
                 raise DataError(first.where, first.found, first.expected, said) from first
-            named = [f"{clip.action}/{clip.name} ({e.found})" for clip, e in damaged.items()]
+            files = ((f"{c.action}/{c.name}", Path(e.where).name, e) for c, e in damaged.items())
+            named = [f"{name} ({file}: {error.found})" for name, file, error in files]
             found = f"{len(named)} damaged clips: {'; '.join(named)}"
             raise DataError(self.root, found, "clips that can be read", hint) from first
         for part in ("train", "validation", "test"):

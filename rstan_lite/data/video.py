@@ -21,7 +21,7 @@ MAX_BYTES = 4 * 2**30  # decoded RGB of one clip; past this a file is no short c
 MAX_PIXELS = 2**26  # of one frame, 8192 x 8192
 SUFFIXES = (".png", ".jpg", ".jpeg")
 VIDEOS = (".avi", ".mp4", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv", ".ts", ".mts",
-          ".m2ts", ".3gp", ".flv", ".vob", ".ogv", ".gif")  # fmt: skip
+          ".m2ts", ".asf", ".3gp", ".flv", ".vob", ".ogv", ".gif")  # fmt: skip
 IMAGE = "a PNG or JPEG frame"
 AGAIN = "Copy or download the file again."
 # else FFmpeg paints over damage, and most of it goes unseen

@@ -31,6 +31,7 @@ MAKE_NPZ = "Make them by np.savez(file, names=[...], scores=np.stack([...]), cla
 MAX_ARRAYS = 2**30  # bytes of a file of predictions: a million clips of a hundred classes take half
 # What becomes of scores that are no probabilities; those that are stay as they are.
 NORMALISE = ("softmax", "standardise", "none")
+ROUNDED = 0.05  # how far from one the sum of rounded shares may lie; logits are not all there
 SHOWN = 5  # names of clips in a complaint
 STEPS = 10  # weights are tried in tenths
 MOST = 6  # systems whose weights are searched: 3003 combinations of tenths
@@ -44,8 +45,8 @@ def read_scores(source: Path, part: str = "test") -> Predictions:
     labels; CSV with a header `clip,<class>,<class>,...`, with semicolons and decimal commas, too,
     as spreadsheets save it). The validation part's file lies beside it: `test` in its name becomes
     `validation`, else `_validation` is put behind.
-    A folder before a clip's name and a video's ending behind it are left out; rows of per cent
-    become shares of one.
+    A folder before a clip's name and a video's ending behind it are left out; rows of per cent, and
+    rounded shares, become shares of one.
     Raises CheckpointError for a missing or damaged file, a clip or class twice, or a score that is
     not finite, naming it; ConfigError for another kind of file.
     """
@@ -53,8 +54,7 @@ def read_scores(source: Path, part: str = "test") -> Predictions:
     is_csv = path.suffix.lower() == ".csv"
     found = _read_csv(path) if is_csv else _read_npz(path, UNLABELLED, NPZ, MAKE_NPZ)
     names = tuple(_clip_name(name) for name in found.names)
-    scores = found.scores / 100 if are_probabilities(found.scores / 100) else found.scores
-    found = replace(found, names=names, scores=scores)
+    found = replace(found, names=names, scores=_shares(found.scores))
     for what, names in (("clip", found.names), ("class", found.classes)):
         if names and (most := Counter(names).most_common(1)[0])[1] > 1:
             raise CheckpointError(path, f"the {what} {most[0]} twice", f"each {what} once")
@@ -114,6 +114,15 @@ def are_probabilities(scores: np.ndarray) -> bool:
     """Whether every row of (n, C) is one of probabilities."""
     sums = scores.astype(np.float64).sum(1)
     return bool((scores >= 0).all() and np.allclose(sums, 1, atol=1e-3))
+
+
+def _shares(scores: np.ndarray) -> np.ndarray:
+    """Rows of per cent, or of rounded shares, brought to a sum of one; other scores as they are."""
+    sums = scores.astype(np.float64).sum(1, keepdims=True)
+    near = any(np.allclose(sums, whole, rtol=ROUNDED, atol=0) for whole in (1, 100))
+    if are_probabilities(scores) or not near or (scores < 0).any():
+        return scores
+    return (scores / sums).astype(scores.dtype)
 
 
 def normalise(scores: np.ndarray, how: str) -> np.ndarray:

@@ -4,6 +4,7 @@ All of it takes and gives arrays: the same functions serve figures and the video
 """
 
 import io
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +25,7 @@ Frames: TypeAlias = NDArray[np.uint8]  # one frame (H, W, 3), or several (n, H, 
 STRENGTH = 0.75  # how much a place at the peak is covered, 0 to 1
 CODECS = {".mp4": "libx264", ".avi": "mpeg4"}
 FAST = {"preset": "veryfast"}  # of x264: half the time and a third of the memory of its default
+SHORTEST = 20  # ms of a GIF's frame: viewers show shorter ones slowly
 MOST_IN_GIF = 600
 # Of a map's levels from 0 to the peak, (256, 3): it rises in lightness from end to end, so that it
 # survives a grey print.
@@ -206,9 +208,12 @@ class Film:
     def close(self) -> None:
         """Write the file."""
         if self._ending == ".gif":
-            first, *others = self._pictures
             lasts = 1000 * self._every / self._fps  # milliseconds
-            more = {"save_all": True, "append_images": others, "duration": lasts, "loop": 0}
+            step = max(1, math.ceil(SHORTEST / lasts))
+            first, *others = self._pictures[::step]
+            ends = [10 * round(i * step * lasts / 10) for i in range(len(others) + 2)]  # GIF's unit
+            more = {"save_all": True, "append_images": others, "duration": np.diff(ends).tolist()}
+            more["loop"] = 0
             first.save(self._buffer, "gif", **more)
         else:
             self._container.mux(self._stream.encode())

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image, ImageSequence
 
 from rstan_lite.data.silhouettes import target
 from rstan_lite.data.transforms import Geometry, crop
@@ -112,6 +113,16 @@ def test_flow_at_rest_is_white_and_speed_is_darker_in_every_direction() -> None:
     assert grey[0].min() > grey[1].max() > grey[1].min() > grey[2].max()
     assert len(np.unique(colours[2], axis=0)) == len(angles)
     np.testing.assert_array_equal(colours[3], colours[2])  # beyond the bound
+
+
+@pytest.mark.parametrize("fps", [25.0, 30.0, 60.0, 23.976, 240.0])
+def test_a_gif_plays_as_long_as_its_film(tmp_path: Path, fps: float) -> None:
+    """GIF counts in hundredths of a second, and viewers slow down frames shorter than two."""
+    frames = np.stack([np.full((32, 48, 3), 2 * i, np.uint8) for i in range(96)])
+    with Image.open(write_animation(frames, tmp_path / "film.gif", fps=fps)) as film:
+        shown = [frame.info["duration"] for frame in ImageSequence.Iterator(film)]
+    assert abs(sum(shown) / 1000 - len(frames) / fps) < 2 * 0.020
+    assert min(shown) >= 20
 
 
 @pytest.mark.parametrize("ending", ["mp4", "avi", "gif"])

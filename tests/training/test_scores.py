@@ -252,6 +252,22 @@ def test_scores_as_spreadsheets_and_other_programs_write_them(run, tmp_path, kin
     assert fuse([run, path]).predictions.names == NAMES
 
 
+@pytest.mark.parametrize(("unit", "sign"), [(100, "%"), (100, ""), (1, "")])
+def test_rounded_shares_are_no_logits(tmp_path, unit, sign):
+    """Rows of whole per cent, or of two decimals, do not sum to one; logits rarely come near."""
+    scores = np.array([[1 / 3] * 3, [0.166, 0.417, 0.417], [0.2, 0.7, 0.1]])
+    rounded = np.round(unit * scores, 0 if unit == 100 else 2)
+    rows = [["clip", *CLASSES]]
+    rows += [[n, *(f"{x:g}{sign}" for x in r)] for n, r in zip(NAMES[:3], rounded, strict=True)]
+    (tmp_path / "s.csv").write_text("\n".join(map(",".join, rows)), encoding="utf-8")
+    found = read_scores(tmp_path / "s.csv").scores
+    assert are_probabilities(found)
+    np.testing.assert_allclose(found, scores, atol=0.011)
+    logits = np.float32([[2.0, 0.5, 0.1], [0.4, 0.3, 0.3], [5.0, 1.0, 0.0]])
+    np.savez(tmp_path / "logits.npz", names=NAMES[:3], scores=logits, classes=CLASSES)
+    np.testing.assert_array_equal(read_scores(tmp_path / "logits.npz").scores, logits)
+
+
 def test_arrays_of_other_programs_are_told_what_is_needed(tmp_path):
     path = tmp_path / "tsn.npz"
     scores = np.empty(4, object)
