@@ -104,6 +104,7 @@ def test_a_complaint_is_one_line_and_exit_code_2_in_a_process_of_its_own():
         (["train", "--streams", "sound"], ("appearance, motion",)),
         (["--versoin"], ("the option --versoin", "Did you mean --version")),
         (["trian"], ("COMMAND: found 'trian'", "Did you mean train")),
+        (["puppets", "p", "--classes", "golf", "jump"], ("the word jump", "commas")),
         (
             ["tune", "--root=x", "--backbone=resnet18", "--weights=no.pth"],
             ("no.pth: found no",),

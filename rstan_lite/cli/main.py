@@ -83,5 +83,8 @@ def _unknown(unknown: list[str], command: str, parser: argparse.ArgumentParser) 
     """The complaint about an option that a command lacks, with those that it has."""
     options = [o for o in parser._option_string_actions if o.startswith("--")]
     name = unknown[0].partition("=")[0]
+    if not name.startswith("-"):
+        expected = "words that it takes: the values of a list have commas between them"
+        return ConfigError(f"rstan-lite {command}".strip(), f"the word {name}", expected)
     hint = nearest(name, options)
     return ConfigError(f"rstan-lite {command}".strip(), f"the option {name}", one_of(options), hint)

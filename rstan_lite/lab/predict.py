@@ -29,6 +29,7 @@ from rstan_lite.system.errors import ConfigError, DataError
 from rstan_lite.system.files import alone
 from rstan_lite.system.reading import check_regular, read_json
 from rstan_lite.system.settings import pairs
+from rstan_lite.system.tables import progress_bar
 from rstan_lite.system.threads import LARGE, for_work
 from rstan_lite.training import run_folder
 from rstan_lite.training.batches import ordered_batches
@@ -100,7 +101,8 @@ def predict(
             config = checkpoint.config
             seen = view(config.views[0], inputs.tensors["frames"].shape[1:3], config.size)
             nearest = np.abs(np.arange(frames)[:, None] - inputs.numbers[None]).argmin(1)  # (F,)
-            draw(_played(video, inputs.order), maps, nearest, seen, overlays, inputs.rate)
+            film = progress_bar(_played(video, inputs.order), desc="overlays", total=frames)
+            draw(film, maps, nearest, seen, overlays, inputs.rate)
         path = out / f"{stem}-prediction.json"
         written = {
             "video": str(video),
