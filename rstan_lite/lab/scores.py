@@ -175,16 +175,20 @@ def _read_csv(path: Path) -> Predictions:
     check_regular(path, CheckpointError, expected, most=MAX_ARRAYS)
     try:
         with path.open(encoding="utf-8-sig") as file:
-            excel = file.read(5) == "clip;"  # then a comma may stand in the numbers
+            named = (first := file.readline()).startswith("sep=")  # Excel's line about itself
+            first = file.readline() if named else first
+        separator = max(",;\t", key=first.count)  # a comma may stand in numbers, then
         # without a header: pandas would rename a class that stands twice
         how: dict[str, Any] = {"header": None, "dtype": str, "keep_default_na": False}
-        table = pd.read_csv(path, sep=";" if excel else ",", encoding="utf-8-sig", **how)
+        how |= {"sep": separator, "encoding": "utf-8-sig", "skiprows": int(named)}
+        table = pd.read_csv(path, **how)
+        table = table[(table != "").any(axis=1)]  # rows of separators alone
         (head, *classes), texts = table.iloc[0], table.iloc[1:, 1:]
-        if head != "clip" or not classes:
+        if head.lower() != "clip" or not classes:
             raise ValueError(f"the header {head!r}")
-        numbers = texts.replace({",": "." if excel else ",", "%": ""}, regex=True)
+        numbers = texts.replace({",": "," if separator == "," else ".", "%": ""}, regex=True)
         scores = numbers.to_numpy(np.float32)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, IndexError) as error:
         said = str(error).strip()[:280]  # pandas ends some in a new line
         raise CheckpointError(path, f"an unreadable file ({said})", expected) from error
     names = tuple(table[0][1:])

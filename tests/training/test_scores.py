@@ -229,16 +229,32 @@ def as_text(kind):
     for name, row in zip(NAMES, scores, strict=True):
         name = {"endings": f"{name}.avi", "classes": f"run/{name}.MP4"}.get(kind, name)
         rows.append([name, *(f"{percent * x:.2f}{sign}" for x in row)])
-    separator = ";" if kind in ("semicolons", "semicolons, points") else ","
+    separator = {"tabs": "\t", "plain": ",", "quotes": ";"}.get(
+        kind, ";" if "semi" in kind else ","
+    )
+    if kind == "quotes":
+        rows = [[f'"{cell}"' for cell in row] for row in rows]
     text = "\n".join(separator.join(row) for row in rows) + "\n"
-    if kind == "semicolons":
+    if kind in ("semicolons", "tabs"):
         text = text.replace(".", ",")
+    if kind == "semicolons":
+        text = f"sep=;\n{text};;;\n".replace("clip", "Clip")  # as Excel leaves it
     return (b"\xef\xbb\xbf" if kind == "mark" else b"") + text.encode(), scores
 
 
 @pytest.mark.parametrize(
     "kind",
-    ["plain", "mark", "semicolons", "semicolons, points", "per cent", "endings", "classes"],
+    [
+        "plain",
+        "mark",
+        "semicolons",
+        "semicolons, points",
+        "per cent",
+        "endings",
+        "classes",
+        "tabs",
+        "quotes",
+    ],
 )
 @pytest.mark.parametrize("ending", [".csv", ".CSV"])
 def test_scores_as_spreadsheets_and_other_programs_write_them(run, tmp_path, kind, ending):
