@@ -229,9 +229,7 @@ def as_text(kind):
     for name, row in zip(NAMES, scores, strict=True):
         name = {"endings": f"{name}.avi", "classes": f"run/{name}.MP4"}.get(kind, name)
         rows.append([name, *(f"{percent * x:.2f}{sign}" for x in row)])
-    separator = {"tabs": "\t", "plain": ",", "quotes": ";"}.get(
-        kind, ";" if "semi" in kind else ","
-    )
+    separator = {"tabs": "\t", "quotes": ";"}.get(kind, ";" if "semi" in kind else ",")
     if kind == "quotes":
         rows = [[f'"{cell}"' for cell in row] for row in rows]
     text = "\n".join(separator.join(row) for row in rows) + "\n"
