@@ -1,12 +1,15 @@
 """Replace Eq. 5 by a dot product, train both, and compare: python own_attention.py RUN OUT
 
 RUN is a finished run: its settings and features serve again. Whoever opens the new run must
-replace Eq. 5 in the same way. A warning says so.
+replace Eq. 5 in the same way. A warning says so. The difference and its interval are a ledger's.
 """
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 
+from rstan_lite.lab.ledger.claims import difference
+from rstan_lite.lab.scores import read_predictions
 from rstan_lite.model import rstan
 from rstan_lite.training.config import read_config
 from rstan_lite.training.train import train
@@ -20,6 +23,11 @@ def dot_product(h, L, B_h, B_L, v_b, b_b):
 
 config, out = read_config(f"{sys.argv[1]}/config.json"), sys.argv[2]
 config = replace(config, recurrence="plain")  # the fast loop has Eq. 5 in it
+right = {}
 for name, scores in (("additive", rstan.frame_scores), ("dot-product", dot_product)):
     rstan.frame_scores = scores  # every training and every prediction calls this function
     print(name, train(config, f"{out}/{name}", progress=False)["test_accuracy"])
+    found = read_predictions(Path(out, name, "predictions.npz"))
+    right[name] = (found.scores.argmax(1) == found.labels)[None]  # (seeds, clips)
+gain = difference(right["dot-product"], right["additive"], sources=found.names)
+print(f"difference {gain.mean:+.1%} (95 %: {gain.low:+.1%} to {gain.high:+.1%}): {gain.verdict}")

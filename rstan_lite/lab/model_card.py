@@ -87,7 +87,9 @@ def _results(metrics: Mapping[str, Any]) -> list[str]:
     if metrics["test_interval"]:
         low, high = metrics["test_interval"]
         lines[0] += f" (95 % interval {low:.1%} to {high:.1%}, clips taken as independent)"
-    lines.append(f"validation accuracy: {_percent(metrics['validation_accuracy'])}")
+    chosen = f" (epoch {metrics['best_epoch']}: the best accuracy, then the lowest loss)"
+    chosen = chosen if metrics["n_validation"] else ""
+    lines.append(f"validation accuracy: {_percent(metrics['validation_accuracy'])}{chosen}")
     if (share := metrics["attention_on_silhouette"]) is not None:
         even = f"(even attention: {metrics['silhouette_area']:.0%})"
         lines.append(f"attention on the silhouette: {share:.0%} {even}")
