@@ -151,6 +151,16 @@ def test_other_clips_are_not_continued(tmp_path):
         train(CONFIG, tmp_path, make_parts(train=56), progress=False)
 
 
+def test_another_equation_is_not_continued(tmp_path, monkeypatch):
+    """A run begun with a function of the user's must not end with the network's own."""
+    written = rstan.frame_scores
+    monkeypatch.setattr(rstan, "frame_scores", lambda *given: 3 * written(*given))
+    train(CONFIG, tmp_path, make_parts(), progress=False, stop_after=1)
+    monkeypatch.undo()
+    with pytest.raises(CheckpointError, match="other clips or settings"):
+        train(CONFIG, tmp_path, make_parts(), progress=False)
+
+
 def test_damaged_runs_are_named(finished, tmp_path):
     with pytest.raises(CheckpointError, match="finished run"):
         load_model(tmp_path / "none")
