@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 _ENTRY = re.compile(r"(?:\*{0,2}[a-z_][\w, *]{0,60}?): |(?:Returns?|Raises?|Yields?)\b")
 _NAME = re.compile(r"([a-z_]\w*(?:, [a-z_]\w*)*): ")
-_FURTHER = re.compile(r"(?<=\.) (?=[a-z_]\w*(?:, [a-z_]\w*)*: )")  # another one on the same line
+_FURTHER = re.compile(r"(?<=\.) +(?=[a-z_]\w*(?:, [a-z_]\w*)*: )")  # another one on the same line
 _CODE = re.compile(r"(`+)(.+?)\1")
 _SPECIAL = re.compile(r"([\\*|`]|_(?!\w)|(?<!\w)_)")
 _BACKSLASH = r"\\\1"

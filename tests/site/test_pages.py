@@ -32,12 +32,13 @@ def test_paths_of_a_machine_are_not_shown(text: str, shown: str) -> None:
 def test_docstrings_keep_their_words_and_gain_marks() -> None:
     text = (
         "First line with `code_` and x_ * y.\n\nscores: (B, N), any *shape*; one | two\n"
-        "    of them. gamma: 0 or more.\nRaises ValueError where\nit must.\n\n    r = 1 * x"
+        "    of them.  gamma: 0 or more. delta: 1.\nRaises ValueError where\nit must.\n\n"
+        "    r = 1 * x"
     )
     assert as_rst(text.splitlines()) == [
         "First line with ``code_`` and x\\_ \\* y.", "",
         "**scores**: (B, N), any \\*shape\\*; one \\| two of them.", "",
-        "**gamma**: 0 or more.", "",
+        "**gamma**: 0 or more.", "", "**delta**: 1.", "",
         "Raises ValueError where it must.", "", "::", "", "    r = 1 * x", "",
     ]  # fmt: skip
 
