@@ -177,7 +177,8 @@ def _read_csv(path: Path) -> Predictions:
         with path.open(encoding="utf-8-sig") as file:
             named = (first := file.readline()).startswith("sep=")  # Excel's line about itself
             first = file.readline() if named else first
-        separator = max(",;\t", key=first.count)  # a comma may stand in numbers, then
+        after = re.match(r'"?clip"?([,;\t])', first, re.IGNORECASE)
+        separator = after[1] if after else ","  # of ; and tabs, a comma may stand in numbers
         # without a header: pandas would rename a class that stands twice
         how: dict[str, Any] = {"header": None, "dtype": str, "keep_default_na": False}
         how |= {"sep": separator, "encoding": "utf-8-sig", "skiprows": int(named)}

@@ -266,6 +266,13 @@ def test_scores_as_spreadsheets_and_other_programs_write_them(run, tmp_path, kin
     assert fuse([run, path]).predictions.names == NAMES
 
 
+@pytest.mark.parametrize("classes", [(";;",), ("a;b", "c;d", ";"), ("\t\t", '"'), (",", ",,")])
+def test_separators_may_stand_in_the_names_of_classes(tmp_path, classes):
+    given = Predictions(NAMES[:1], np.array([-1]), np.zeros((1, len(classes)), "f"), classes)
+    write_csv(tmp_path / "s.csv", given)
+    assert read_scores(tmp_path / "s.csv").classes == classes
+
+
 @pytest.mark.parametrize(("unit", "sign"), [(100, "%"), (100, ""), (1, "")])
 def test_rounded_shares_are_no_logits(tmp_path, unit, sign):
     """Rows of whole per cent, or of two decimals, do not sum to one; logits rarely come near."""
