@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from rstan_lite.data.clips import Clip, ClipDataset, carve_validation
 from rstan_lite.data.silhouettes import MASKS, masks_in
 from rstan_lite.data.splits import TEST, TRAIN, UNUSED, check_name, list_lines, source_video
-from rstan_lite.data.video import SUFFIXES, VIDEOS
+from rstan_lite.data.video import SUFFIXES, VIDEOS, is_video
 from rstan_lite.system.errors import DataError
 from rstan_lite.system.reading import read_text
 
@@ -106,8 +106,12 @@ class OwnClips(ClipDataset):
 def _clips_in(action: Path) -> Iterator[tuple[str, tuple[Path, str]]]:
     """(name, (path, source)) of a class's folder: of images, a clip; another one, a source."""
     seen: dict[str, Path] = {}
-    for path in _videos_below(action):
-        name = check_name(str(path), path.name if path.is_dir() else path.stem)
+    paths = {path: path.is_dir() or is_video(path) for path in _lowest(action)}
+    if others := [path for path in paths if not paths[path]]:
+        said = f"{len(others)} files without moving pictures are left out, as {others[0].name}"
+        warnings.warn(f"{action}: {said}", stacklevel=6)
+    for path in (path for path in paths if paths[path]):
+        name = check_name(str(path), path.name if path.is_dir() else _clip_name(path.name))
         if name in seen:
             raise DataError(path, f"a second clip {name}, beside {seen[name]}", "names that differ")
         seen[name] = path
@@ -115,15 +119,13 @@ def _clips_in(action: Path) -> Iterator[tuple[str, tuple[Path, str]]]:
         yield name, (path, "" if inside == "." else f"{action.name}/{inside}")
 
 
-def _videos_below(folder: Path) -> Iterator[Path]:
+def _lowest(folder: Path) -> Iterator[Path]:
+    """Files, and folders of images."""
     for path in sorted(p for p in folder.iterdir() if p.name[0] not in "._"):
         if path.is_dir() and not any(p.suffix.lower() in SUFFIXES for p in path.iterdir()):
-            yield from _videos_below(path)
-        elif path.is_dir() or path.suffix.lower() in VIDEOS:
+            yield from _lowest(path)
+        else:
             yield path
-
-
-# -- lists
 
 
 def _listed(root: Path, split: int) -> dict[tuple[str, str], tuple[str, int]]:

@@ -39,18 +39,12 @@ def extent_range(n_frames: int, extent: str) -> tuple[int, int]:
     return (n_frames - length, n_frames) if extent == "last" else (0, length)
 
 
-def spaced_in_extent(n_frames: int, steps: int, extent: str = "whole") -> np.ndarray:
-    """`equally_spaced` frames of a part of a clip, numbered in the clip: int64 (T,)."""
-    start, end = extent_range(n_frames, extent)
-    return start + equally_spaced(end - start, steps)
-
-
 FRAMES = 32  # T of a test sequence in the paper
 
 
 @dataclass(frozen=True)
 class ClipSequence:
-    """T frames of a clip, all in one view."""
+    """T frames of a clip, `equally_spaced` in a part of it, all in one view."""
 
     view: str  # see `transforms.view`
     extent: str = "whole"  # one of EXTENTS
@@ -63,4 +57,5 @@ class ClipSequence:
 
     def index(self, n_frames: int) -> np.ndarray:
         """The frames, int64 (T,), in a clip of so many; a short extent repeats some."""
-        return spaced_in_extent(n_frames, self.frames, self.extent)
+        start, end = extent_range(n_frames, self.extent)
+        return start + equally_spaced(end - start, self.frames)

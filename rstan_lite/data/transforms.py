@@ -87,11 +87,6 @@ def crop(
     return Geometry(top, left, box_height, box_width, size, mirror)
 
 
-def whole(size: int, mirror: bool = False) -> Geometry:
-    """The whole frame squeezed into a square: nothing at the sides is lost."""
-    return Geometry(0.0, 0.0, 1.0, 1.0, size, mirror)
-
-
 VIEWS = ("centre", "whole", *CORNERS[1:])
 
 
@@ -117,8 +112,8 @@ def view(name: str, shape: Sequence[int], size: int) -> Geometry:
     `centre@192` cuts 192 of those 256 pixels at the same magnification: its input is smaller.
     """
     base, pixels, mirror = read_view(name)
-    if base == "whole":
-        return whole(size, mirror)
+    if base == "whole":  # squeezed into a square: nothing at the sides is lost
+        return Geometry(0.0, 0.0, 1.0, 1.0, size, mirror)
     side = max(1, round(size * pixels / CROP))
     return crop(shape, side, pixels / SHORT_SIDE, base, mirror)
 

@@ -5,7 +5,7 @@ import re
 import warnings
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -72,6 +72,15 @@ def decode_video(path: Path) -> Generator[av.VideoFrame]:
         raise DataError(path, "0 frames", "at least one frame", AGAIN)
 
 
+def is_video(path: Path) -> bool:
+    """Whether a file is a video by its ending, or by its content."""
+    if path.suffix.lower() in VIDEOS:
+        return True
+    with suppress(DataError), open_packets(path):
+        return True
+    return False
+
+
 @contextmanager
 def open_packets(path: Path) -> Iterator[Iterator[av.Packet]]:
     """The packets of a video's best stream; complaints of FFmpeg inside become DataErrors."""
@@ -85,7 +94,9 @@ def open_packets(path: Path) -> Iterator[Iterator[av.Packet]]:
             stream = container.streams.best("video")
             if stream is None or stream.disposition & Disposition.attached_pic:
                 raise DataError(path, "no video stream", "more than sound and a cover picture")
-            if path.suffix.lower() == ".avi" and not is_avi and container.format.name in BARE:
+            if (kind := container.format.name) == "tty" or kind.endswith("_pipe"):
+                raise DataError(path, f"a text or a picture ({kind})", "a video")
+            if path.suffix.lower() == ".avi" and not is_avi and kind in BARE:
                 raise DataError(path, "no RIFF/AVI header", "an AVI file")
             stream.codec_context.options = STRICT
             listed = len(stream.index_entries) if is_avi and _has_index(path) else 0
@@ -144,9 +155,9 @@ def upright(frame: av.VideoFrame, side: int = 0, enlarge: bool = False) -> np.nd
 
 def check_one_size(path: Path, frames: Iterable[np.ndarray]) -> None:
     """Raise DataError for frames of several sizes."""
-    shapes = {frame.shape for frame in frames}
-    if len(shapes) > 1:
-        raise DataError(path, f"frames of several sizes {sorted(shapes)}", "one frame size")
+    sizes = sorted({f"{frame.shape[1]} x {frame.shape[0]}" for frame in frames})
+    if len(sizes) > 1:
+        raise DataError(path, f"frames of several sizes ({', '.join(sizes)})", "one frame size")
 
 
 def _check_length(path: Path) -> bool:
@@ -168,8 +179,8 @@ def _check_length(path: Path) -> bool:
             expected = file.tell() + length
         elif head[:1] == head[TS_PACKET:] == b"G":
             expected = -(-size // TS_PACKET) * TS_PACKET
-    if not size or head[8:12] == b"WEBP":
-        raise DataError(path, "a WebP picture" if size else "0 bytes", "a video")
+    if not size:
+        raise DataError(path, "0 bytes", "a video")
     if size < expected:
         found = f"{size} bytes: the file is cut short"
         raise DataError(path, found, f"the {expected} bytes of its header", AGAIN)

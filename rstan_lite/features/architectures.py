@@ -17,7 +17,6 @@ BNINCEPTION = "bninception"
 # ImageNet's weights, which TSN starts from, in the release whose names are used here
 BNINCEPTION_URL = "http://data.lip6.fr/cadene/pretrainedmodels/bn_inception-52deb4733.pth"
 
-
 # Output channels of a block: of the 1 x 1 convolution; of the 1 x 1 and the 3 x 3; of the 1 x 1 and
 # each of two 3 x 3; pooling of 3 x 3 places, and the 1 x 1 after it. A block with 0 for the first
 # and the last of them halves the side, and passes the maximum on.

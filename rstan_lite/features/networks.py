@@ -153,9 +153,6 @@ def look(weights: str | Path, dataset: ClipDataset, name: str, part: str = "test
     return Seen(False, f"it was trained on another data set ({trained})")
 
 
-# -- weights
-
-
 def tuned_trunk(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The trunk's tensors of a network that `rstan-lite tune` wrote; none of another state."""
     return {k.removeprefix("trunk."): v for k, v in state.items() if k.startswith("trunk.")}

@@ -139,7 +139,7 @@ REFUSED = {
         lambda path: Image.fromarray(MADE[0]).save(
             path, save_all=True, append_images=[Image.fromarray(MADE[1])]
         ),
-        "found a WebP picture",
+        "found a text or a picture .webp_pipe",
     ),
     "narrow.avi": (
         lambda path: write(path, sized(48, 1), "rawvideo", "bgr24"),
@@ -175,7 +175,7 @@ def test_a_size_that_changes_midway(tmp_path: Path, height: int, width: int) -> 
             for packet in (*packets, *coder.encode(None)):
                 packet.stream, packet.time_base = stream, Fraction(1, 30)
                 box.mux(packet)
-    with pytest.raises(DataError, match="several sizes"):
+    with pytest.raises(DataError, match=r"several sizes \(\d+ x \d+, \d+ x \d+\)"):
         read_frames(path)
     if height * MADE.shape[2] == width * MADE.shape[1]:
         kept, _, _ = sample_video(path, lambda n: range(n), 24)

@@ -48,6 +48,20 @@ def test_a_folder_of_classes_is_enough(root):
     assert not data.has_silhouettes
 
 
+@pytest.mark.parametrize("ending", ["", ".dat", ".2024-06-01"])
+def test_a_video_may_have_any_ending_and_what_is_none_is_left_out(root, ending):
+    action = sorted(STEPS)[0]
+    for path in sorted((root / action).rglob("*.AVI")):
+        path.rename(path.with_name(path.stem + ending))
+    cv2.imwrite(str(root / action / "person0" / "cover.bmp"), np.zeros((8, 8, 3), np.uint8))
+    (root / action / "notes.txt").write_text("to do\n" * 99, encoding="utf-8")
+    with pytest.warns(UserWarning, match=r"2 files without moving .* left out, as notes.txt"):
+        data = OwnClips(root, validation=0.0)
+    clips = [clip for clip in data.train + data.test if clip.action == action]
+    assert sorted(clip.path.name for clip in clips) == [f"{i:03}{ending}" for i in range(6)]
+    assert data.frames(clips[0]).shape == (FRAMES, 48, 64, 3)
+
+
 def test_splits_are_draws_that_repeat(root):
     draws = [listed(OwnClips(root, split, validation=0.0), "test") for split in (1, 1, 2, 3)]
     assert draws[0] == draws[1]

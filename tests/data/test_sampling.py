@@ -5,13 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rstan_lite.data.sampling import (
-    EXTENTS,
-    ClipSequence,
-    equally_spaced,
-    extent_range,
-    spaced_in_extent,
-)
+from rstan_lite.data.sampling import EXTENTS, ClipSequence, equally_spaced, extent_range
 from rstan_lite.data.transforms import read_view, view, view_side
 from rstan_lite.lab import protocols
 from rstan_lite.system.errors import ConfigError
@@ -107,10 +101,10 @@ def test_a_crop_cuts_the_pixels_it_names_and_mirrors_them():
 def test_extents_of_a_clip_by_hand():
     assert [extent_range(9, extent) for extent in EXTENTS] == [(0, 9), (0, 6), (3, 9)]
     assert [extent_range(10, extent) for extent in EXTENTS] == [(0, 10), (0, 7), (3, 10)]
-    assert spaced_in_extent(9, 3, "first").tolist() == [1, 3, 5]
-    assert spaced_in_extent(9, 3, "last").tolist() == [4, 6, 8]
-    assert spaced_in_extent(9, 3).tolist() == [1, 4, 7]
-    assert spaced_in_extent(1, 2, "last").tolist() == [0, 0]
+    assert ClipSequence("centre", "first", 3).index(9).tolist() == [1, 3, 5]
+    assert ClipSequence("centre", "last", 3).index(9).tolist() == [4, 6, 8]
+    assert ClipSequence("centre", frames=3).index(9).tolist() == [1, 4, 7]
+    assert ClipSequence("centre", "last", 2).index(1).tolist() == [0, 0]
     with pytest.raises(ConfigError, match="whole, first, last"):
         extent_range(9, "middle")
 
