@@ -85,10 +85,11 @@ class ClipDataset(ABC):
         """The name of the folder that holds the clips; DataError where there is none."""
         root, layouts = self.root, (self.VIDEOS, self.FRAMES)
         if not root.is_dir():
-            raise DataError(root, "no such folder", f"a folder with {self.TITLE}")
+            raise DataError(root, "no such folder", f"a folder with {self.TITLE} (--root)")
         if not (root / self.LISTS).is_dir():
             expected = f"{self.LISTS} (the split lists) beside {' or '.join(layouts)}"
-            raise DataError(root, f"no folder {self.LISTS}", expected)
+            hint = "".join(f"There is {p}. " for p in sorted(root.glob(f"*/{self.LISTS}"))).strip()
+            raise DataError(root, f"no folder {self.LISTS}", expected, hint)
         for layout in layouts:
             if (root / layout).is_dir():
                 return layout

@@ -38,7 +38,7 @@ class OwnClips(ClipDataset):
 
     def _find_layout(self) -> str:
         if not self.root.is_dir():
-            raise DataError(self.root, "no such folder", "a folder with a folder for each class")
+            raise DataError(self.root, "no such folder", "a folder with class folders (--root)")
         folders = sorted(p for p in self.root.iterdir() if p.is_dir() and p.name[0] not in "._")
         all_clips = [(p, dict(_clips_in(p))) for p in folders if p.name != MASKS]
         disk = [(check_name(str(p), p.name), clips) for p, clips in all_clips if clips]

@@ -1,5 +1,6 @@
 """The reader: layouts, splits, validation by source, missing clips."""
 
+import re
 import shutil
 
 import numpy as np
@@ -230,11 +231,13 @@ def test_signs_in_names_are_read_as_they_are(tmp_path):
 
 
 def test_wrong_roots(tmp_path, own_root):
-    with pytest.raises(DataError, match="no such folder"):
+    with pytest.raises(DataError, match=r"no such folder.*--root"):
         JHMDB(tmp_path / "absent")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no folder splits"):
         JHMDB(tmp_path / "empty")
+    with pytest.raises(DataError, match=re.escape(f"There is {own_root / 'splits'}.")):
+        JHMDB(own_root.parent)
     shutil.move(own_root / "ReCompress_Videos", own_root / "videos")
     with pytest.raises(DataError, match=r"neither ReCompress_Videos nor Rename_Images .*videos"):
         JHMDB(own_root)
