@@ -1,8 +1,18 @@
-"""The clips and features of the lessons, made once; else every one of them makes them again."""
+"""The clips and features of the notebooks, made once; else each of them makes them again."""
 
 from rstan_lite.classroom.lesson_config import lesson_config
 from rstan_lite.lab import protocols
-from rstan_lite.training.parts import cache_folder, feature_settings, find_sources, load_parts
+from rstan_lite.puppets import TOUR, generate
+from rstan_lite.training.config import TrainConfig
+from rstan_lite.training.parts import (
+    FOLDER,
+    cache_folder,
+    feature_settings,
+    find_sources,
+    load_parts,
+)
+
+TOUR_CLIPS = 6  # of an action, in place of 24
 
 
 def make_features() -> None:
@@ -16,5 +26,15 @@ def make_features() -> None:
     protocols.prepare_sequences(found.dataset, "test", settings, sequences, cache_folder(config))
 
 
+def make_tour_clips() -> None:
+    """Put a quarter of the tour's clips where its notebook looks for them.
+
+    All of them would take nbval a fifth of the time of all tests; `make tour` has them.
+    """
+    folder = cache_folder(TrainConfig()) / FOLDER
+    generate(folder, **{**TOUR, "clips_per_class": TOUR_CLIPS}, progress=False)
+
+
 if __name__ == "__main__":
     make_features()
+    make_tour_clips()
