@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rstan_lite.cli.training import add_cluster_options, add_options, check_workers, values_of
 from rstan_lite.system.errors import ConfigError
-from rstan_lite.system.settings import check_count
+from rstan_lite.system.settings import check_count, whole_paths
 
 if TYPE_CHECKING:
     from rstan_lite.lab.ledger.ledger_runs import Ledger
@@ -145,10 +145,14 @@ def _plan(arguments: argparse.Namespace, out: Path, options: dict[str, Any]) -> 
     """What is to be run; complains before the first run."""
     from rstan_lite.lab.ledger.ledger_runs import Plan
     from rstan_lite.lab.paper_rows import rows_of
+    from rstan_lite.training.config import FOLDERS
     from rstan_lite.training.parts import open_dataset
+    from rstan_lite.training.profiles import resolve
 
     if options.get("dataset", PUPPETS) == PUPPETS:
         options = SMALL_NETWORKS | options
+    whole = whole_paths(resolve(arguments.profile, options), FOLDERS, "input_weights")
+    options |= {k: getattr(whole, k) for k in (*FOLDERS, "input_weights") if k in options}
     plan = Plan(out, rows_of(arguments.rows), arguments.seeds, arguments.profile, options)
     for row in plan.rows:
         if not row.fused:

@@ -99,6 +99,7 @@ def accuracy_interval(right: int, clips: int, level: float = 0.95) -> tuple[floa
     if clips == 0:
         return None
     from scipy.stats import binomtest  # a third of all that training imports
+
     found = binomtest(right, clips).proportion_ci(level, method="wilson")
     return float(found.low), float(found.high)
 

@@ -61,7 +61,7 @@ def train(
     out, config = Path(out), whole_paths(config, FOLDERS, "input_weights")
     with ExitStack() as stack:
         # Look at the folder, and prepare the features: from the store, or from the clips.
-        begun = _as_begun(out, config)
+        begun = as_begun(out, config)
         run_folder.check(out, begun)
         done = _finished(out)
         device = choose_device(config.device)  # complain before the work, not after it
@@ -105,7 +105,7 @@ def train(
         return metrics
 
 
-def _as_begun(out: Path, config: TrainConfig) -> TrainConfig:
+def as_begun(out: Path, config: TrainConfig) -> TrainConfig:
     """The configuration with the paths that a run began with, where they mean what is there now.
 
     Of a finished run, identities and hashes tell; of another one, its checkpoint when it is read.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_runs import small_options, write_networks
+from small_runs import as_words, small_options, write_networks
 from training.synthetic import SMALL, make_parts
 
 from rstan_lite.cli import main
@@ -345,6 +345,25 @@ def ledger(tmp_path_factory, small_root):
     plan = Plan(folder / "ledger", rows_of(["am-max", "lstm"]), (2,), "tiny", options)
     make(plan)
     return read(plan)
+
+
+def test_a_root_of_the_present_folder_holds_elsewhere(tmp_path, small_root, monkeypatch, capsys):
+    write_networks(tmp_path)
+    monkeypatch.chdir(small_root.parent)
+    out, options = tmp_path / "ledger", small_options(tmp_path, root=small_root.name, iterations=1)
+    words = ["--dataset", "jhmdb", "--profile", "tiny", "--rows", "am-max", "--seeds", "0"]
+    command = ["ledger", *as_words(options), *words, "--out", str(out)]
+    assert main(command) == 0
+    assert main(command) == 0  # what is done is found again
+    monkeypatch.chdir(tmp_path)
+    assert main(["ledger", "--report", "--out", str(out)]) == 0
+    assert capsys.readouterr().out.count("ledger.md") == 3
+    # as runs were before their folders' names were made whole
+    run = out / "runs" / "am-max" / "seed0" / "config.json"
+    for path in (run, out / "plan.json"):
+        text = path.read_text(encoding="utf-8").replace(str(small_root), small_root.name)
+        path.write_text(text, encoding="utf-8")
+    assert main(["ledger", "--report", "--out", str(out)]) == 0
 
 
 def test_sums_of_clips_make_the_runs_share_and_follow_the_ledgers_order(ledger):

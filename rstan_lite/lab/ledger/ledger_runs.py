@@ -220,6 +220,8 @@ def read(plan: Plan) -> Ledger:
     Raises CheckpointError for damaged runs and those tested on other clips than the first,
     ConfigError for those of other settings than the plan's.
     """
+    from rstan_lite.training.train import as_begun
+
     first: Predictions | None = None
     shared: Mapping[str, Any] = {}
     networks: dict[str, Mapping[str, Any]] = {}
@@ -234,7 +236,7 @@ def read(plan: Plan) -> Ledger:
                 failed[seed] = said.read_text("utf-8").strip() if said.exists() else "not run"
                 continue
             if not row.fused:
-                run_folder.check(folder, plan.config(row, seed))
+                run_folder.check(folder, as_begun(folder, plan.config(row, seed)))
                 shared = shared or metrics
                 networks |= metrics["networks"]
             path = folder / run_folder.PREDICTIONS["test"]
