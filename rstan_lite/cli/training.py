@@ -120,15 +120,17 @@ def _train(arguments: argparse.Namespace) -> int:
         print(describe(config, out))
         return 0
     from rstan_lite.lab.model_card import write_card
+    from rstan_lite.training.run_folder import read_metrics
     from rstan_lite.training.train import train
 
+    before = ", finished before" if read_metrics(out) else ""
     metrics = train(config, out, progress=not arguments.quiet)
     if metrics is not None:
         write_card(out, config, metrics)
         if arguments.figures:
             _write_figures(out, metrics)
         report(metrics)
-    print(f"run folder: {out}")
+    print(f"run folder: {out}{before}")
     return 0
 
 

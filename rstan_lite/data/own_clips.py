@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import warnings
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -30,7 +31,9 @@ class OwnClips(ClipDataset):
       `path label` (mmaction2's lists) or `path frames label` (TSN's).
     Without a list, three tenths of each class are tested, by whole sources; split k draws with
     seed k. A list that parts clips of one source is refused. A clip's source is the column's, else
-    the folder between class and clip, else what its name holds before HMDB51's ending, else itself.
+    the folder between class and clip (of one name in several classes, one source), else what its
+    name holds before HMDB51's ending, else itself. A name that stands twice in a class gets its
+    folder's before it: `<source>-<name>`.
     For the options and errors see `ClipDataset`.
     """
 
@@ -40,13 +43,18 @@ class OwnClips(ClipDataset):
         if not self.root.is_dir():
             raise DataError(self.root, "no such folder", "a folder with class folders (--root)")
         folders = sorted(p for p in self.root.iterdir() if p.is_dir() and p.name[0] not in "._")
-        all_clips = [(p, dict(_clips_in(p))) for p in folders if p.name != MASKS]
-        disk = [(check_name(str(p), p.name), clips) for p, clips in all_clips if clips]
+        left = sorted(p for p in self.root.iterdir() if p.is_file() and is_video(p))
+        held = [(p, _clips_in(p, left)) for p in folders if p.name != MASKS]
+        if left:
+            said = f"{len(left)} files are left out, for example {left[0].relative_to(self.root)}"
+            warnings.warn(f"{self.root}: {said}: they are no videos, or in no class", stacklevel=4)
+        disk = [(check_name(str(p), p.name), clips) for p, clips in held if clips]
         self._disk = dict(disk)
         if len(self._disk) < max(2, len(disk)):  # two of one name, but for the accents' form
             found = f"{len(disk)} folders with videos ({', '.join(self._disk) or 'none'})"
-            expected = "two or more, one for each class: <class>/<video>"
-            raise DataError(self.root, found, expected)
+            deeper = [p for p in folders if sum(inner.is_dir() for inner in p.iterdir()) > 1]
+            hint = f"Or are the classes in {deeper[0]}?" if deeper else ""
+            raise DataError(self.root, found, "two or more: <class>/<video>", hint)
         self._masks = dict(masks_in(self.root / MASKS))
         for action, name in self._masks:
             if name not in self._disk.get(action, {}):
@@ -62,14 +70,20 @@ class OwnClips(ClipDataset):
         listed = _listed(self.root, self.split)
         self._sources = {key: source for key, (source, _) in listed.items()}
         parts: dict[str, dict[str, int]] = {action: {} for action in self._disk}
-        for (action, name), (_, part) in listed.items():
+        seen: dict[str, int] = {}
+        for (action, name), (named, part) in listed.items():
             parts.setdefault(action, {})[name] = part
+            source = self._clip(name, action, 0).source
+            source = source if named else f"{action}/{source}"  # it may be a mere number
+            if part != UNUSED and seen.setdefault(source, part) != part:
+                found = f"source {source!r} on both sides, for example {name}"
+                expected = "each source in one part, as split.csv's column `source` names them"
+                raise DataError(self.root, found, expected)
         if listed:
-            there = {(action, name) for action, clips in self._disk.items() for name in clips}
+            there = {(action, name) for action in self._disk for name in self._disk[action]}
             if others := sorted(there - listed.keys()):
                 said = f"{len(others)} clips in no list are left out, as {'/'.join(others[0])}"
                 warnings.warn(f"{self.root}: {said}", stacklevel=4)
-            self._check_sources(listed)
             return {action: clips for action, clips in sorted(parts.items()) if clips}
         clips = {
             self._clip(name, action, label): (action, name)
@@ -84,16 +98,6 @@ class OwnClips(ClipDataset):
             parts[action][name] = TEST if clip in test else TRAIN
         return parts
 
-    def _check_sources(self, listed: dict[tuple[str, str], tuple[str, int]]) -> None:
-        seen: dict[str, int] = {}
-        for (action, name), (_, part) in listed.items():
-            source = self._clip(name, action, 0).source
-            if part != UNUSED and seen.setdefault(source, part) != part:
-                found = f"source {source!r} on both sides, for example {name}"
-                expected = "all clips of a source in one part, else the test is of clips seen"
-                hint = "Name the sources in the column `source` of split.csv."
-                raise DataError(self.root, found, expected, hint)
-
     def _clip(self, name: str, action: str, label: int) -> Clip:
         path, folder = self._disk.get(action, {}).get(name, (self.root / action / name, ""))
         named = self._sources.get((action, name), "") or folder
@@ -103,24 +107,28 @@ class OwnClips(ClipDataset):
         return Clip(title, action, label, path, self._masks.get((action, name)), source)
 
 
-def _clips_in(action: Path) -> Iterator[tuple[str, tuple[Path, str]]]:
-    """(name, (path, source)) of a class's folder: of images, a clip; another one, a source."""
-    seen: dict[str, Path] = {}
-    paths = {path: path.is_dir() or is_video(path) for path in _lowest(action)}
-    if others := [path for path in paths if not paths[path]]:
-        said = f"{len(others)} files without moving pictures are left out, as {others[0].name}"
-        warnings.warn(f"{action}: {said}", stacklevel=6)
-    for path in (path for path in paths if paths[path]):
-        name = check_name(str(path), path.name if path.is_dir() else _clip_name(path.name))
-        if name in seen:
-            raise DataError(path, f"a second clip {name}, beside {seen[name]}", "names that differ")
-        seen[name] = path
-        inside = path.parent.relative_to(action).as_posix()
-        yield name, (path, "" if inside == "." else f"{action.name}/{inside}")
+def _clips_in(action: Path, left: list[Path]) -> dict[str, tuple[Path, str]]:
+    """{name: (path, source)} of a class's folder. left: what is no clip is added to it."""
+    paths: dict[str, list[Path]] = defaultdict(list)
+    for path in _lowest(action):
+        if path.is_dir() or is_video(path):
+            paths[path.name if path.is_dir() else _clip_name(path.name)].append(path)
+        else:
+            left.append(path)
+    found: dict[str, tuple[Path, str]] = {}
+    for path, name in sorted((path, name) for name, several in paths.items() for path in several):
+        source = path.parent.relative_to(action).as_posix().removeprefix(".")
+        twice = len(paths[name]) > 1 and source  # as 001 of several people
+        name = check_name(str(path), f"{source.replace('/', '-')}-{name}" if twice else name)
+        if name in found:
+            said = f"a second clip {name}, beside {found[name][0]}"
+            raise DataError(path, said, "names that differ")
+        found[name] = path, source
+    return found
 
 
 def _lowest(folder: Path) -> Iterator[Path]:
-    """Files, and folders of images."""
+    """Files, and folders of images, which are clips; another folder is a source."""
     for path in sorted(p for p in folder.iterdir() if p.name[0] not in "._"):
         if path.is_dir() and not any(p.suffix.lower() in SUFFIXES for p in path.iterdir()):
             yield from _lowest(path)

@@ -39,16 +39,13 @@ def extent_range(n_frames: int, extent: str) -> tuple[int, int]:
     return (n_frames - length, n_frames) if extent == "last" else (0, length)
 
 
-FRAMES = 32  # T of a test sequence in the paper
-
-
 @dataclass(frozen=True)
 class ClipSequence:
     """T frames of a clip, `equally_spaced` in a part of it, all in one view."""
 
     view: str  # see `transforms.view`
     extent: str = "whole"  # one of EXTENTS
-    frames: int = FRAMES  # T
+    frames: int = 32  # T, the paper's
 
     @property
     def name(self) -> str:

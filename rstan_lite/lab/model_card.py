@@ -7,6 +7,7 @@ from typing import Any
 from rstan_lite.data.splits import part_name
 from rstan_lite.system.files import write_atomically
 from rstan_lite.training.config import TrainConfig
+from rstan_lite.training.run_folder import LOG, read_log
 
 CARD = "MODEL_CARD.md"
 _DATA = {
@@ -22,14 +23,20 @@ def write_card(folder: Path, config: TrainConfig, metrics: Mapping[str, Any]) ->
     """Leave the card in a run's folder, where it has none yet. metrics: of its metrics.json."""
     path = folder / CARD
     if not path.exists():
-        write_atomically(path, model_card(config, metrics).encode())
+        drawn = any(epoch.aa_loss for epoch in read_log(folder / LOG))
+        write_atomically(path, model_card(config, metrics, drawn).encode())
 
 
-def model_card(config: TrainConfig, metrics: Mapping[str, Any]) -> str:
-    """Markdown of a finished run. metrics: the content of its metrics.json."""
+def model_card(config: TrainConfig, metrics: Mapping[str, Any], drawn: bool = True) -> str:
+    """Markdown of a finished run. metrics: the content of its metrics.json.
+
+    drawn: whether training clips have silhouettes, which Eq. 18 asks for.
+    """
     model = f"{', '.join(config.streams)}; attention: {config.attention}; its fusion: "
     model += f"{config.fusion}; silhouettes in training: {config.aa_kind}"
-    if config.aa_kind != "none" and metrics["attention_on_silhouette"] is None:
+    if config.aa_kind != "none" and not drawn:
+        model += " (no training clip has one: as without this loss)"
+    elif config.aa_kind != "none" and metrics["attention_on_silhouette"] is None:
         model += " (the tested clips have no silhouettes)"
     networks = "\n".join(
         f"- {stream}: {one['backbone']}, weights with SHA-256 {one['hash'][:16]}..."

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from rstan_lite.data.clips import ClipDataset
-from rstan_lite.data.sampling import EXTENTS, FRAMES, ClipSequence
+from rstan_lite.data.sampling import EXTENTS, ClipSequence
 from rstan_lite.data.transforms import CORNERS, read_view, view, view_side
 from rstan_lite.features.extraction import FeatureSettings
 from rstan_lite.features.pipeline import ClipFeatures, look_up, missing_sequences
@@ -45,6 +45,7 @@ from rstan_lite.training.train import part_metrics, save_predictions
 
 PARTS = ("test", "validation")
 PROTOCOLS = ("centre", "22")
+FRAMES = ClipSequence.frames  # T of a test sequence in the paper
 SCALES = (256, 192)  # pixels of frames whose short side is 256
 
 
@@ -195,7 +196,8 @@ def check_networks(run: Description) -> dict[str, str]:
             said = f"the module {module} has changed since the run was trained"
             warnings.warn(f"{said}: its features may be others.", stacklevel=2)
     for path, expected in run.networks.values():
-        check_regular(Path(path), CheckpointError, "the network that the run was trained on")
+        expected_file = "the network that the run was trained on"
+        check_regular(Path(path), CheckpointError, expected_file, "Put the file back there.")
         if (found := weights_hash(path)) != expected:
             wanted = f"those that the run was trained on ({expected})"
             raise CheckpointError(path, f"other weights ({found})", wanted)

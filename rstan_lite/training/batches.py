@@ -70,12 +70,9 @@ def epoch_rows(n: int, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
 def endless_rows(n: int, batch_size: int, seed: int, iteration: int) -> Tensor:
     """The clips of one mini-batch, cut from an endless row of shuffles, by seed and iteration."""
     size = min(batch_size, n)
-    first, last = iteration * size, (iteration + 1) * size
-    parts = []
-    for epoch in range(first // n, (last - 1) // n + 1):
-        order = torch.randperm(n, generator=_generator(seed, epoch))
-        parts.append(order[max(first - epoch * n, 0) : last - epoch * n])
-    return torch.cat(parts)
+    epoch, start = divmod(iteration * size, n)
+    orders = [torch.randperm(n, generator=_generator(seed, e)) for e in (epoch, epoch + 1)]
+    return torch.cat(orders)[start : start + size]
 
 
 def training_batch(

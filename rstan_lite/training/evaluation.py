@@ -107,8 +107,7 @@ def accuracy_interval(right: int, clips: int, level: float = 0.95) -> tuple[floa
 def per_class(scores: Tensor, labels: Tensor, classes: Sequence[str]) -> dict[str, float | None]:
     """Accuracy within each class; None for a class without clips."""
     counts = confusion(scores, labels)  # (C, C)
-    of_class = counts.sum(1).tolist()
-    right = counts.diagonal().tolist()
+    of_class, right = counts.sum(1).tolist(), counts.diagonal().tolist()
     return {name: right[i] / of_class[i] if of_class[i] else None for i, name in enumerate(classes)}
 
 

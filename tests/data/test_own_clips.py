@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 import unicodedata
@@ -41,8 +42,9 @@ def test_a_folder_of_classes_is_enough(root):
     data = OwnClips(root, validation=0.0)
     assert data.classes == tuple(sorted(STEPS))
     assert (len(data.train), len(data.test)) == (12, 6)  # two sources of three train
-    assert {c.source for c in data.train} & {c.source for c in data.test} == set()
-    assert data.train[0].source.partition("/")[0] == data.train[0].action
+    people = {c.source for c in data.train}, {c.source for c in data.test}
+    assert people[0] & people[1] == set()  # a person of one class is that of another
+    assert people[0] | people[1] == {f"person{i}" for i in range(3)}
     assert len(listed(data, "train") | listed(data, "test")) == 18  # 000 of a class by its class
     assert data.frames(data.test[0]).shape == (FRAMES, 48, 64, 3)
     assert not data.has_silhouettes
@@ -55,11 +57,25 @@ def test_a_video_may_have_any_ending_and_what_is_none_is_left_out(root, ending):
         path.rename(path.with_name(path.stem + ending))
     cv2.imwrite(str(root / action / "person0" / "cover.bmp"), np.zeros((8, 8, 3), np.uint8))
     (root / action / "notes.txt").write_text("to do\n" * 99, encoding="utf-8")
-    with pytest.warns(UserWarning, match=r"2 files without moving .* left out, as notes.txt"):
+    with pytest.warns(UserWarning, match=r"2 files are left out, for .*notes.txt: they are no"):
         data = OwnClips(root, validation=0.0)
     clips = [clip for clip in data.train + data.test if clip.action == action]
     assert sorted(clip.path.name for clip in clips) == [f"{i:03}{ending}" for i in range(6)]
     assert data.frames(clips[0]).shape == (FRAMES, 48, 64, 3)
+
+
+def test_two_people_may_have_files_of_one_name(root):
+    action = sorted(STEPS)[0]
+    for folder, name in (("person0", "000"), ("person1", "002"), ("person2", "004")):
+        (root / action / folder / f"{name}.AVI").rename(root / action / folder / "take 1.AVI")
+    data = OwnClips(root, validation=0.0)
+    named = {c.name: c.source for c in data.train + data.test if "take" in c.name}
+    assert named == {f"person{i}-take 1": f"person{i}" for i in range(3)}
+    shutil.copy(data.test[0].path, root / action / "take 1.mp4")
+    assert "take 1" in listed(OwnClips(root), "train") | listed(OwnClips(root), "test")
+    shutil.copy(data.test[0].path, root / action / "take 1.mkv")
+    with pytest.raises(DataError, match=r"a second clip take 1, beside .*take 1.mkv"):
+        OwnClips(root)
 
 
 def test_splits_are_draws_that_repeat(root):
@@ -180,6 +196,13 @@ def test_classes_of_one_source_each_cannot_be_tested(root):
 def test_folders_that_are_no_data_set_are_refused(root, tmp_path):
     with pytest.raises(DataError, match="0 folders with videos"):
         OwnClips(tmp_path / "clips" / "push" / "person0")
+    with pytest.raises(
+        DataError, match=f"1 folders .*Or are the classes in {re.escape(str(root))}"
+    ):
+        OwnClips(tmp_path)
+    shutil.copy(root / "push" / "person0" / "000.AVI", root / "push" / "a")  # a class's own
+    with pytest.warns(UserWarning, match="1 files are left out, for example a: .* in no class"):
+        OwnClips(root / "push")
     (root / "masks" / "push").mkdir(parents=True)
     np.savez(root / "masks" / "push" / "typo.npz", masks=np.ones((8, 48, 64)))
     with pytest.raises(DataError, match="masks of push/typo, and no such clip"):
@@ -191,7 +214,11 @@ def test_one_command_trains_and_its_card_names_the_clips(root, tmp_path, capsys,
     monkeypatch.chdir(tmp_path)
     here = {"root": "clips", "cache": "cache"}  # not whole paths
     here |= {f"{s}_weights": f"{s}.safetensors" for s in ("appearance", "motion")}
-    assert main(train_command(tmp_path, "run", "--figures", dataset="folder", **here)) == 0
+    command = train_command(tmp_path, "run", "--figures", dataset="folder", **here)
+    assert main(command) == 0
+    assert "finished before" not in capsys.readouterr().out
+    assert main(command) == 0
+    assert "finished before" in capsys.readouterr().out
     monkeypatch.chdir(root)  # what opens the run later may stand anywhere
     for name in ("curves.png", "confusion.png"):
         assert cv2.imread(str(tmp_path / "run" / name)).std() > 1
@@ -200,7 +227,7 @@ def test_one_command_trains_and_its_card_names_the_clips(root, tmp_path, capsys,
     card = (tmp_path / "run" / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert card.startswith("# RSTAN on clips, split 1")
     assert "The user's own clips in the folder clips. " in card
-    assert "no silhouettes" in card
+    assert "silhouettes in training: ce (no training clip has one: as without" in card
     video = root / "push" / "person0" / "000.AVI"
     run = str(tmp_path / "run")
     assert main(["predict", str(video), "--run", run, "--out", str(tmp_path / "seen")]) == 0
