@@ -282,6 +282,8 @@ def report(metrics: dict[str, Any]) -> None:
             clips, ends = metrics.get(f"n_{part}"), metrics.get(f"{part}_interval")
             line = f"{part} accuracy {found:.1%}" + (f" of {clips} clips" if clips else "")
             print(line + (f" (95 %: {ends[0]:.1%} to {ends[1]:.1%})" if ends else ""))
+        elif metrics.get(f"n_{part}") == 0 and part == "test":
+            print("no clip was tested: the split names none")
     share, area = metrics.get("attention_on_silhouette"), metrics.get("silhouette_area")
     if share is not None and area is not None:
         print(f"attention on the silhouette {share:.1%} (even attention: {area:.1%})")
