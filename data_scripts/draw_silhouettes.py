@@ -38,6 +38,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from rstan_lite.data.clips import Clip, ClipDataset
 from rstan_lite.data.datasets import DATASETS, open_clips
 from rstan_lite.data.jhmdb import JHMDB
+from rstan_lite.data.own_clips import clip_name
 from rstan_lite.data.silhouettes import KEY, MASKS, read_masks
 from rstan_lite.data.video import MAX_BYTES, frame_files
 from rstan_lite.system.errors import ConfigError, DataError
@@ -123,7 +124,7 @@ def mask_file(dataset: ClipDataset, clip: Clip, folder: Path) -> Path:
     """Where a clip's masks lie below a folder: as JHMDB has them, or as the other readers do."""
     if isinstance(dataset, JHMDB) and clip.mask_path is not None:
         return folder / clip.mask_path.relative_to(dataset.root)
-    name = clip.path.name if clip.path.is_dir() else clip.path.stem
+    name = clip.path.name if clip.path.is_dir() else clip_name(clip.path.name)
     return folder / MASKS / clip.action / f"{name}.mat"
 
 

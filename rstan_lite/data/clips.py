@@ -215,8 +215,8 @@ def carve_validation(clips: list[Clip], share: float, seed: int) -> tuple[list[C
     """Split a training list in two by source video, class by class: (training, validation).
 
     share: of each class's clips, in [0, 0.5]. Sources are drawn in seeded order while they fit the
-    class's quota; where none fits, the smallest serves. A source never stands on both sides. A
-    class keeps a source for training, unless a later class holds its last one.
+    class's quota; where none fits, the smallest serves. A source never stands on both sides, and
+    each class keeps one for training.
     """
     by_class: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for clip in clips:
@@ -234,7 +234,8 @@ def carve_validation(clips: list[Clip], share: float, seed: int) -> tuple[list[C
             fits = taken + sizes[source] <= quota or (
                 taken == 0 and sizes[source] == min(sizes.values())
             )
-            spare = any(name not in held for name in names if name != source)
+            holders = (others for others in by_class.values() if source in others)
+            spare = all(others.keys() - held - {source} for others in holders)
             if quota and source not in held and fits and spare:
                 held.add(source)
                 taken += sizes[source]

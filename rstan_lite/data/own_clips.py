@@ -4,7 +4,6 @@ import csv
 import io
 import re
 import warnings
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -30,10 +29,9 @@ class OwnClips(ClipDataset):
     - `train<k>.txt` and `test<k>.txt` (or `val<k>.txt`, each also without k): lines
       `path label` (mmaction2's lists) or `path frames label` (TSN's).
     Without a list, three tenths of each class are tested, by whole sources; split k draws with
-    seed k. A list that parts clips of one source is refused. A clip's source is the column's, else
-    the folder between class and clip (of one name in several classes, one source), else what its
-    name holds before HMDB51's ending, else itself. A name that stands twice in a class gets its
-    folder's before it: `<source>-<name>`.
+    seed k. A clip's source is the column's, else the folder between class and clip, in all classes
+    the same one, else what its name holds before HMDB51's ending, else itself. A list that parts
+    clips of one source is refused: of a class, where its column does not name the source.
     For the options and errors see `ClipDataset`.
     """
 
@@ -44,7 +42,7 @@ class OwnClips(ClipDataset):
             raise DataError(self.root, "no such folder", "a folder with class folders (--root)")
         folders = sorted(p for p in self.root.iterdir() if p.is_dir() and p.name[0] not in "._")
         left = sorted(p for p in self.root.iterdir() if p.is_file() and is_video(p))
-        held = [(p, _clips_in(p, left)) for p in folders if p.name != MASKS]
+        held = [(p, dict(_clips_in(p, left))) for p in folders if p.name != MASKS]
         if left:
             said = f"{len(left)} files are left out, for example {left[0].relative_to(self.root)}"
             warnings.warn(f"{self.root}: {said}: they are no videos, or in no class", stacklevel=4)
@@ -52,8 +50,8 @@ class OwnClips(ClipDataset):
         self._disk = dict(disk)
         if len(self._disk) < max(2, len(disk)):  # two of one name, but for the accents' form
             found = f"{len(disk)} folders with videos ({', '.join(self._disk) or 'none'})"
-            deeper = [p for p in folders if sum(inner.is_dir() for inner in p.iterdir()) > 1]
-            hint = f"Or are the classes in {deeper[0]}?" if deeper else ""
+            upper = [p for p, _ in held if sum(inner.is_dir() for inner in p.iterdir()) > 1]
+            hint = "".join(f"Or are the classes in {p}?" for p in upper[:1])
             raise DataError(self.root, found, "two or more: <class>/<video>", hint)
         self._masks = dict(masks_in(self.root / MASKS))
         for action, name in self._masks:
@@ -70,12 +68,12 @@ class OwnClips(ClipDataset):
         listed = _listed(self.root, self.split)
         self._sources = {key: source for key, (source, _) in listed.items()}
         parts: dict[str, dict[str, int]] = {action: {} for action in self._disk}
-        seen: dict[str, int] = {}
+        seen: dict[tuple[str, ...], int] = {}
         for (action, name), (named, part) in listed.items():
             parts.setdefault(action, {})[name] = part
             source = self._clip(name, action, 0).source
-            source = source if named else f"{action}/{source}"  # it may be a mere number
-            if part != UNUSED and seen.setdefault(source, part) != part:
+            key = (source,) if named else (action, source)  # a folder's name may be a mere number
+            if part != UNUSED and seen.setdefault(key, part) != part:
                 found = f"source {source!r} on both sides, for example {name}"
                 expected = "each source in one part, as split.csv's column `source` names them"
                 raise DataError(self.root, found, expected)
@@ -107,24 +105,24 @@ class OwnClips(ClipDataset):
         return Clip(title, action, label, path, self._masks.get((action, name)), source)
 
 
-def _clips_in(action: Path, left: list[Path]) -> dict[str, tuple[Path, str]]:
-    """{name: (path, source)} of a class's folder. left: what is no clip is added to it."""
-    paths: dict[str, list[Path]] = defaultdict(list)
-    for path in _lowest(action):
-        if path.is_dir() or is_video(path):
-            paths[path.name if path.is_dir() else _clip_name(path.name)].append(path)
-        else:
+def _clips_in(action: Path, left: list[Path]) -> Iterator[tuple[str, tuple[Path, str]]]:
+    """(name, (path, source)) of a class's folder. left: what is no clip is added to it."""
+    seen: dict[str, Path] = {}
+    paths = list(_lowest(action))
+    videos = [path for path in paths if path.suffix.lower() in VIDEOS]
+    named = {*videos, *(path.with_suffix("") for path in videos)}
+    for path in paths:
+        beside = path.suffix.lower() not in VIDEOS and path.with_suffix("") in named  # 001.mp4.bak
+        if not path.is_dir() and (beside or not is_video(path)):
             left.append(path)
-    found: dict[str, tuple[Path, str]] = {}
-    for path, name in sorted((path, name) for name, several in paths.items() for path in several):
-        source = path.parent.relative_to(action).as_posix().removeprefix(".")
-        twice = len(paths[name]) > 1 and source  # as 001 of several people
-        name = check_name(str(path), f"{source.replace('/', '-')}-{name}" if twice else name)
-        if name in found:
-            said = f"a second clip {name}, beside {found[name][0]}"
-            raise DataError(path, said, "names that differ")
-        found[name] = path, source
-    return found
+            continue
+        name = check_name(str(path), path.name if path.is_dir() else clip_name(path.name))
+        if name in seen:
+            found = f"a second clip {name}, beside {seen[name]}"
+            hint = f"Or is {action} a folder of classes?"
+            raise DataError(path, found, "names that differ in a class", hint)
+        seen[name] = path
+        yield name, (path, path.parent.relative_to(action).as_posix().removeprefix("."))
 
 
 def _lowest(folder: Path) -> Iterator[Path]:
@@ -179,7 +177,7 @@ def _table(path: Path) -> Iterator[_Row]:
         )
         if part.lower() not in PARTS:
             raise DataError(where, f"part {part!r}", "train, test or unused")
-        yield where, action, _clip_name(clip), source, PARTS[part.lower()]
+        yield where, action, clip_name(clip), source, PARTS[part.lower()]
 
 
 def _lines(path: Path, part: int) -> Iterator[_Row]:
@@ -190,10 +188,10 @@ def _lines(path: Path, part: int) -> Iterator[_Row]:
         folders = PurePosixPath(found[1].replace("\\", "/")).parts if found else ()
         if found is None or len(folders) < 2:
             raise DataError(where, repr(line[:120]), form)
-        yield where, folders[-2], _clip_name(folders[-1]), "", part
+        yield where, folders[-2], clip_name(folders[-1]), "", part
 
 
-def _clip_name(name: str) -> str:
+def clip_name(name: str) -> str:
     """A clip's name without its class and ending."""
     path = PurePosixPath(name.replace("\\", "/"))
     return path.stem if path.suffix.lower() in VIDEOS else path.name

@@ -6,6 +6,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -73,11 +74,17 @@ def decode_video(path: Path) -> Generator[av.VideoFrame]:
 
 
 def is_video(path: Path) -> bool:
-    """Whether a file is a video by its ending, or by its content."""
-    if path.suffix.lower() in VIDEOS:
-        return True
-    with suppress(DataError), open_packets(path):
-        return True
+    """Whether a file is a video by its ending or, with another one, holds moving pictures."""
+    if path.suffix.lower() in VIDEOS or not path.is_file():
+        return path.is_file()
+    with (
+        path.open("rb") as file,
+        suppress(ValueError, OSError, av.FFmpegError),
+        av.open(file, "r", options=CLOSED, metadata_errors="ignore") as container,
+    ):
+        stream = container.streams.best("video")
+        if stream is not None and container.format.name not in (*BARE, "tty"):
+            return sum(packet.size > 0 for packet in islice(container.demux(stream), 2)) > 1
     return False
 
 
@@ -94,9 +101,7 @@ def open_packets(path: Path) -> Iterator[Iterator[av.Packet]]:
             stream = container.streams.best("video")
             if stream is None or stream.disposition & Disposition.attached_pic:
                 raise DataError(path, "no video stream", "more than sound and a cover picture")
-            if (kind := container.format.name) == "tty" or kind.endswith("_pipe"):
-                raise DataError(path, f"a text or a picture ({kind})", "a video")
-            if path.suffix.lower() == ".avi" and not is_avi and kind in BARE:
+            if path.suffix.lower() == ".avi" and not is_avi and container.format.name in BARE:
                 raise DataError(path, "no RIFF/AVI header", "an AVI file")
             stream.codec_context.options = STRICT
             listed = len(stream.index_entries) if is_avi and _has_index(path) else 0
@@ -179,8 +184,8 @@ def _check_length(path: Path) -> bool:
             expected = file.tell() + length
         elif head[:1] == head[TS_PACKET:] == b"G":
             expected = -(-size // TS_PACKET) * TS_PACKET
-    if not size:
-        raise DataError(path, "0 bytes", "a video")
+    if not size or head[8:12] == b"WEBP":
+        raise DataError(path, "a WebP picture" if size else "0 bytes", "a video")
     if size < expected:
         found = f"{size} bytes: the file is cut short"
         raise DataError(path, found, f"the {expected} bytes of its header", AGAIN)

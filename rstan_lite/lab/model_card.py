@@ -23,7 +23,8 @@ def write_card(folder: Path, config: TrainConfig, metrics: Mapping[str, Any]) ->
     """Leave the card in a run's folder, where it has none yet. metrics: of its metrics.json."""
     path = folder / CARD
     if not path.exists():
-        drawn = any(epoch.aa_loss for epoch in read_log(folder / LOG))
+        log = read_log(folder / LOG) if (folder / LOG).exists() else []
+        drawn = not log or config.lambda_aa == 0 or any(epoch.aa_loss for epoch in log)
         write_atomically(path, model_card(config, metrics, drawn).encode())
 
 

@@ -178,7 +178,8 @@ def _read_csv(path: Path) -> Predictions:
             named = (first := file.readline()).startswith("sep=")  # Excel's line about itself
             first = file.readline() if named else first
         after = re.match(r'"?clip"?([,;\t])', first, re.IGNORECASE)
-        separator = after[1] if after else ","  # of ; and tabs, a comma may stand in numbers
+        # after ; and tabs, a comma may stand in numbers
+        separator = after[1] if after else max(",;\t", key=first.count)
         # without a header: pandas would rename a class that stands twice
         how: dict[str, Any] = {"header": None, "dtype": str, "keep_default_na": False}
         how |= {"sep": separator, "encoding": "utf-8-sig", "skiprows": int(named)}

@@ -1,9 +1,8 @@
 """Every setting of a training run, with the place each value comes from. Imports no torch."""
 
-import json
 import typing
 from collections.abc import Mapping
-from dataclasses import Field, asdict, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -154,10 +153,6 @@ class TrainConfig:
             return ""
         other = self.second_dataset.rpartition(":")[2]
         return other + ("_second" if other == self.head else "")
-
-    def to_json(self) -> str:
-        """The configuration as indented JSON with a newline at the end."""
-        return json.dumps(asdict(self), indent=2) + "\n"
 
 
 # the type of every option: int, float, str, bool or tuple

@@ -51,7 +51,7 @@ def check(folder: Path, config: TrainConfig) -> None:
 
 def write_config(folder: Path, config: TrainConfig) -> None:
     """Write config.json, which makes the folder a run's. See `check` for what may be there."""
-    write_atomically(folder / CONFIG, config.to_json().encode())
+    write_json(folder / CONFIG, asdict(config))
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -123,8 +123,8 @@ def as_begun(out: Path, config: TrainConfig) -> TrainConfig:
             with suppress(DataError):  # of what is no data set; none is generated to be looked at
                 there = open_clips(config.dataset, now, config.split, missing="skip").identity()
                 same = there == run_folder.load_model(out)[1].data
-        elif not same and name != "second_root":
-            same = Path(was).is_file() and weights_hash(was) == weights_hash(now)
+        elif not same and name != "second_root" and all(Path(p).is_file() for p in (was, now)):
+            same = weights_hash(was) == weights_hash(now)
         found |= {name: was} if same else {}
     return replace(config, **found)
 

@@ -139,7 +139,7 @@ REFUSED = {
         lambda path: Image.fromarray(MADE[0]).save(
             path, save_all=True, append_images=[Image.fromarray(MADE[1])]
         ),
-        "found a text or a picture .webp_pipe",
+        "found a WebP picture",
     ),
     "narrow.avi": (
         lambda path: write(path, sized(48, 1), "rawvideo", "bgr24"),

@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import unicodedata
+import zipfile
 from pathlib import Path
 
 import cv2
@@ -64,18 +65,41 @@ def test_a_video_may_have_any_ending_and_what_is_none_is_left_out(root, ending):
     assert data.frames(clips[0]).shape == (FRAMES, 48, 64, 3)
 
 
-def test_two_people_may_have_files_of_one_name(root):
-    action = sorted(STEPS)[0]
-    for folder, name in (("person0", "000"), ("person1", "002"), ("person2", "004")):
-        (root / action / folder / f"{name}.AVI").rename(root / action / folder / "take 1.AVI")
-    data = OwnClips(root, validation=0.0)
-    named = {c.name: c.source for c in data.train + data.test if "take" in c.name}
-    assert named == {f"person{i}-take 1": f"person{i}" for i in range(3)}
-    shutil.copy(data.test[0].path, root / action / "take 1.mp4")
-    assert "take 1" in listed(OwnClips(root), "train") | listed(OwnClips(root), "test")
-    shutil.copy(data.test[0].path, root / action / "take 1.mkv")
-    with pytest.raises(DataError, match=r"a second clip take 1, beside .*take 1.mkv"):
+def test_each_file_of_a_class_has_a_name_of_its_own(root):
+    first = root / sorted(STEPS)[0] / "person0" / "000.AVI"
+    shutil.copy(first, first.parents[1] / "person1" / "000.mp4")
+    with pytest.raises(DataError, match=r"a second clip 000, beside .*differ in a class"):
         OwnClips(root)
+
+
+def test_what_lies_beside_videos_is_no_clip(root):
+    """Pictures, papers, archives, copies and the small films of cameras."""
+    folder = root / sorted(STEPS)[0] / "person0"
+    noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)
+    jpeg = cv2.imencode(".jpg", noise)[1].tobytes()  # some 100 KB: FFmpeg tells by the ending
+    (folder / "cover.jpeg2").write_bytes(jpeg)
+    (folder / "cover.bmp").write_bytes(cv2.imencode(".bmp", noise)[1].tobytes())
+    (folder / "cover.png2").write_bytes(cv2.imencode(".png", noise)[1].tobytes())
+    (folder / "paper.pdf").write_bytes(b"%PDF-1.4\nstream\n" + jpeg + b"\nendstream\n")
+    with zipfile.ZipFile(folder / "films.zip", "w") as archive:
+        archive.write(folder / "000.AVI", "000.avi")
+        archive.writestr("cover.jpg", jpeg)
+    (folder / "notes.txt").write_text("to do\n" * 999, encoding="utf-8")
+    (folder / "empty").write_bytes(b"")
+    for copy in ("000.LRV", "000.AVI.bak"):
+        shutil.copy(folder / "000.AVI", folder / copy)
+    with pytest.warns(UserWarning, match="9 files are left out"):
+        data = OwnClips(root, validation=0.0)
+    assert len(data.train) + len(data.test) == 18
+
+
+def test_each_class_keeps_a_source_for_training(root):
+    alone, *_ = sorted(STEPS)
+    for person in ("person1", "person2"):
+        shutil.rmtree(root / alone / person)
+    for split in (1, 2, 3):
+        data = OwnClips(root, split, validation=0.5)
+        assert {clip.action for clip in data.train} == set(STEPS)
 
 
 def test_splits_are_draws_that_repeat(root):
@@ -196,11 +220,14 @@ def test_classes_of_one_source_each_cannot_be_tested(root):
 def test_folders_that_are_no_data_set_are_refused(root, tmp_path):
     with pytest.raises(DataError, match="0 folders with videos"):
         OwnClips(tmp_path / "clips" / "push" / "person0")
-    with pytest.raises(
-        DataError, match=f"1 folders .*Or are the classes in {re.escape(str(root))}"
-    ):
+    with pytest.raises(DataError, match=f"Or is {re.escape(str(root))} a folder of classes"):
         OwnClips(tmp_path)
-    shutil.copy(root / "push" / "person0" / "000.AVI", root / "push" / "a")  # a class's own
+    for path in root.rglob("*.AVI"):
+        path.rename(path.with_stem(f"{path.parts[-3]}{path.stem}"))
+    said = f"1 folders .*Or are the classes in {re.escape(str(root))}"
+    with pytest.raises(DataError, match=said):
+        OwnClips(tmp_path)
+    shutil.copy(root / "push" / "person0" / "push000.AVI", root / "push" / "a")  # a class's own
     with pytest.warns(UserWarning, match="1 files are left out, for example a: .* in no class"):
         OwnClips(root / "push")
     (root / "masks" / "push").mkdir(parents=True)

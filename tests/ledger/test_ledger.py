@@ -358,12 +358,15 @@ def test_a_root_of_the_present_folder_holds_elsewhere(tmp_path, small_root, monk
     monkeypatch.chdir(tmp_path)
     assert main(["ledger", "--report", "--out", str(out)]) == 0
     assert capsys.readouterr().out.count("ledger.md") == 3
-    # as runs were before their folders' names were made whole
-    run = out / "runs" / "am-max" / "seed0" / "config.json"
-    for path in (run, out / "plan.json"):
-        text = path.read_text(encoding="utf-8").replace(str(small_root), small_root.name)
-        path.write_text(text, encoding="utf-8")
+    # as plans were before their folders' names were made whole
+    monkeypatch.chdir(small_root.parent)
+    text = (out / "plan.json").read_text(encoding="utf-8")
+    text = text.replace(str(small_root), small_root.name)
+    (out / "plan.json").write_text(text, encoding="utf-8")
     assert main(["ledger", "--report", "--out", str(out)]) == 0
+    text = text.replace(str(tmp_path / "motion.safetensors"), "motion.safetensors")
+    (out / "plan.json").write_text(text, encoding="utf-8")  # weights that lie elsewhere
+    assert main(["ledger", "--report", "--out", str(out)]) == 2
 
 
 def test_sums_of_clips_make_the_runs_share_and_follow_the_ledgers_order(ledger):

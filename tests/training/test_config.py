@@ -1,7 +1,8 @@
 """Options: profiles, variants, command line, and complaints that name what is allowed."""
 
 import argparse
-from dataclasses import fields, replace
+import json
+from dataclasses import asdict, fields, replace
 
 import pytest
 
@@ -107,7 +108,7 @@ def test_unknown_names_and_wrong_types_are_refused(values: dict, words: str):
 def test_json_round_trip_and_differences(tmp_path):
     config = resolve("tiny", {"streams": ("motion",), "lambda_aa": 2.0})
     path = tmp_path / "config.json"
-    path.write_text(config.to_json(), encoding="utf-8")
+    path.write_text(json.dumps(asdict(config)), encoding="utf-8")
     assert read_config(path) == config
     moved = replace(config, device="cpu", cache="elsewhere")
     assert differences(config, moved) == {}

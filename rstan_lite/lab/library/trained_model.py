@@ -17,8 +17,7 @@ from rstan_lite.lab.predict import answer
 from rstan_lite.lab.protocols import Checkpoint, open_checkpoint
 from rstan_lite.model.output import RSTANOutput
 from rstan_lite.system.errors import ConfigError
-from rstan_lite.system.files import write_atomically
-from rstan_lite.training.run_folder import CONFIG, save_model
+from rstan_lite.training.run_folder import save_model, write_config
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelHubMixin
@@ -108,7 +107,7 @@ class TrainedModel(ModelHubMixin):
         if self.config.flow_weights:
             here["flow_weights"] = f"flow{Path(self.config.flow_weights).suffix}"
             _copy(Path(self.config.flow_weights), save_directory / here["flow_weights"])
-        write_atomically(save_directory / CONFIG, replace(self.config, **here).to_json().encode())
+        write_config(save_directory, replace(self.config, **here))
         save_model(save_directory, self.network, replace(self._description, networks=networks))
 
     @classmethod
