@@ -6,6 +6,7 @@ It needs no Jupyter: `python -m benchmarks gpu` with PyTorch and the package's o
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import sys
@@ -140,7 +141,7 @@ def report(
         metrics = train(replace(config, precision=precision), out / name, parts)
         assert metrics is not None  # nothing stops it early
         found["training"][name] = {key: metrics[key] for key in TRAINED}
-    found["config"] = asdict(config)
+    found["config"] = json.loads(json.dumps(asdict(config)))  # lists, as the file has
     runs.write_json(out / "report.json", found)
     path = out / "report.md"
     path.write_text(page(found), encoding="utf-8")
