@@ -6,7 +6,6 @@ replace Eq. 5 in the same way. A warning says so. The difference and its interva
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 from rstan_lite.lab.ledger.claims import difference
 from rstan_lite.lab.scores import read_predictions
@@ -21,13 +20,13 @@ def dot_product(h, L, B_h, B_L, v_b, b_b):
     return (keys @ query[..., None])[..., 0] / len(v_b) ** 0.5
 
 
-config, out = read_config(f"{sys.argv[1]}/config.json"), sys.argv[2]
-config = replace(config, recurrence="plain")  # the fast loop has Eq. 5 in it
-right = {}
+run, out, right = sys.argv[1], sys.argv[2], {}
+# the fast loop has Eq. 5 in it
+config = replace(read_config(f"{run}/config.json"), recurrence="plain")
 for name, scores in (("additive", rstan.frame_scores), ("dot-product", dot_product)):
     rstan.frame_scores = scores  # every training and every prediction calls this function
     print(name, train(config, f"{out}/{name}", progress=False)["test_accuracy"])
-    found = read_predictions(Path(out, name, "predictions.npz"))
+    found = read_predictions(f"{out}/{name}/predictions.npz")
     right[name] = (found.scores.argmax(1) == found.labels)[None]  # (seeds, clips)
 gain = difference(right["dot-product"], right["additive"], sources=found.names)
 print(f"difference {gain.mean:+.1%} (95 %: {gain.low:+.1%} to {gain.high:+.1%}): {gain.verdict}")

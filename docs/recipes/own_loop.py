@@ -4,7 +4,6 @@ The loss adds the entropy of the attention over places, which makes the maps sha
 """
 
 import sys
-from pathlib import Path
 
 import torch
 from torch.utils.data import DataLoader
@@ -15,13 +14,12 @@ from rstan_lite.training.config import read_config
 from rstan_lite.training.parts import load_parts, scaled
 from rstan_lite.training.train import build_model
 
-config = read_config(Path(sys.argv[1]) / "config.json")
+config = read_config(f"{sys.argv[1]}/config.json")
 parts = scaled(config, load_parts(config))
 model = build_model(config, parts.train)
 optimizer = torch.optim.SGD(model.parameters(), config.lr, momentum=config.momentum)
-for clips in DataLoader(
-    StoredFeatures(parts.train, config.frames), config.batch_size, shuffle=True
-):
+data = StoredFeatures(parts.train, config.frames)
+for clips in DataLoader(data, config.batch_size, shuffle=True):
     output = model(clips["cubes"], clips["vectors"])
     alpha = output.alpha_diagonal  # (B, T, P)
     entropy = -(alpha * alpha.clamp_min(1e-9).log()).sum(-1).mean()

@@ -8,9 +8,7 @@ import sys
 from pathlib import Path
 
 from rstan_lite.data.clips import Clip, ClipDataset
-from rstan_lite.data.datasets import open_clips
 from rstan_lite.data.splits import TEST, TRAIN
-from rstan_lite.lab.library.torch_datasets import ClipFrames
 
 
 class Listed(ClipDataset):
@@ -22,9 +20,9 @@ class Listed(ClipDataset):
         return ""  # the folder of the clips, below the root
 
     def _lists(self):  # a clip's name is also the name of its file of features
-        parts = {row["class"]: {} for row in self._rows.values()}
+        parts, codes = {}, {"train": TRAIN, "test": TEST}
         for name, row in self._rows.items():
-            parts[row["class"]][name] = {"train": TRAIN, "test": TEST}[row["part"]]
+            parts.setdefault(row["class"], {})[name] = codes[row["part"]]
         return parts
 
     def _clip(self, name, action, label):
@@ -32,5 +30,4 @@ class Listed(ClipDataset):
 
 
 if __name__ == "__main__":
-    frames, masks, label = ClipFrames(open_clips("own_reader:Listed", sys.argv[1]), steps=8)[0]
-    print("class", label, "frames", tuple(frames.shape))
+    print(len(Listed(sys.argv[1], validation=0).train), "training clips")

@@ -65,7 +65,7 @@ def read_scores(source: Path, part: str = "test") -> Predictions:
     return found
 
 
-def read_predictions(path: Path) -> Predictions:
+def read_predictions(path: str | Path) -> Predictions:
     """The predictions of a run, with labels. Raises CheckpointError for anything else."""
     found = _read_npz(path, ARRAYS, "the predictions of a run")
     if not np.isfinite(found.scores).all():
@@ -73,7 +73,9 @@ def read_predictions(path: Path) -> Predictions:
     return found
 
 
-def _read_npz(path: Path, needed: Sequence[str], expected: str, hint: str = "") -> Predictions:
+def _read_npz(
+    path: str | Path, needed: Sequence[str], expected: str, hint: str = ""
+) -> Predictions:
     """Predictions from an .npz file without pickled objects; CheckpointError where unfit."""
     check_regular(path, CheckpointError, expected)
     try:
