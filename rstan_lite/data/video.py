@@ -99,7 +99,8 @@ def open_packets(path: Path) -> Iterator[Iterator[av.Packet]]:
             av.open(file, "r", options=CLOSED, metadata_errors="ignore") as container,
         ):
             stream = container.streams.best("video")
-            if stream is None or stream.disposition & Disposition.attached_pic:
+            text = container.format.name == "tty"  # FFmpeg makes a film of any .txt
+            if text or stream is None or stream.disposition & Disposition.attached_pic:
                 raise DataError(path, "no video stream", "more than sound and a cover picture")
             if path.suffix.lower() == ".avi" and not is_avi and container.format.name in BARE:
                 raise DataError(path, "no RIFF/AVI header", "an AVI file")

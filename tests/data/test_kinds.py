@@ -133,6 +133,7 @@ def _sound(path: Path, cover: bool) -> None:
 
 REFUSED = {
     "empty.mp4": (lambda path: path.write_bytes(b""), "found 0 bytes"),
+    "notes.txt": (lambda path: path.write_text("to do\n" * 99, "utf-8"), "no video stream"),
     "sound.mp4": (lambda path: _sound(path, False), "no video stream"),
     "song.mp4": (lambda path: _sound(path, True), "no video stream.*cover picture"),
     "moving.webp": (
