@@ -51,7 +51,7 @@ def check(folder: Path, config: TrainConfig) -> None:
 
 def write_config(folder: Path, config: TrainConfig) -> None:
     """Write config.json, which makes the folder a run's. See `check` for what may be there."""
-    write_json(folder / CONFIG, asdict(config))
+    write_atomically(folder / CONFIG, f"{json.dumps(asdict(config), indent=2)}\n".encode())
 
 
 def write_json(path: Path, value: Any) -> None:
