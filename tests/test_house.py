@@ -26,7 +26,7 @@ def lines(*paths: Path) -> int:
 
 def test_the_house_does_not_grow() -> None:
     """The aim is 19,500 lines, and 5,500 in the core: lower a number here when it is reached."""
-    assert lines(*FILES) <= 20_464
+    assert lines(*FILES) <= 20_457
     assert lines(*CORE) <= 5_500
     assert len(CORE) <= 40
     assert lines(PACKAGE / "model" / "rstan.py") <= 350

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from scipy.special import softmax
 
-from rstan_lite.data.video import VIDEOS
+from rstan_lite.data.own_clips import clip_name
 from rstan_lite.system.errors import CheckpointError, ConfigError
 from rstan_lite.system.files import write_atomically
 from rstan_lite.system.reading import check_regular, disk_errors
@@ -53,7 +53,7 @@ def read_scores(source: Path, part: str = "test") -> Predictions:
     path = _file(source, part)
     is_csv = path.suffix.lower() == ".csv"
     found = _read_csv(path) if is_csv else _read_npz(path, UNLABELLED, NPZ, MAKE_NPZ)
-    names = tuple(_clip_name(name) for name in found.names)
+    names = tuple(clip_name(name) or name for name in found.names)
     found = replace(found, names=names, scores=_shares(found.scores))
     for what, names in (("clip", found.names), ("class", found.classes)):
         if names and (most := Counter(names).most_common(1)[0])[1] > 1:
@@ -163,13 +163,6 @@ def _file(source: Path, part: str) -> Path:
         if not path.is_file():
             raise CheckpointError(path, "no such file", f"scores of the {part} clips", hint)
         return path
-
-
-def _clip_name(text: str) -> str:
-    """The name of a clip as lists have it, of `<class>/<clip>.avi` as other programs write it."""
-    name = text.replace("\\", "/").rpartition("/")[2]
-    stem, dot, ending = name.rpartition(".")
-    return (stem if f"{dot}{ending.lower()}" in VIDEOS else name) or text
 
 
 def _read_csv(path: Path) -> Predictions:
