@@ -169,3 +169,12 @@ def test_a_name_that_the_output_cannot_show_is_printed_all_the_same(tmp_path):
     assert done.returncode == 0, done.stderr
     assert r"\u65e5\u672c.ipynb" in done.stdout
     assert (tmp_path / "out" / notebook.name).is_file()
+
+
+def test_a_split_without_test_clips_is_said(capsys):
+    from rstan_lite.cli.training import report
+
+    report({"test_accuracy": None, "n_test": 0, "validation_accuracy": None, "n_validation": 0})
+    assert capsys.readouterr().out == "no clip was tested: the split names none\n"
+    report({"test_accuracy": 0.5, "n_test": 2})
+    assert "no clip" not in capsys.readouterr().out
